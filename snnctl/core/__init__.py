@@ -1,0 +1,1 @@
+"""What every room shares: registries, diagnostics, signals, events, seeds. Imports no torch."""

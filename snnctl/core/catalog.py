@@ -1,0 +1,66 @@
+"""Every registry, and the explicit table of what ships with snnctl (name -> module)."""
+
+from __future__ import annotations
+
+from snnctl.core.registry import Registry
+
+_LIF = "snnctl.neurons.lif"
+_SURROGATE = "snnctl.neurons.surrogate"
+_OPTIM = "snnctl.engine.optim"
+_SCHEDULE = "snnctl.engine.schedule"
+_SCALING = "snnctl.data.scaling"
+
+TASKS = Registry("task", {"forecasting": "snnctl.tasks.forecasting"})
+DATA = Registry("data", {"timeseries": "snnctl.data.timeseries"})
+SCALERS = Registry(
+    "scaler",
+    {name: _SCALING for name in ("none", "standard", "global_standard", "max", "column_max", "minmax")},
+)
+ENCODERS = Registry(
+    "encoder",
+    {
+        "repeat": "snnctl.encoders.repeat",
+        "delta": "snnctl.encoders.delta",
+        "conv": "snnctl.encoders.conv",
+        "patch": "snnctl.encoders.patch",
+    },
+)
+POSITIONS = Registry(
+    "position",
+    {
+        "none": "snnctl.positions.none",
+        "cpg": "snnctl.positions.cpg",
+        "sinusoid": "snnctl.positions.sinusoid",
+    },
+)
+BACKBONES = Registry("backbone", {"spikformer": "snnctl.backbones.spikformer"})
+NEURONS = Registry("neuron", {"if": _LIF, "lif": _LIF})
+SURROGATES = Registry(
+    "surrogate",
+    {name: _SURROGATE for name in ("atan", "sigmoid", "fast_sigmoid", "rectangle", "triangle")},
+)
+READOUTS = Registry(
+    "readout",
+    {"mean_linear": "snnctl.readouts.linear", "flatten_linear": "snnctl.readouts.linear"},
+)
+OPTIMS = Registry("optim", {name: _OPTIM for name in ("adam", "adamw", "sgd", "rmsprop")})
+SCHEDULES = Registry(
+    "schedule", {name: _SCHEDULE for name in ("constant", "cosine", "step", "one_cycle", "plateau")}
+)
+
+REGISTRIES: dict[str, Registry] = {
+    registry.kind: registry
+    for registry in (
+        TASKS,
+        DATA,
+        SCALERS,
+        ENCODERS,
+        POSITIONS,
+        BACKBONES,
+        NEURONS,
+        SURROGATES,
+        READOUTS,
+        OPTIMS,
+        SCHEDULES,
+    )
+}

@@ -1,0 +1,137 @@
+"""Diagnostics: every failure a user can meet, as one value that is rendered elsewhere.
+
+Codes: R1xx syntax, R2xx schema, R3xx cross-field, R4xx shapes, Dxxx data, Exxx run.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Any, Literal
+
+Severity = Literal["error", "warning"]
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every command; a public interface."""
+
+    DONE = 0
+    CHECK_FAILED = 1
+    USAGE = 2
+    DATA = 3
+    TRAINING = 4
+    INTERNAL = 70
+    INTERRUPTED = 75
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One failure or warning.
+
+    Args:
+        code: stable identifier ("R201").
+        message: one terse sentence that stands alone.
+        severity: "error" or "warning".
+        path: the recipe key concerned ("model.neuron.tau"), or "".
+        file, line, column: where it stands; line and column count from 1, 0 = unknown.
+        length: how many characters to underline.
+        override: the `--set` that brought the value, in place of a file position.
+        label: what to write under the underlined text.
+        help: what to do next.
+        notes: further facts, one sentence each.
+    """
+
+    code: str
+    message: str
+    severity: Severity = "error"
+    path: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    length: int = 1
+    override: str = ""
+    label: str = ""
+    help: str = ""
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The public form: `{code, severity, message, file, line, column, path, help}` and what else is set."""
+        document: dict[str, Any] = {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "file": self.file or None,
+            "line": self.line or None,
+            "column": self.column or None,
+            "path": self.path or None,
+            "help": self.help or None,
+        }
+        if self.override:
+            document["override"] = self.override
+        if self.notes:
+            document["notes"] = list(self.notes)
+        return document
+
+    def to_line(self) -> str:
+        """One plain line, for logs and for terminals without colour."""
+        where = self.place()
+        text = f"{where}: " if where else ""
+        text += f"{self.severity}[{self.code}]: {self.message}"
+        for note in self.notes:
+            text += f"; note: {note}"
+        return text + (f"; help: {self.help}" if self.help else "")
+
+    def place(self) -> str:
+        """`file:line:column`, or the override, or ""."""
+        if self.override:
+            return self.override
+        if not self.file:
+            return ""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    def at(self, file: str) -> Diagnostic:
+        """The same diagnostic, located in `file` if it had no file."""
+        return self if self.file or self.override else replace(self, file=file)
+
+
+class DiagnosticError(Exception):
+    """Carries diagnostics up to the command line, which renders them and exits."""
+
+    def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
+        found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
+        super().__init__("\n".join(d.to_line() for d in found))
+        self.diagnostics: tuple[Diagnostic, ...] = found
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The exit code that the first error stands for."""
+        return exit_code_of(self.diagnostics)
+
+
+_FAMILIES = {"R": ExitCode.USAGE, "U": ExitCode.USAGE, "D": ExitCode.DATA, "E": ExitCode.TRAINING}
+
+
+def exit_code_of(diagnostics: Sequence[Diagnostic]) -> ExitCode:
+    """0 when there is no error; recipe errors win over data errors, those over run errors."""
+    errors = [d.code[0] for d in diagnostics if d.severity == "error"]
+    if not errors:
+        return ExitCode.DONE
+    for family, code in _FAMILIES.items():
+        if family in errors:
+            return code
+    return ExitCode.INTERNAL
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`"did you mean `tau`?"` for the nearest of `known`, or ""."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
+def choices(word: str, known: Iterable[str]) -> str:
+    """A help text: the nearest name, then all names."""
+    names = list(known)
+    parts = [did_you_mean(word, names), f"allowed: {', '.join(names)}" if names else ""]
+    return "  ".join(part for part in parts if part)

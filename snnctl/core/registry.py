@@ -1,0 +1,139 @@
+"""Registries: a kind of component, its names, and where each name comes from.
+
+A registry knows its built-in names from an explicit table (name -> module), so that names can be listed
+and completed without importing torch; the module is imported when a component is looked up.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+Component = TypeVar("Component", bound=Callable[..., Any])
+
+ENTRY_POINT_GROUP = "snnctl.components"
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Marks a constructor parameter that holds another component of `kind`.
+
+    With `factory=True` the builder passes a callable that makes instances (one per place, so that no
+    instance is shared by accident) instead of one instance.
+    """
+
+    kind: str
+    factory: bool = False
+
+
+@dataclass(frozen=True)
+class SourcePath:
+    """Marks a string parameter that is a file path unless it is one of `known` names.
+
+    Relative paths in a recipe are relative to that recipe; in `--set` to the working directory.
+    """
+
+    known: tuple[str, ...] = ()
+
+
+class UnknownComponentError(LookupError):
+    """A name that a registry does not hold."""
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"unknown {kind} `{name}`; known: {', '.join(known)}")
+        self.kind, self.name, self.known = kind, name, known
+
+
+class DuplicateComponentError(ValueError):
+    """Two modules claim the same name."""
+
+
+@cache
+def _entry_points() -> tuple[EntryPoint, ...]:
+    return tuple(entry_points(group=ENTRY_POINT_GROUP))
+
+
+@dataclass
+class Registry:
+    """Names of one kind of component.
+
+    Args:
+        kind: the word used in messages and in `snnctl list` ("neuron").
+        builtin: name -> module that registers it; imported at the first look-up of that name.
+    """
+
+    kind: str
+    builtin: Mapping[str, str] = field(default_factory=dict)
+    _components: dict[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
+    _plugin_sources: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def register(self, name: str) -> Callable[[Component], Component]:
+        """Return a decorator that enters a class or function under `name`.
+
+        Raises:
+            DuplicateComponentError: another module has registered, or ships, that name.
+        """
+
+        def enter(component: Component) -> Component:
+            home = component.__module__
+            owner = self._owner(name)
+            if owner is not None and owner != home:
+                raise DuplicateComponentError(
+                    f"{self.kind} `{name}` is registered twice: by {owner} and by {home}"
+                )
+            self._components[name] = component
+            return component
+
+        return enter
+
+    def _owner(self, name: str) -> str | None:
+        if name in self._components:
+            return self._components[name].__module__
+        return self.builtin.get(name)
+
+    def get(self, name: str) -> Callable[..., Any]:
+        """Return the component called `name`, importing its module if need be.
+
+        Raises:
+            UnknownComponentError: no built-in, plug-in or entry point has that name.
+        """
+        if name not in self._components:
+            if name in self.builtin:
+                importlib.import_module(self.builtin[name])
+            elif (point := self._entry_point(name)) is not None:
+                component = point.load()
+                if name not in self._components:
+                    self._components[name] = component
+                self._plugin_sources[name] = point.value
+        if name not in self._components:
+            raise UnknownComponentError(self.kind, name, self.names())
+        return self._components[name]
+
+    def _entry_point(self, name: str) -> EntryPoint | None:
+        return next((p for p in _entry_points() if p.name == f"{self.kind}.{name}"), None)
+
+    def names(self) -> tuple[str, ...]:
+        """All names, sorted; imports nothing."""
+        prefix = f"{self.kind}."
+        from_packages = {p.name[len(prefix) :] for p in _entry_points() if p.name.startswith(prefix)}
+        return tuple(sorted({*self.builtin, *self._components, *from_packages}))
+
+    def source(self, name: str) -> str:
+        """Where `name` comes from: "snnctl", or the plug-in's file or module."""
+        if name in self.builtin:
+            return "snnctl"
+        return self._plugin_sources.get(name, self._owner(name) or "unknown")
+
+    def mark_source(self, name: str, source: str) -> None:
+        """Record that `name` was registered by the plug-in file `source`."""
+        self._plugin_sources[name] = source
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
