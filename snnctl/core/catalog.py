@@ -14,7 +14,7 @@ TASKS = Registry("task", {"forecasting": "snnctl.tasks.forecasting"})
 DATA = Registry("data", {"timeseries": "snnctl.data.timeseries"})
 SCALERS = Registry(
     "scaler",
-    {name: _SCALING for name in ("none", "standard", "global_standard", "max", "column_max", "minmax")},
+    dict.fromkeys(("none", "standard", "global_standard", "max", "column_max", "minmax"), _SCALING),
 )
 ENCODERS = Registry(
     "encoder",
@@ -37,16 +37,14 @@ BACKBONES = Registry("backbone", {"spikformer": "snnctl.backbones.spikformer"})
 NEURONS = Registry("neuron", {"if": _LIF, "lif": _LIF})
 SURROGATES = Registry(
     "surrogate",
-    {name: _SURROGATE for name in ("atan", "sigmoid", "fast_sigmoid", "rectangle", "triangle")},
+    dict.fromkeys(("atan", "sigmoid", "fast_sigmoid", "rectangle", "triangle"), _SURROGATE),
 )
 READOUTS = Registry(
     "readout",
     {"mean_linear": "snnctl.readouts.linear", "flatten_linear": "snnctl.readouts.linear"},
 )
-OPTIMS = Registry("optim", {name: _OPTIM for name in ("adam", "adamw", "sgd", "rmsprop")})
-SCHEDULES = Registry(
-    "schedule", {name: _SCHEDULE for name in ("constant", "cosine", "step", "one_cycle", "plateau")}
-)
+OPTIMS = Registry("optim", dict.fromkeys(("adam", "adamw", "sgd", "rmsprop"), _OPTIM))
+SCHEDULES = Registry("schedule", dict.fromkeys(("constant", "cosine", "step", "one_cycle", "plateau"), _SCHEDULE))
 
 REGISTRIES: dict[str, Registry] = {
     registry.kind: registry

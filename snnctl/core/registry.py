@@ -82,9 +82,7 @@ class Registry:
             home = component.__module__
             owner = self._owner(name)
             if owner is not None and owner != home:
-                raise DuplicateComponentError(
-                    f"{self.kind} `{name}` is registered twice: by {owner} and by {home}"
-                )
+                raise DuplicateComponentError(f"{self.kind} `{name}` is registered twice: by {owner} and by {home}")
             self._components[name] = component
             return component
 

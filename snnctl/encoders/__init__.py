@@ -1,1 +1,9 @@
-""""""
+"""Encoders: real-valued data [B, L, C] in, spikes over T simulation steps out."""
+
+from snnctl.encoders.base import Encoder
+from snnctl.encoders.conv import Conv
+from snnctl.encoders.delta import Delta
+from snnctl.encoders.patch import Patch
+from snnctl.encoders.repeat import Repeat
+
+__all__ = ["Conv", "Delta", "Encoder", "Patch", "Repeat"]

@@ -1,1 +1,1 @@
-""""""
+"""Runs an experiment: the loop, evaluation, checkpoints and run directories. Emits events, prints nothing."""

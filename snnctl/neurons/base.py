@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from snnctl.core.catalog import NEURONS
 
 State = Any  # a tensor or a tuple of tensors shaped like one time step, [B, *]
-NeuronFactory = Callable[[int], "SpikingNeuron"]
 
 
 class SpikingNeuron(nn.Module):
@@ -59,6 +58,9 @@ class SpikingNeuron(nn.Module):
             spikes, state = self.step(x_t, state)
             out.append(spikes)
         return torch.stack(out), state
+
+
+NeuronFactory = Callable[[int], SpikingNeuron]
 
 
 def neuron_factory(neuron: str | NeuronFactory) -> NeuronFactory:

@@ -1,1 +1,5 @@
-""""""
+"""Read-outs: spikes of the backbone in, predictions out."""
+
+from snnctl.readouts.linear import FlattenLinear, MeanLinear
+
+__all__ = ["FlattenLinear", "MeanLinear"]

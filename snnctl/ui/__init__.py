@@ -1,1 +1,1 @@
-""""""
+"""Everything that rich draws: live progress, tables, diagnostics."""

@@ -1,0 +1,112 @@
+"""Wires the subcommands together and turns every failure into a diagnostic and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from snnctl.cli.session import Session
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
+
+app = typer.Typer(
+    name="snnctl",
+    help="Train, evaluate and measure spiking neural networks from one recipe file.",
+    epilog="Start: snnctl train recipes/quickstart.yaml    Find components: snnctl list",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's, wherever typer keeps it
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from snnctl import __version__
+
+        typer.echo(f"snnctl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def global_options(
+    json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no tables; failures only.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an internal error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Train, evaluate and measure spiking neural networks from one recipe file.
+
+    --json, --quiet and --debug may stand anywhere on the line.
+    """
+
+
+def _add_commands() -> None:
+    from snnctl.cli import (
+        data,
+        doctor,
+        evaluate,
+        init,
+        list_components,
+        schema,
+        show,
+        train,
+        validate,
+    )
+
+    app.command("train")(train.train)
+    app.command("eval")(evaluate.evaluate)
+    app.command("validate")(validate.validate)
+    app.command("list")(list_components.list_components)
+    app.command("show")(show.show)
+    app.command("init")(init.init)
+    app.command("schema")(schema.schema)
+    app.command("doctor")(doctor.doctor)
+    app.add_typer(data.app, name="data")
+
+
+_add_commands()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; its exit code. Never lets an exception out."""
+    left = list(arguments)
+    session = Session.take(left)
+    try:
+        code = app(args=left, standalone_mode=False, obj=session, prog_name="snnctl")
+        return int(code or 0)
+    except DiagnosticError as error:
+        return session.fail(error.diagnostics, error.exit_code)
+    except UsageError as error:
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        help = "snnctl --help lists the commands, snnctl COMMAND --help its options"
+        return session.fail([Diagnostic("U400", _plain(message), help=help)], ExitCode.USAGE)
+    except (KeyboardInterrupt, typer.Abort):
+        return session.fail([Diagnostic("E499", "interrupted; nothing was saved")], ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; nobody is left to tell
+        return int(ExitCode.DONE)
+    except Exception as error:
+        return _internal_error(session, error)
+
+
+def _plain(message: str) -> str:
+    return " ".join(message.split())
+
+
+def _internal_error(session: Session, error: Exception) -> int:
+    import traceback
+
+    if session.debug:
+        traceback.print_exc()
+    diagnostic = Diagnostic(
+        "E700",
+        f"internal error: {type(error).__name__}: {_plain(str(error))[:500]}",
+        help="this is a defect of snnctl; --debug shows the trace",
+    )
+    return session.fail([diagnostic], ExitCode.INTERNAL)

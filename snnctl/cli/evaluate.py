@@ -1,0 +1,52 @@
+"""`snnctl eval`: measure a run's weights on a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnctl.cli.options import NoPlugins
+from snnctl.cli.session import Session
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+
+SPLITS = ("train", "val", "test")
+CHECKPOINTS = ("best", "last")
+
+
+def evaluate(
+    ctx: typer.Context,
+    run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
+    split: Annotated[str, typer.Option(metavar="|".join(SPLITS), help="Which part of the data.")] = "test",
+    checkpoint: Annotated[
+        str, typer.Option(metavar="|".join(CHECKPOINTS), help="Which weights; best falls back on last.")
+    ] = "best",
+    baselines: Annotated[bool, typer.Option(help="Also fit and score the baselines.")] = True,
+    no_plugins: NoPlugins = False,
+) -> int:
+    """Measure a run: metrics beside the baselines, firing rates per layer, health."""
+    session: Session = ctx.obj
+    for option, value, allowed in (("split", split, SPLITS), ("checkpoint", checkpoint, CHECKPOINTS)):
+        if value not in allowed:
+            message = f"--{option} must be {' or '.join(allowed)}, got `{value}`"
+            raise DiagnosticError(Diagnostic("U408", message))
+    from snnctl.build import build
+    from snnctl.engine.run_dir import RunDir
+    from snnctl.engine.runtime import Runtime
+    from snnctl.engine.train import measure_run
+    from snnctl.recipe import load_recipe
+    from snnctl.ui.results import show_results
+
+    folder = RunDir.open(run)
+    recipe = load_recipe(folder.recipe, allow_plugins=not no_plugins)
+    experiment = build(recipe)
+    results = measure_run(
+        experiment,
+        folder,
+        Runtime(recipe.train.precision),
+        split=split,
+        baselines=baselines,
+        weights=folder.last if checkpoint == "last" else None,
+    )
+    return session.answer(results, lambda console: show_results(console, results))

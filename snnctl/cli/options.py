@@ -1,0 +1,60 @@
+"""Options that several subcommands share, and completion of names from the registries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnctl.core.catalog import REGISTRIES
+
+
+def complete_component(incomplete: str) -> Iterator[str]:
+    """Names of components and recipe files that begin with `incomplete`."""
+    names = {name for registry in REGISTRIES.values() for name in registry.names()}
+    yield from sorted(n for n in {*names, *REGISTRIES} if n.startswith(incomplete))
+
+
+def complete_kind(incomplete: str) -> Iterator[str]:
+    """Kinds of components that begin with `incomplete`."""
+    yield from (kind for kind in REGISTRIES if kind.startswith(incomplete))
+
+
+def complete_override(incomplete: str) -> Iterator[str]:
+    """`model.neuron=` completes to `model.neuron=lif` and so on."""
+    path, equals, value = incomplete.partition("=")
+    kind = {"model": "backbone"}.get(path.split(".")[-1], path.split(".")[-1])
+    if equals and kind in REGISTRIES:
+        yield from (f"{path}={name}" for name in REGISTRIES[kind].names() if name.startswith(value))
+
+
+Set = Annotated[
+    list[str],
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Change a value of the recipe, e.g. model.neuron.tau=4. Repeatable, left to right.",
+        autocompletion=complete_override,
+    ),
+]
+Unset = Annotated[
+    list[str], typer.Option("--unset", metavar="PATH", help="Remove a value, so that its default counts.")
+]
+NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Refuse recipes that name plug-in files.")]
+PluginFiles = Annotated[
+    list[Path], typer.Option("--plugin", metavar="FILE", help="Also load this plug-in file. Repeatable.")
+]
+
+
+def load_plugins(files: list[Path]) -> None:
+    """Load plug-in files named on the command line.
+
+    Raises:
+        DiagnosticError: as `snnctl.recipe.plugins.load_plugin`.
+    """
+    from snnctl.recipe.plugins import load_plugin
+
+    for file in files:
+        load_plugin(file.resolve())

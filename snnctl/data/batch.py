@@ -1,0 +1,42 @@
+"""What a data module hands to the engine: batches of windows, and splits that make them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows and what follows them.
+
+    Args:
+        inputs: [B, L, C_in] float32; the C target channels first, calendar features after them.
+        targets: [B, H, C] float32.
+        observed: [B, H, C] bool, False where the target was missing in the data; None when all are observed.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    observed: Tensor | None = None
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on `device`."""
+        observed = None if self.observed is None else self.observed.to(device)
+        return Batch(self.inputs.to(device), self.targets.to(device), observed)
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+class Split(Protocol):
+    """One of train, val and test: items that can be gathered by index."""
+
+    def __len__(self) -> int:
+        """How many items."""
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The items at `indices` (int64 [B])."""

@@ -1,0 +1,28 @@
+"""Data diagnostics: D1xx a file, D2xx what stands in it, R31x a recipe that does not fit it.
+
+D101 not found, D102 empty, D103 not text, D104 unreadable, D105 unknown format, D106 key inside the file,
+D107 not the expected data, D108 download, D109 damaged cache.
+D201 ragged rows, D202 not a number, D203 no numeric column, D204 unknown column, D205 infinite value,
+D206 nothing observed, D207 missing values refused, D208 no dates, D209 not two-dimensional.
+R310 window and horizon against the series, R311 split against the series, R312 a split without a window.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+
+
+def data_error(
+    code: str,
+    message: str,
+    *,
+    file: Path | str = "",
+    line: int = 0,
+    path: str = "data.source",
+    help: str = "",
+    notes: tuple[str, ...] = (),
+) -> DiagnosticError:
+    """One data problem as an exception, located in the data file and at the recipe key that names it."""
+    return DiagnosticError(Diagnostic(code, message, file=str(file), line=line, path=path, help=help, notes=notes))

@@ -1,0 +1,56 @@
+"""What every encoder shares: a raw signal in, a neuron along T, a declared spike signal out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from torch import Tensor, nn
+
+from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.neurons.base import NeuronFactory, neuron_factory
+
+
+class Encoder(nn.Module):
+    """Base of all encoders: they turn data [B, L, C] into spikes [T, B, L', F].
+
+    Args:
+        signal: the raw data, `steps` = 0.
+        steps: T, the simulation steps each position is expanded into.
+        neuron: name or factory of the neuron that makes the spikes, called with the feature count.
+        length: L' of the output; None keeps that of `signal`.
+        features: F of the output; None keeps that of `signal`.
+
+    Raises:
+        ShapeError: `signal` has been encoded already.
+    """
+
+    def __init__(
+        self,
+        signal: SignalSpec,
+        *,
+        steps: int,
+        neuron: str | NeuronFactory,
+        length: int | None = None,
+        features: int | None = None,
+    ) -> None:
+        super().__init__()
+        if signal.steps:
+            raise ShapeError(f"an encoder takes raw data [B, L, C], not {signal.describe()}")
+        features = signal.features if features is None else features
+        self.neuron = neuron_factory(neuron)(features)
+        self.steps = steps
+        self.output = SignalSpec(
+            steps=steps,
+            length=signal.length if length is None else length,
+            features=features,
+            kind="spikes",
+            levels=self.neuron.levels,
+        )
+
+    @abstractmethod
+    def currents(self, x: Tensor) -> Tensor:
+        """Input currents [T, B, L', F] of the data [B, L, C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        spikes: Tensor = self.neuron(self.currents(x))
+        return spikes

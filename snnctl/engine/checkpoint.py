@@ -1,0 +1,74 @@
+"""Checkpoints: weights as safetensors for everyone, trainer state for resuming.
+
+`trainer.pt` holds the weights too. Two files cannot be renamed in one stroke, so each is complete by itself:
+whatever moment a kill comes, one consistent moment of training can be read back. It holds tensors and
+primitives only and is read with `weights_only=True`; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.engine.files import write_atomically
+
+WEIGHTS, TRAINER = "weights.safetensors", "trainer.pt"
+
+
+def save_weights(folder: Path, network: nn.Module, facts: dict[str, str]) -> None:
+    """Write the weights; `facts` (epoch, step, metric) go into the file's metadata."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    write_atomically(folder / WEIGHTS, lambda path: save_file(tensors, path, metadata=facts))
+
+
+def save_trainer(folder: Path, state: dict[str, Any]) -> None:
+    """Write everything that resuming needs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / TRAINER, lambda path: torch.save(state, path))
+
+
+def load_trainer(folder: Path) -> dict[str, Any]:
+    """Read what `save_trainer` wrote.
+
+    Raises:
+        DiagnosticError: E410, absent or damaged.
+    """
+    path = folder / TRAINER
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True))
+    except FileNotFoundError:
+        raise DiagnosticError(Diagnostic("E410", "the run has no checkpoint to resume", file=str(path))) from None
+    except Exception as error:  # torch raises many types for a damaged file
+        message = f"checkpoint is damaged: {type(error).__name__}"
+        raise DiagnosticError(Diagnostic("E410", message, file=str(path))) from error
+
+
+def load_weights(folder: Path, network: nn.Module) -> dict[str, str]:
+    """Read weights into `network`; the facts written with them.
+
+    Raises:
+        DiagnosticError: E410 absent or damaged, E411 they belong to another network.
+    """
+    path = folder / WEIGHTS
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+        with safe_open(path, framework="pt") as file:
+            facts = dict(file.metadata() or {})
+    except FileNotFoundError:
+        raise DiagnosticError(Diagnostic("E410", "no weights there", file=str(path))) from None
+    except Exception as error:  # safetensors raises its own and built-in types
+        message = f"weights are damaged: {type(error).__name__}"
+        raise DiagnosticError(Diagnostic("E410", message, file=str(path))) from error
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        detail = " ".join(str(error).split())[:300]
+        raise DiagnosticError(Diagnostic("E411", f"weights do not fit the network: {detail}", file=str(path))) from None
+    return facts

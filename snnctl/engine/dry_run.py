@@ -1,0 +1,122 @@
+"""What a run would cost, measured on a few real steps: shapes, parameters, time, memory. Writes nothing."""
+
+from __future__ import annotations
+
+import copy
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snnctl.engine.evaluate import evaluate
+from snnctl.engine.experiment import Experiment
+from snnctl.engine.order import batches, epoch_order, steps_per_epoch
+from snnctl.engine.runtime import Runtime
+
+_TIMED_STEPS = 5
+_EVAL_BATCHES = 3
+
+
+def forecast(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
+    """Shapes per layer, parameters, steps per epoch, measured time and memory of a training step.
+
+    The time forecast is the median of five real training steps after one warm-up, times the steps of the
+    run, plus a measured validation pass per epoch; early stopping is not foreseen. The memory forecast counts
+    the tensors kept for the backward pass, weights, gradients and optimiser state.
+    """
+    settings, task = experiment.train, experiment.task
+    split, validation = experiment.data.split("train"), experiment.data.split("val")
+    network = copy.deepcopy(experiment.network)
+    optimizer = experiment.make_optimizer(network.parameters())
+    network_, optimizer = runtime.prepare(network, optimizer)
+    order = epoch_order(len(split), settings.seed, 0)
+    drawn = [i for _, i in zip(range(_TIMED_STEPS + 1), batches(order, settings.batch_size), strict=False)]
+    layers: list[dict[str, Any]] = []
+    saved: dict[int, int] = {}
+    seconds = []
+    for number, indices in enumerate(drawn):
+        begun = perf_counter()
+        batch = split.batch(indices).to(runtime.device)
+        hooks = _watch_shapes(network, layers) if number == 0 else []
+        with _count_saved(saved) if number == 0 else torch.autograd.set_grad_enabled(True):
+            with runtime.autocast():
+                prediction = task.predict(network_, batch)
+            loss = task.loss(prediction.float(), batch)
+        for hook in hooks:
+            hook.remove()
+        optimizer.zero_grad(set_to_none=True)
+        runtime.backward(loss)
+        optimizer.step()
+        seconds.append(perf_counter() - begun)
+    step_seconds = median(seconds[1:] or seconds)
+    limit = _EVAL_BATCHES * experiment.eval_batch_size
+    measured = evaluate(network, task, validation, experiment.eval_batch_size, runtime, go_on=lambda done: done < limit)
+    per_epoch = steps_per_epoch(len(split), settings.batch_size)
+    epoch_seconds = per_epoch * step_seconds + len(validation) / max(measured.items_per_second, 1e-9)
+    weights = _bytes(list(network.parameters()) + list(network.buffers()))
+    gradients = _bytes([p.grad for p in network.parameters() if p.grad is not None])
+    state = _bytes([v for s in optimizer.state.values() for v in s.values() if isinstance(v, Tensor)])
+    return {
+        "name": experiment.name,
+        "device": str(runtime.device),
+        "parameters": experiment.parameters,
+        "signals": {
+            "input": task.input_signal.describe(),
+            **{name: signal.describe() for name, signal in experiment.network.signals.items()},
+            "outputs": task.outputs,
+        },
+        "layers": layers,
+        "items": {name: len(experiment.data.split(name)) for name in ("train", "val", "test")},
+        "steps_per_epoch": per_epoch,
+        "epochs": settings.epochs,
+        "step_seconds": step_seconds,
+        "samples_per_second": min(settings.batch_size, len(split)) / step_seconds,
+        "epoch_seconds": epoch_seconds,
+        "seconds": epoch_seconds * settings.epochs,
+        "memory": {
+            "saved_for_backward": sum(saved.values()),
+            "weights": weights,
+            "gradients": gradients,
+            "optimizer": state,
+            "total": sum(saved.values()) + weights + gradients + state,
+        },
+        "leaks": list(experiment.data.leaks),
+    }
+
+
+def _bytes(tensors: list[Tensor]) -> int:
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+def _count_saved(saved: dict[int, int]) -> torch.autograd.graph.saved_tensors_hooks:
+    """Count each storage once, however many operations keep it."""
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        saved[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    return torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)
+
+
+def _watch_shapes(network: nn.Module, layers: list[dict[str, Any]]) -> list[Any]:
+    def watch(name: str) -> Any:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            tensor = output[0] if isinstance(output, tuple) else output
+            if isinstance(tensor, Tensor):
+                own = sum(p.numel() for p in module.parameters(recurse=False))
+                layers.append(
+                    {
+                        "name": name,
+                        "type": type(module).__name__,
+                        "shape": list(tensor.shape),
+                        "parameters": own,
+                    }
+                )
+
+        return hook
+
+    leaves = [(n, m) for n, m in network.named_modules() if n and not any(True for _ in m.children())]
+    return [module.register_forward_hook(watch(name)) for name, module in leaves]

@@ -1,0 +1,88 @@
+"""One pass over a split without learning: loss, metrics and spikes as streaming sums."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import nn
+
+from snnctl.engine.runtime import Runtime
+from snnctl.measure.spikes import LayerSpikes, NetworkSpikes, SpikeMeter, network_totals
+from snnctl.tasks.base import Meter, Task
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured on one split.
+
+    Args:
+        loss: mean over all values that count, not over batches.
+        metrics: metric name -> value.
+        layers: spikes per layer.
+        meter: the metrics' sums, for per-column and per-step figures.
+        items_per_second: how fast it went.
+    """
+
+    loss: float
+    metrics: dict[str, float]
+    layers: list[LayerSpikes]
+    meter: Meter
+    items_per_second: float = 0.0
+
+    @property
+    def totals(self) -> NetworkSpikes:
+        """Spikes of the whole network."""
+        return network_totals(self.layers)
+
+    def named(self, split: str) -> dict[str, float]:
+        """`{"val/loss": ..., "val/mse": ...}`."""
+        return {f"{split}/{name}": value for name, value in {"loss": self.loss, **self.metrics}.items()}
+
+
+def evaluate(
+    network: nn.Module,
+    task: Task,
+    split: Any,
+    batch_size: int,
+    runtime: Runtime,
+    *,
+    go_on: Callable[[int], bool] | None = None,
+) -> Evaluation:
+    """Measure `network` on `split`, in evaluation mode; the mode is restored afterwards.
+
+    Args:
+        split: gives `batch(indices)`.
+        go_on: told how many items are done; returning False ends the pass early.
+    """
+    was_training = network.training
+    network.eval()
+    meter = task.meter()
+    loss_sum, weight_sum, done = 0.0, 0, 0
+    start = perf_counter()
+    try:
+        with SpikeMeter(network) as spikes, torch.no_grad():
+            for indices in torch.arange(len(split)).split(batch_size):
+                batch = split.batch(indices).to(runtime.device)
+                with runtime.autocast():
+                    prediction = task.predict(network, batch)
+                prediction = prediction.float()
+                weight = task.loss_weight(batch)
+                loss_sum += float(task.loss(prediction, batch)) * weight
+                weight_sum += weight
+                meter.update(prediction, batch.targets, batch.observed)
+                done += len(indices)
+                if go_on is not None and not go_on(done):
+                    break
+    finally:
+        network.train(was_training)
+    return Evaluation(
+        loss=loss_sum / weight_sum if weight_sum else float("nan"),
+        metrics=meter.compute(),
+        layers=spikes.summary(),
+        meter=meter,
+        items_per_second=done / max(perf_counter() - start, 1e-9),
+    )

@@ -1,0 +1,326 @@
+"""The training loop. Reads top to bottom; everything a resumed run needs is in `LoopState`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from snnctl.core.diagnostic import DiagnosticError
+from snnctl.core.events import (
+    CheckpointSaved,
+    EpochDone,
+    HealthNoted,
+    Observer,
+    RunFinished,
+    RunStarted,
+    StepDone,
+)
+from snnctl.core.seeds import stream_seed
+from snnctl.engine.checkpoint import load_trainer, save_trainer, save_weights
+from snnctl.engine.evaluate import Evaluation, evaluate
+from snnctl.engine.experiment import Experiment
+from snnctl.engine.interrupt import StopRequest
+from snnctl.engine.numerics import first_non_finite, non_finite_gradient, non_finite_loss
+from snnctl.engine.order import batches, epoch_order, steps_per_epoch
+from snnctl.engine.run_dir import RunDir
+from snnctl.engine.runtime import Runtime
+from snnctl.measure.gradients import GradientMeter, LayerGradients
+from snnctl.measure.health import verdicts
+from snnctl.measure.spikes import SpikeMeter
+
+_STEP_EVENTS_PER_SECOND = 10
+
+
+@dataclass
+class LoopState:
+    """Where training stands. `epoch` and `step_in_epoch` name the next step to do."""
+
+    epoch: int = 0
+    step_in_epoch: int = 0
+    step: int = 0
+    best: float | None = None
+    best_epoch: int = -1
+    since_best: int = 0
+    loss_sum: float = 0.0
+    loss_weight: float = 0.0
+    seconds: float = 0.0
+    finished: bool = False
+
+
+class Trainer:
+    """Trains one experiment in one run directory.
+
+    Args:
+        experiment: what to train; its network is moved to the runtime's device.
+        run: where checkpoints and metrics go.
+        observer: told of every event.
+        runtime: device, precision, processes.
+    """
+
+    def __init__(self, experiment: Experiment, run: RunDir, observer: Observer, runtime: Runtime) -> None:
+        self.experiment, self.run, self.observer, self.runtime = experiment, run, observer, runtime
+        self.settings = experiment.train
+        self.split = experiment.data.split("train")
+        self.per_epoch = steps_per_epoch(len(self.split), self.settings.batch_size)
+        optimizer = experiment.make_optimizer(experiment.network.parameters())
+        self.network, self.optimizer = runtime.prepare(experiment.network, optimizer)
+        self.schedule = experiment.make_schedule(self.optimizer, self.settings.epochs, self.per_epoch)
+        self.average: AveragedModel | None = None
+        if self.settings.average:
+            self.average = AveragedModel(
+                runtime.unwrap(self.network),
+                multi_avg_fn=get_ema_multi_avg_fn(self.settings.average),  # type: ignore[no-untyped-call]
+                use_buffers=True,
+            )
+        self.state = LoopState()
+        self._rng: Tensor | None = None
+        self._live_rate = float("nan")
+
+    # What is evaluated and kept: the average of the weights where one is made, else the weights.
+    @property
+    def kept(self) -> nn.Module:
+        """The network whose weights are evaluated and saved."""
+        if self.average is not None:
+            return self.average.module  # type: ignore[no-any-return]
+        return self.runtime.unwrap(self.network)
+
+    def save(self) -> None:
+        """Write the checkpoint `last`."""
+        state = {
+            "loop": asdict(self.state),
+            "network": self.runtime.unwrap(self.network).state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "rng": torch.get_rng_state(),
+            "fingerprint": self.experiment.data.fingerprint,
+        }
+        save_trainer(self.run.last, state)
+        self._save_weights(self.run.last)
+        self.observer.notify(CheckpointSaved(str(self.run.last), self.state.epoch, self.state.step))
+
+    def _save_weights(self, folder: Any) -> None:
+        facts = {"epoch": str(self.state.epoch), "step": str(self.state.step)}
+        save_weights(folder, self.kept, facts)
+
+    def resume(self) -> None:
+        """Take up the checkpoint `last`."""
+        state = load_trainer(self.run.last)
+        self.runtime.unwrap(self.network).load_state_dict(state["network"])
+        if self.average is not None and state["average"] is not None:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.state = LoopState(**state["loop"])
+        self._rng = state["rng"]
+        self.run.forget_after(self.state.epoch)
+
+    def fit(self, stop: StopRequest, stop_after: int | None = None) -> str:
+        """Train until done, early stopping, or a stop request; "done", "early_stop" or "interrupted".
+
+        Args:
+            stop: asked after every step.
+            stop_after: stop as if interrupted after so many epochs of this call.
+        """
+        started = perf_counter()
+        before = self.state.seconds
+        first = self.state.epoch
+        self.observer.notify(
+            RunStarted(
+                name=self.experiment.name,
+                directory=str(self.run.path),
+                epochs=self.settings.epochs,
+                steps_per_epoch=self.per_epoch,
+                train_items=len(self.split),
+                parameters=self.experiment.parameters,
+                start_epoch=first,
+                device=str(self.runtime.device),
+                seed=self.settings.seed,
+            )
+        )
+        status = "early_stop" if self.state.finished else "done"
+        while self.state.epoch < self.settings.epochs and not self.state.finished:
+            finished_epoch = self._epoch(stop, started, before)
+            self.state.seconds = before + perf_counter() - started
+            if not finished_epoch:
+                status = "interrupted"
+                self.save()
+                break
+            last = self.state.epoch >= self.settings.epochs or self.state.finished
+            stopping = stop.wanted or (stop_after is not None and self.state.epoch - first >= stop_after)
+            if last or stopping or self.state.epoch % self.settings.checkpoint_every == 0:
+                self.save()
+            if self.state.finished:
+                status = "early_stop"
+            elif stopping and not last:
+                status = "interrupted"
+                break
+        self.observer.notify(RunFinished(status, self.state.epoch, self.state.seconds))
+        return status
+
+    def _epoch(self, stop: StopRequest, started: float, before: float) -> bool:
+        state, settings = self.state, self.settings
+        begun = perf_counter()
+        if self._rng is not None:  # resumed: go on with the dropout masks where they were
+            torch.set_rng_state(self._rng)
+            self._rng = None
+        else:
+            torch.manual_seed(stream_seed(settings.seed, "dropout", state.epoch))
+        self.network.train()
+        order = epoch_order(len(self.split), settings.seed, state.epoch)
+        gradients: list[LayerGradients] = []
+        items, told = 0, 0.0
+        for number, indices in enumerate(batches(order, settings.batch_size)):
+            if number < state.step_in_epoch:
+                continue
+            if number == 0:
+                with GradientMeter(self.network) as meter, SpikeMeter(self.network) as spikes:
+                    self._step(indices)
+                gradients = meter.summary()
+                self._live_rate = spikes.totals().mean_rate
+            else:
+                self._step(indices)
+            state.step += 1
+            state.step_in_epoch += 1
+            items += len(indices)
+            now = perf_counter()
+            if now - told > 1 / _STEP_EVENTS_PER_SECOND:
+                told = now
+                self._tell_step(items / (now - begun), now - begun, items)
+            if stop.wanted and state.step_in_epoch < self.per_epoch:
+                return False
+        speed = items / max(perf_counter() - begun, 1e-9)
+        self._validate(gradients, speed, begun, started, before)
+        return True
+
+    def _step(self, indices: Tensor) -> None:
+        state, settings, task = self.state, self.settings, self.experiment.task
+        batch = self.split.batch(self.runtime.my_share(indices)).to(self.runtime.device)
+        with self.runtime.autocast():
+            prediction = task.predict(self.network, batch)
+        loss = task.loss(prediction.float(), batch)
+        value = float(loss.detach())
+        if value != value or abs(value) == float("inf"):
+            where = first_non_finite(self.network, lambda: task.predict(self.network, batch))
+            raise DiagnosticError(non_finite_loss(where, value, state.epoch, state.step_in_epoch))
+        self.optimizer.zero_grad(set_to_none=True)
+        self.runtime.backward(loss)
+        if settings.clip_norm is not None:
+            norm = self.runtime.clip(self.network.parameters(), settings.clip_norm)
+            if not torch.isfinite(norm):
+                raise DiagnosticError(non_finite_gradient(self.network, state.epoch, state.step_in_epoch))
+        self.optimizer.step()
+        self.schedule.step()
+        if self.average is not None:
+            self.average.update_parameters(self.runtime.unwrap(self.network))
+        weight = task.loss_weight(batch)
+        state.loss_sum += value * weight
+        state.loss_weight += weight
+
+    def _tell_step(self, speed: float, seconds: float, items: int) -> None:
+        state = self.state
+        steps_here = max(items / self.settings.batch_size, 1.0)
+        left = (self.settings.epochs - state.epoch) * self.per_epoch - state.step_in_epoch
+        self.observer.notify(
+            StepDone(
+                epoch=state.epoch,
+                step=state.step_in_epoch,
+                loss=state.loss_sum / max(state.loss_weight, 1),
+                items_per_second=speed,
+                mean_rate=self._live_rate,
+                seconds_left=left * seconds / steps_here,
+            )
+        )
+
+    def _validate(
+        self,
+        gradients: list[LayerGradients],
+        speed: float,
+        begun: float,
+        started: float,
+        before: float,
+    ) -> None:
+        state, settings = self.state, self.settings
+        found = evaluate(
+            self.kept,
+            self.experiment.task,
+            self.experiment.data.split("val"),
+            self.experiment.eval_batch_size,
+            self.runtime,
+        )
+        named = found.named("val")
+        watched = settings.early_stop.metric
+        value = named[watched]
+        best = settings.early_stop.better(value, state.best)
+        self.schedule.epoch(value)
+        epoch = state.epoch
+        train_loss = state.loss_sum / max(state.loss_weight, 1)
+        if best:
+            state.best, state.best_epoch, state.since_best = value, epoch, 0
+        else:
+            state.since_best += 1
+            patience = settings.early_stop.patience
+            state.finished = patience is not None and state.since_best >= patience
+        state.epoch, state.step_in_epoch, state.loss_sum, state.loss_weight = epoch + 1, 0, 0.0, 0.0
+        self._live_rate = found.totals.mean_rate
+        self._record(epoch, train_loss, found, best)
+        if best:
+            self._save_weights(self.run.best)
+        self._tell_epoch(epoch, train_loss, found, best, speed, begun, started, before)
+        for verdict in verdicts(found.layers, gradients):
+            self.observer.notify(HealthNoted(epoch, verdict))
+
+    def _record(self, epoch: int, train_loss: float, found: Evaluation, best: bool) -> None:
+        named = found.named("val")
+        self.run.add_metrics(
+            {
+                "epoch": epoch,
+                "step": self.state.step,
+                "train/loss": train_loss,
+                **named,
+                "lr": self._lr(),
+                "best": best,
+            }
+        )
+        for layer in found.layers:
+            self.run.add_spikes({"epoch": epoch, "split": "val", **asdict(layer)})
+
+    def _tell_epoch(
+        self,
+        epoch: int,
+        train_loss: float,
+        found: Evaluation,
+        best: bool,
+        speed: float,
+        begun: float,
+        started: float,
+        before: float,
+    ) -> None:
+        now = perf_counter()
+        done_here = self.state.step / self.per_epoch
+        per_epoch = (before + now - started) / max(done_here, 1e-9)
+        self.observer.notify(
+            EpochDone(
+                epoch=epoch,
+                epochs=self.settings.epochs,
+                step=self.state.step,
+                train_loss=train_loss,
+                validation=found.named("val"),
+                watched=self.settings.early_stop.metric,
+                best=best,
+                lr=self._lr(),
+                mean_rate=found.totals.mean_rate,
+                items_per_second=speed,
+                seconds=now - begun,
+                seconds_left=per_epoch * (self.settings.epochs - epoch - 1),
+                rates={layer.name: layer.rate for layer in found.layers},
+            )
+        )
+
+    def _lr(self) -> float:
+        return float(self.optimizer.param_groups[0]["lr"])

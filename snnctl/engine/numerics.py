@@ -1,0 +1,70 @@
+"""When numbers go wrong: which layer was first, and what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snnctl.core.diagnostic import Diagnostic
+
+_CURES = "try a lower `optim.lr`, `train.clip_norm: 1.0`, or `train.precision: fp32`"
+
+
+def first_non_finite(network: nn.Module, run: Callable[[], Any]) -> str:
+    """Name the first parameter or layer output that is not finite when `run` is repeated."""
+    for name, parameter in network.named_parameters():
+        if not torch.isfinite(parameter).all():
+            return f"weight `{name}`"
+    found: list[str] = []
+
+    def look(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            tensors = output if isinstance(output, tuple) else (output,)
+            if not found and any(isinstance(t, Tensor) and not torch.isfinite(t).all() for t in tensors):
+                found.append(f"output of `{name}` ({type(module).__name__})")
+
+        return hook
+
+    hooks = [m.register_forward_hook(look(name)) for name, m in network.named_modules() if name]
+    try:
+        with torch.no_grad():
+            run()
+    finally:
+        for handle in hooks:
+            handle.remove()
+    return found[0] if found else "loss"
+
+
+def non_finite_loss(where: str, value: float, epoch: int, step: int) -> Diagnostic:
+    """E401: the loss is NaN or infinite."""
+    message = f"loss became {value} in epoch {epoch + 1} at step {step + 1}; first non-finite: {where}"
+    return Diagnostic("E401", message, path="train", help=_CURES)
+
+
+def non_finite_gradient(network: nn.Module, epoch: int, step: int) -> Diagnostic:
+    """E402: a gradient is NaN or infinite."""
+    bad = [
+        name
+        for name, parameter in network.named_parameters()
+        if parameter.grad is not None and not torch.isfinite(parameter.grad).all()
+    ]
+    # gradients flow backwards, so the last in module order went wrong first
+    message = f"gradient became non-finite in epoch {epoch + 1} at step {step + 1}; first at `{bad[-1]}`"
+    return Diagnostic("E402", message, path="train", help=_CURES)
+
+
+def out_of_memory(error: BaseException) -> Diagnostic | None:
+    """E403 if `error` says that memory ran out, else None."""
+    text = str(error)
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
+        return Diagnostic(
+            "E403",
+            "out of memory",
+            path="train.batch_size",
+            help="lower `train.batch_size`; `snnctl train --dry-run` forecasts the memory",
+            notes=(text.splitlines()[0][:200],) if text else (),
+        )
+    return None

@@ -1,0 +1,142 @@
+"""The run directory: where everything about one run lies, and the only code that knows its file names."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.engine.files import append_json, read_json_lines, write_json, write_text
+
+SCHEMA = 1
+
+
+class RunDir:
+    """One run's folder.
+
+    Files: recipe.yaml (resolved, runnable), recipe.source.yaml, manifest.json, environment.json, metrics.jsonl,
+    spikes.jsonl, results.json, checkpoints/{last,best}, log.txt.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    last = property(lambda self: self.path / "checkpoints" / "last")
+    best = property(lambda self: self.path / "checkpoints" / "best")
+    recipe = property(lambda self: self.path / "recipe.yaml")
+    log = property(lambda self: self.path / "log.txt")
+
+    @classmethod
+    def create(
+        cls,
+        parent: Path,
+        name: str,
+        digest: str,
+        fill: Callable[[RunDir], None],
+        out: Path | None = None,
+    ) -> RunDir:
+        """Make `<parent>/<name>/<UTC>-<6 hex of the digest>` (or exactly `out`).
+
+        `fill` writes the first checkpoint into it while it still has a temporary name, so that a kill at any
+        moment leaves either no run directory or one that can be resumed.
+
+        Raises:
+            DiagnosticError: E412, the folder exists and is not empty, or cannot be made.
+        """
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        final = out or parent / name / f"{stamp}-{digest[:6]}"
+        if out is None:
+            number = 2
+            while final.exists():
+                final = parent / name / f"{stamp}-{digest[:6]}-{number}"
+                number += 1
+        elif final.exists() and any(final.iterdir()):
+            raise DiagnosticError(
+                Diagnostic(
+                    "U412",
+                    f"`{final}` exists and is not empty",
+                    help="name another --out, or go on with --resume",
+                )
+            )
+        temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+        try:
+            temporary.mkdir(parents=True)
+            run = cls(temporary)
+            fill(run)
+            if final.exists():
+                final.rmdir()
+            os.replace(temporary, final)
+        except OSError as error:
+            raise DiagnosticError(
+                Diagnostic("U412", f"run directory `{final}` cannot be made: {error.strerror}")
+            ) from error
+        return cls(final)
+
+    @classmethod
+    def open(cls, path: Path) -> RunDir:
+        """An existing run.
+
+        Raises:
+            DiagnosticError: U413, it is not a run directory.
+        """
+        if not (path / "recipe.yaml").is_file() or not (path / "manifest.json").is_file():
+            help = "name a folder that `snnctl train` made, runs/<name>/<time>-<hash>"
+            raise DiagnosticError(Diagnostic("U413", f"`{path}` is not a run directory", help=help))
+        return cls(path)
+
+    def write_head(self, recipe: str, source: str, environment: dict[str, Any]) -> None:
+        """Write the recipe in both forms and the environment."""
+        write_text(self.recipe, recipe)
+        write_text(self.path / "recipe.source.yaml", source)
+        write_json(self.path / "environment.json", environment)
+
+    def manifest(self) -> dict[str, Any]:
+        """What is known about the run: status, command line, seed, data fingerprint, timings."""
+        return dict(json.loads((self.path / "manifest.json").read_text(encoding="utf-8")))
+
+    def update_manifest(self, **changes: Any) -> None:
+        """Change some entries of the manifest."""
+        path = self.path / "manifest.json"
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        old = self.manifest() if path.exists() else {"schema": SCHEMA, "argv": sys.argv[1:], "created": now}
+        write_json(path, {**old, "updated": now, **changes})
+
+    def add_metrics(self, record: dict[str, Any]) -> None:
+        """One line per epoch."""
+        append_json(self.path / "metrics.jsonl", record)
+
+    def add_spikes(self, record: dict[str, Any]) -> None:
+        """One line per epoch and layer."""
+        append_json(self.path / "spikes.jsonl", record)
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl."""
+        return read_json_lines(self.path / "metrics.jsonl")
+
+    def forget_after(self, epoch: int) -> None:
+        """Drop records of `epoch` and later: a resumed run writes them again."""
+        for name in ("metrics.jsonl", "spikes.jsonl"):
+            path = self.path / name
+            if path.exists():
+                kept = [record for record in read_json_lines(path) if record["epoch"] < epoch]
+                write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        """The final figures, as `--json` prints them."""
+        write_json(self.path / "results.json", results)
+
+    def results(self) -> dict[str, Any] | None:
+        """What `write_results` wrote, or None."""
+        path = self.path / "results.json"
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+
+    def add_log(self, line: str) -> None:
+        """One line of log.txt, with the time."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self.log.open("a", encoding="utf-8") as file:
+            file.write(f"{now} {line}\n")

@@ -1,0 +1,83 @@
+"""Devices, precision and processes. The only file that knows Accelerate.
+
+Run and tested on one CPU process; written for several processes and GPUs, where it has not been run yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Literal
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+Device = Literal["auto", "cpu"]
+
+
+class Runtime:
+    """Where and how the tensors live; the same path for one process on one CPU as for many GPUs.
+
+    Args:
+        precision: "bf16" runs matrix products in bfloat16 where torch's autocast does so.
+        device: "cpu" keeps off accelerators; "auto" takes what Accelerate finds.
+    """
+
+    def __init__(self, precision: Literal["fp32", "bf16"] = "fp32", device: Device = "auto") -> None:
+        self._accelerator = Accelerator(
+            mixed_precision="bf16" if precision == "bf16" else "no",
+            cpu=device == "cpu",
+            step_scheduler_with_optimizer=False,
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this process."""
+        return self._accelerator.device
+
+    @property
+    def rank(self) -> int:
+        """Index of this process."""
+        return self._accelerator.process_index
+
+    @property
+    def world(self) -> int:
+        """Number of processes."""
+        return self._accelerator.num_processes
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes files."""
+        return self._accelerator.is_main_process
+
+    def prepare(self, network: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
+        """Move to the device and wrap for distribution if there is more than one process."""
+        network, optimizer = self._accelerator.prepare(network, optimizer)
+        return network, optimizer
+
+    def autocast(self) -> AbstractContextManager[None]:
+        """The context in which forward passes and losses run."""
+        return self._accelerator.autocast()
+
+    def backward(self, loss: Tensor) -> None:
+        """Backward pass."""
+        self._accelerator.backward(loss)
+
+    def clip(self, parameters: Iterable[nn.Parameter], norm: float) -> Tensor:
+        """Clip the gradients to `norm` together; the norm before clipping."""
+        found = self._accelerator.clip_grad_norm_(list(parameters), norm)
+        return torch.as_tensor(found)
+
+    def sum(self, values: Tensor) -> Tensor:
+        """The sum over all processes."""
+        return torch.as_tensor(self._accelerator.reduce(values, reduction="sum"))
+
+    def my_share(self, indices: Tensor) -> Tensor:
+        """This process's slice of a global batch: every world-th item."""
+        return indices[self.rank :: self.world] if self.world > 1 else indices
+
+    def unwrap(self, network: nn.Module) -> nn.Module:
+        """The module without distribution wrappers."""
+        return self._accelerator.unwrap_model(network)  # type: ignore[no-any-return]

@@ -1,0 +1,173 @@
+"""From an experiment to results: make or take up the run directory, train, test the best weights, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.events import Observer
+from snnctl.engine.checkpoint import WEIGHTS, load_weights
+from snnctl.engine.environment import environment
+from snnctl.engine.evaluate import Evaluation, evaluate
+from snnctl.engine.experiment import Experiment
+from snnctl.engine.interrupt import StopRequest
+from snnctl.engine.loop import Trainer
+from snnctl.engine.numerics import out_of_memory
+from snnctl.engine.run_dir import RunDir
+from snnctl.engine.runtime import Runtime
+from snnctl.measure.health import verdicts
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a run directory says of its origin, besides the experiment itself."""
+
+    recipe: str
+    source: str
+    digest: str
+    facts: dict[str, Any]
+
+
+def start_run(experiment: Experiment, head: Head, runtime: Runtime, parent: Path, out: Path | None) -> RunDir:
+    """A new run directory that already holds a checkpoint of the untrained network."""
+
+    def fill(run: RunDir) -> None:
+        run.write_head(head.recipe, head.source, environment())
+        Trainer(experiment, run, _Silent(), runtime).save()
+        run.update_manifest(
+            name=experiment.name,
+            status="running",
+            seed=experiment.train.seed,
+            data_fingerprint=experiment.data.fingerprint,
+            leaks=list(experiment.data.leaks),
+            digest=head.digest,
+            **head.facts,
+        )
+
+    return RunDir.create(parent, experiment.name, head.digest, fill, out)
+
+
+class _Silent:
+    def notify(self, event: Any) -> None:
+        """Nothing is told."""
+
+
+def train_run(
+    experiment: Experiment,
+    run: RunDir,
+    observer: Observer,
+    runtime: Runtime,
+    *,
+    resume: bool = False,
+    stop_after: int | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
+    """Train, then test the best weights beside the baselines; the results as `--json` prints them.
+
+    An interrupted run has `status: interrupted` and no test metrics.
+
+    Raises:
+        DiagnosticError: E4xx numerical failure or memory, D401 the data changed since the run began.
+    """
+    known = run.manifest().get("data_fingerprint")
+    if known != experiment.data.fingerprint:
+        raise DiagnosticError(
+            Diagnostic(
+                "D401",
+                "the data is not the data that this run began with",
+                path="data.source",
+                help="restore it, or start a new run",
+                notes=(f"then {str(known)[:12]}, now {experiment.data.fingerprint[:12]}",),
+            )
+        )
+    begun = perf_counter()
+    with _numerical_failures(run):
+        trainer = Trainer(experiment, run, observer, runtime)
+        if resume:
+            trainer.resume()
+        run.update_manifest(status="running")
+        with StopRequest() as stop:
+            status = trainer.fit(stop, stop_after)
+        speed = _items_per_second(trainer)
+        if status == "interrupted":
+            run.update_manifest(status=status, seconds=trainer.state.seconds)
+            return {"run": str(run.path), "status": status, "epochs_done": trainer.state.epoch}
+        results = measure_run(experiment, run, runtime, progress=progress)
+    results |= {
+        "status": status,
+        "epochs_done": trainer.state.epoch,
+        "best_epoch": trainer.state.best_epoch + 1,
+        "seconds": perf_counter() - begun,
+        "training_seconds": trainer.state.seconds,
+        "samples_per_second": speed,
+    }
+    run.write_results(results)
+    run.update_manifest(status="done", seconds=trainer.state.seconds, metrics=results["metrics"])
+    return results
+
+
+def measure_run(
+    experiment: Experiment,
+    run: RunDir,
+    runtime: Runtime,
+    *,
+    split: str = "test",
+    baselines: bool = True,
+    weights: Path | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
+    """Measure the best weights (the last ones if none was better than nothing) on `split`."""
+    folder = weights or (run.best if (run.best / WEIGHTS).exists() else run.last)
+    network = experiment.network.to(runtime.device)
+    facts = load_weights(folder, network)
+    found = evaluate(network, experiment.task, experiment.data.split(split), experiment.eval_batch_size, runtime)
+    report = experiment.task.run_baselines(split, progress=progress) if baselines else None
+    return {
+        "run": str(run.path),
+        "name": experiment.name,
+        "split": split,
+        "checkpoint": {"path": folder.name, **{k: int(v) for k, v in facts.items()}},
+        "seed": experiment.train.seed,
+        "parameters": experiment.parameters,
+        "leaky": bool(experiment.data.leaks),
+        "leaks": list(experiment.data.leaks),
+        "metrics": found.named(split),
+        "baselines": report.scores if report else {},
+        "baselines_omitted": report.omitted if report else {},
+        "baselines_chosen": report.chosen if report else {},
+        "spikes": spikes_document(found),
+        "health": [verdict.to_json() for verdict in verdicts(found.layers)],
+    }
+
+
+def spikes_document(found: Evaluation) -> dict[str, Any]:
+    """`mean_rate`, `silent_share`, `saturated_share` and the same per layer."""
+    return {**asdict(found.totals), "layers": [asdict(layer) for layer in found.layers]}
+
+
+def _items_per_second(trainer: Trainer) -> float:
+    items = trainer.state.step * min(trainer.settings.batch_size, len(trainer.split))
+    return items / max(trainer.state.seconds, 1e-9)
+
+
+@contextmanager
+def _numerical_failures(run: RunDir) -> Iterator[None]:
+    """Turn failures into diagnostics and note them in the manifest."""
+    try:
+        yield
+    except DiagnosticError as error:
+        run.update_manifest(status="failed", failure=[d.to_json() for d in error.diagnostics])
+        raise
+    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+        diagnostic = out_of_memory(error)
+        if diagnostic is None:
+            raise
+        run.update_manifest(status="failed", failure=[diagnostic.to_json()])
+        raise DiagnosticError(diagnostic) from error

@@ -1,0 +1,71 @@
+"""Health verdicts: layers that cannot learn or carry nothing, each with what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from snnctl.core.diagnostic import Diagnostic
+from snnctl.measure.gradients import LayerGradients
+from snnctl.measure.spikes import LayerSpikes
+
+SILENT_CHANNELS = 0.9
+SATURATED_CHANNELS = 0.5
+NEARLY_SILENT = 0.005  # the neuron after attention is seen healthy down to about this rate
+BLOCKED_CHANNELS = 0.9
+
+_MORE_SPIKES = "raise `model.norm_gain` (try 2) or lower `model.neuron.v_threshold` (try 0.5)"
+_FEWER_SPIKES = "lower `model.norm_gain` or raise `model.neuron.v_threshold`"
+_WIDER_SURROGATE = (
+    "take a `model.neuron.surrogate` without hard edges (atan, sigmoid, fast_sigmoid) or a wider one, "
+    "or raise `model.norm_gain` so that the membrane comes near `model.neuron.v_threshold`"
+)
+
+
+def verdicts(
+    layers: Sequence[LayerSpikes], gradients: Iterable[LayerGradients] | None = None
+) -> list[Diagnostic]:
+    """Warnings about ill layers, spikes first, then gradients; empty when all are well.
+
+    E501 silent, E502 saturated, E503 no gradient gets through, E504 nearly silent.
+
+    Args:
+        layers: from `SpikeMeter.summary`.
+        gradients: from `GradientMeter.summary` of one training step.
+    """
+    found = [verdict for layer in layers if (verdict := _firing(layer)) is not None]
+    found += [verdict for layer in gradients or () if (verdict := _gradient(layer)) is not None]
+    return found
+
+
+def _firing(layer: LayerSpikes) -> Diagnostic | None:
+    if not layer.neuron_steps:
+        return None
+    if layer.rate == 0.0:
+        return _warning("E501", layer.name, f"layer `{layer.name}` is silent: it never fired", _MORE_SPIKES)
+    if layer.silent_share > SILENT_CHANNELS:
+        message = f"layer `{layer.name}` is silent: {layer.silent_share:.0%} of its channels never fired"
+        return _warning("E501", layer.name, message, _MORE_SPIKES)
+    if layer.saturated_share > SATURATED_CHANNELS:
+        share = f"{layer.saturated_share:.0%} of its channels"
+        message = f"layer `{layer.name}` is saturated: {share} fire all the time"
+        return _warning("E502", layer.name, message, _FEWER_SPIKES)
+    if layer.rate < NEARLY_SILENT:
+        message = f"layer `{layer.name}` is nearly silent: {layer.rate:.2%} spikes per neuron and step"
+        return _warning("E504", layer.name, message, _MORE_SPIKES)
+    return None
+
+
+def _gradient(layer: LayerGradients) -> Diagnostic | None:
+    if layer.zero_share <= BLOCKED_CHANNELS:
+        return None
+    share = f"{layer.zero_share:.0%} of its channels"
+    if layer.zero_share_above < layer.zero_share:
+        message = f"the surrogate of layer `{layer.name}` is never active: no gradient passes {share}"
+        return _warning("E503", layer.name, message, _WIDER_SURROGATE)
+    message = f"no gradient reaches layer `{layer.name}`: {share} get exactly zero"
+    help_text = f"a later layer blocks it, look there first (E501, E503); {_WIDER_SURROGATE}"
+    return _warning("E503", layer.name, message, help_text)
+
+
+def _warning(code: str, path: str, message: str, help_text: str) -> Diagnostic:
+    return Diagnostic(code=code, message=message, severity="warning", path=path, help=help_text)

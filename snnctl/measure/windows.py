@@ -1,0 +1,82 @@
+"""What baselines need of forecasting data, and how they walk over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+class WindowBatch(Protocol):
+    """Inputs [B, L, C_in], targets [B, H, C], and which targets are real (None = all)."""
+
+    @property
+    def inputs(self) -> Tensor: ...
+    @property
+    def targets(self) -> Tensor: ...
+    @property
+    def observed(self) -> Tensor | None: ...
+
+
+class WindowSplit(Protocol):
+    """One chronological part of the data, as windows."""
+
+    def __len__(self) -> int: ...
+    def batch(self, indices: Tensor, /) -> WindowBatch:
+        """The windows at `indices` (int64 [B])."""
+
+
+class WindowNorm(Protocol):
+    """Per-window normalisation; `undo` is affine in `y` for each window and channel."""
+
+    def apply(self, x: Tensor, /) -> tuple[Tensor, Any]:
+        """Normalised `x` [B, L, C], and what `undo` needs."""
+
+    def undo(self, y: Tensor, scale: Any, /) -> Tensor:
+        """`y` [B, H, C] back in the units of the unnormalised windows."""
+
+
+class WindowData(Protocol):
+    """Forecasting data: the first `channels` input channels are the series, calendar features follow."""
+
+    @property
+    def window(self) -> int: ...
+    @property
+    def horizon(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def season(self) -> int | None: ...
+    @property
+    def window_norm(self) -> WindowNorm: ...
+    def split(self, name: str, /) -> WindowSplit:
+        """The part called `train`, `val` or `test`."""
+
+
+def batches(
+    split: WindowSplit, batch_size: int, generator: torch.Generator | None = None
+) -> Iterator[WindowBatch]:
+    """All windows of `split` once, in order, or shuffled by `generator`."""
+    order = torch.arange(len(split)) if generator is None else torch.randperm(len(split), generator=generator)
+    for start in range(0, len(split), batch_size):
+        yield split.batch(order[start : start + batch_size])
+
+
+def affine(norm: WindowNorm, x: Tensor, horizon: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalised `x` [B, L, C] with the offset and factor [B, 1, C] of its `undo`."""
+    normalised, scale = norm.apply(x)
+    points = x.new_zeros(x.shape[0], horizon, x.shape[2])
+    offset = norm.undo(points, scale)[:, :1]
+    return normalised, offset, norm.undo(points + 1.0, scale)[:, :1] - offset
+
+
+def fold_channels(x: Tensor) -> Tensor:
+    """[B, L, C] -> [B * C, L]: each channel a row of its own, row b * C + c."""
+    return x.transpose(1, 2).reshape(-1, x.shape[1])
+
+
+def unfold_channels(rows: Tensor, channels: int) -> Tensor:
+    """[B * C, H] -> [B, H, C], the inverse of `fold_channels`."""
+    return rows.reshape(-1, channels, rows.shape[1]).transpose(1, 2)

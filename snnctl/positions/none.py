@@ -1,0 +1,34 @@
+"""No positional encoding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from snnctl.core.catalog import POSITIONS
+from snnctl.core.shapes import SignalSpec
+from snnctl.positions.base import Position
+
+
+@POSITIONS.register("none")
+class NoPosition(Position):
+    """Returns its input: the network is told nothing about position.
+
+    Args:
+        signal: what comes in; optional.
+
+    Shape: [T, B, L, D] -> [T, B, L, D].
+    """
+
+    def __init__(self, signal: SignalSpec | None = None) -> None:
+        super().__init__(signal)
+
+    def describe(self, signal: SignalSpec) -> SignalSpec:
+        return signal
+
+    def code(self, length: int) -> Tensor:
+        """An empty code [length, 0]."""
+        return torch.empty(length, 0, device="cpu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x

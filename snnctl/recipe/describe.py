@@ -1,0 +1,106 @@
+"""Components in words: a row per knob, YAML to paste, JSON Schema for editors."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from snnctl.core.catalog import REGISTRIES
+from snnctl.core.docs import read_doc
+from snnctl.core.signature import Knob, knobs, params_model
+from snnctl.recipe.resolve import dump_yaml
+from snnctl.recipe.schema import SLOTS, RecipeModel
+
+
+def default_of(knob: Knob) -> Any:
+    """The default as a recipe would write it, or None for a knob that must be given."""
+    if knob.required:
+        return None
+    return plain(knob.default)
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses and tuples as mappings and lists."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def knob_row(knob: Knob) -> dict[str, Any]:
+    """`{name, type, default, required, bounds, doc}`."""
+    return {
+        "name": knob.name,
+        "type": knob.type_name,
+        "default": default_of(knob),
+        "required": knob.required,
+        "bounds": knob.bounds,
+        "doc": knob.doc,
+    }
+
+
+def paste_ready(kind: str, name: str) -> str:
+    """The component with all its defaults, as it would stand in a recipe."""
+    values: dict[str, Any] = {"type": name}
+    for knob in knobs(REGISTRIES[kind].get(name)):
+        values[knob.name] = "..." if knob.required else default_of(knob)
+    key = {"backbone": "model"}.get(kind, kind)
+    return dump_yaml({key: values}).rstrip()
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of a recipe with every component that is known now; plug-ins' included if loaded."""
+    schema = RecipeModel.model_json_schema(by_alias=True)
+    definitions = schema.setdefault("$defs", {})
+    for kind in REGISTRIES:
+        definitions[f"slot.{kind}"] = _slot(kind)
+    for section, kind in SLOTS.items():
+        description = schema["properties"][section].get("description", "")
+        schema["properties"][section] = {"$ref": f"#/$defs/slot.{kind}", "description": description}
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "snnctl recipe"
+    return schema
+
+
+def _slot(kind: str) -> dict[str, Any]:
+    names = list(REGISTRIES[kind].names())
+    return {
+        "description": f"a {kind}: its name, or a mapping with `type` and knobs",
+        "anyOf": [{"enum": names}, *(_mapping(kind, name) for name in names)],
+    }
+
+
+def _mapping(kind: str, name: str) -> dict[str, Any]:
+    component = REGISTRIES[kind].get(name)
+    model = json.loads(json.dumps(params_model(component).model_json_schema(), default=plain))
+    properties: dict[str, Any] = {"type": {"const": name}}
+    for knob in knobs(component):
+        found = model.get("properties", {}).get(knob.name, {})
+        if knob.slot is not None:
+            found = {"$ref": f"#/$defs/slot.{knob.slot.kind}"}
+            if knob.default is None:
+                found = {"anyOf": [found, {"type": "null"}]}
+        properties[knob.name] = {**found, "description": knob.doc}
+    nested = model.get("$defs", {})
+    found = {
+        "type": "object",
+        "description": read_doc(component).summary,
+        "properties": properties,
+        "required": ["type", *(k.name for k in knobs(component) if k.required)],
+        "additionalProperties": False,
+    }
+    return _inline(found, nested)
+
+
+def _inline(value: Any, definitions: dict[str, Any]) -> Any:
+    """Replace references into a component's own `$defs`; slots of the recipe stay references."""
+    if isinstance(value, dict):
+        reference = value.get("$ref", "")
+        if reference.startswith("#/$defs/") and reference.removeprefix("#/$defs/") in definitions:
+            rest = {k: v for k, v in value.items() if k != "$ref"}
+            return {**_inline(definitions[reference.removeprefix("#/$defs/")], definitions), **rest}
+        return {key: _inline(item, definitions) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_inline(item, definitions) for item in value]
+    return value

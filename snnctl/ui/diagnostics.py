@@ -1,0 +1,61 @@
+"""Diagnostics for a terminal: message, place, the line itself with the culprit underlined, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from snnctl.core.diagnostic import Diagnostic, ExitCode
+
+_COLOURS = {"error": "bold red", "warning": "bold yellow"}
+_LONGEST_LINE = 160
+
+
+def render(console: Console, diagnostics: Sequence[Diagnostic], code: ExitCode | None = None) -> None:
+    """Print each diagnostic, then how many errors there were and the exit code."""
+    for diagnostic in diagnostics:
+        console.print(_text(diagnostic), soft_wrap=True)
+    errors = sum(d.severity == "error" for d in diagnostics)
+    if code is not None and code != ExitCode.INTERRUPTED and errors:
+        count = f"{errors} error{'s' if errors > 1 else ''}"
+        console.print(Text(f"{count} (exit {int(code)})", "dim"), soft_wrap=True)
+
+
+def _text(diagnostic: Diagnostic) -> Text:
+    colour = _COLOURS[diagnostic.severity]
+    text = Text()
+    text.append(f"{diagnostic.severity}[{diagnostic.code}]", colour)
+    text.append(f": {diagnostic.message}\n", "bold")
+    margin = " " * max(3, len(str(diagnostic.line)) + 1)
+    if diagnostic.place():
+        text.append(f"{margin[:-1]}--> ", "blue").append(f"{diagnostic.place()}\n")
+    line = _source_line(diagnostic)
+    if line is not None:
+        number = str(diagnostic.line).rjust(len(margin) - 1)
+        text.append(f"{margin}|\n{number} | ", "blue").append(f"{line}\n")
+        text.append(f"{margin}| ", "blue").append(" " * (diagnostic.column - 1))
+        text.append("^" * max(1, min(diagnostic.length, len(line) - diagnostic.column + 1)), colour)
+        text.append(f" {diagnostic.label}".rstrip() + "\n", colour)
+    for kind, content in [*(("note", note) for note in diagnostic.notes), ("help", diagnostic.help)]:
+        if content:
+            text.append(f"{margin}= ", "blue").append(f"{kind}: ", "bold").append(f"{content}\n")
+    text.rstrip()
+    return text
+
+
+def _source_line(diagnostic: Diagnostic) -> str | None:
+    """The line in the file, if it can be shown: not for stdin, not for data junk, not for very long lines."""
+    if not diagnostic.line or not diagnostic.column or diagnostic.file == "<stdin>":
+        return None
+    try:
+        with Path(diagnostic.file).open(encoding="utf-8-sig", errors="strict") as file:
+            for number, line in enumerate(file, 1):
+                if number == diagnostic.line:
+                    shown = line.rstrip("\r\n").replace("\t", " ")
+                    return shown if len(shown) <= _LONGEST_LINE and shown.isprintable() else None
+    except (OSError, UnicodeDecodeError):
+        pass
+    return None

@@ -1,0 +1,171 @@
+"""The tables that close a run: metrics beside baselines, spikes per layer, where it lies, what to try next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from snnctl.ui.tables import table
+from snnctl.ui.words import duration, figure, size
+
+_BAR = 20
+_LOWER_IS_BETTER = {"loss", "mse", "mae", "rmse", "rse", "mape"}
+
+
+def show_results(console: Console, results: Mapping[str, Any]) -> None:
+    """One run."""
+    split = results["split"]
+    scores = {"spiking (this run)": _short_names(results["metrics"], split), **results["baselines"]}
+    _scores(console, f"{results['name']}: {split} split, seed {results['seed']}", scores)
+    _omitted(console, results)
+    console.print()
+    _layers(console, results["spikes"])
+    _leaks(console, results["leaks"])
+    for verdict in results["health"]:
+        console.print(f"[bold yellow]{verdict['code']}[/] {escape(verdict['message'])}: {escape(verdict['help'])}")
+    if "seconds" in results:
+        console.print(
+            f"\n{results['epochs_done']} epochs in {duration(results['training_seconds'])}"
+            f" ({results['samples_per_second']:,.0f} samples/s), best validation at epoch {results['best_epoch']},"
+            f" {results['parameters']:,} parameters"
+        )
+    console.print(f"\nrun directory: {escape(results['run'])}", soft_wrap=True)
+    if "seconds" in results:
+        _next(console, results["run"])
+
+
+def _next(console: Console, run: str) -> None:
+    console.print("next:")
+    for command, why in (
+        (f"snnctl eval {run} --split val", "measure another split"),
+        (f"snnctl show {run}/recipe.yaml", "every value that was used"),
+        ("snnctl train RECIPE --seeds 1,2,3", "mean and sd over seeds"),
+        ("snnctl train RECIPE --set model.position=none", "the same without position encoding"),
+    ):
+        console.print(f"  {escape(command)}   [dim]{why}[/]", soft_wrap=True)
+
+
+def show_seeds(console: Console, document: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> None:
+    """Several seeds: mean and standard deviation beside the baselines."""
+    split = document["split"]
+    scores: dict[str, Any] = {f"spiking (mean of {len(results)})": _short_names(document["metrics"], split)}
+    scores |= document["baselines"]
+    seeds = ", ".join(str(seed) for seed in document["seeds"])
+    _scores(console, f"{document['name']}: {split} split, seeds {seeds}", scores)
+    _omitted(console, document)
+    spikes = document["spikes"]
+    console.print(
+        f"\nmean rate {_cell(spikes['mean_rate'])}  silent channels {_cell(spikes['silent_share'])}"
+        f"  saturated {_cell(spikes['saturated_share'])}"
+    )
+    _leaks(console, document["leaks"])
+    console.print(f"\n{duration(document['seconds'])} in all; run directories:")
+    for run in document["run"]:
+        console.print(f"  {escape(run)}", soft_wrap=True)
+
+
+def _short_names(metrics: Mapping[str, Any], split: str) -> dict[str, Any]:
+    return {name.removeprefix(f"{split}/"): value for name, value in metrics.items()}
+
+
+def _scores(console: Console, title: str, scores: Mapping[str, Mapping[str, Any]]) -> None:
+    first = next(iter(scores.values()))
+    names = [name for name in first if name != "loss"]
+    shown = table("", *[f">{name}" for name in names], title=f"[bold]{escape(title)}[/]")
+    for model, values in scores.items():
+        cells = []
+        for name in names:
+            best = _best(name, [_number(other.get(name)) for other in scores.values()])
+            cell = _cell(values.get(name))
+            own = _number(values.get(name))
+            cells.append(f"[good]{cell}[/]" if own is not None and own == best else cell)
+        shown.add_row(f"[bold]{escape(model)}[/]" if values is first else escape(model), *cells)
+    console.print(shown)
+
+
+def _best(name: str, values: Sequence[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    if not known:
+        return None
+    return min(known) if name in _LOWER_IS_BETTER else max(known)
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, Mapping):
+        value = value["mean"]
+    return value if value is not None and value == value else None
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        sd = "" if not value["sd"] else f" ± {figure(value['sd'], 2)}"
+        return figure(value["mean"]) + sd
+    return figure(value)
+
+
+def _omitted(console: Console, results: Mapping[str, Any]) -> None:
+    for name, reason in results["baselines_omitted"].items():
+        console.print(f"[dim]{name}: {escape(reason)}[/]")
+
+
+def _leaks(console: Console, leaks: Sequence[str]) -> None:
+    for leak in leaks:
+        console.print(f"[bold red]leaky: true[/]  {escape(leak)}")
+
+
+def _layers(console: Console, spikes: Mapping[str, Any]) -> None:
+    shown = table("layer", ">channels", ">rate", "", ">silent", ">saturated")
+    for layer in spikes["layers"]:
+        share = layer["rate"] / layer["levels"]
+        bar = "▇" * max(1 if share > 0 else 0, round(share * _BAR))
+        shown.add_row(
+            layer["name"],
+            str(layer["channels"]),
+            figure(layer["rate"], 3),
+            f"[spike]{bar}[/]",
+            f"{layer['silent_share']:.0%}",
+            f"{layer['saturated_share']:.0%}",
+        )
+    shown.add_row(
+        "[bold]all[/]",
+        "",
+        figure(spikes["mean_rate"], 3),
+        "",
+        _percent(spikes["silent_share"]),
+        _percent(spikes["saturated_share"]),
+    )
+    console.print(shown)
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.0%}"
+
+
+def show_forecast(console: Console, found: Mapping[str, Any]) -> None:
+    """What a run would cost."""
+    console.print(f"[bold]{escape(found['name'])}[/]  dry run on {found['device']}; nothing was written\n")
+    layers = table("layer", "type", "output", ">parameters")
+    for layer in found["layers"]:
+        shape = " x ".join(map(str, layer["shape"]))
+        layers.add_row(layer["name"], layer["type"], shape, f"{layer['parameters']:,}")
+    console.print(layers)
+    console.print()
+    facts = table("", "")
+    for key, value in (
+        ("signals", "  ->  ".join(f"{name} ({signal})" for name, signal in found["signals"].items())),
+        ("parameters", f"{found['parameters']:,}"),
+        ("items", "  ".join(f"{name} {count:,}" for name, count in found["items"].items())),
+        ("steps", f"{found['steps_per_epoch']:,} per epoch x {found['epochs']} epochs"),
+        (
+            "speed",
+            f"{found['samples_per_second']:,.0f} samples/s ({found['step_seconds'] * 1000:.0f} ms a step)",
+        ),
+        ("time", f"{duration(found['epoch_seconds'])} per epoch, {duration(found['seconds'])} in all"),
+        ("memory", "  ".join(f"{name.replace('_', ' ')} {size(n)}" for name, n in found["memory"].items())),
+    ):
+        facts.add_row(f"[key]{key}[/]", escape(value))
+    console.print(facts)
+    _leaks(console, found["leaks"])

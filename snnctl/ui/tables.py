@@ -1,0 +1,134 @@
+"""Tables of components, recipes, data and machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from snnctl.ui.words import figure, size
+
+
+def table(*columns: str, title: str = "") -> Table:
+    """The house style: no lines but one under the head."""
+    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        right = column.startswith(">")
+        made.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
+    return made
+
+
+def show_components(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Kinds, names, summaries; the source only where it is not snnctl."""
+    shown = table("kind", "name", "what it is")
+    last = ""
+    for row in rows:
+        kind = row["kind"] if row["kind"] != last else ""
+        last = row["kind"]
+        source = "" if row["source"] == "snnctl" else f"  [dim]({escape(row['source'])})[/]"
+        shown.add_row(f"[bold]{kind}[/]", f"[key]{escape(row['name'])}[/]", escape(row["summary"]) + source)
+    console.print(shown)
+    console.print("\n[dim]snnctl show KIND NAME shows equation, knobs and YAML to paste[/]")
+
+
+def show_recipes(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:
+    """The shipped recipes."""
+    shown = table("recipe", "what it does")
+    for row in rows:
+        shown.add_row(f"[key]{row['name']}[/]", escape(row["summary"]))
+    console.print(shown)
+    console.print("\n[dim]snnctl init NAME copies one here[/]")
+
+
+def show_component(console: Console, document: Mapping[str, Any]) -> None:
+    """One component: summary, equation, knobs, YAML."""
+    console.print(f"[bold]{document['kind']} {escape(document['name'])}[/]  {escape(document['summary'])}")
+    for part in ("details", "equation", "shape"):
+        if document[part]:
+            title = "" if part == "details" else f"[bold]{part}[/]\n"
+            console.print(f"\n{title}{_indented(escape(document[part]), part)}", soft_wrap=True)
+    if document["knobs"]:
+        shown = table("knob", "type", "default", "bounds", "what it does")
+        for knob in document["knobs"]:
+            default = "[bad]required[/]" if knob["required"] else escape(_short(knob["default"]))
+            shown.add_row(
+                f"[key]{knob['name']}[/]",
+                escape(knob["type"]),
+                default,
+                escape(knob["bounds"]),
+                escape(knob["doc"]),
+            )
+        console.print()
+        console.print(shown)
+    console.print(f"\n[bold]paste[/]\n{escape(document['yaml'])}", soft_wrap=True)
+    if document["reference"]:
+        console.print(f"\n[dim]source: {escape(document['reference'])}[/]")
+    if document["source"] != "snnctl":
+        console.print(f"[dim]from plug-in {escape(document['source'])}[/]")
+
+
+def _indented(text: str, part: str) -> str:
+    return text if part == "details" else "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def show_origins(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Every value of a recipe and where it comes from; defaults are dim."""
+    shown = table("key", "value", "from")
+    for row in rows:
+        style = "dim" if row["origin"] == "default" else ""
+        shown.add_row(escape(row["path"]), escape(_short(row["value"])), escape(row["origin"]), style=style)
+    console.print(shown)
+
+
+def show_data(console: Console, facts: Mapping[str, Any]) -> None:
+    """What a series is: rows, columns, missing values, splits, statistics."""
+    columns = facts.get("statistics", {})
+    shown = table("", "")
+    for key, value in facts.items():
+        if key != "statistics":
+            shown.add_row(f"[key]{key.replace('_', ' ')}[/]", escape(_plain(value)))
+    console.print(shown)
+    if columns:
+        names = list(next(iter(columns.values())))
+        statistics = table("column", *[f">{name}" for name in names])
+        for column, values in list(columns.items())[:24]:
+            statistics.add_row(f"[key]{escape(column)}[/]", *[figure(values[name]) for name in names])
+        console.print()
+        console.print(statistics)
+        if len(columns) > 24:
+            console.print(f"[dim]and {len(columns) - 24} more columns; --json lists all[/]")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "  ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value[:12]) + (" ..." if len(value) > 12 else "")
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def show_doctor(console: Console, document: Mapping[str, Any]) -> None:
+    """The machine, kernels, extras."""
+    facts = document["environment"]
+    shown = table("", "")
+    for key in ("snnctl", "python", "torch", "system", "processor", "cpu_capability", "cores", "threads"):
+        shown.add_row(f"[key]{key.replace('_', ' ')}[/]", str(facts[key]))
+    shown.add_row("[key]memory[/]", size(facts["memory_bytes"]))
+    shown.add_row("[key]gpus[/]", ", ".join(facts["gpus"]) or "none")
+    for kernel in document["kernels"]:
+        used = "[good]used[/]" if kernel["used"] else "not used"
+        shown.add_row(f"[key]kernel {kernel['name']}[/]", f"{used}: {escape(kernel['reason'])}")
+    for extra, present in document["extras"].items():
+        state = "[good]installed[/]" if present else f"not installed: pip install 'snnctl\\[{extra}]'"
+        shown.add_row(f"[key]extra {extra}[/]", state)
+    shown.add_row("[key]data cache[/]", escape(document["cache"]))
+    shown.add_row("[key]prepared data[/]", ", ".join(document["prepared"]) or "none")
+    console.print(shown)

@@ -1,0 +1,230 @@
+"""What every network component owes, over the registries: shapes, gradients, statelessness, dtypes."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from snnctl.core.catalog import BACKBONES, ENCODERS, NEURONS, POSITIONS, READOUTS, SURROGATES
+from snnctl.core.shapes import SignalSpec
+from snnctl.neurons import SpikingNeuron, Surrogate
+
+RAW = SignalSpec(steps=0, length=12, features=6)
+ENCODED = SignalSpec(steps=4, length=12, features=6, kind="spikes")
+
+# Knobs without a default, or whose default is larger than a quick test needs.
+KNOBS: dict[tuple[str, str], dict[str, Any]] = {
+    ("encoder", "patch"): {"length": 4, "dim": 5},
+    ("backbone", "spikformer"): {"dim": 16, "depth": 1, "heads": 4, "embed_norm": True, "norm_gain": 2.0},
+}
+VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("encoder", "conv", {"kernel": 4, "causal": True, "neuron": "if"}),
+    ("encoder", "patch", {"length": 4, "dim": 5, "stride": 2}),
+    ("position", "cpg", {"neurons": 6, "combine": "add"}),
+    ("position", "cpg", {"neurons": 9, "index": "L"}),
+    ("backbone", "spikformer", {"dim": 16, "depth": 2, "heads": 2, "position": "cpg", "embed_norm": True}),
+    ("backbone", "spikformer", {"dim": 16, "heads": 2, "hidden": 8, "position": "sinusoid", "neuron": "if"}),
+]
+LAYERS = [
+    (registry.kind, name, KNOBS.get((registry.kind, name), {}))
+    for registry in (ENCODERS, POSITIONS, BACKBONES, READOUTS)
+    for name in registry.builtin
+] + VARIANTS
+REGISTRY = {r.kind: r for r in (ENCODERS, POSITIONS, BACKBONES, READOUTS)}
+
+
+def build(kind: str, name: str, knobs: dict[str, Any], seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    component = REGISTRY[kind].get(name)
+    module: nn.Module = (
+        component(ENCODED, 5, **knobs)
+        if kind == "readout"
+        else component(RAW if kind == "encoder" else ENCODED, **knobs)
+    )
+    return module
+
+
+def sample(kind: str, batch: int = 7, dtype: torch.dtype = torch.float64, device: str = "cpu") -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    if kind == "encoder":
+        x = torch.randn(RAW.shape(batch), generator=generator) * 3
+    else:
+        x = torch.randint(0, 2, ENCODED.shape(batch), generator=generator)
+    return x.to(device=device, dtype=dtype)
+
+
+def expected_shape(kind: str, module: Any, batch: int) -> tuple[int, ...]:
+    return (batch, module.outputs) if kind == "readout" else module.output.shape(batch)
+
+
+@pytest.mark.parametrize(("kind", "name", "knobs"), LAYERS)
+class TestLayer:
+    def test_shape_and_values_are_as_declared(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
+        module = build(kind, name, knobs)
+        out = module(sample(kind, dtype=torch.float32))
+        assert tuple(out.shape) == expected_shape(kind, module, 7)
+        assert out.dtype == torch.float32
+        assert out.isfinite().all()
+        output: Any = getattr(module, "output", None)
+        if output is not None and output.kind == "spikes":
+            assert torch.equal(out, out.round())
+            assert out.min() >= 0
+            assert out.max() <= output.levels
+            assert out.any()
+
+    def test_every_parameter_learns(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
+        module = build(kind, name, knobs)
+        out = module(sample(kind, dtype=torch.float32))
+        if out.requires_grad:
+            (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
+        for parameter_name, parameter in module.named_parameters():
+            assert parameter.grad is not None, parameter_name
+            assert parameter.grad.isfinite().all(), parameter_name
+
+    def test_keeps_nothing_between_calls(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
+        module = build(kind, name, knobs).double().eval()
+        x = sample(kind)
+        first = module(x)
+        module(1 - x)
+        assert torch.equal(module(x), first)
+
+    def test_samples_do_not_see_each_other(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
+        module = build(kind, name, knobs).double()
+        module(sample(kind, batch=32))  # running statistics of BatchNorm
+        module.eval()
+        x = sample(kind)
+        axis = 0 if kind == "encoder" else 1
+        alone = [module(x.narrow(axis, i, 1)) for i in range(7)]
+        together = torch.cat(alone, dim=0 if kind == "readout" else 1)
+        torch.testing.assert_close(module(x), together, rtol=0, atol=1e-9)
+
+    def test_float64(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
+        assert build(kind, name, knobs).double()(sample(kind)).dtype == torch.float64
+
+    def test_meta_device(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
+        with torch.device("meta"):
+            module = build(kind, name, knobs)
+            out = module(sample(kind, dtype=torch.float32, device="meta"))
+        assert out.is_meta
+        assert all(parameter.is_meta for parameter in module.parameters())
+        assert tuple(out.shape) == expected_shape(kind, module, 7)
+
+    def test_non_contiguous_input(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
+        module = build(kind, name, knobs).double().eval()
+        x = sample(kind)
+        strided = x.transpose(0, -1).contiguous().transpose(0, -1)
+        assert not strided.is_contiguous()
+        torch.testing.assert_close(module(strided), module(x), rtol=0, atol=1e-9)
+
+    def test_checkpoint_round_trip(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
+        module = build(kind, name, knobs).double()
+        module(sample(kind))
+        fresh = build(kind, name, knobs, seed=1).double()
+        fresh.load_state_dict(module.state_dict())
+        assert torch.equal(fresh.eval()(sample(kind)), module.eval()(sample(kind)))
+
+
+NEURON_VARIANTS: list[tuple[str, dict[str, Any]]] = [
+    *((name, {}) for name in NEURONS.builtin),
+    ("lif", {"reset": "soft", "tau": 4.0, "decay_input": False, "surrogate": "triangle"}),
+    ("if", {"reset": "soft", "detach_reset": False, "surrogate": "sigmoid"}),
+]
+
+
+@pytest.mark.parametrize(("name", "knobs"), NEURON_VARIANTS)
+class TestNeuron:
+    @pytest.fixture
+    def neuron(self, name: str, knobs: dict[str, Any]) -> SpikingNeuron:
+        neuron: SpikingNeuron = NEURONS.get(name)(3, **knobs)
+        return neuron
+
+    @staticmethod
+    def current(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return (torch.randn(shape, generator=torch.Generator().manual_seed(0)) * 3).to(dtype)
+
+    def test_spikes_are_whole_numbers_up_to_levels(self, neuron: SpikingNeuron) -> None:
+        spikes = neuron(self.current(8, 16, 3))
+        assert spikes.shape == (8, 16, 3)
+        assert torch.equal(spikes, spikes.round())
+        assert 0 <= spikes.min() < spikes.max() <= neuron.levels
+
+    def test_silent_without_current(self, neuron: SpikingNeuron) -> None:
+        assert not neuron(torch.zeros(8, 2, 3)).any()
+
+    def test_streaming_equals_the_whole(self, neuron: SpikingNeuron) -> None:
+        x = self.current(8, 4, 3)
+        whole, end = neuron(x, return_state=True)
+        for cut in (1, 3, 7):
+            first, state = neuron(x[:cut], return_state=True)
+            second, state = neuron(x[cut:], state, return_state=True)
+            assert torch.equal(torch.cat((first, second)), whole)
+            assert torch.equal(state, end)
+
+    def test_scan_equals_the_step_loop(self, neuron: SpikingNeuron) -> None:
+        x = self.current(8, 4, 5, 3)
+        scanned, end = neuron.scan(x, neuron.initial_state(x[0]))
+        looped, loop_end = SpikingNeuron.scan(neuron, x, neuron.initial_state(x[0]))
+        assert torch.equal(scanned, looped)
+        assert torch.equal(end, loop_end)
+
+    def test_causal(self, neuron: SpikingNeuron) -> None:
+        x = self.current(8, 4, 3)
+        other = x.clone()
+        other[5:] = -other[5:]
+        assert torch.equal(neuron(x)[:5], neuron(other)[:5])
+
+    def test_gradients(self, neuron: SpikingNeuron) -> None:
+        x = self.current(8, 4, 3).requires_grad_()
+        neuron(x).sum().backward()
+        assert x.grad is not None
+        assert x.grad.isfinite().all()
+        assert x.grad.any()
+        for parameter in neuron.parameters():
+            assert parameter.grad is not None
+            assert parameter.grad.isfinite().all()
+
+    @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
+    def test_spikes_keep_the_dtype(self, neuron: SpikingNeuron, dtype: torch.dtype) -> None:
+        assert neuron(self.current(4, 2, 3, dtype=dtype)).dtype == dtype
+
+    def test_inputs_of_any_layout(self, neuron: SpikingNeuron) -> None:
+        x = self.current(3, 4, 8).permute(2, 1, 0)
+        assert not x.is_contiguous()
+        assert torch.equal(neuron(x), neuron(x.contiguous()))
+        constant = self.current(1, 4, 3).expand(6, 4, 3)
+        assert torch.equal(neuron(constant), neuron(constant.contiguous()))
+        inner = self.current(6, 4, 1).expand(6, 4, 3)
+        assert torch.equal(neuron(inner), neuron(inner.contiguous()))
+
+    def test_meta_device(self, name: str, knobs: dict[str, Any]) -> None:
+        with torch.device("meta"):
+            spikes = NEURONS.get(name)(3, **knobs)(torch.empty(4, 2, 5, 3))
+        assert (spikes.device.type, spikes.shape) == ("meta", (4, 2, 5, 3))
+
+    def test_batch_of_one_and_one_step(self, neuron: SpikingNeuron) -> None:
+        x = self.current(8, 4, 3)
+        assert torch.equal(neuron(x[:, 2:3]), neuron(x)[:, 2:3])
+        assert torch.equal(neuron(x[:1]), neuron(x)[:1])
+
+
+@pytest.mark.parametrize("name", list(SURROGATES.builtin))
+class TestSurrogate:
+    def test_step_forward_and_bump_backward(self, name: str) -> None:
+        make: Callable[[], Surrogate] = SURROGATES.get(name)
+        surrogate = make()
+        x = torch.linspace(-4, 4, 801, dtype=torch.float64).requires_grad_()
+        spikes = surrogate.spike(x)
+        assert torch.equal(spikes, (x >= 0).double())
+        (grad,) = torch.autograd.grad(spikes.sum(), x)
+        assert grad.isfinite().all()
+        assert (grad >= 0).all()
+        assert grad[400] == grad.max()
+        assert (surrogate.forward_smooth(x).diff() >= 0).all()
+
+    def test_keeps_the_dtype(self, name: str) -> None:
+        surrogate: Surrogate = SURROGATES.get(name)()
+        for dtype in (torch.float64, torch.float32, torch.bfloat16):
+            x = torch.linspace(-1, 1, 5, dtype=dtype)
+            assert surrogate.spike(x).dtype == surrogate.gradient(x).dtype == dtype
