@@ -99,10 +99,10 @@ def build(recipe: Recipe) -> Experiment:
         network = build_network(recipe, task.input_signal, task.outputs)
 
     def make_optimizer(parameters: Iterable[nn.Parameter]) -> Optimizer:
-        return make("optim", recipe.values["optim"], parameters)  # type: ignore[no-any-return]
+        return make("optim", recipe.values["optim"], parameters)
 
     def make_schedule(optimizer: Optimizer, epochs: int, per_epoch: int) -> Schedule:
-        return make("schedule", recipe.values["schedule"], optimizer, epochs, per_epoch)  # type: ignore[no-any-return]
+        return make("schedule", recipe.values["schedule"], optimizer, epochs, per_epoch)
 
     return Experiment(recipe.name, network, task, data, recipe.train, make_optimizer, make_schedule)
 

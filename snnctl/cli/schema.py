@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnctl.cli.options import PluginFiles, load_plugins
 from snnctl.cli.session import Session
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def schema(
@@ -31,4 +34,7 @@ def schema(
     if out is not None:
         out.write_text(text, encoding="utf-8")
         return session.answer({"file": str(out)}, lambda console: console.print(str(out), soft_wrap=True))
-    return session.answer({"json_schema": found}, lambda console: console.file.write(text) and None)
+    def show(console: Console) -> None:
+        console.file.write(text)
+
+    return session.answer({"json_schema": found}, show)

@@ -52,8 +52,8 @@ def _find(what: str, name: str) -> tuple[str, str]:
     if homes:
         help = ", ".join(f"snnctl show {kind} {what}" for kind in homes)
         raise DiagnosticError(Diagnostic("U411", f"`{what}` is the name of several components", help=help))
-    known = sorted({n for registry in REGISTRIES.values() for n in registry.names()})
-    near = choices(what, known) if what not in REGISTRIES else f"snnctl list {what}"
+    every = sorted({n for registry in REGISTRIES.values() for n in registry.names()})
+    near = choices(what, every) if what not in REGISTRIES else f"snnctl list {what}"
     raise DiagnosticError(Diagnostic("U410", f"no component is called `{what}`", help=near))
 
 

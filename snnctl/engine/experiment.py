@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -28,12 +28,13 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Predictions for a batch of inputs."""
-        return self.readout(self.backbone(self.encoder(x)))  # type: ignore[no-any-return]
+        return self.readout(self.backbone(self.encoder(x)))
 
     @property
     def signals(self) -> dict[str, SignalSpec]:
         """What flows after the encoder and after the backbone."""
-        return {"encoder": self.encoder.output, "backbone": self.backbone.output}  # type: ignore[dict-item]
+        parts = {"encoder": self.encoder, "backbone": self.backbone}
+        return {name: cast(SignalSpec, part.output) for name, part in parts.items()}
 
 
 @dataclass

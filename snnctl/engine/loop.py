@@ -74,7 +74,7 @@ class Trainer:
         if self.settings.average:
             self.average = AveragedModel(
                 runtime.unwrap(self.network),
-                multi_avg_fn=get_ema_multi_avg_fn(self.settings.average),  # type: ignore[no-untyped-call]
+                multi_avg_fn=get_ema_multi_avg_fn(self.settings.average),
                 use_buffers=True,
             )
         self.state = LoopState()
@@ -86,7 +86,7 @@ class Trainer:
     def kept(self) -> nn.Module:
         """The network whose weights are evaluated and saved."""
         if self.average is not None:
-            return self.average.module  # type: ignore[no-any-return]
+            return self.average.module
         return self.runtime.unwrap(self.network)
 
     def save(self) -> None:

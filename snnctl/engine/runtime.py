@@ -80,4 +80,4 @@ class Runtime:
 
     def unwrap(self, network: nn.Module) -> nn.Module:
         """The module without distribution wrappers."""
-        return self._accelerator.unwrap_model(network)  # type: ignore[no-any-return]
+        return self._accelerator.unwrap_model(network)

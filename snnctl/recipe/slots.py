@@ -211,7 +211,7 @@ def _real_location(given: Any, loc: tuple[int | str, ...], kind: str) -> KeyPath
         last = index == len(loc) - 1
         if isinstance(here, dict) and part in here:
             path.append(part)
-            here = here[part]  # type: ignore[index]
+            here = here[part]
         elif isinstance(here, list) and isinstance(part, int) and part < len(here):
             path.append(part)
             here = here[part]

@@ -248,6 +248,8 @@ class _Reader:
 
     def _mark(self, event: yaml.Event) -> Mark:
         start, end = event.start_mark, event.end_mark
+        if start is None or end is None:
+            return Mark(self.file, 1, 1)
         length = end.column - start.column if end.line == start.line else 1
         return Mark(self.file, start.line + 1, start.column + 1, max(1, length))
 

@@ -8,7 +8,7 @@ from snnctl.neurons.kernels import reference
 from snnctl.neurons.kernels.reference import Reset
 from snnctl.neurons.surrogate import Surrogate
 
-__all__ = ["Reset", "lif_scan"]
+__all__ = ["Reset", "available_kernels", "lif_scan"]
 
 
 def lif_scan(
@@ -42,3 +42,8 @@ def lif_scan(
         detach_reset=detach_reset,
         surrogate=surrogate,
     )
+
+
+def available_kernels() -> list[dict[str, str | bool]]:
+    """Each kernel, whether it is used on this machine, and why; for `snnctl doctor`."""
+    return [{"name": "reference", "used": True, "reason": "eager torch, every device and dtype; the definition"}]
