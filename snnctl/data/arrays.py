@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -23,7 +25,8 @@ _BAD_ARRAY = (
     zlib.error,
     zipfile.BadZipFile,
     SyntaxError,
-    NotImplementedError,
+    RuntimeError,
+    MemoryError,
 )
 
 
@@ -63,19 +66,11 @@ def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
     """
     kind = path.suffix.lower().removeprefix(".")
     try:
-        if kind == "npy":
-            array = np.load(path, allow_pickle=False, mmap_mode="r")
-            shape, dtype = array.shape, array.dtype
-        else:
-            with (
-                zipfile.ZipFile(path) as archive,
-                archive.open(_npz_key(path, archive, options) + ".npy") as member,
-            ):
-                version = np.lib.format.read_magic(member)
-                reader = (
-                    np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                )
-                shape, _, dtype = reader(member)
+        with _member(path, options) as stream:
+            version = np.lib.format.read_magic(stream)
+            known = np.lib.format
+            reader = known.read_array_header_1_0 if version == (1, 0) else known.read_array_header_2_0
+            shape, _, dtype = reader(stream)
     except _BAD_ARRAY as error:
         raise _unreadable(path, error) from error
     names = numbered(check_matrix(shape, dtype, path)[1])
@@ -90,19 +85,25 @@ def read_numpy(path: Path, options: ReadOptions) -> Series:
     """
     numpy_head(path, options)
     try:
-        if path.suffix.lower() == ".npy":
-            array = np.load(path, allow_pickle=False)
-        else:
-            with zipfile.ZipFile(path) as archive:
-                key = _npz_key(path, archive, options)
-            with np.load(path, allow_pickle=False) as arrays:
-                array = arrays[key]
+        with _member(path, options) as stream:
+            array = np.load(stream, allow_pickle=False)
     except _BAD_ARRAY as error:
         raise _unreadable(path, error) from error
     values = array.astype(np.float64).reshape(len(array), -1)
     names = numbered(values.shape[1])
     chosen = select(names, options.columns, path)
     return Series(np.ascontiguousarray(values[:, chosen]), tuple(names[i] for i in chosen), None, str(path))
+
+
+@contextmanager
+def _member(path: Path, options: ReadOptions) -> Iterator[IO[bytes]]:
+    """The stream of the one array that is meant."""
+    if path.suffix.lower() == ".npy":
+        with path.open("rb") as stream:
+            yield stream
+    else:
+        with zipfile.ZipFile(path) as archive, archive.open(_npz_key(path, archive, options) + ".npy") as stream:
+            yield stream
 
 
 def _npz_key(path: Path, archive: zipfile.ZipFile, options: ReadOptions) -> str:

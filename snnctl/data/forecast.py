@@ -21,17 +21,17 @@ from snnctl.data.window_norm import WindowNorm
 
 @dataclass(frozen=True)
 class _Store:
-    """The tensors all windows are gathered from; the last three are None when nothing is missing.
+    """The tensors all windows are gathered from.
 
-    `values` [N, C] are scaled; where one was missing, `values` holds the last observed one and `linear` the
-    interpolation, which is shown only in windows that end after `next_observed`.
+    `values` [N, C] are scaled and without holes; `observed` tells what was filled, None = nothing. Where they
+    were interpolated, a window that ends in a gap shows `held` instead after `last_observed`, see `Filled`.
     """
 
     values: Tensor
     calendar: Tensor | None
     observed: Tensor | None
-    linear: Tensor | None
-    next_observed: Tensor | None
+    held: Tensor | None
+    last_observed: Tensor | None
 
 
 class WindowSplit:
@@ -57,14 +57,14 @@ class WindowSplit:
             inputs [B, window, C + calendar features], targets [B, horizon, C].
         """
         store, starts = self._store, self.starts[indices]
-        ends = starts[:, None] + self._window
         rows = starts[:, None] + torch.arange(self._window)
         inputs = store.values[rows]
-        if store.linear is not None and store.next_observed is not None:
-            inputs = torch.where(store.next_observed[rows] < ends[..., None], store.linear[rows], inputs)
+        if store.held is not None and store.last_observed is not None:
+            last = rows[:, -1:]
+            inputs = torch.where(rows[..., None] > store.last_observed[last], store.held[last], inputs)
         if store.calendar is not None:
             inputs = torch.cat((inputs, store.calendar[rows]), dim=-1)
-        following = ends + torch.arange(self._horizon)
+        following = rows[:, -1:] + 1 + torch.arange(self._horizon)
         observed = None if store.observed is None else store.observed[following]
         return Batch(inputs, store.values[following], observed)
 
@@ -115,11 +115,11 @@ class ForecastData:
         self._series, self._marked, self._plan = series, marked, plan
         holes = self.missing_values > 0
         self._store = _Store(
-            values=_float32(filled.held),
+            values=_float32(filled.linear if interpolate else filled.held),
             calendar=None if calendar is None else _float32(calendar),
             observed=torch.from_numpy(filled.observed) if holes else None,
-            linear=_float32(filled.linear) if holes and interpolate else None,
-            next_observed=torch.from_numpy(filled.next_observed.astype(np.int32)) if holes and interpolate else None,
+            held=_float32(filled.held) if holes and interpolate else None,
+            last_observed=torch.from_numpy(filled.last_observed) if holes and interpolate else None,
         )
 
     @property

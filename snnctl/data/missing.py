@@ -25,14 +25,14 @@ class Filled:
     Args:
         held: [N, C], the last observed value; before the first one, `fallback` of the column.
         linear: [N, C], linear between the observed neighbours; equal to `held` after the last one.
-        next_observed: [N, C], first observed row at or after each row; N when there is none. `linear` may be
-            shown only in windows that end after it.
+        last_observed: [N, C], the last observed row at or before each row; -1 when there is none. A window
+            whose last row is r may show `linear` up to `last_observed[r]`, and `held[r]` after it.
         observed: [N, C], False where a value was missing.
     """
 
     held: Floats
     linear: Floats
-    next_observed: npt.NDArray[np.int64]
+    last_observed: npt.NDArray[np.int64]
     observed: Mask
 
 
@@ -111,4 +111,4 @@ def fill(values: Floats, fallback: Floats) -> Filled:
     weight = (index - before) / np.maximum(after - before, 1)
     linear = np.where(before < 0, right, left + (right - left) * weight)
     linear = np.where(after == count, held, linear)
-    return Filled(held, linear, np.ascontiguousarray(after), observed)
+    return Filled(held, linear, before, observed)

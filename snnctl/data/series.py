@@ -48,9 +48,13 @@ class Series:
     origin: str = ""
 
     def fingerprint(self) -> str:
-        """SHA-256 hex over shape, column names and values; the same whatever file format they came from."""
+        """SHA-256 hex over shape, column names and values, whatever file format they came from.
+
+        Values count as float32: what a model sees, and beyond the last bit in which parsers differ.
+        """
         digest = hashlib.sha256(repr((self.values.shape, self.columns)).encode())
-        values = np.ascontiguousarray(self.values, dtype="<f8")
+        with np.errstate(over="ignore"):
+            values = np.ascontiguousarray(self.values, dtype="<f4")
         # One bit pattern for every NaN and for both zeros.
-        digest.update(np.where(np.isnan(values), np.nan, values + 0.0).tobytes())
+        digest.update(np.where(np.isnan(values), np.float32("nan"), values + np.float32(0)).tobytes())
         return digest.hexdigest()

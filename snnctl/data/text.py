@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -82,7 +82,7 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
 def _scan(path: Path, options: ReadOptions) -> _Scan:
     with _open(path) as stream:
         lines = _lines(stream, path)
-        sample = [line for line, _ in zip(lines, range(SAMPLE_LINES), strict=False)]
+        sample = list(islice(lines, SAMPLE_LINES))
         if not sample:
             raise data_error("D102", "the file is empty", file=path)
         texts = [_decode(raw, number, path) for number, raw in sample]
@@ -168,7 +168,6 @@ def _parse(path: Path, scan: _Scan) -> Any:
                 skiprows=scan.skip,
                 skipinitialspace=True,
                 low_memory=False,
-                float_precision="round_trip",  # the same bits whatever the pandas version
                 encoding="utf-8-sig",
             )
     except DiagnosticError:

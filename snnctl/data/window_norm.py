@@ -59,13 +59,13 @@ class WindowNorm:
         channels = x.shape[-1] if self.channels is None else self.channels
         if x.shape[-1] < channels:
             raise ShapeError(f"the window norm expects {channels} channels, got {x.shape[-1]}")
+        if self.kind == "none":
+            return x, WindowScale(torch.zeros_like(x[:, -1:, :channels]))
         head, rest = x[..., :channels], x[..., channels:]
         head, scale = self._normalise(head)
         return (torch.cat((head, rest), dim=-1) if rest.shape[-1] else head), scale
 
     def _normalise(self, x: Tensor) -> tuple[Tensor, WindowScale]:
-        if self.kind == "none":
-            return x, WindowScale(torch.zeros_like(x[:, -1:]))
         shift = x[:, -1:] if self.kind == "last" else x.mean(dim=1, keepdim=True)
         centred = x - shift
         if self.kind != "mean_std":

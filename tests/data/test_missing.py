@@ -31,7 +31,7 @@ def test_fill_by_hand() -> None:
     filled = fill(values, np.array([9.0]))
     assert filled.held.ravel().tolist() == [9.0, 1.0, 1.0, 1.0, 4.0, 4.0]
     assert filled.linear.ravel().tolist() == [1.0, 1.0, 2.0, 3.0, 4.0, 4.0]
-    assert filled.next_observed.ravel().tolist() == [1, 1, 4, 4, 4, 6]
+    assert filled.last_observed.ravel().tolist() == [-1, 1, 1, 1, 4, 4]
     assert filled.observed.ravel().tolist() == [False, True, False, False, True, False]
 
 

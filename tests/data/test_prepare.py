@@ -237,10 +237,13 @@ def test_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")  # the XDG rules say to ignore it
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_dir() == tmp_path / ".cache" / "snnctl"
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    with pytest.raises(DiagnosticError, match="D104"):
-        prepare("etth1", source=blocked, cache=blocked / "cache")
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_cache_that_cannot_be_written(file: Path) -> None:
+    found = problem("etth2", source=file, cache=file / "cache")  # below a file
+    assert found.code == "D104"
+    assert "XDG_CACHE_HOME" in found.help
 
 
 @pytest.mark.skipif(not SHARED_ETTH1.exists(), reason="../shared/data/ETTh1 is not there")

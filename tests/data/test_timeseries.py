@@ -204,7 +204,7 @@ def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_values_that_scaling_cannot_hold(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    path.write_text("x\n" + "1e-30\n2e-30\n" * 20 + "1e38\n" * 20)
+    path.write_text("x\n" + "1e-30\n2e-30\n" * 40 + "1e38\n" * 20)
     found, _ = problem(TimeSeries(source=str(path), window=2, horizon=1).load)
     assert found.code == "D205"
     assert "after scaling" in found.message
