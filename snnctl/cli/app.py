@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from typing import Annotated
 
 import typer
@@ -19,6 +21,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+_CTRL_C = 130  # what typer makes of a KeyboardInterrupt
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's, wherever typer keeps it
 
@@ -77,22 +81,42 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code. Never lets an exception out."""
     left = list(arguments)
     session = Session.take(left)
+    if not session.json:
+        return _run(session, left)
+    others = io.StringIO()  # what --help, a library or a plug-in prints must not stand beside the document
+    with redirect_stdout(others):
+        code = _run(session, left)
+    if not session.answered:
+        return session.answer({"text": others.getvalue()}, lambda _: None, ExitCode(code))
+    if code == ExitCode.DONE:
+        sys.stderr.write(others.getvalue())
+    return code
+
+
+def _run(session: Session, arguments: list[str]) -> int:
     try:
-        code = app(args=left, standalone_mode=False, obj=session, prog_name="snnctl")
-        return int(code or 0)
+        code = app(args=arguments, standalone_mode=False, obj=session, prog_name="snnctl")
+        return _interrupted(session) if code == _CTRL_C else int(code or 0)
     except DiagnosticError as error:
         return session.fail(error.diagnostics, error.exit_code)
     except UsageError as error:
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
         help = "snnctl --help lists the commands, snnctl COMMAND --help its options"
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help has been shown already
+            missing = Diagnostic("U400", "no command given", help=help)
+            return session.fail([missing], ExitCode.USAGE) if session.json else int(ExitCode.USAGE)
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
         return session.fail([Diagnostic("U400", _plain(message), help=help)], ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
-        return session.fail([Diagnostic("E499", "interrupted; nothing was saved")], ExitCode.INTERRUPTED)
+        return _interrupted(session)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; nobody is left to tell
         return int(ExitCode.DONE)
     except Exception as error:
         return _internal_error(session, error)
+
+
+def _interrupted(session: Session) -> int:
+    return session.fail([Diagnostic("E499", "interrupted; nothing was saved")], ExitCode.INTERRUPTED)
 
 
 def _plain(message: str) -> str:

@@ -15,6 +15,9 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 app = typer.Typer(no_args_is_help=True, help="Prepare and inspect data.")
 
 
+_OF_A_RECIPE = ("window", "horizon", "splits", "scaler", "window_norm", "calendar_features", "leaks")
+
+
 def _complete(incomplete: str) -> list[str]:
     from snnctl.data.known import KNOWN_NAMES
 
@@ -97,5 +100,8 @@ def info(
         if set_ or unset:
             raise DiagnosticError(Diagnostic("U432", "--set and --unset change a recipe; none is given"))
         data = DATA.get("timeseries")(source=what, window=1, horizon=1).load()
-    document = {"source": what, **data.describe()}
+    facts = data.describe()
+    if not what.endswith((".yaml", ".yml")):  # how it is cut and scaled is for a recipe to say
+        facts = {key: facts[key] for key in facts if key not in _OF_A_RECIPE}
+    document = {"source": what, **facts}
     return session.answer({"data": document}, lambda console: show_data(console, document))

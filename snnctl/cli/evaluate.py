@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -34,13 +35,16 @@ def evaluate(
     from snnctl.build import build
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.runtime import Runtime
-    from snnctl.engine.train import measure_run
+    from snnctl.engine.train import changed_data, measure_run
     from snnctl.recipe import load_recipe
     from snnctl.ui.results import show_results
 
     folder = RunDir.open(run)
     recipe = load_recipe(folder.recipe, allow_plugins=not no_plugins)
     experiment = build(recipe)
+    changed = changed_data(experiment, folder)
+    if changed is not None:
+        session.warn([replace(changed, severity="warning", help="")])
     results = measure_run(
         experiment,
         folder,

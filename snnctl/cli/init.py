@@ -42,5 +42,5 @@ def init(
         raise DiagnosticError(Diagnostic("U417", f"`{target}` cannot be written: {error.strerror}")) from error
     return session.answer(
         {"recipe": found[0], "file": str(target)},
-        lambda console: console.print(f"{target}\nnext: snnctl train {target}", soft_wrap=True),
+        lambda console: console.print(f"{target}\nnext: snnctl train {target}", soft_wrap=True, markup=False),
     )

@@ -10,6 +10,7 @@ import typer
 
 from snnctl.cli.options import PluginFiles, load_plugins
 from snnctl.cli.session import Session
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,8 +33,12 @@ def schema(
     found = json_schema()
     text = json.dumps(found, indent=1) + "\n"
     if out is not None:
-        out.write_text(text, encoding="utf-8")
-        return session.answer({"file": str(out)}, lambda console: console.print(str(out), soft_wrap=True))
+        try:
+            out.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise DiagnosticError(Diagnostic("U417", f"`{out}` cannot be written: {error.strerror}")) from error
+        return session.answer({"file": str(out)}, lambda console: console.print(str(out), soft_wrap=True, markup=False))
+
     def show(console: Console) -> None:
         console.file.write(text)
 

@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from snnctl.core.diagnostic import Diagnostic, ExitCode
 
@@ -29,12 +29,17 @@ class Session:
         json: print one JSON document instead of text.
         quiet: no progress and no tables, only failures.
         debug: show the trace of an internal error.
+        diagnostics: what has been reported so far.
+        answered: whether the JSON document has been printed.
+        stdout: where it goes.
     """
 
     json: bool = False
     quiet: bool = False
     debug: bool = False
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    answered: bool = False
+    stdout: TextIO = field(default_factory=lambda: sys.stdout)
 
     @classmethod
     def take(cls, arguments: list[str]) -> Session:
@@ -98,8 +103,9 @@ class Session:
             "exit_code": int(code),
             "diagnostics": [d.to_json() for d in self.diagnostics],
         }
-        sys.stdout.write(json.dumps(_finite({**head, **document})) + "\n")
-        sys.stdout.flush()
+        self.stdout.write(json.dumps(_finite({**head, **document})) + "\n")
+        self.stdout.flush()
+        self.answered = True
 
 
 def _finite(value: Any) -> Any:

@@ -91,4 +91,5 @@ def _recipe(session: Session, file: Path, origins: bool, set_: list[str], unset:
     if origins:
         document["origins"] = rows
         return session.answer(document, lambda console: show_origins(console, rows))
-    return session.answer(document, lambda console: console.print(recipe.to_yaml().rstrip(), markup=False))
+    # Not through the console, which would wrap long lines.
+    return session.answer(document, lambda console: print(recipe.to_yaml(), end="", file=console.file))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +14,9 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 
 if TYPE_CHECKING:
     from snnctl.core.events import Observer
+    from snnctl.engine.experiment import Experiment
     from snnctl.engine.run_dir import RunDir
+    from snnctl.engine.train import Head
     from snnctl.recipe import Recipe
 
 
@@ -48,36 +51,77 @@ def train(
     The best weights are chosen on the validation split. Ctrl-C saves and exits 75; `--resume RUN` goes on
     and ends with the same weights, bit for bit, as if never interrupted.
     """
+    from snnctl.engine.interrupt import StopRequest
+
     session: Session = ctx.obj
     if device not in ("auto", "cpu"):
         raise DiagnosticError(Diagnostic("U401", f"--device must be auto or cpu, got `{device}`"))
-    if resume is not None:
-        return _resume(session, resume, recipe, set_, unset, stop_after, device, tensorboard, no_plugins)
-    if recipe is None:
+    how = _How(runs, out, continue_, stop_after, device, tensorboard)
+    try:
+        with StopRequest() as stop, stop.at_once():
+            if resume is not None:
+                given = {"--seeds": seeds, "--out": out, "--continue": continue_, "--dry-run": dry_run}
+                _alone(recipe, [option for option, value in given.items() if value])
+                return _resume(session, resume, set_, unset, how, no_plugins)
+            return _start(session, recipe, set_, unset, _seeds(seeds), how, dry_run, no_plugins)
+    except KeyboardInterrupt:  # typer would make exit code 130 of it, without a document
+        return session.fail([Diagnostic("E499", "interrupted; nothing was saved")], ExitCode.INTERRUPTED)
+
+
+@dataclass(frozen=True)
+class _How:
+    """Options of the call that are no part of the experiment."""
+
+    runs: Path
+    out: Path | None
+    continue_: bool
+    stop_after: int | None
+    device: str
+    tensorboard: bool
+
+
+def _start(
+    session: Session,
+    path: Path | None,
+    set_: list[str],
+    unset: list[str],
+    seeds: list[int],
+    how: _How,
+    dry_run: bool,
+    no_plugins: bool,
+) -> int:
+    from snnctl.recipe import load_recipe
+
+    if path is None:
         raise DiagnosticError(
             Diagnostic("U402", "no recipe given", help="snnctl train RECIPE.yaml; `snnctl init` copies one")
         )
-    if continue_ and out is None:
+    if how.continue_ and how.out is None:
         raise DiagnosticError(Diagnostic("U403", "--continue needs --out DIR"))
-    wanted = _seeds(seeds)
-    from snnctl.recipe import load_recipe
-
     variants = [
-        load_recipe(recipe, [*set_, *extra], unset, allow_plugins=not no_plugins)
-        for extra in ([[f"train.seed={seed}"] for seed in wanted] or [[]])
+        load_recipe(path, [*set_, *extra], unset, allow_plugins=not no_plugins)
+        for extra in ([[f"train.seed={seed}"] for seed in seeds] or [[]])
     ]
     session.warn(variants[0].warnings)
     _check(session, variants[0])
     if dry_run:
-        return _dry_run(session, variants[0], device)
-    results = []
+        return _dry_run(session, variants[0], how.device)
+    results: list[dict[str, Any]] = []
     for variant in variants:
-        folder = out / f"seed-{variant.train.seed}" if out is not None and wanted else out
-        found = _one(session, variant, runs, folder, continue_, stop_after, device, tensorboard)
+        out = how.out / f"seed-{variant.train.seed}" if how.out is not None and seeds else how.out
+        found = _one(session, variant, out, how)
         if found["status"] == "interrupted":
-            return _interrupted(session, found)
+            return _interrupted(session, found, results, many=bool(seeds))
         results.append(found)
-    return _answer(session, results, many=bool(wanted))
+    return _answer(session, results, many=bool(seeds))
+
+
+def _alone(recipe: Path | None, others: list[str]) -> None:
+    """--resume goes on with what lies there; options that would start something else contradict it."""
+    if recipe is not None:
+        raise DiagnosticError(Diagnostic("U406", "--resume takes the recipe from the run", help="leave the recipe out"))
+    if others:
+        raise DiagnosticError(Diagnostic("U406", f"--resume and {others[0]} exclude each other"))
 
 
 def _seeds(text: str) -> list[int]:
@@ -104,35 +148,31 @@ def _check(session: Session, recipe: Recipe) -> None:
         raise DiagnosticError(errors)
 
 
-def _one(
-    session: Session,
-    recipe: Recipe,
-    runs: Path,
-    out: Path | None,
-    continue_: bool,
-    stop_after: int | None,
-    device: str,
-    tensorboard: bool,
-) -> dict[str, Any]:
+def _one(session: Session, recipe: Recipe, out: Path | None, how: _How) -> dict[str, Any]:
     """Train one recipe in a new run directory, or take up the one that lies there."""
     from snnctl.build import build
+    from snnctl.engine.observers import summary_writer
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.runtime import Runtime
-    from snnctl.engine.train import Head, start_run
+    from snnctl.engine.train import start_run
 
-    if continue_ and out is not None and (out / "manifest.json").exists():
+    if how.tensorboard:
+        summary_writer()  # before anything is made
+    if how.continue_ and out is not None and (out / "manifest.json").exists():
         run = RunDir.open(out)
         _same_experiment(run, recipe)
-        results = run.results()
-        if results is not None and run.manifest()["status"] == "done":
-            return results
-        return _train(session, recipe, run, True, stop_after, device, tensorboard)
+        return run.results() or _train(session, recipe, build(recipe), run, how, resume=True)
     experiment = build(recipe)
-    runtime = Runtime(recipe.train.precision, _device(device))
+    runtime = Runtime(recipe.train.precision, _device(how.device))
+    run = start_run(experiment, _head(recipe), runtime, how.runs, out)
+    return _train(session, recipe, experiment, run, how)
+
+
+def _head(recipe: Recipe) -> Head:
+    from snnctl.engine.train import Head
+
     facts = {"plugins": [{"path": p.path, "sha256": p.sha256} for p in recipe.plugins]}
-    head = Head(recipe.to_yaml(), recipe.source.text, recipe.digest(), facts)
-    run = start_run(experiment, head, runtime, runs, out)
-    return _train(session, recipe, run, False, stop_after, device, tensorboard)
+    return Head(recipe.to_yaml(), recipe.source.text, recipe.digest(), facts)
 
 
 def _same_experiment(run: RunDir, recipe: Recipe) -> None:
@@ -149,44 +189,49 @@ def _same_experiment(run: RunDir, recipe: Recipe) -> None:
 def _train(
     session: Session,
     recipe: Recipe,
+    experiment: Experiment,
     run: RunDir,
-    resume: bool,
-    stop_after: int | None,
-    device: str,
-    tensorboard: bool,
+    how: _How,
+    *,
+    resume: bool = False,
+    extended: Head | None = None,
 ) -> dict[str, Any]:
     import traceback
 
-    from snnctl.build import build
     from snnctl.core.events import Observers
     from snnctl.engine.observers import LogFile, TensorBoard
     from snnctl.engine.runtime import Runtime
-    from snnctl.engine.train import train_run
+    from snnctl.engine.train import interrupted, train_run
 
     observers: list[Observer] = [LogFile(run)]
-    if tensorboard:
+    if how.tensorboard:
         observers.append(TensorBoard(run.path / "tensorboard"))
     view = _view(session, recipe.train.log_every)
     if view is not None:
         observers.append(view)
     try:
         return train_run(
-            build(recipe),
+            experiment,
             run,
             Observers(observers),
-            Runtime(recipe.train.precision, _device(device)),
+            Runtime(recipe.train.precision, _device(how.device)),
             resume=resume,
-            stop_after=stop_after,
+            extended=extended,
+            stop_after=how.stop_after,
         )
     except DiagnosticError:
         raise
+    except KeyboardInterrupt:  # before the loop listens; what lies there can be resumed
+        run.update_manifest(status="interrupted")
+        return interrupted(run, len(run.metrics()))
     except Exception:
         run.add_log(traceback.format_exc())
         raise
     finally:
-        close = getattr(view, "close", None)
-        if close is not None:
-            close()
+        for observer in observers:
+            close = getattr(observer, "close", None)
+            if close is not None:
+                close()
 
 
 def _device(text: str) -> Literal["auto", "cpu"]:
@@ -202,23 +247,12 @@ def _view(session: Session, every: int) -> Observer | None:
     return LiveTraining(console) if console.is_terminal else PlainTraining(every)
 
 
-def _resume(
-    session: Session,
-    folder: Path,
-    recipe: Path | None,
-    set_: list[str],
-    unset: list[str],
-    stop_after: int | None,
-    device: str,
-    tensorboard: bool,
-    no_plugins: bool,
-) -> int:
+def _resume(session: Session, folder: Path, set_: list[str], unset: list[str], how: _How, no_plugins: bool) -> int:
+    from snnctl.build import build
     from snnctl.engine.run_dir import RunDir
     from snnctl.recipe import load_recipe
 
-    if recipe is not None:
-        raise DiagnosticError(Diagnostic("U406", "--resume takes the recipe from the run", help="leave the recipe out"))
-    foreign = [text for text in (*set_, *unset) if not text.startswith("train.epochs")]
+    foreign = [text for text in (*set_, *unset) if text.partition("=")[0].strip() != "train.epochs"]
     if foreign:
         raise DiagnosticError(
             Diagnostic(
@@ -228,17 +262,19 @@ def _resume(
             )
         )
     run = RunDir.open(folder)
-    loaded = load_recipe(run.recipe, set_, unset, allow_plugins=not no_plugins)
-    results = run.results()
-    if results is not None and run.manifest()["status"] == "done" and not set_:
-        return _answer(session, [results], many=False)
-    found = _train(session, loaded, run, True, stop_after, device, tensorboard)
+    recipe = load_recipe(run.recipe, set_, unset, allow_plugins=not no_plugins)
+    extended = _head(recipe) if set_ or unset else None
+    found = None if extended else run.results()
+    if found is None:
+        found = _train(session, recipe, build(recipe), run, how, resume=True, extended=extended)
     if found["status"] == "interrupted":
-        return _interrupted(session, found)
+        return _interrupted(session, found, [], many=False)
     return _answer(session, [found], many=False)
 
 
-def _interrupted(session: Session, found: dict[str, Any]) -> int:
+def _interrupted(session: Session, found: dict[str, Any], done: list[dict[str, Any]], *, many: bool) -> int:
+    """Exit 75; with seeds, `run` lists the finished runs and the interrupted one last."""
+
     def show(console: Any) -> None:
         console.print(
             f"interrupted after {found['epochs_done']} epochs; saved. Go on with:\n"
@@ -246,7 +282,8 @@ def _interrupted(session: Session, found: dict[str, Any]) -> int:
             soft_wrap=True,
         )
 
-    return session.answer(found, show, ExitCode.INTERRUPTED)
+    document = {**found, "run": [*(r["run"] for r in done), found["run"]]} if many else found
+    return session.answer(document, show, ExitCode.INTERRUPTED)
 
 
 def _answer(session: Session, results: list[dict[str, Any]], *, many: bool) -> int:

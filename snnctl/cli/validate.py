@@ -23,6 +23,8 @@ def validate(
 ) -> int:
     """Check recipes: syntax, names, types, bounds, rules across keys, data, shapes. Reports every error at once."""
     session: Session = ctx.obj
+    from rich.markup import escape
+
     rows: list[dict[str, Any]] = []
     every: list[Diagnostic] = []
     for file in files:
@@ -37,7 +39,7 @@ def validate(
         return session.answer({"files": rows}, lambda _: None, code)
     for row in rows:
         if row["ok"] and not session.quiet:
-            session.out.print(f"[good]ok[/]  {row['file']}", soft_wrap=True)
+            session.out.print(f"[good]ok[/]  {escape(row['file'])}", soft_wrap=True)
     session.warn([d for d in every if d.severity == "warning"])
     errors = [d for d in every if d.severity == "error"]
     return session.fail(errors, code) if errors else int(ExitCode.DONE)
@@ -45,18 +47,23 @@ def validate(
 
 def _check(file: str, set_: list[str], unset: list[str], no_plugins: bool, load_data: bool) -> list[Diagnostic]:
     from snnctl.recipe import load_recipe, read_recipe
+    from snnctl.recipe.plugins import plugins_for_now
+    from snnctl.recipe.source import MAX_BYTES
 
-    try:
-        if file == "-":
-            raw = sys.stdin.buffer.read()
-            recipe = read_recipe(raw, "<stdin>", set_, unset, allow_plugins=not no_plugins)
-        else:
-            recipe = load_recipe(Path(file), set_, unset, allow_plugins=not no_plugins)
-        from snnctl.build import build, check
+    warnings: list[Diagnostic] = []
+    with plugins_for_now():
+        try:
+            if file == "-":
+                raw = sys.stdin.buffer.read(MAX_BYTES + 1)  # one more than is read tells that there is more
+                recipe = read_recipe(raw, "<stdin>", set_, unset, allow_plugins=not no_plugins)
+            else:
+                recipe = load_recipe(Path(file), set_, unset, allow_plugins=not no_plugins)
+            warnings += recipe.warnings
+            from snnctl.build import build, check
 
-        found = [*recipe.warnings, *check(recipe)]
-        if load_data and not found:
-            build(recipe)
-        return found
-    except DiagnosticError as error:
-        return list(error.diagnostics)
+            found = check(recipe)
+            if load_data and exit_code_of(found) == ExitCode.DONE:
+                build(recipe)
+            return warnings + found
+        except DiagnosticError as error:
+            return warnings + list(error.diagnostics)

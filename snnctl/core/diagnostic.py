@@ -13,6 +13,8 @@ from typing import Any, Literal
 
 Severity = Literal["error", "warning"]
 
+_LONGEST_MESSAGE = 400
+
 
 class ExitCode(IntEnum):
     """Exit codes of every command; a public interface."""
@@ -56,6 +58,11 @@ class Diagnostic:
     help: str = ""
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        # Messages quote what stands in files, which may hold escape sequences or megabytes.
+        object.__setattr__(self, "message", printable(self.message, _LONGEST_MESSAGE))
+        object.__setattr__(self, "override", printable(self.override, _LONGEST_MESSAGE))
+
     def to_json(self) -> dict[str, Any]:
         """The public form: `{code, severity, message, file, line, column, path, help}` and what else is set."""
         document: dict[str, Any] = {
@@ -84,12 +91,13 @@ class Diagnostic:
         return text + (f"; help: {self.help}" if self.help else "")
 
     def place(self) -> str:
-        """`file:line:column`, or the override, or ""."""
+        """`file:line:column` as far as it is known, or the override, or ""."""
         if self.override:
             return self.override
         if not self.file:
             return ""
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        position = [str(number) for number in (self.line, self.column) if number]
+        return ":".join([self.file, *position])
 
     def at(self, file: str) -> Diagnostic:
         """The same diagnostic, located in `file` if it had no file."""
@@ -124,10 +132,28 @@ def exit_code_of(diagnostics: Sequence[Diagnostic]) -> ExitCode:
     return ExitCode.INTERNAL
 
 
+def printable(text: str, longest: int) -> str:
+    """`text` with control characters escaped, cut to `longest` characters."""
+    cut = text if len(text) <= longest else f"{text[: longest - 3]}..."
+    if cut.isprintable():
+        return cut
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The most similar of `known`, whatever the case, or ""."""
+    names = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), list(names), n=len(names) or 1, cutoff=0.6)
+    if not near:
+        return ""
+    score = {name: difflib.SequenceMatcher(None, name, word.lower()).ratio() for name in near}
+    return names[max(names, key=lambda name: score.get(name, 0.0))]  # the first of equals
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`"did you mean `tau`?"` for the nearest of `known`, or ""."""
-    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"did you mean `{near[0]}`?" if near else ""
+    near = nearest(word, known)
+    return f"did you mean `{near}`?" if near else ""
 
 
 def choices(word: str, known: Iterable[str]) -> str:

@@ -53,6 +53,10 @@ class UnknownComponentError(LookupError):
 class DuplicateComponentError(ValueError):
     """Two modules claim the same name."""
 
+    def __init__(self, kind: str, name: str, owner: str, home: str) -> None:
+        super().__init__(f"{kind} `{name}` is registered twice: by {owner} and by {home}")
+        self.kind, self.name, self.owner = kind, name, owner
+
 
 @cache
 def _entry_points() -> tuple[EntryPoint, ...]:
@@ -86,7 +90,7 @@ class Registry:
             home = component.__module__
             owner = self._owner(name)
             if owner is not None and owner != home:
-                raise DuplicateComponentError(f"{self.kind} `{name}` is registered twice: by {owner} and by {home}")
+                raise DuplicateComponentError(self.kind, name, self._plugin_sources.get(name, owner), home)
             self._components[name] = component
             return component
 
@@ -133,6 +137,12 @@ class Registry:
     def mark_source(self, name: str, source: str) -> None:
         """Record that `name` was registered by the plug-in file `source`."""
         self._plugin_sources[name] = source
+
+    def forget(self, name: str) -> None:
+        """Take a plug-in's component out again; built-in ones stay."""
+        if name not in self.builtin:
+            self._components.pop(name, None)
+            self._plugin_sources.pop(name, None)
 
     def __contains__(self, name: object) -> bool:
         return name in self.names()

@@ -10,7 +10,7 @@ import inspect
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -116,11 +116,33 @@ def type_name(annotation: Any) -> str:
         return "one of " + ", ".join(str(a) for a in get_args(annotation))
     if origin in (list, tuple):
         inner = [a for a in get_args(annotation) if a is not Ellipsis]
-        return f"list of {type_name(inner[0])}" if inner else "list"
+        if not inner:
+            return "list"
+        return (
+            "list " + type_name(inner[0]).replace("one of", "from")
+            if get_origin(inner[0]) is Literal
+            else f"list of {type_name(inner[0])}"
+        )
     if origin is dict or annotation is dict:
         return "mapping"
+    parts = members(annotation)
+    if parts:
+        return f"mapping of {', '.join(parts)}"
     names = {str: "text", bool: "true or false", int: "int", float: "float", Any: "anything"}
     return names.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def members(annotation: Any) -> dict[str, Any]:
+    """Key -> annotation of a nested dataclass or section; empty for anything else."""
+    if is_dataclass(annotation):
+        hints = get_type_hints(annotation, include_extras=True)
+        return {part.name: hints[part.name] for part in fields(annotation)}
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return {
+            info.alias or name: Annotated[info.annotation, *info.metadata] if info.metadata else info.annotation
+            for name, info in annotation.model_fields.items()
+        }
+    return {}
 
 
 def bounds_text(annotation: Any) -> str:

@@ -11,12 +11,13 @@ from snnctl.neurons.base import NeuronFactory, neuron_factory
 
 
 class Encoder(nn.Module):
-    """Base of all encoders: they turn data [B, L, C] into spikes [T, B, L', F].
+    """Base of all encoders: they turn data [B, L, C] into spikes (or currents) [T, B, L', F].
 
     Args:
         signal: the raw data, `steps` = 0.
         steps: T, the simulation steps each position is expanded into.
-        neuron: name or factory of the neuron that makes the spikes, called with the feature count.
+        neuron: name or factory of the neuron that makes the spikes, called with the feature count; None gives
+            the currents out as they are.
         length: L' of the output; None keeps that of `signal`.
         features: F of the output; None keeps that of `signal`.
 
@@ -29,7 +30,7 @@ class Encoder(nn.Module):
         signal: SignalSpec,
         *,
         steps: int,
-        neuron: str | NeuronFactory,
+        neuron: str | NeuronFactory | None,
         length: int | None = None,
         features: int | None = None,
     ) -> None:
@@ -37,14 +38,14 @@ class Encoder(nn.Module):
         if signal.steps:
             raise ShapeError(f"an encoder takes raw data [B, L, C], not {signal.describe()}")
         features = signal.features if features is None else features
-        self.neuron = neuron_factory(neuron)(features)
+        self.neuron = None if neuron is None else neuron_factory(neuron)(features)
         self.steps = steps
         self.output = SignalSpec(
             steps=steps,
             length=signal.length if length is None else length,
             features=features,
-            kind="spikes",
-            levels=self.neuron.levels,
+            kind="real" if self.neuron is None else "spikes",
+            levels=1 if self.neuron is None else self.neuron.levels,
         )
 
     @abstractmethod
@@ -52,5 +53,8 @@ class Encoder(nn.Module):
         """Input currents [T, B, L', F] of the data [B, L, C]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        spikes: Tensor = self.neuron(self.currents(x))
+        currents = self.currents(x)
+        if self.neuron is None:
+            return currents
+        spikes: Tensor = self.neuron(currents)
         return spikes

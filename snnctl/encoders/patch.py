@@ -24,7 +24,7 @@ class Patch(Encoder):
 
     Equation:
         I[t, i] = BN( W * x[i*stride : i*stride + length] + b )
-        S       = neuron(I)
+        y       = neuron(I),  or I itself where `neuron` is null
 
     Args:
         signal: the raw data [B, L, C].
@@ -34,7 +34,9 @@ class Patch(Encoder):
         stride: positions from one patch to the next, 1 <= stride <= length; null means `length`, no overlap.
         norm_gain: initial gain of the BatchNorm, > 0 (2: with gain 1 a decayed-input LIF of tau 2 starts
             nearly silent).
-        neuron: neuron that makes the spikes, run along T.
+        neuron: neuron that makes the spikes, run along T; null hands the current itself to the backbone, whose
+            first neuron then makes the spikes: one quantisation of the data less, real-valued products in the
+            backbone's first layer.
 
     Shape: [B, L, C] -> [T, B, N, dim] with N = (L - length) / stride + 1.
 
@@ -53,7 +55,7 @@ class Patch(Encoder):
         steps: Annotated[int, Ge(1)] = 4,
         stride: Annotated[int, Ge(1)] | None = None,
         norm_gain: Annotated[float, Gt(0.0)] = 2.0,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif",
     ) -> None:
         for knob, message in self.rules({"length": length, "stride": stride}):
             raise ShapeError(message, knob=knob)

@@ -7,6 +7,7 @@ primitives only and is read with `weights_only=True`; nothing is ever unpickled.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,25 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.files import write_atomically
 
 WEIGHTS, TRAINER = "weights.safetensors", "trainer.pt"
+_FACTS = "snnctl"
 
 
-def save_weights(folder: Path, network: nn.Module, facts: dict[str, str]) -> None:
-    """Write the weights; `facts` (epoch, step, metric) go into the file's metadata."""
+def save_weights(folder: Path, network: nn.Module, facts: dict[str, int]) -> None:
+    """Write the weights; `facts` (epoch, step) go into the file's metadata.
+
+    The same weights and facts give the same bytes.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    write_atomically(folder / WEIGHTS, lambda path: save_file(tensors, path, metadata=facts))
+    tensors: dict[str, Tensor] = {}
+    memory: set[int] = set()
+    for name, tensor in network.state_dict().items():
+        tensor = tensor.detach().cpu().contiguous()
+        address = tensor.untyped_storage().data_ptr()
+        tensors[name] = tensor.clone() if address in memory else tensor  # safetensors refuses shared memory
+        memory.add(address)
+    # one entry: safetensors writes several in any order, and the bytes would differ from run to run
+    metadata = {_FACTS: json.dumps(facts, sort_keys=True)}
+    write_atomically(folder / WEIGHTS, lambda path: save_file(tensors, path, metadata=metadata))
 
 
 def save_trainer(folder: Path, state: dict[str, Any]) -> None:
@@ -50,8 +63,8 @@ def load_trainer(folder: Path) -> dict[str, Any]:
         raise DiagnosticError(Diagnostic("E410", message, file=str(path))) from error
 
 
-def load_weights(folder: Path, network: nn.Module) -> dict[str, str]:
-    """Read weights into `network`; the facts written with them.
+def load_weights(folder: Path, network: nn.Module) -> dict[str, int]:
+    """Read weights into `network`; the facts written with them, empty for a file that another program wrote.
 
     Raises:
         DiagnosticError: E410 absent or damaged, E411 they belong to another network.
@@ -60,7 +73,7 @@ def load_weights(folder: Path, network: nn.Module) -> dict[str, str]:
     try:
         tensors: dict[str, Tensor] = load_file(path)
         with safe_open(path, framework="pt") as file:
-            facts = dict(file.metadata() or {})
+            facts = dict(json.loads((file.metadata() or {}).get(_FACTS, "{}")))
     except FileNotFoundError:
         raise DiagnosticError(Diagnostic("E410", "no weights there", file=str(path))) from None
     except Exception as error:  # safetensors raises its own and built-in types

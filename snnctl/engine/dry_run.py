@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from contextlib import nullcontext
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -34,13 +35,14 @@ def forecast(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
     order = epoch_order(len(split), settings.seed, 0)
     drawn = [i for _, i in zip(range(_TIMED_STEPS + 1), batches(order, settings.batch_size), strict=False)]
     layers: list[dict[str, Any]] = []
+    kept = {t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())}
     saved: dict[int, int] = {}
     seconds = []
     for number, indices in enumerate(drawn):
         begun = perf_counter()
         batch = split.batch(indices).to(runtime.device)
         hooks = _watch_shapes(network, layers) if number == 0 else []
-        with _count_saved(saved) if number == 0 else torch.autograd.set_grad_enabled(True):
+        with _count_saved(saved, kept) if number == 0 else nullcontext():
             with runtime.autocast():
                 prediction = task.predict(network_, batch)
             loss = task.loss(prediction.float(), batch)
@@ -90,12 +92,13 @@ def _bytes(tensors: list[Tensor]) -> int:
     return sum(t.numel() * t.element_size() for t in tensors)
 
 
-def _count_saved(saved: dict[int, int]) -> torch.autograd.graph.saved_tensors_hooks:
-    """Count each storage once, however many operations keep it."""
+def _count_saved(saved: dict[int, int], kept: set[int]) -> torch.autograd.graph.saved_tensors_hooks:
+    """Count each storage once, however many operations keep it; weights, which stay anyway, are left out."""
 
     def pack(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        saved[storage.data_ptr()] = storage.nbytes()
+        if storage.data_ptr() not in kept:
+            saved[storage.data_ptr()] = storage.nbytes()
         return tensor
 
     return torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
+
+
+class Stopped(KeyboardInterrupt):
+    """A request ended work that leaves nothing half done; a KeyboardInterrupt, so that no library swallows it."""
 
 
 class StopRequest:
@@ -15,6 +21,8 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.wanted = False
+        self._at_once = False
+        self._interrupts = 0
         self._before: dict[int, signal._HANDLER] = {}
 
     def __enter__(self) -> StopRequest:
@@ -30,7 +38,26 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within, a request raises `Stopped` where it arrives; for work that can simply be done again.
+
+        Raises:
+            Stopped: also on entering, if a request came before.
+        """
+        self._at_once = True
+        try:
+            if self.wanted:
+                raise Stopped
+            yield
+        finally:
+            self._at_once = False
+
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self.wanted and number == signal.SIGINT:
-            raise KeyboardInterrupt
+        self._interrupts += number == signal.SIGINT
+        if self._at_once and not self.wanted:
+            self.wanted = True
+            raise Stopped
         self.wanted = True
+        if self._interrupts > 1:
+            raise KeyboardInterrupt

@@ -10,22 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from snnctl.core.diagnostic import DiagnosticError
-from snnctl.core.events import (
-    CheckpointSaved,
-    EpochDone,
-    HealthNoted,
-    Observer,
-    RunFinished,
-    RunStarted,
-    StepDone,
-)
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.events import CheckpointSaved, EpochDone, HealthNoted, Observer, RunFinished, RunStarted, StepDone
 from snnctl.core.seeds import stream_seed
-from snnctl.engine.checkpoint import load_trainer, save_trainer, save_weights
+from snnctl.engine.checkpoint import TRAINER, load_trainer, save_trainer, save_weights
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment
 from snnctl.engine.interrupt import StopRequest
-from snnctl.engine.numerics import first_non_finite, non_finite_gradient, non_finite_loss
+from snnctl.engine.numerics import first_non_finite, non_finite_gradient, non_finite_loss, non_finite_weights
 from snnctl.engine.order import batches, epoch_order, steps_per_epoch
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
@@ -78,16 +70,22 @@ class Trainer:
                 use_buffers=True,
             )
         self.state = LoopState()
+        self.saved_epochs = 0
         self._rng: Tensor | None = None
         self._live_rate = float("nan")
 
-    # What is evaluated and kept: the average of the weights where one is made, else the weights.
     @property
     def kept(self) -> nn.Module:
-        """The network whose weights are evaluated and saved."""
+        """What is evaluated and saved: the average of the weights where one is made, else the weights."""
         if self.average is not None:
             return self.average.module
         return self.runtime.unwrap(self.network)
+
+    @property
+    def items_done(self) -> int:
+        """Training items seen so far, over all epochs."""
+        here = min(self.state.step_in_epoch * self.settings.batch_size, len(self.split))
+        return self.state.epoch * len(self.split) + here
 
     def save(self) -> None:
         """Write the checkpoint `last`."""
@@ -102,23 +100,37 @@ class Trainer:
         }
         save_trainer(self.run.last, state)
         self._save_weights(self.run.last)
+        self.saved_epochs = self.state.epoch
         self.observer.notify(CheckpointSaved(str(self.run.last), self.state.epoch, self.state.step))
 
     def _save_weights(self, folder: Any) -> None:
-        facts = {"epoch": str(self.state.epoch), "step": str(self.state.step)}
+        facts = {"epoch": self.state.epoch, "step": self.state.step}
         save_weights(folder, self.kept, facts)
 
     def resume(self) -> None:
-        """Take up the checkpoint `last`."""
+        """Take up the checkpoint `last`.
+
+        Raises:
+            DiagnosticError: E410 absent or damaged, E411 it belongs to another experiment.
+        """
         state = load_trainer(self.run.last)
-        self.runtime.unwrap(self.network).load_state_dict(state["network"])
-        if self.average is not None and state["average"] is not None:
-            self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.schedule.load_state_dict(state["schedule"])
-        self.state = LoopState(**state["loop"])
-        self._rng = state["rng"]
+        try:
+            self.runtime.unwrap(self.network).load_state_dict(state["network"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.schedule.load_state_dict(state["schedule"])
+            self.state = LoopState(**state["loop"])
+            self.saved_epochs = self.state.epoch
+            # Between two epochs nothing is taken up: each begins with a seed of its own.
+            self._rng = state["rng"] if self.state.step_in_epoch else None
+        except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            detail = " ".join(str(error).split())[:300]
+            message = f"checkpoint does not fit the experiment: {type(error).__name__}: {detail}"
+            raise DiagnosticError(Diagnostic("E411", message, file=str(self.run.last / TRAINER))) from error
+        self.run.clear_leftovers()
         self.run.forget_after(self.state.epoch)
+        self._save_weights(self.run.last)  # a kill after `trainer.pt` has left the weights of the checkpoint before
 
     def fit(self, stop: StopRequest, stop_after: int | None = None) -> str:
         """Train until done, early stopping, or a stop request; "done", "early_stop" or "interrupted".
@@ -126,7 +138,13 @@ class Trainer:
         Args:
             stop: asked after every step.
             stop_after: stop as if interrupted after so many epochs of this call.
+
+        torch's global random state is used within and put back afterwards.
         """
+        with torch.random.fork_rng(devices=[]):
+            return self._fit(stop, stop_after)
+
+    def _fit(self, stop: StopRequest, stop_after: int | None) -> str:
         started = perf_counter()
         before = self.state.seconds
         first = self.state.epoch
@@ -166,7 +184,7 @@ class Trainer:
     def _epoch(self, stop: StopRequest, started: float, before: float) -> bool:
         state, settings = self.state, self.settings
         begun = perf_counter()
-        if self._rng is not None:  # resumed: go on with the dropout masks where they were
+        if self._rng is not None:  # resumed within the epoch: go on with the dropout masks where they were
             torch.set_rng_state(self._rng)
             self._rng = None
         else:
@@ -210,10 +228,9 @@ class Trainer:
             raise DiagnosticError(non_finite_loss(where, value, state.epoch, state.step_in_epoch))
         self.optimizer.zero_grad(set_to_none=True)
         self.runtime.backward(loss)
-        if settings.clip_norm is not None:
-            norm = self.runtime.clip(self.network.parameters(), settings.clip_norm)
-            if not torch.isfinite(norm):
-                raise DiagnosticError(non_finite_gradient(self.network, state.epoch, state.step_in_epoch))
+        norm = self.runtime.clip(self.network.parameters(), settings.clip_norm)
+        if not torch.isfinite(norm):
+            raise DiagnosticError(non_finite_gradient(self.network, state.epoch, state.step_in_epoch))
         self.optimizer.step()
         self.schedule.step()
         if self.average is not None:
@@ -246,6 +263,9 @@ class Trainer:
         before: float,
     ) -> None:
         state, settings = self.state, self.settings
+        sick = non_finite_weights(self.network, state.epoch)
+        if sick is not None:  # before anything is saved: the checkpoints stay usable
+            raise DiagnosticError(sick)
         found = evaluate(
             self.kept,
             self.experiment.task,

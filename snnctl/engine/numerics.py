@@ -46,14 +46,24 @@ def non_finite_loss(where: str, value: float, epoch: int, step: int) -> Diagnost
 
 def non_finite_gradient(network: nn.Module, epoch: int, step: int) -> Diagnostic:
     """E402: a gradient is NaN or infinite."""
-    bad = [
-        name
-        for name, parameter in network.named_parameters()
-        if parameter.grad is not None and not torch.isfinite(parameter.grad).all()
-    ]
-    # gradients flow backwards, so the last in module order went wrong first
-    message = f"gradient became non-finite in epoch {epoch + 1} at step {step + 1}; first at `{bad[-1]}`"
+    gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
+    bad = [name for name, gradient in gradients.items() if not torch.isfinite(gradient).all()]
+    when = f"in epoch {epoch + 1} at step {step + 1}"
+    if bad:  # gradients flow backwards, so the last in module order went wrong first
+        message = f"gradient became non-finite {when}; first at `{bad[-1]}`"
+    else:  # each is finite, the sum of their squares is not
+        largest = max(gradients, key=lambda name: float(gradients[name].abs().max()))
+        message = f"gradient norm overflowed {when}; largest at `{largest}`"
     return Diagnostic("E402", message, path="train", help=_CURES)
+
+
+def non_finite_weights(network: nn.Module, epoch: int) -> Diagnostic | None:
+    """E402 if a weight is NaN or infinite: spikes hide that, a NaN membrane just never fires."""
+    for name, parameter in network.named_parameters():
+        if not torch.isfinite(parameter).all():
+            message = f"weights became non-finite in epoch {epoch + 1}; first: `{name}`"
+            return Diagnostic("E402", message, path="train", help=_CURES)
+    return None
 
 
 def out_of_memory(error: BaseException) -> Diagnostic | None:

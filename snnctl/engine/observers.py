@@ -10,6 +10,21 @@ from snnctl.core.events import CheckpointSaved, EpochDone, Event, HealthNoted, R
 from snnctl.engine.run_dir import RunDir
 
 
+def summary_writer() -> type[Any]:
+    """TensorBoard's writer.
+
+    Raises:
+        DiagnosticError: U414, TensorBoard is not installed.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        raise DiagnosticError(
+            Diagnostic("U414", "TensorBoard is not installed", help="pip install 'snnctl[tensorboard]'")
+        ) from None
+    return SummaryWriter
+
+
 class LogFile:
     """Writes one line per event into the run's log.txt."""
 
@@ -36,13 +51,7 @@ class TensorBoard:
     """Writes curves for TensorBoard; needs the extra `snnctl[tensorboard]`."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            raise DiagnosticError(
-                Diagnostic("U414", "TensorBoard is not installed", help="pip install 'snnctl[tensorboard]'")
-            ) from None
-        self._writer: Any = SummaryWriter(str(folder))
+        self._writer: Any = summary_writer()(str(folder))
 
     def notify(self, event: Event) -> None:
         """Add the epoch's figures."""
@@ -53,4 +62,8 @@ class TensorBoard:
                 self._writer.add_scalar(name, value, event.epoch + 1)
             self._writer.flush()
         elif isinstance(event, RunFinished):
-            self._writer.close()
+            self.close()
+
+    def close(self) -> None:
+        """Finish the file; needed where a run ends without `RunFinished`."""
+        self._writer.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import shutil
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -46,7 +48,7 @@ class RunDir:
         moment leaves either no run directory or one that can be resumed.
 
         Raises:
-            DiagnosticError: E412, the folder exists and is not empty, or cannot be made.
+            DiagnosticError: U412, the folder exists and is not empty, or cannot be made.
         """
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         final = out or parent / name / f"{stamp}-{digest[:6]}"
@@ -55,26 +57,23 @@ class RunDir:
             while final.exists():
                 final = parent / name / f"{stamp}-{digest[:6]}-{number}"
                 number += 1
-        elif final.exists() and any(final.iterdir()):
-            raise DiagnosticError(
-                Diagnostic(
-                    "U412",
-                    f"`{final}` exists and is not empty",
-                    help="name another --out, or go on with --resume",
-                )
-            )
-        temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+        # Random, not the process id: in containers those repeat, and a kill may have left a folder behind.
+        temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
         try:
+            if final.exists() and (not final.is_dir() or any(final.iterdir())):
+                what = "exists and is not empty" if final.is_dir() else "exists and is not a folder"
+                help = "name another --out, or go on with --resume"
+                raise DiagnosticError(Diagnostic("U412", f"`{final}` {what}", help=help))
             temporary.mkdir(parents=True)
-            run = cls(temporary)
-            fill(run)
+            fill(cls(temporary))
             if final.exists():
                 final.rmdir()
             os.replace(temporary, final)
         except OSError as error:
-            raise DiagnosticError(
-                Diagnostic("U412", f"run directory `{final}` cannot be made: {error.strerror}")
-            ) from error
+            reason = error.strerror or str(error)
+            raise DiagnosticError(Diagnostic("U412", f"run directory `{final}` cannot be made: {reason}")) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
         return cls(final)
 
     @classmethod
@@ -95,9 +94,22 @@ class RunDir:
         write_text(self.path / "recipe.source.yaml", source)
         write_json(self.path / "environment.json", environment)
 
+    def extend(self, recipe: str, digest: str) -> None:
+        """The run goes on under another recipe (more epochs); a later resume must find that one."""
+        write_text(self.recipe, recipe)
+        self.update_manifest(digest=digest)
+
     def manifest(self) -> dict[str, Any]:
-        """What is known about the run: status, command line, seed, data fingerprint, timings."""
-        return dict(json.loads((self.path / "manifest.json").read_text(encoding="utf-8")))
+        """What is known about the run: status, command line, seed, data fingerprint, timings.
+
+        Raises:
+            DiagnosticError: U413, the file is damaged.
+        """
+        path = self.path / "manifest.json"
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise DiagnosticError(Diagnostic("U413", "manifest of the run is damaged", file=str(path))) from error
 
     def update_manifest(self, **changes: Any) -> None:
         """Change some entries of the manifest."""
@@ -126,14 +138,29 @@ class RunDir:
                 kept = [record for record in read_json_lines(path) if record["epoch"] < epoch]
                 write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
 
+    def clear_leftovers(self) -> None:
+        """Remove files that a kill left half written."""
+        for path in self.path.rglob(".*.tmp"):
+            path.unlink(missing_ok=True)
+
+    def begin(self) -> None:
+        """Training goes on from here: results of an earlier, shorter run are no longer this run's."""
+        (self.path / "results.json").unlink(missing_ok=True)
+        self.update_manifest(status="running")
+
     def write_results(self, results: dict[str, Any]) -> None:
         """The final figures, as `--json` prints them."""
         write_json(self.path / "results.json", results)
 
     def results(self) -> dict[str, Any] | None:
-        """What `write_results` wrote, or None."""
+        """What `write_results` wrote, or None while the run is not done."""
         path = self.path / "results.json"
-        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
+        if not path.exists() or self.manifest().get("status") != "done":
+            return None
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError):
+            return None  # damaged by hand; measuring again writes it anew
 
     def add_log(self, line: str) -> None:
         """One line of log.txt, with the time."""

@@ -26,11 +26,9 @@ class Runtime:
     """
 
     def __init__(self, precision: Literal["fp32", "bf16"] = "fp32", device: Device = "auto") -> None:
-        self._accelerator = Accelerator(
-            mixed_precision="bf16" if precision == "bf16" else "no",
-            cpu=device == "cpu",
-            step_scheduler_with_optimizer=False,
-        )
+        # Accelerate keeps one precision per process, so autocast is asked of torch: runs of one process may differ.
+        self._accelerator = Accelerator(mixed_precision="no", cpu=device == "cpu", step_scheduler_with_optimizer=False)
+        self._bf16 = precision == "bf16"
 
     @property
     def device(self) -> torch.device:
@@ -59,16 +57,18 @@ class Runtime:
 
     def autocast(self) -> AbstractContextManager[None]:
         """The context in which forward passes and losses run."""
-        return self._accelerator.autocast()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._bf16)
 
     def backward(self, loss: Tensor) -> None:
         """Backward pass."""
         self._accelerator.backward(loss)
 
-    def clip(self, parameters: Iterable[nn.Parameter], norm: float) -> Tensor:
-        """Clip the gradients to `norm` together; the norm before clipping."""
-        found = self._accelerator.clip_grad_norm_(list(parameters), norm)
-        return torch.as_tensor(found)
+    def clip(self, parameters: Iterable[nn.Parameter], norm: float | None) -> Tensor:
+        """Clip the gradients to `norm` together, None leaves them as they are; the norm before clipping."""
+        trained = [p for p in parameters if p.grad is not None]
+        if norm is None:
+            return torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+        return torch.as_tensor(self._accelerator.clip_grad_norm_(trained, norm))
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over all processes."""

@@ -43,9 +43,13 @@ class Schedule:
         return {name: part.state_dict() for name, part in parts.items() if part is not None}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state`."""
+        """Go on from `state`.
+
+        Of a curve over the steps only the place is taken up: the curve itself is that of this run's length.
+        """
         if self._per_step is not None:
-            self._per_step.load_state_dict(state["per_step"])
+            place = {name: state["per_step"][name] for name in ("last_epoch", "_step_count", "_last_lr")}
+            self._per_step.load_state_dict({**self._per_step.state_dict(), **place})
         if self._per_epoch is not None:
             self._per_epoch.load_state_dict(state["per_epoch"])
 

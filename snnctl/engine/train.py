@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-
-import torch
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.events import Observer
@@ -17,7 +15,7 @@ from snnctl.engine.checkpoint import WEIGHTS, load_weights
 from snnctl.engine.environment import environment
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment
-from snnctl.engine.interrupt import StopRequest
+from snnctl.engine.interrupt import Stopped, StopRequest
 from snnctl.engine.loop import Trainer
 from snnctl.engine.numerics import out_of_memory
 from snnctl.engine.run_dir import RunDir
@@ -66,6 +64,7 @@ def train_run(
     runtime: Runtime,
     *,
     resume: bool = False,
+    extended: Head | None = None,
     stop_after: int | None = None,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
@@ -73,44 +72,65 @@ def train_run(
 
     An interrupted run has `status: interrupted` and no test metrics.
 
+    Args:
+        resume: take up the checkpoint `last` first.
+        extended: what the run directory is to say of itself from now on, where resuming changed the recipe.
+        stop_after: stop as if interrupted after so many epochs.
+
     Raises:
-        DiagnosticError: E4xx numerical failure or memory, D401 the data changed since the run began.
+        DiagnosticError: E4xx numerical failure, memory or disk, D401 the data changed since the run began.
     """
-    known = run.manifest().get("data_fingerprint")
-    if known != experiment.data.fingerprint:
-        raise DiagnosticError(
-            Diagnostic(
-                "D401",
-                "the data is not the data that this run began with",
-                path="data.source",
-                help="restore it, or start a new run",
-                notes=(f"then {str(known)[:12]}, now {experiment.data.fingerprint[:12]}",),
-            )
-        )
+    changed = changed_data(experiment, run)
+    if changed is not None:
+        raise DiagnosticError(changed)
     begun = perf_counter()
-    with _numerical_failures(run):
-        trainer = Trainer(experiment, run, observer, runtime)
-        if resume:
-            trainer.resume()
-        run.update_manifest(status="running")
-        with StopRequest() as stop:
+    trainer = Trainer(experiment, run, observer, runtime)
+    if resume:
+        trainer.resume()
+    if extended is not None:
+        run.extend(extended.recipe, extended.digest)
+    with StopRequest() as stop, _failures_noted(run):
+        run.begin()
+        try:
             status = trainer.fit(stop, stop_after)
-        speed = _items_per_second(trainer)
-        if status == "interrupted":
-            run.update_manifest(status=status, seconds=trainer.state.seconds)
-            return {"run": str(run.path), "status": status, "epochs_done": trainer.state.epoch}
-        results = measure_run(experiment, run, runtime, progress=progress)
-    results |= {
-        "status": status,
-        "epochs_done": trainer.state.epoch,
-        "best_epoch": trainer.state.best_epoch + 1,
-        "seconds": perf_counter() - begun,
-        "training_seconds": trainer.state.seconds,
-        "samples_per_second": speed,
-    }
-    run.write_results(results)
-    run.update_manifest(status="done", seconds=trainer.state.seconds, metrics=results["metrics"])
+            if status == "interrupted":
+                raise Stopped
+            speed = trainer.items_done / max(trainer.state.seconds, 1e-9)
+            with stop.at_once():
+                results = measure_run(experiment, run, runtime, progress=progress)
+        except KeyboardInterrupt:  # Stopped, or a second Ctrl-C that would not wait for the step
+            run.update_manifest(status="interrupted", seconds=trainer.state.seconds)
+            return interrupted(run, trainer.saved_epochs)
+        results |= {
+            "status": status,
+            "epochs_done": trainer.state.epoch,
+            "best_epoch": trainer.state.best_epoch + 1,
+            "seconds": perf_counter() - begun,
+            "training_seconds": trainer.state.seconds,
+            "samples_per_second": speed,
+        }
+        run.write_results(results)
+        run.update_manifest(status="done", seconds=trainer.state.seconds, metrics=results["metrics"])
     return results
+
+
+def interrupted(run: RunDir, epochs_done: int) -> dict[str, Any]:
+    """What stands for results when a run was stopped."""
+    return {"run": str(run.path), "status": "interrupted", "epochs_done": epochs_done}
+
+
+def changed_data(experiment: Experiment, run: RunDir) -> Diagnostic | None:
+    """D401 if the data is not the data that the run began with."""
+    known, now = run.manifest().get("data_fingerprint"), experiment.data.fingerprint
+    if known == now:
+        return None
+    return Diagnostic(
+        "D401",
+        "the data is not the data that this run began with",
+        path="data.source",
+        help="restore it, or start a new run",
+        notes=(f"then {str(known)[:12]}, now {now[:12]}",),
+    )
 
 
 def measure_run(
@@ -133,7 +153,7 @@ def measure_run(
         "run": str(run.path),
         "name": experiment.name,
         "split": split,
-        "checkpoint": {"path": folder.name, **{k: int(v) for k, v in facts.items()}},
+        "checkpoint": {"path": folder.name, **facts},
         "seed": experiment.train.seed,
         "parameters": experiment.parameters,
         "leaky": bool(experiment.data.leaks),
@@ -152,22 +172,26 @@ def spikes_document(found: Evaluation) -> dict[str, Any]:
     return {**asdict(found.totals), "layers": [asdict(layer) for layer in found.layers]}
 
 
-def _items_per_second(trainer: Trainer) -> float:
-    items = trainer.state.step * min(trainer.settings.batch_size, len(trainer.split))
-    return items / max(trainer.state.seconds, 1e-9)
-
-
 @contextmanager
-def _numerical_failures(run: RunDir) -> Iterator[None]:
-    """Turn failures into diagnostics and note them in the manifest."""
+def _failures_noted(run: RunDir) -> Iterator[None]:
+    """Turn failures into diagnostics where they have one, and note them in the manifest."""
     try:
         yield
-    except DiagnosticError as error:
-        run.update_manifest(status="failed", failure=[d.to_json() for d in error.diagnostics])
-        raise
-    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-        diagnostic = out_of_memory(error)
-        if diagnostic is None:
+    except Exception as error:
+        known = isinstance(error, DiagnosticError)
+        found = error.diagnostics if isinstance(error, DiagnosticError) else (_diagnosed(error),)
+        with suppress(OSError):  # the disk may be full
+            run.update_manifest(status="failed", failure=[d.to_json() for d in found])
+        if known or found[0].code == "E700":
             raise
-        run.update_manifest(status="failed", failure=[diagnostic.to_json()])
-        raise DiagnosticError(diagnostic) from error
+        raise DiagnosticError(found) from error
+
+
+def _diagnosed(error: Exception) -> Diagnostic:
+    memory = out_of_memory(error)
+    if memory is not None:
+        return memory
+    if isinstance(error, OSError):
+        help = "the last checkpoint is whole; make room, then go on with --resume"
+        return Diagnostic("E412", f"the run cannot be written: {error.strerror or error}", help=help)
+    return Diagnostic("E700", f"{type(error).__name__}: {error}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.docs import read_doc
-from snnctl.core.signature import Knob, knobs, params_model
+from snnctl.core.signature import Knob, is_optional, knobs, params_model
 from snnctl.recipe.resolve import dump_yaml
 from snnctl.recipe.schema import SLOTS, RecipeModel
 
@@ -55,9 +55,11 @@ def json_schema() -> dict[str, Any]:
     definitions = schema.setdefault("$defs", {})
     for kind in REGISTRIES:
         definitions[f"slot.{kind}"] = _slot(kind)
+        for name in REGISTRIES[kind].names():
+            definitions[f"{kind}.{name}"] = _mapping(kind, name)
     for section, kind in SLOTS.items():
-        description = schema["properties"][section].get("description", "")
-        schema["properties"][section] = {"$ref": f"#/$defs/slot.{kind}", "description": description}
+        field = RecipeModel.model_fields[section]
+        schema["properties"][section] = {**_use(kind, field.default), "description": field.description}
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "snnctl recipe"
     return schema
@@ -65,10 +67,21 @@ def json_schema() -> dict[str, Any]:
 
 def _slot(kind: str) -> dict[str, Any]:
     names = list(REGISTRIES[kind].names())
+    whole = [{"$ref": f"#/$defs/{kind}.{name}", "required": ["type"]} for name in names]
     return {
         "description": f"a {kind}: its name, or a mapping with `type` and knobs",
-        "anyOf": [{"enum": names}, *(_mapping(kind, name) for name in names)],
+        "anyOf": [{"enum": names}, *whole],
     }
+
+
+def _use(kind: str, default: Any, optional: bool = False) -> dict[str, Any]:
+    """A place for a component; where it has a default, `type` may be left out."""
+    allowed = [{"$ref": f"#/$defs/slot.{kind}"}]
+    if isinstance(default, str):
+        allowed.append({"$ref": f"#/$defs/{kind}.{default}"})
+    if optional:
+        allowed.append({"type": "null"})
+    return allowed[0] if len(allowed) == 1 else {"anyOf": allowed}
 
 
 def _mapping(kind: str, name: str) -> dict[str, Any]:
@@ -78,16 +91,14 @@ def _mapping(kind: str, name: str) -> dict[str, Any]:
     for knob in knobs(component):
         found = model.get("properties", {}).get(knob.name, {})
         if knob.slot is not None:
-            found = {"$ref": f"#/$defs/slot.{knob.slot.kind}"}
-            if knob.default is None:
-                found = {"anyOf": [found, {"type": "null"}]}
+            found = _use(knob.slot.kind, knob.default, is_optional(knob.annotation))
         properties[knob.name] = {**found, "description": knob.doc}
     nested = model.get("$defs", {})
     found = {
         "type": "object",
         "description": read_doc(component).summary,
         "properties": properties,
-        "required": ["type", *(k.name for k in knobs(component) if k.required)],
+        "required": [k.name for k in knobs(component) if k.required],
         "additionalProperties": False,
     }
     return _inline(found, nested)

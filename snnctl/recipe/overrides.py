@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices
+from snnctl.recipe.explain import plain, shorten
 from snnctl.recipe.source import KeyPath, Mark, Source, parse_value, path_text
 
-_PART = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_PART = re.compile(r"\.?([^.\[\]]+)|\[(\d{1,6})\]")
 _ORDINALS = {1: "1st", 2: "2nd", 3: "3rd"}
 
 
@@ -22,16 +23,19 @@ def parse_path(text: str, label: str) -> KeyPath:
     parts: list[str | int] = []
     position = 0
     while position < len(text):
-        if text[position] == "." and parts:
-            position += 1
         match = _PART.match(text, position)
-        if match is None:
+        if match is None or (match[1] is not None and bool(parts) != match[0].startswith(".")):
             break
         parts.append(int(match[2]) if match[2] is not None else match[1])
         position = match.end()
     if not parts or position != len(text):
         raise DiagnosticError(
-            Diagnostic("R111", f"`{text}` is not a path into a recipe", override=label, help="write model.neuron.tau")
+            Diagnostic(
+                "R111",
+                f"`{shorten(text)}` is not a path into a recipe",
+                override=label,
+                help="write model.neuron.tau or task.metrics[0]",
+            )
         )
     return tuple(parts)
 
@@ -48,18 +52,18 @@ def apply_overrides(source: Source, sets: Sequence[str], unsets: Sequence[str]) 
     problems: list[Diagnostic] = []
     warnings: list[Diagnostic] = []
     for text in unsets:
-        label = f"--unset {text}"
+        label = f"--unset {shorten(text)}"
         try:
             _unset(source, parse_path(text, label), label)
         except DiagnosticError as error:
             problems += error.diagnostics
     for number, text in enumerate(sets, 1):
-        label = f"--set {text} ({_ORDINALS.get(number, f'{number}th')} override)"
+        label = f"--set {shorten(text)} ({_ORDINALS.get(number, f'{number}th')} override)"
         try:
             name, equals, value = text.partition("=")
             if not equals:
                 raise DiagnosticError(
-                    Diagnostic("R112", f"`{text}` has no value", override=label, help="write --set PATH=VALUE")
+                    Diagnostic("R112", f"`{shorten(text)}` has no value", override=label, help="write --set PATH=VALUE")
                 )
             path = parse_path(name.strip(), label)
             warnings += _set(source, path, parse_value(value, label), label)
@@ -71,44 +75,46 @@ def apply_overrides(source: Source, sets: Sequence[str], unsets: Sequence[str]) 
 
 
 def _unset(source: Source, path: KeyPath, label: str) -> None:
-    parent = source.values
+    parent: Any = source.values
     for depth, part in enumerate(path):
-        known = list(parent) if isinstance(parent, dict) else []
-        present = part in parent if isinstance(parent, dict) else _in_list(parent, part)
-        if not present:
-            raise DiagnosticError(
-                Diagnostic(
-                    "R113",
-                    f"nothing to unset at `{path_text(path[: depth + 1])}`",
-                    override=label,
-                    help=choices(str(part), known),
-                )
-            )
-        if depth == len(path) - 1:
-            del parent[part]  # type: ignore[arg-type]
-        else:
-            parent = parent[part]  # type: ignore[index]
+        if not _holds(parent, part):
+            known = list(parent) if isinstance(parent, dict) else []
+            message = f"nothing to unset at `{path_text(path[: depth + 1])}`"
+            raise DiagnosticError(Diagnostic("R113", message, override=label, help=choices(str(part), known)))
+        if depth < len(path) - 1:
+            parent = parent[part]
+    del parent[path[-1]]
     _forget(source, path)
+    if isinstance(parent, list):
+        _move_up(source, path)
 
 
-def _in_list(parent: Any, part: str | int) -> bool:
+def _holds(parent: Any, part: str | int) -> bool:
+    if isinstance(parent, dict):
+        return part in parent
     return isinstance(parent, list) and isinstance(part, int) and part < len(parent)
 
 
 def _set(source: Source, path: KeyPath, value: Any, label: str) -> list[Diagnostic]:
+    mark = Mark(override=label)
     parent: Any = source.values
     for depth, part in enumerate(path[:-1]):
+        here = path[: depth + 1]
         child = parent[part] if _holds(parent, part) else None
         if isinstance(child, str):  # `neuron: lif` is short for {type: lif}
             child = {"type": child}
+            source.keys[*here, "type"] = source.items[*here, "type"] = source.value_mark(here)
+            source.items[here] = mark
+        elif child is None:
+            child = [] if isinstance(path[depth + 1], int) else {}
+            source.keys[here] = source.items[here] = mark
         elif not isinstance(child, dict | list):
-            child = {}
-        _put(parent, part, child, path[: depth + 1], label)
+            raise _no_container(here, f"is {plain(child)}", path[depth + 1], label)
+        _put(parent, part, child, here, label)
         parent = child
     old = parent[path[-1]] if _holds(parent, path[-1]) else None
     _put(parent, path[-1], value, path, label)
     _forget(source, path)
-    mark = Mark(override=label)
     source.keys[path] = source.items[path] = mark
     _mark_below(source, path, value, mark)
     return _dropped(path, old, value, label)
@@ -121,26 +127,36 @@ def _mark_below(source: Source, path: KeyPath, value: Any, mark: Mark) -> None:
         _mark_below(source, (*path, key), child, mark)
 
 
-def _holds(parent: Any, part: str | int) -> bool:
-    return part in parent if isinstance(parent, dict) else _in_list(parent, part)
-
-
 def _put(parent: Any, part: str | int, value: Any, path: KeyPath, label: str) -> None:
     if isinstance(parent, dict) and isinstance(part, str):
         parent[part] = value
     elif isinstance(parent, list) and isinstance(part, int) and part <= len(parent):
         parent[part : part + 1] = [value]
     else:
-        kind = "a list" if isinstance(parent, list) else "a mapping"
-        raise DiagnosticError(
-            Diagnostic("R111", f"`{path_text(path[:-1])}` is {kind}; `{path[-1]}` does not fit", override=label)
-        )
+        kind = f"is a list of {len(parent)}" if isinstance(parent, list) else "is a mapping"
+        raise _no_container(path[:-1], kind, part, label)
+
+
+def _no_container(path: KeyPath, what: str, part: str | int, label: str) -> DiagnosticError:
+    place = f"`{path_text(path)}`" if path else "a recipe"
+    key = f"[{part}]" if isinstance(part, int) else f"`{part}`"
+    return DiagnosticError(Diagnostic("R111", f"{place} {what}; {key} has no place in it", override=label))
 
 
 def _forget(source: Source, path: KeyPath) -> None:
     for marks in (source.keys, source.items):
         for known in [p for p in marks if p[: len(path)] == path]:
             del marks[known]
+
+
+def _move_up(source: Source, path: KeyPath) -> None:
+    """Renumber what stood after a removed list item."""
+    depth, removed = len(path) - 1, path[-1]
+    for marks in (source.keys, source.items):
+        behind = {p: m for p, m in marks.items() if p[:depth] == path[:-1] and len(p) > depth and p[depth] > removed}  # type: ignore[operator]
+        for known in behind:
+            del marks[known]
+        marks.update({(*p[:depth], p[depth] - 1, *p[depth + 1 :]): m for p, m in behind.items()})  # type: ignore[operator]
 
 
 def _dropped(path: KeyPath, old: Any, new: Any, label: str) -> list[Diagnostic]:

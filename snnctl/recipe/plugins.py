@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import sys
 import traceback
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from pydantic import PydanticUserError
 
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.registry import DuplicateComponentError
+from snnctl.core.signature import params_model
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,8 @@ def load_plugin(path: Path) -> Plugin:
     """Run the file once per content and process, and note what it registers.
 
     Raises:
-        DiagnosticError: R121 not found, R122 its code failed (with the line), R124 it registers nothing.
+        DiagnosticError: R121 not found, R122 its code failed (with the line), R124 it registers nothing,
+            R125 a name that is taken, R126 a signature that makes no schema.
     """
     name = str(path)
     try:
@@ -41,8 +49,8 @@ def load_plugin(path: Path) -> Plugin:
         raise DiagnosticError(Diagnostic("R121", f"plug-in `{name}` cannot be read: {error.strerror}")) from None
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 in _loaded:
-        return _loaded[sha256]
-    before = {(kind, known) for kind, registry in REGISTRIES.items() for known in registry.names()}
+        return replace(_loaded[sha256], path=name)
+    before = _registered()
     module_name = f"snnctl_plugin_{path.stem}_{sha256[:8]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -50,14 +58,18 @@ def load_plugin(path: Path) -> Plugin:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
+        with redirect_stdout(sys.stderr):  # stdout is for results
+            spec.loader.exec_module(module)
+        new = sorted(_registered() - before)
+        for kind, component in new:
+            _check_signature(kind, component, name)
     except BaseException as error:
-        del sys.modules[module_name]
-        if isinstance(error, KeyboardInterrupt):
+        sys.modules.pop(module_name, None)
+        for kind, component in _registered() - before:
+            REGISTRIES[kind].forget(component)
+        if isinstance(error, KeyboardInterrupt | DiagnosticError):
             raise
         raise DiagnosticError(_failure(path, error)) from error
-    after = {(kind, known) for kind, registry in REGISTRIES.items() for known in registry.names()}
-    new = sorted(after - before)
     if not new:
         raise DiagnosticError(
             Diagnostic(
@@ -74,13 +86,47 @@ def load_plugin(path: Path) -> Plugin:
     return plugin
 
 
+def _check_signature(kind: str, name: str, file: str) -> None:
+    """The recipe's schema comes from the constructor; say so here if it cannot."""
+    component = REGISTRIES[kind].get(name)
+    try:
+        params_model(component)
+    except Exception as error:
+        # pydantic's own words are about its configuration.
+        why = "an annotation is no type of plain values" if isinstance(error, PydanticUserError) else str(error)
+        message = f"the signature of {kind} `{name}` makes no schema: {why}"
+        line = inspect.getsourcelines(component)[1]
+        help = "annotate each keyword-only parameter, e.g. `tau: Annotated[float, Gt(1.0)] = 2.0`"
+        raise DiagnosticError(Diagnostic("R126", message, file=file, line=line, column=1, help=help)) from error
+
+
+def _registered() -> set[tuple[str, str]]:
+    return {(kind, name) for kind, registry in REGISTRIES.items() for name in registry.names()}
+
+
+@contextmanager
+def plugins_for_now() -> Iterator[None]:
+    """Take out on leaving what is loaded inside, so that recipes do not see each other's plug-ins."""
+    before = set(_loaded)
+    try:
+        yield
+    finally:
+        for sha256 in set(_loaded) - before:
+            for component in _loaded.pop(sha256).components:
+                kind, _, name = component.partition(".")
+                REGISTRIES[kind].forget(name)
+
+
 def _failure(path: Path, error: BaseException) -> Diagnostic:
     if isinstance(error, SyntaxError) and error.filename == str(path):
         line, column = error.lineno or 0, error.offset or 0
     else:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         line, column = (frames[-1].lineno or 0, 1) if frames else (0, 0)
+    if isinstance(error, DuplicateComponentError):
+        message = f"{error.kind} `{error.name}` exists already, from {error.owner}"
+        help = "register it under another name"
+        return Diagnostic("R125", message, file=str(path), line=line, column=column, help=help)
     text = str(error) if not isinstance(error, SyntaxError) else error.msg
-    return Diagnostic(
-        "R122", f"plug-in failed: {type(error).__name__}: {text}", file=str(path), line=line, column=column
-    )
+    message = f"plug-in failed: {type(error).__name__}: {' '.join(text.split())}".rstrip(": ")
+    return Diagnostic("R122", message, file=str(path), line=line, column=column)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,19 @@ class Recipe:
         """Every value that is not a mapping, with its path."""
         yield from _leaves(self.values, ())
 
-    def problem(self, code: str, message: str, path: KeyPath, help: str = "") -> Diagnostic:
-        """A diagnostic located at the value of `path`."""
+    def problem(
+        self,
+        code: str,
+        message: str,
+        path: KeyPath,
+        help: str = "",
+        *,
+        on_key: bool = False,
+        notes: tuple[str, ...] = (),
+    ) -> Diagnostic:
+        """A diagnostic located at the value of `path`, or at its key."""
         collector = Validation(self.source)
-        collector.add(code, message, path, help=help)
+        collector.add(code, message, path, on_key=on_key, help=help, notes=notes)
         return collector.problems[0]
 
 
@@ -113,6 +122,7 @@ def read_recipe(
     base = folder or Path()
     check = Validation(source)
     plugins = _load_plugins(source, base, allow_plugins, check)
+    plugin_missing = bool(check.problems)
     values = check.recipe()
     if not check.problems:
         _absolute_paths(values, source, base)
@@ -120,7 +130,9 @@ def read_recipe(
             for where, message, help in rule(values):
                 check.add("R302", message, where, help=help)
     if check.problems:
-        raise DiagnosticError(check.problems)
+        # What a plug-in that failed would have registered is not unknown.
+        problems = [d for d in check.problems if not (plugin_missing and d.code == "R200")]
+        raise DiagnosticError(sorted(problems, key=lambda d: (d.file != file, d.line, d.column)))
     return Recipe(values, source, plugins, tuple(warnings))
 
 
@@ -137,9 +149,11 @@ def _load_plugins(source: Source, folder: Path, allowed: bool, check: Validation
         try:
             plugin = load_plugin(_resolve(item, source, path, folder))
         except DiagnosticError as error:
+            mark = source.value_mark(path)
+            named = mark.override or f"{mark.file}:{mark.line}:{mark.column}"
             for problem in error.diagnostics:
                 if problem.file:
-                    check.problems.append(problem)
+                    check.problems.append(replace(problem, notes=(*problem.notes, f"the plug-in is named at {named}")))
                 else:
                     check.add(problem.code, problem.message, path, help=problem.help)
             continue
@@ -154,13 +168,25 @@ def _resolve(text: str, source: Source, path: KeyPath, folder: Path) -> Path:
     return (start / Path(text).expanduser()).resolve()
 
 
-def _absolute_paths(values: dict[str, Any], source: Source, folder: Path) -> None:
+def components(values: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], KeyPath]]:
+    """Every component of a resolved recipe, nested ones too: its kind, its `{type, knobs...}`, where it stands."""
     for section, kind in SLOTS.items():
-        component = values[section]
-        for knob in knobs(REGISTRIES[kind].get(component["type"])):
-            text = component.get(knob.name)
+        yield from _components(kind, values[section], (section,))
+
+
+def _components(kind: str, config: dict[str, Any], path: KeyPath) -> Iterator[tuple[str, dict[str, Any], KeyPath]]:
+    yield kind, config, path
+    for knob in knobs(REGISTRIES[kind].get(config["type"])):
+        if knob.slot is not None and config[knob.name] is not None:
+            yield from _components(knob.slot.kind, config[knob.name], (*path, knob.name))
+
+
+def _absolute_paths(values: dict[str, Any], source: Source, folder: Path) -> None:
+    for kind, config, path in components(values):
+        for knob in knobs(REGISTRIES[kind].get(config["type"])):
+            text = config[knob.name]
             if knob.path is not None and isinstance(text, str) and text not in knob.path.known:
-                component[knob.name] = str(_resolve(text, source, (section, knob.name), folder))
+                config[knob.name] = str(_resolve(text, source, (*path, knob.name), folder))
 
 
 class _Dumper(yaml.SafeDumper):
@@ -169,6 +195,8 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
     style = None if isinstance(plain_scalar(value), str) else "'"
+    if not value.isprintable():
+        style = '"'  # the only one that keeps every line break, such as U+0085
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 

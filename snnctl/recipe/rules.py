@@ -23,7 +23,8 @@ def watched_metric_exists(recipe: dict[str, Any]) -> Iterator[Problem]:
             choices(metric.replace("test/", "val/"), known),
         )
     elif metric not in known:
-        yield ("train", "early_stop", "metric"), f"`{metric}` is not measured", choices(metric, known)
+        help = f"{choices(metric, known)}; what else to measure stands in `task.metrics`"
+        yield ("train", "early_stop", "metric"), f"`{metric}` is not measured", help
 
 
 def warmup_ends_before_training(recipe: dict[str, Any]) -> Iterator[Problem]:
@@ -33,7 +34,7 @@ def warmup_ends_before_training(recipe: dict[str, Any]) -> Iterator[Problem]:
         yield (
             ("schedule", "warmup_epochs"),
             f"warm-up of {warmup} epochs leaves none to train",
-            "train.epochs",
+            "shorten it, or raise `train.epochs`",
         )
 
 

@@ -15,9 +15,11 @@ SCHEMA = 1
 class RecipeModel(Section):
     """One experiment."""
 
-    schema_: Literal[1] = Field(alias="schema", description="version of the recipe format")
+    schema_: Literal[1] = Field(alias="schema", description="version of the recipe format; this snnctl reads 1")
     name: Annotated[str, MinLen(1)] = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100, description="names the run directory"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=100,
+        description="names the run directory: letters, digits, `.`, `_`, `-`; the first is a letter or digit",
     )
     summary: str = Field("", description="one line for people")
     plugins: list[str] = Field([], description="Python files that register components")

@@ -6,6 +6,7 @@ YAML bomb); duplicate keys are errors; sizes are bounded before anything is pars
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ KeyPath = tuple[str | int, ...]
 
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 24
+_SURROGATE = re.compile("[\ud800-\udfff]")  # only an escape such as "\ud800" brings one into text
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Source:
         for end in range(len(path), 0, -1):
             if path[:end] in marks:
                 return marks[path[:end]]
-        return Mark(self.file, 1, 1)
+        return self.items.get((), Mark(self.file, 1, 1))
 
 
 def path_text(path: KeyPath) -> str:
@@ -77,7 +79,7 @@ def read_file(path: Path) -> str:
         if path.is_dir():
             raise DiagnosticError(Diagnostic("R101", "recipe is a directory", file=name, help="name the .yaml file"))
         if path.stat().st_size > MAX_BYTES:
-            raise DiagnosticError(_too_large(name, path.stat().st_size))
+            raise DiagnosticError(_too_large(name))
         return decode(path.read_bytes(), name)
     except FileNotFoundError:
         near = _nearby(path)
@@ -95,10 +97,10 @@ def _nearby(path: Path) -> str:
     return f"recipes there: {', '.join(found)}" if found else ""
 
 
-def _too_large(file: str, size: int) -> Diagnostic:
+def _too_large(file: str) -> Diagnostic:
     return Diagnostic(
         "R102",
-        f"recipe has {size:,} bytes; at most {MAX_BYTES:,} are read",
+        f"recipe is larger than {MAX_BYTES:,} bytes",
         file=file,
         help="a recipe describes an experiment; data belongs into files that it names",
     )
@@ -111,14 +113,14 @@ def decode(raw: bytes, file: str) -> str:
         DiagnosticError: R102 too large, R103 not UTF-8 or with control characters.
     """
     if len(raw) > MAX_BYTES:
-        raise DiagnosticError(_too_large(file, len(raw)))
+        raise DiagnosticError(_too_large(file))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - raw.rfind(b"\n", 0, error.start)
         raise DiagnosticError(
-            Diagnostic("R103", "recipe is not UTF-8 text", file=file, line=line, column=column)
+            Diagnostic("R103", "recipe is not UTF-8 text", file=file, line=line, column=column, help="save it as UTF-8")
         ) from None
     return text
 
@@ -133,8 +135,10 @@ def parse_yaml(text: str, file: str) -> Source:
     values = reader.read(text)
     if not reader.problems and not isinstance(values, dict):
         what = "empty" if values is None else "not a mapping of keys"
+        mark = reader.items.get((), Mark())
+        help = "`snnctl init` copies one to start from" if values is None else "it begins with `schema: 1`"
         reader.problems.append(
-            Diagnostic("R106", f"recipe is {what}", file=file, line=1, column=1, help="start with `schema: 1`")
+            Diagnostic("R106", f"recipe is {what}", file=file, line=mark.line, column=mark.column, help=help)
         )
     if reader.problems:
         raise DiagnosticError(reader.problems)
@@ -191,6 +195,7 @@ class _Reader:
                 )
             )
         except _TooDeepError as deep:
+            self.problems = [p for p in self.problems if p.code != "R108"]  # `{{{{` is a key within a key
             self._problem("R109", f"nested more than {MAX_DEPTH} levels deep", deep.event, "")
         return value
 
@@ -204,8 +209,13 @@ class _Reader:
         if event.anchor:
             self._problem("R105", f"anchor `&{event.anchor}` is not allowed", event, "write the value out")
         if getattr(event, "tag", None):
-            self._problem("R105", f"tag `{event.tag}` is not allowed", event, "a recipe holds plain values")  # type: ignore[attr-defined]
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")  # type: ignore[attr-defined]
+            self._problem("R105", f"tag `{tag}` is not allowed", event, "a recipe holds plain values")
         if isinstance(event, yaml.ScalarEvent):
+            if _SURROGATE.search(event.value):
+                self._problem(
+                    "R103", "half of a surrogate pair is not a character", event, "write the character itself"
+                )
             return plain_scalar(event.value) if event.style is None else event.value
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(events, path)
@@ -225,7 +235,7 @@ class _Reader:
             if isinstance(event, yaml.MappingEndEvent):
                 break
             if not isinstance(event, yaml.ScalarEvent):
-                self._problem("R108", "a key must be a plain word", event, "")
+                self._problem("R108", "a key must be a plain word", event, "write `key: value`")
                 self._node(event, events, (*path, "?"))
                 self._node(next(events), events, (*path, "?"))
                 continue
@@ -254,6 +264,8 @@ class _Reader:
         return Mark(self.file, start.line + 1, start.column + 1, max(1, length))
 
     def _problem(self, code: str, message: str, event: yaml.Event, help: str) -> None:
+        if code == "R105" and any(p.message == message for p in self.problems):
+            return  # an alias may stand a thousand times
         mark = self._mark(event)
         self.problems.append(
             Diagnostic(
@@ -283,7 +295,24 @@ class _Reader:
                 help="indent with spaces",
             )
         message = (error.problem or error.context or "not valid YAML").replace("\n", " ")
-        help = "a value with `: ` or ` #` in it needs quotes" if "mapping values" in message else ""
+        help = ""
+        before = row[: column - 1]
+        start = error.context_mark
+        if "mapping values" in message and not before.strip().isidentifier():
+            help = "a value with `: ` in it needs quotes"
+        elif "mapping values" in message or "expected <block end>" in message:
+            column = len(before) - len(before.lstrip()) + 1
+            message = "the indentation fits no line above"
+            help = "keys of one mapping begin in the same column"
+        elif "could not find expected ':'" in message and start is not None:
+            line, column = start.line + 1, start.column + 1
+            help = "a key is followed by a colon and a blank"
+        elif "unexpected end of stream" in message and start is not None:
+            line, column = start.line + 1, start.column + 1
+            message = "the quotes are never closed"
+        elif "cannot start any token" in message:
+            help = "put the text in quotes"
+        message = message.replace("but got '<stream end>'", "but there is no more")
         return Diagnostic("R100", f"not valid YAML: {message}", file=self.file, line=line, column=column, help=help)
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from snnctl.core.diagnostic import Diagnostic, ExitCode
+from snnctl.core.diagnostic import Diagnostic, ExitCode, printable
 
 _COLOURS = {"error": "bold red", "warning": "bold yellow"}
 _LONGEST_LINE = 160
+_LONGEST_TEXT = 1000
+_MOST = 20  # a broken file can give thousands, and the first ones matter
 
 
 def render(console: Console, diagnostics: Sequence[Diagnostic], code: ExitCode | None = None) -> None:
     """Print each diagnostic, then how many errors there were and the exit code."""
-    for diagnostic in diagnostics:
+    for diagnostic in diagnostics[:_MOST]:
         console.print(_text(diagnostic), soft_wrap=True)
+    if len(diagnostics) > _MOST:
+        console.print(Text(f"and {len(diagnostics) - _MOST} more; --json lists all", "dim"), soft_wrap=True)
     errors = sum(d.severity == "error" for d in diagnostics)
     if code is not None and code != ExitCode.INTERRUPTED and errors:
         count = f"{errors} error{'s' if errors > 1 else ''}"
@@ -31,17 +36,18 @@ def _text(diagnostic: Diagnostic) -> Text:
     text.append(f": {diagnostic.message}\n", "bold")
     margin = " " * max(3, len(str(diagnostic.line)) + 1)
     if diagnostic.place():
-        text.append(f"{margin[:-1]}--> ", "blue").append(f"{diagnostic.place()}\n")
+        text.append(f"{margin[:-1]}--> ", "blue").append(f"{printable(diagnostic.place(), _LONGEST_TEXT)}\n")
     line = _source_line(diagnostic)
     if line is not None:
         number = str(diagnostic.line).rjust(len(margin) - 1)
         text.append(f"{margin}|\n{number} | ", "blue").append(f"{line}\n")
-        text.append(f"{margin}| ", "blue").append(" " * (diagnostic.column - 1))
+        text.append(f"{margin}| ", "blue").append(" " * cell_len(line[: diagnostic.column - 1]))
         text.append("^" * max(1, min(diagnostic.length, len(line) - diagnostic.column + 1)), colour)
         text.append(f" {diagnostic.label}".rstrip() + "\n", colour)
     for kind, content in [*(("note", note) for note in diagnostic.notes), ("help", diagnostic.help)]:
         if content:
-            text.append(f"{margin}= ", "blue").append(f"{kind}: ", "bold").append(f"{content}\n")
+            shown = printable(content, _LONGEST_TEXT)
+            text.append(f"{margin}= ", "blue").append(f"{kind}: ", "bold").append(f"{shown}\n")
     text.rstrip()
     return text
 

@@ -10,12 +10,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from snnctl.ui.words import figure, size
+from snnctl.ui.words import duration, figure, size
 
 
 def table(*columns: str, title: str = "") -> Table:
     """The house style: no lines but one under the head."""
-    made = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    made = Table(
+        title=title or None,
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        header_style="bold",
+        show_header=any(columns),
+    )
     for column in columns:
         right = column.startswith(">")
         made.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
@@ -93,7 +100,18 @@ def show_data(console: Console, facts: Mapping[str, Any]) -> None:
     columns = facts.get("statistics", {})
     shown = table("", "")
     for key, value in facts.items():
-        if key != "statistics":
+        if key == "splits":
+            for name, split in value.items():
+                shown.add_row(
+                    f"[key]{name}[/]",
+                    f"{split['windows']:,} windows in {split['rows']:,} rows from row {split['first_row']:,}",
+                )
+        elif key == "dates" and value is not None:
+            others = f", {value['other_steps']:,} steps differ" if value["other_steps"] else ""
+            usual = duration(value["step_seconds"])
+            first, last = (value[end].removesuffix("T00:00:00") for end in ("first", "last"))
+            shown.add_row("[key]dates[/]", f"{first} to {last}, a row every {usual}{others}")
+        elif key != "statistics":
             shown.add_row(f"[key]{key.replace('_', ' ')}[/]", escape(_plain(value)))
     console.print(shown)
     if columns:
@@ -111,8 +129,10 @@ def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return "  ".join(f"{key} {_plain(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value[:12]) + (" ..." if len(value) > 12 else "")
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
+        return ", ".join(str(item) for item in value[:12]) + (" ..." if len(value) > 12 else "") or "none"
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def show_doctor(console: Console, document: Mapping[str, Any]) -> None:

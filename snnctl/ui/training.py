@@ -13,6 +13,8 @@ from snnctl.core.events import EpochDone, Event, HealthNoted, RunFinished, RunSt
 from snnctl.ui.diagnostics import render
 from snnctl.ui.words import duration, figure
 
+_STEPS_BEFORE_FORECAST = 3  # the first step is slower than the rest
+
 
 class LiveTraining:
     """Bar with loss, validation metric, samples/s, firing rate and time left; one line per epoch above it."""
@@ -99,6 +101,7 @@ class PlainTraining:
 
     def __init__(self, every: int = 1) -> None:
         self._every = every
+        self._forecast_told = False
         self._told: set[tuple[str, str]] = set()
 
     def notify(self, event: Event) -> None:
@@ -106,6 +109,9 @@ class PlainTraining:
         match event:
             case RunStarted():
                 self._line(header(event).plain)
+            case StepDone() if not self._forecast_told and event.step >= _STEPS_BEFORE_FORECAST:
+                self._forecast_told = True
+                self._line(f"about {duration(event.seconds_left)} to go")
             case EpochDone() if (event.epoch + 1) % self._every == 0 or event.epoch + 1 == event.epochs:
                 self._line(epoch_text(event).plain)
             case HealthNoted():

@@ -6,7 +6,7 @@ import math
 
 
 def duration(seconds: float) -> str:
-    """`3 s`, `2 min 05 s`, `1 h 12 min`."""
+    """`3 s`, `2 min 05 s`, `1 h 12 min`, `7 d`."""
     if not math.isfinite(seconds):
         return "-"
     whole = round(seconds)
@@ -14,7 +14,10 @@ def duration(seconds: float) -> str:
         return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < 2 * 86400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    hours = whole % 86400 // 3600
+    return f"{whole // 86400} d" + (f" {hours} h" if hours else "")
 
 
 def size(count: float) -> str:

@@ -22,6 +22,7 @@ KNOBS: dict[tuple[str, str], dict[str, Any]] = {
 VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("encoder", "conv", {"kernel": 4, "causal": True, "neuron": "if"}),
     ("encoder", "patch", {"length": 4, "dim": 5, "stride": 2}),
+    ("encoder", "patch", {"length": 4, "dim": 5, "neuron": None}),
     ("position", "cpg", {"neurons": 6, "combine": "add"}),
     ("position", "cpg", {"neurons": 9, "index": "L"}),
     ("backbone", "spikformer", {"dim": 16, "depth": 2, "heads": 2, "position": "cpg", "embed_norm": True}),

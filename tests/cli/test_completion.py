@@ -1,0 +1,45 @@
+"""Shell completion knows the registries."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from snnctl.cli.options import complete_component, complete_kind, complete_override
+from snnctl.core.catalog import REGISTRIES
+
+
+def test_functions_give_registry_names() -> None:
+    assert list(complete_kind("sc")) == ["scaler", "schedule"]
+    assert list(complete_component("spik")) == ["spikformer"]
+    assert set(REGISTRIES) <= set(complete_component(""))
+    assert list(complete_override("model.neuron=")) == ["model.neuron=if", "model.neuron=lif"]
+    assert list(complete_override("model=spi")) == ["model=spikformer"]
+    assert list(complete_override("data.scaler=stan")) == ["data.scaler=standard"]
+    assert list(complete_override("train.epochs=")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("snnctl val", ["validate"]),
+        ("snnctl show spikf", ["spikformer"]),
+        ("snnctl show neuron li", ["lif"]),
+        ("snnctl list surro", ["surrogate"]),
+        ("snnctl data info etth", ["etth1", "etth2"]),
+        ("snnctl train r.yaml --set model.neuron=l", ["model.neuron=lif"]),
+    ],
+)
+def test_bash_completes(line: str, expected: list[str]) -> None:
+    words = line.split()
+    environment = {
+        **os.environ,
+        "_SNNCTL_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    code = "import sys; sys.argv = ['snnctl']; from snnctl.__main__ import main; main()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.stdout.split() == expected
