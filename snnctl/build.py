@@ -68,7 +68,7 @@ def build_network(recipe: Recipe, signal: SignalSpec, outputs: int) -> Network:
 
     encoder = placed("encoder", "encoder", signal)
     backbone = placed("backbone", "model", encoder.output)
-    readout = placed("readout", "readout", backbone.output, outputs)
+    readout = placed("readout", "readout", backbone.output, outputs, signal)
     return Network(encoder, backbone, readout)
 
 

@@ -25,8 +25,14 @@ def forecast(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
 
     The time forecast is the median of five real training steps after one warm-up, times the steps of the
     run, plus a measured validation pass per epoch; early stopping is not foreseen. The memory forecast counts
-    the tensors kept for the backward pass, weights, gradients and optimiser state.
+    the tensors kept for the backward pass, weights, gradients and optimiser state. torch's global random
+    state is put back afterwards.
     """
+    with torch.random.fork_rng(devices=[]):
+        return _forecast(experiment, runtime)
+
+
+def _forecast(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
     settings, task = experiment.train, experiment.task
     split, validation = experiment.data.split("train"), experiment.data.split("val")
     network = copy.deepcopy(experiment.network)

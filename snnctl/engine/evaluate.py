@@ -65,7 +65,8 @@ def evaluate(
     start = perf_counter()
     try:
         with SpikeMeter(network) as spikes, torch.no_grad():
-            for indices in torch.arange(len(split)).split(batch_size):
+            for first in range(0, len(split), batch_size):
+                indices = torch.arange(first, min(first + batch_size, len(split)))
                 batch = split.batch(indices).to(runtime.device)
                 with runtime.autocast():
                     prediction = task.predict(network, batch)

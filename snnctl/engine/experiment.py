@@ -28,13 +28,37 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Predictions for a batch of inputs."""
-        return self.readout(self.backbone(self.encoder(x)))
+        found: Tensor = self.readout(self.backbone(self.encoder(x)), x)
+        return found
+
+    @property
+    def has_skip(self) -> bool:
+        """Whether a path that does not spike leads past the spiking one."""
+        return getattr(self.readout, "skip", None) is not None
+
+    def skip_alone(self, x: Tensor) -> Tensor:
+        """What is predicted when every spike of the backbone is taken away."""
+        spikes = x.new_zeros(self.signals["backbone"].shape(len(x)))
+        found: Tensor = self.readout(spikes, x)
+        return found
 
     @property
     def signals(self) -> dict[str, SignalSpec]:
         """What flows after the encoder and after the backbone."""
         parts = {"encoder": self.encoder, "backbone": self.backbone}
         return {name: cast(SignalSpec, part.output) for name, part in parts.items()}
+
+
+class SkipAlone(nn.Module):
+    """A network without its spikes: what its non-spiking path predicts by itself."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Predictions for a batch of inputs."""
+        return self.network.skip_alone(x)
 
 
 @dataclass

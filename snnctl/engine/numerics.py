@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,17 +15,27 @@ _CURES = "try a lower `optim.lr`, `train.clip_norm: 1.0`, or `train.precision: f
 
 
 def first_non_finite(network: nn.Module, run: Callable[[], Any]) -> str:
-    """Name the first parameter or layer output that is not finite when `run` is repeated."""
+    """Name the first parameter or layer output that is not finite when `run` is repeated.
+
+    Where all are, the loss itself overflowed, and the largest output is named.
+    """
     for name, parameter in network.named_parameters():
         if not torch.isfinite(parameter).all():
             return f"weight `{name}`"
     found: list[str] = []
+    largest, size = "", -1.0
 
     def look(name: str) -> Callable[..., None]:
         def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            tensors = output if isinstance(output, tuple) else (output,)
-            if not found and any(isinstance(t, Tensor) and not torch.isfinite(t).all() for t in tensors):
-                found.append(f"output of `{name}` ({type(module).__name__})")
+            nonlocal largest, size
+            for tensor in output if isinstance(output, tuple) else (output,):
+                if not isinstance(tensor, Tensor) or not tensor.numel():
+                    continue
+                reached = float(tensor.detach().abs().max())
+                if not math.isfinite(reached):
+                    found.append(f"output of `{name}` ({type(module).__name__})")
+                elif reached > size:
+                    largest, size = f"`{name}` ({type(module).__name__})", reached
 
         return hook
 
@@ -35,7 +46,9 @@ def first_non_finite(network: nn.Module, run: Callable[[], Any]) -> str:
     finally:
         for handle in hooks:
             handle.remove()
-    return found[0] if found else "loss"
+    if found:
+        return found[0]
+    return f"loss; largest output: {largest} with {size:.3g}" if largest else "loss"
 
 
 def non_finite_loss(where: str, value: float, epoch: int, step: int) -> Diagnostic:

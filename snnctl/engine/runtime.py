@@ -64,11 +64,15 @@ class Runtime:
         self._accelerator.backward(loss)
 
     def clip(self, parameters: Iterable[nn.Parameter], norm: float | None) -> Tensor:
-        """Clip the gradients to `norm` together, None leaves them as they are; the norm before clipping."""
+        """Clip the gradients to `norm` together, None leaves them as they are; the norm before clipping.
+
+        A norm that is not finite leaves them too, so that the layer that went wrong can still be told.
+        """
         trained = [p for p in parameters if p.grad is not None]
-        if norm is None:
-            return torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
-        return torch.as_tensor(self._accelerator.clip_grad_norm_(trained, norm))
+        total = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+        if norm is not None and torch.isfinite(total):
+            torch.nn.utils.clip_grads_with_norm_(trained, norm, total)
+        return total
 
     def sum(self, values: Tensor) -> Tensor:
         """The sum over all processes."""

@@ -14,7 +14,7 @@ from snnctl.core.events import Observer
 from snnctl.engine.checkpoint import WEIGHTS, load_weights
 from snnctl.engine.environment import environment
 from snnctl.engine.evaluate import Evaluation, evaluate
-from snnctl.engine.experiment import Experiment
+from snnctl.engine.experiment import Experiment, SkipAlone
 from snnctl.engine.interrupt import Stopped, StopRequest
 from snnctl.engine.loop import Trainer
 from snnctl.engine.numerics import out_of_memory
@@ -149,6 +149,11 @@ def measure_run(
     facts = load_weights(folder, network)
     found = evaluate(network, experiment.task, experiment.data.split(split), experiment.eval_batch_size, runtime)
     report = experiment.task.run_baselines(split, progress=progress) if baselines else None
+    scores = dict(report.scores) if report else {}
+    if baselines and experiment.network.has_skip:
+        data = experiment.data.split(split)
+        alone = evaluate(SkipAlone(network), experiment.task, data, experiment.eval_batch_size, runtime)
+        scores = {"skip_alone": alone.metrics, **scores}
     return {
         "run": str(run.path),
         "name": experiment.name,
@@ -159,7 +164,8 @@ def measure_run(
         "leaky": bool(experiment.data.leaks),
         "leaks": list(experiment.data.leaks),
         "metrics": found.named(split),
-        "baselines": report.scores if report else {},
+        "skip": experiment.network.has_skip,
+        "baselines": scores,
         "baselines_omitted": report.omitted if report else {},
         "baselines_chosen": report.chosen if report else {},
         "spikes": spikes_document(found),

@@ -21,9 +21,7 @@ _WIDER_SURROGATE = (
 )
 
 
-def verdicts(
-    layers: Sequence[LayerSpikes], gradients: Iterable[LayerGradients] | None = None
-) -> list[Diagnostic]:
+def verdicts(layers: Sequence[LayerSpikes], gradients: Iterable[LayerGradients] | None = None) -> list[Diagnostic]:
     """Warnings about ill layers, spikes first, then gradients; empty when all are well.
 
     E501 silent, E502 saturated, E503 no gradient gets through, E504 nearly silent.

@@ -28,6 +28,7 @@ def over_seeds(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "split": first["split"],
         "seeds": [r["seed"] for r in results],
         "parameters": first["parameters"],
+        "skip": first["skip"],
         "leaky": first["leaky"],
         "leaks": first["leaks"],
         "metrics": {name: summarise([r["metrics"][name] for r in results]) for name in first["metrics"]},

@@ -106,9 +106,7 @@ class SpikeMeter:
         else:
             histogram = torch.bincount(spikes.flatten().to(torch.int32), minlength=levels + 1)
             if len(histogram) > levels + 1:
-                raise ValueError(
-                    f"`{name}` gave a spike of {len(histogram) - 1}, above its levels = {levels}"
-                )
+                raise ValueError(f"`{name}` gave a spike of {len(histogram) - 1}, above its levels = {levels}")
         positions_seen = torch.tensor(positions, dtype=torch.int64)
         seen = self._sums.setdefault(name, {})
         for key, value in (("spikes", sums), ("histogram", histogram), ("positions", positions_seen)):
@@ -117,9 +115,7 @@ class SpikeMeter:
     def summary(self) -> list[LayerSpikes]:
         """One entry per layer that has run, in the network's order."""
         return [
-            _layer(name, self._neurons[name].levels, self._sums[name])
-            for name in self._neurons
-            if name in self._sums
+            _layer(name, self._neurons[name].levels, self._sums[name]) for name in self._neurons if name in self._sums
         ]
 
     def totals(self) -> NetworkSpikes:
@@ -135,9 +131,7 @@ class SpikeMeter:
         unknown = set(state) - set(self._neurons)
         if unknown:
             raise ValueError(f"spike sums of unknown layers: {', '.join(sorted(unknown))}")
-        self._sums = {
-            name: {key: value.clone() for key, value in sums.items()} for name, sums in state.items()
-        }
+        self._sums = {name: {key: value.clone() for key, value in sums.items()} for name, sums in state.items()}
 
 
 def network_totals(layers: list[LayerSpikes]) -> NetworkSpikes:

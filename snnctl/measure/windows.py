@@ -55,9 +55,7 @@ class WindowData(Protocol):
         """The part called `train`, `val` or `test`."""
 
 
-def batches(
-    split: WindowSplit, batch_size: int, generator: torch.Generator | None = None
-) -> Iterator[WindowBatch]:
+def batches(split: WindowSplit, batch_size: int, generator: torch.Generator | None = None) -> Iterator[WindowBatch]:
     """All windows of `split` once, in order, or shuffled by `generator`."""
     order = torch.arange(len(split)) if generator is None else torch.randperm(len(split), generator=generator)
     for start in range(0, len(split), batch_size):

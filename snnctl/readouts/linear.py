@@ -6,55 +6,62 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import READOUTS
 from snnctl.core.shapes import SignalSpec
+from snnctl.readouts.base import Readout, Skip
 
 
 @READOUTS.register("mean_linear")
-class MeanLinear(nn.Module):
+class MeanLinear(Readout):
     """Linear map of the mean over T and over positions; blind to order, so it adds no position of its own.
 
     Equation:
-        y = W * mean_{t,l} x[t, l] + b
+        y = W * mean_{t,l} x[t, l] + b   [+ V * flatten(data)]
 
     Args:
         signal: the backbone's output [T, B, L, D].
         outputs: numbers to predict per sample.
+        data: the raw data [B, L, C] that the encoder gets; needed for a skip.
+        skip: linear adds V * data, a path that does not spike (V starts at 0); results name it.
 
     Shape: [T, B, L, D] -> [B, outputs].
 
-    Source: github.com/microsoft/SeqSNN.
+    Source: github.com/microsoft/SeqSNN; the skip is ours.
     """
 
-    def __init__(self, signal: SignalSpec, outputs: int) -> None:
-        super().__init__()
-        self.outputs = outputs
+    def __init__(
+        self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, *, skip: Skip = "none"
+    ) -> None:
+        super().__init__(signal, outputs, data, skip)
         self.linear = nn.Linear(signal.features, outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.linear(x.mean(dim=(0, 2)))
+    def read(self, spikes: Tensor) -> Tensor:
+        y: Tensor = self.linear(spikes.mean(dim=(0, 2)))
         return y
 
 
 @READOUTS.register("flatten_linear")
-class FlattenLinear(nn.Module):
+class FlattenLinear(Readout):
     """Linear map of the mean over T of all positions side by side; its weights encode position.
 
     Equation:
-        y = W * flatten_{l,d}( mean_t x[t] ) + b
+        y = W * flatten_{l,d}( mean_t x[t] ) + b   [+ V * flatten(data)]
 
     Args:
         signal: the backbone's output [T, B, L, D].
         outputs: numbers to predict per sample.
+        data: the raw data [B, L, C] that the encoder gets; needed for a skip.
+        skip: linear adds V * data, a path that does not spike (V starts at 0); results name it.
 
     Shape: [T, B, L, D] -> [B, outputs].
 
-    Source: head of PatchTST, arXiv 2211.14730.
+    Source: head of PatchTST, arXiv 2211.14730; the skip is ours.
     """
 
-    def __init__(self, signal: SignalSpec, outputs: int) -> None:
-        super().__init__()
-        self.outputs = outputs
+    def __init__(
+        self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, *, skip: Skip = "none"
+    ) -> None:
+        super().__init__(signal, outputs, data, skip)
         self.linear = nn.Linear(signal.length * signal.features, outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        y: Tensor = self.linear(x.mean(dim=0).flatten(1))
+    def read(self, spikes: Tensor) -> Tensor:
+        y: Tensor = self.linear(spikes.mean(dim=0).flatten(1))
         return y

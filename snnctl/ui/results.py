@@ -18,7 +18,8 @@ _LOWER_IS_BETTER = {"loss", "mse", "mae", "rmse", "rse", "mape"}
 def show_results(console: Console, results: Mapping[str, Any]) -> None:
     """One run."""
     split = results["split"]
-    scores = {"spiking (this run)": _short_names(results["metrics"], split), **results["baselines"]}
+    own = "spiking + linear skip" if results["skip"] else "spiking (this run)"
+    scores = {own: _short_names(results["metrics"], split), **results["baselines"]}
     _scores(console, f"{results['name']}: {split} split, seed {results['seed']}", scores)
     _omitted(console, results)
     console.print()
@@ -51,7 +52,8 @@ def _next(console: Console, run: str) -> None:
 def show_seeds(console: Console, document: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> None:
     """Several seeds: mean and standard deviation beside the baselines."""
     split = document["split"]
-    scores: dict[str, Any] = {f"spiking (mean of {len(results)})": _short_names(document["metrics"], split)}
+    own = "spiking + linear skip" if document["skip"] else "spiking"
+    scores: dict[str, Any] = {f"{own} (mean of {len(results)})": _short_names(document["metrics"], split)}
     scores |= document["baselines"]
     seeds = ", ".join(str(seed) for seed in document["seeds"])
     _scores(console, f"{document['name']}: {split} split, seeds {seeds}", scores)

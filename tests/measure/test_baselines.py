@@ -104,9 +104,7 @@ def test_ridge_equals_scikit_learn_and_batches_do_not_matter(norm):
     penalty = alpha * np.trace(gram) / len(gram) * np.eye(len(gram))
     penalty[-1, -1] = 0.0
     weights = np.linalg.solve(gram + penalty, x.T @ y)
-    np.testing.assert_allclose(
-        fold_channels(predict(inputs)).numpy(), offset.numpy() + x @ weights, atol=1e-9
-    )
+    np.testing.assert_allclose(fold_channels(predict(inputs)).numpy(), offset.numpy() + x @ weights, atol=1e-9)
     if norm == "none":  # a constant feature is an intercept
         oracle = Ridge(alpha=alpha * np.trace(gram) / len(gram)).fit(x[:, :-1], y).predict(x[:, :-1])
         np.testing.assert_allclose(fold_channels(predict(inputs)).numpy(), oracle, atol=1e-9)
@@ -118,10 +116,7 @@ def test_ridge_chooses_its_penalty_on_validation_only():
     series = waves(120, noise=0.5)
     data = Windows(series, window=30, horizon=2)
     predict, chosen = fit_ridge(data)
-    errors = {
-        alpha: score(fit_ridge(data, alphas=[alpha])[0], data, ["mse"], split="val")["mse"]
-        for alpha in ALPHAS
-    }
+    errors = {alpha: score(fit_ridge(data, alphas=[alpha])[0], data, ["mse"], split="val")["mse"] for alpha in ALPHAS}
     assert chosen == min(errors, key=errors.__getitem__)
     changed = series.clone()
     changed[data.borders[1] :] = 1e3  # the test part
@@ -149,9 +144,7 @@ def test_ridge_leaves_out_masked_targets_step_by_step():
 def test_ridge_survives_a_constant_series(norm):
     data = Windows(torch.full((100, 1), 3.0), window=8, horizon=2, norm=norm)
     predict, _ = fit_ridge(data)
-    torch.testing.assert_close(
-        predict(torch.full((1, 8, 1), 3.0)), torch.full((1, 2, 1), 3.0, dtype=torch.float64)
-    )
+    torch.testing.assert_close(predict(torch.full((1, 8, 1), 3.0)), torch.full((1, 2, 1), 3.0, dtype=torch.float64))
 
 
 def test_moving_average_repeats_the_ends():
@@ -193,17 +186,13 @@ def test_calendar_channels_change_nothing():
 def test_progress_is_told():
     told = []
     data = Windows(waves(200, dtype=torch.float32), window=12, horizon=3)
-    run_baselines(
-        ["last_value", "ridge", "dlinear"], data, ["mse"], progress=lambda n, s: told.append((n, s))
-    )
+    run_baselines(["last_value", "ridge", "dlinear"], data, ["mse"], progress=lambda n, s: told.append((n, s)))
     assert {name for name, _ in told} == {"last_value", "ridge", "dlinear"}
     assert all(0 <= share <= 1 for _, share in told)
     assert [name for name, share in told if share == 1.0][-1] == "dlinear"
 
 
-@pytest.mark.skipif(
-    not ETTH1.exists(), reason="../shared/data/ETTh1/ETTh1.csv is not laid beside the project"
-)
+@pytest.mark.skipif(not ETTH1.exists(), reason="../shared/data/ETTh1/ETTh1.csv is not laid beside the project")
 def test_etth1_reference_values():
     table = np.loadtxt(ETTH1, delimiter=",", skiprows=1, usecols=range(1, 8), max_rows=14400)
     train = table[:8640]

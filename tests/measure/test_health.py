@@ -35,9 +35,7 @@ def test_well_layers_and_layers_that_never_ran_give_nothing():
 def test_a_blocking_surrogate_is_told_from_a_gradient_that_never_arrives():
     dead, starved = verdicts([], [LayerGradients("a", 4, 1.0, 0.0), LayerGradients("b", 4, 1.0, 1.0)])
     assert dead.code == starved.code == "E503"
-    assert (
-        dead.message == "the surrogate of layer `a` is never active: no gradient passes 100% of its channels"
-    )
+    assert dead.message == "the surrogate of layer `a` is never active: no gradient passes 100% of its channels"
     assert starved.message == "no gradient reaches layer `b`: 100% of its channels get exactly zero"
     assert all("`model.neuron.surrogate`" in found.help for found in (dead, starved))
 

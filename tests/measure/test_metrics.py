@@ -69,9 +69,7 @@ def test_torchmetrics_agrees():
         assert got["r2_cell"] == pytest.approx(float(cells), rel=1e-9)
         mape = functional.mean_absolute_percentage_error(p, y)
         assert got["mape"] == pytest.approx(float(mape), rel=1e-6)
-        flat_rse = functional.relative_squared_error(
-            p[:, :1, 0].flatten(), y[:, :1, 0].flatten(), squared=False
-        )
+        flat_rse = functional.relative_squared_error(p[:, :1, 0].flatten(), y[:, :1, 0].flatten(), squared=False)
         one = whole(p[:, :1, :1], y[:, :1, :1], names=["rse"]).compute()["rse"]
         assert one == pytest.approx(float(flat_rse), rel=1e-9)
 

@@ -36,9 +36,7 @@ class Norm:
 
 
 class Split:
-    def __init__(
-        self, series: Tensor, extra: Tensor | None, seen: Tensor | None, starts: range, L: int, H: int
-    ):
+    def __init__(self, series: Tensor, extra: Tensor | None, seen: Tensor | None, starts: range, L: int, H: int):
         self.series, self.extra, self.seen, self.starts, self.L, self.H = series, extra, seen, starts, L, H
 
     def __len__(self) -> int:

@@ -70,7 +70,10 @@ MEGABYTE = b"x" * (1 << 20)
 
 
 def _write(content: bytes) -> Callable[[Path], None]:
-    return lambda path: path.write_bytes(content) and None
+    def write(path: Path) -> None:
+        path.write_bytes(content)
+
+    return write
 
 
 def _hundred_megabytes(path: Path) -> None:

@@ -25,7 +25,7 @@ def problems(text: str = TINY, sets: list[str] | None = None) -> list[tuple[str,
 
 def test_every_default_is_filled_in() -> None:
     values = read().values
-    assert values["readout"] == {"type": "mean_linear"}
+    assert values["readout"]["type"] == "mean_linear"
     assert values["schedule"]["type"] == "constant"
     assert values["model"]["neuron"]["surrogate"] == {"type": "atan", "alpha": 2.0}
     assert values["data"]["scaler"] == {"type": "standard", "fit_on": "train"}

@@ -173,9 +173,7 @@ def test_masked_targets_neither_count_nor_send_gradients(name):
 
 def test_a_wholly_masked_batch_costs_nothing_and_trains_nothing():
     prediction = torch.ones(2, 4, 3, requires_grad=True)
-    batch = Batch(
-        torch.zeros(2, 5, 3), torch.full((2, 4, 3), torch.nan), torch.zeros(2, 4, 3, dtype=torch.bool)
-    )
+    batch = Batch(torch.zeros(2, 5, 3), torch.full((2, 4, 3), torch.nan), torch.zeros(2, 4, 3, dtype=torch.bool))
     task = Forecasting(Data())
     loss = task.loss(prediction, batch)
     loss.backward()
@@ -191,9 +189,7 @@ def test_weighted_batch_losses_make_the_exact_mean():
     seen = torch.rand(10, 4, 3, generator=generator) > 0.5
     whole = Batch(torch.zeros(10), y, seen)
     parts = [(p[a:b], Batch(torch.zeros(b - a), y[a:b], seen[a:b])) for a, b in ((0, 3), (3, 10))]
-    mean = sum(task.loss(q, part).item() * task.loss_weight(part) for q, part in parts) / task.loss_weight(
-        whole
-    )
+    mean = sum(task.loss(q, part).item() * task.loss_weight(part) for q, part in parts) / task.loss_weight(whole)
     assert mean == pytest.approx(task.loss(p, whole).item(), rel=1e-12)
     assert task.loss_weight(Batch(torch.zeros(10), y)) == 120
 

@@ -1,0 +1,105 @@
+"""Evaluation: exact means whatever the batch size, and no trace left in the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_runs import tiny, write_recipe
+
+from snnctl.build import build
+from snnctl.engine.evaluate import evaluate
+from snnctl.engine.experiment import Experiment
+from snnctl.engine.runtime import Runtime
+
+
+@pytest.fixture
+def experiment(tmp_path: Path) -> Experiment:
+    """Untrained; one row of the validation split is missing, so that items count differently."""
+    write_recipe(tmp_path)
+    rows = (tmp_path / "series.csv").read_text().splitlines()
+    rows[105] = "nan"
+    (tmp_path / "series.csv").write_text("\n".join(rows) + "\n")
+    return build(tiny(tmp_path, "data.missing=hold"))
+
+
+def test_mean_does_not_depend_on_the_batch_size(experiment: Experiment) -> None:
+    split, runtime = experiment.data.split("val"), Runtime("fp32", "cpu")
+    found = {size: evaluate(experiment.network, experiment.task, split, size, runtime) for size in (1, 7, 1000)}
+    experiment.network.eval()
+    with torch.no_grad():
+        batch = split.batch(torch.arange(len(split)))
+        prediction = experiment.task.predict(experiment.network, batch)
+    error = (prediction.double() - batch.targets.double()).square()
+    counted = error if batch.observed is None else error[batch.observed]
+    for size, evaluation in found.items():
+        assert evaluation.loss == pytest.approx(counted.mean().item(), rel=1e-6), size
+        assert evaluation.metrics["mse"] == pytest.approx(counted.mean().item(), rel=1e-6)
+        assert evaluation.layers == found[1].layers  # spikes are whole numbers: equal, not close
+        assert evaluation.named("val")["val/mse"] == evaluation.metrics["mse"]
+        assert evaluation.items_per_second > 0
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_network_is_left_as_it_was(training: bool, experiment: Experiment) -> None:
+    network = experiment.network.train(training)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    evaluate(network, experiment.task, experiment.data.split("val"), 8, Runtime("fp32", "cpu"))
+    assert all(module.training is training for module in network.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_mode_comes_back_after_a_failure(experiment: Experiment) -> None:
+    class Torn:
+        def __len__(self) -> int:
+            return 5
+
+        def batch(self, indices: torch.Tensor) -> None:
+            raise OSError("gone")
+
+    network = experiment.network.train()
+    with pytest.raises(OSError, match="gone"):
+        evaluate(network, experiment.task, Torn(), 2, Runtime("fp32", "cpu"))
+    assert network.training
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_no_gradients_are_kept(experiment: Experiment) -> None:
+    seen = []
+    experiment.network.readout.register_forward_hook(lambda module, inputs, output: seen.append(output.requires_grad))
+    evaluate(experiment.network, experiment.task, experiment.data.split("val"), 1000, Runtime("fp32", "cpu"))
+    assert seen == [False]
+
+
+def test_a_pass_can_be_cut_short(experiment: Experiment) -> None:
+    told: list[int] = []
+
+    def go_on(done: int) -> bool:
+        told.append(done)
+        return done < 6
+
+    split = experiment.data.split("val")
+    short = evaluate(experiment.network, experiment.task, split, 3, Runtime("fp32", "cpu"), go_on=go_on)
+    assert told == [3, 6]
+
+    class FirstSix:
+        def __len__(self) -> int:
+            return 6
+
+        batch = staticmethod(split.batch)
+
+    whole = evaluate(experiment.network, experiment.task, FirstSix(), 3, Runtime("fp32", "cpu"))
+    assert (short.loss, short.metrics, short.layers) == (whole.loss, whole.metrics, whole.layers)
+
+
+def test_a_split_without_items_has_no_loss(experiment: Experiment) -> None:
+    class Empty:
+        def __len__(self) -> int:
+            return 0
+
+    found = evaluate(experiment.network, experiment.task, Empty(), 3, Runtime("fp32", "cpu"))
+    assert found.loss != found.loss
+    assert found.layers == []
