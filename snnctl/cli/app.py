@@ -64,14 +64,18 @@ def _add_commands() -> None:
         validate,
     )
 
-    app.command("train")(train.train)
-    app.command("eval")(evaluate.evaluate)
-    app.command("validate")(validate.validate)
-    app.command("list")(list_components.list_components)
-    app.command("show")(show.show)
-    app.command("init")(init.init)
-    app.command("schema")(schema.schema)
-    app.command("doctor")(doctor.doctor)
+    commands = (
+        ("train", train.train, "Train a recipe and test it beside the baselines."),
+        ("eval", evaluate.evaluate, "Measure a run on a split."),
+        ("validate", validate.validate, "Find everything that is wrong with recipes."),
+        ("list", list_components.list_components, "List components or shipped recipes."),
+        ("show", show.show, "Show a component, or a recipe with every default filled in."),
+        ("init", init.init, "Copy a shipped recipe to start from."),
+        ("schema", schema.schema, "Print the JSON Schema of recipes, for editors."),
+        ("doctor", doctor.doctor, "Show what this machine has and what is used of it."),
+    )
+    for name, function, summary in commands:
+        app.command(name, short_help=summary)(function)
     app.add_typer(data.app, name="data")
 
 
@@ -102,10 +106,12 @@ def _run(session: Session, arguments: list[str]) -> int:
         return session.fail(error.diagnostics, error.exit_code)
     except UsageError as error:
         help = "snnctl --help lists the commands, snnctl COMMAND --help its options"
-        if type(error).__name__ == "NoArgsIsHelpError":  # the help has been shown already
-            missing = Diagnostic("U400", "no command given", help=help)
-            return session.fail([missing], ExitCode.USAGE) if session.json else int(ExitCode.USAGE)
         message = error.format_message() if hasattr(error, "format_message") else str(error)
+        if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
+            if session.json:
+                return session.fail([Diagnostic("U400", "no command given", help=help)], ExitCode.USAGE)
+            sys.stderr.write(message.rstrip() + "\n")
+            return int(ExitCode.USAGE)
         return session.fail([Diagnostic("U400", _plain(message), help=help)], ExitCode.USAGE)
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(session)

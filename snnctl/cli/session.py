@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from snnctl.core.diagnostic import Diagnostic, ExitCode
+from snnctl.core.documents import finite
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,17 +104,6 @@ class Session:
             "exit_code": int(code),
             "diagnostics": [d.to_json() for d in self.diagnostics],
         }
-        self.stdout.write(json.dumps(_finite({**head, **document})) + "\n")
+        self.stdout.write(json.dumps(finite({**head, **document})) + "\n")
         self.stdout.flush()
         self.answered = True
-
-
-def _finite(value: Any) -> Any:
-    """JSON knows no NaN: it becomes null."""
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return value

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from snnctl.core.documents import finite
+
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let `write` fill a temporary neighbour, flush it to disk, then rename it to `path`."""
@@ -51,14 +53,3 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
             except json.JSONDecodeError:
                 break
     return found
-
-
-def finite(value: Any) -> Any:
-    """The same document with NaN and infinities as None."""
-    if isinstance(value, float):
-        return value if abs(value) < float("inf") else None
-    if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
-    return value

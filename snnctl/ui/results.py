@@ -43,8 +43,8 @@ def _next(console: Console, run: str) -> None:
     for command, why in (
         (f"snnctl eval {run} --split val", "measure another split"),
         (f"snnctl show {run}/recipe.yaml", "every value that was used"),
-        ("snnctl train RECIPE --seeds 1,2,3", "mean and sd over seeds"),
-        ("snnctl train RECIPE --set model.position=none", "the same without position encoding"),
+        (f"snnctl train {run}/recipe.yaml --seeds 1,2,3", "mean and sd over seeds"),
+        (f"snnctl train {run}/recipe.yaml --set model.position=none", "the same without position encoding"),
     ):
         console.print(f"  {escape(command)}   [dim]{why}[/]", soft_wrap=True)
 

@@ -51,7 +51,7 @@ def test_every_command_explains_itself(command: list[str], flag: str, say: Any) 
 def test_help_names_every_command(say: Any) -> None:
     out = say("--help")
     for (name,) in COMMANDS[:9]:
-        assert f"│ {name} " in out
+        assert f"\n  {name} " in out
     assert all(flag in out for flag in ("--json", "--quiet", "--debug", "--version"))
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import tiny, write_recipe
+from tiny_runs import tiny, trained, write_recipe
 
 from snnctl.build import build
 from snnctl.engine.evaluate import evaluate
 from snnctl.engine.experiment import Experiment
 from snnctl.engine.runtime import Runtime
+from snnctl.readouts import FlattenLinear
 
 
 @pytest.fixture
@@ -103,3 +105,29 @@ def test_a_split_without_items_has_no_loss(experiment: Experiment) -> None:
     found = evaluate(experiment.network, experiment.task, Empty(), 3, Runtime("fp32", "cpu"))
     assert found.loss != found.loss
     assert found.layers == []
+
+
+def test_a_skip_is_named_and_scored_alone(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path, "readout={type: flatten_linear, skip: linear}")
+    results = trained(recipe, tmp_path / "run").results()
+    assert results is not None
+    assert results["skip"] is True
+    alone = results["baselines"]["skip_alone"]
+    assert math.isfinite(alone["mse"])
+    assert alone["mse"] != results["metrics"]["test/mse"]
+    without = trained(tiny(tmp_path, "task.baselines=[]"), tmp_path / "without").results()
+    assert without is not None
+    assert without["skip"] is False
+    assert "skip_alone" not in without["baselines"]
+
+
+def test_skip_alone_is_the_network_with_every_spike_taken_away(tmp_path: Path) -> None:
+    network = build(tiny(tmp_path, "readout={type: flatten_linear, skip: linear}")).network.eval()
+    readout = network.readout
+    assert isinstance(readout, FlattenLinear)
+    assert readout.skip is not None
+    x = torch.randn(5, 12, 1)
+    with torch.no_grad():
+        readout.skip.weight.normal_()
+        by_hand = x.flatten(1) @ readout.skip.weight.T + readout.linear.bias
+        torch.testing.assert_close(network.skip_alone(x), by_hand)

@@ -1,8 +1,9 @@
 """Read-outs: what they average and what they keep."""
 
+import pytest
 import torch
 
-from snnctl.core.shapes import SignalSpec
+from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.readouts import FlattenLinear, MeanLinear
 
 SIGNAL = SignalSpec(4, 3, 2, kind="spikes")
@@ -37,3 +38,28 @@ def test_only_flatten_sees_the_order_of_positions() -> None:
     torch.testing.assert_close(mean(x.flip(2)), mean(x))
     assert not torch.allclose(flatten(x.flip(2)), flatten(x))
     assert flatten(x).shape == mean(x).shape == (5, 7)
+
+
+def test_a_skip_adds_a_linear_map_of_the_data() -> None:
+    data = SignalSpec(steps=0, length=2, features=1)
+    readout = FlattenLinear(SIGNAL, 1, data, skip="linear").double()
+    assert readout.skip is not None
+    spikes = torch.randint(0, 2, (4, 3, 3, 2)).double()
+    x = torch.tensor([[[1.0], [2.0]], [[0.0], [1.0]], [[-1.0], [3.0]]], dtype=torch.float64)
+    torch.testing.assert_close(readout(spikes, x), readout.read(spikes))  # the skip starts at zero
+    with torch.no_grad():
+        readout.skip.weight.copy_(torch.tensor([[10.0, 1.0]]))
+    by_hand = torch.tensor([[12.0], [1.0], [-7.0]], dtype=torch.float64)  # 10 * 1 + 2, 1, 10 * -1 + 3
+    torch.testing.assert_close(readout(spikes, x) - readout.read(spikes), by_hand)
+
+
+def test_no_skip_has_no_parameters_for_it_and_ignores_the_data() -> None:
+    readout = MeanLinear(SIGNAL, 2, SignalSpec(steps=0, length=2, features=1))
+    assert [name for name, _ in readout.named_parameters()] == ["linear.weight", "linear.bias"]
+    x = torch.rand(4, 1, 3, 2)
+    torch.testing.assert_close(readout(x, torch.rand(1, 2, 1)), readout(x))
+
+
+def test_a_skip_without_data_is_refused() -> None:
+    with pytest.raises(ShapeError, match="skip needs to know the data"):
+        MeanLinear(SIGNAL, 1, skip="linear")
