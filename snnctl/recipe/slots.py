@@ -111,13 +111,14 @@ class Validation:
         types = {"type": str, **{knob.name: knob.annotation for knob in known}}
         owner = Owner(path, f"{kind} `{name}`", types, {knob.name: _wanted(knob) for knob in known})
         resolved = self._model(params_model(component), given, owner)
+        own_knobs_hold = len(self.problems) == before  # what is wrong below a slot does not hide a rule up here
         for knob in known:
             if knob.slot is not None and knob.name in resolved:
                 resolved[knob.name] = self._slot(knob, given, resolved[knob.name], (*path, knob.name))
             if knob.path is not None:
                 self._check_name(knob, resolved.get(knob.name), (*path, knob.name))
         rules = getattr(component, "rules", None)
-        if rules is not None and len(self.problems) == before:
+        if rules is not None and own_knobs_hold:
             for knob_name, message in rules(resolved):
                 self.add("R301", message, (*path, knob_name), notes=self._values_named(message, resolved, path))
         return {"type": name, **resolved}
