@@ -24,8 +24,8 @@ task: {type: forecasting, metrics: [mse, mae], baselines: [last_value]}
 data: {type: timeseries, source: ./series.csv, window: 12, horizon: 2, split: {train: 0.6, val: 0.2, test: 0.2}}
 encoder: {type: patch, length: 4, dim: 8, steps: 2}
 model:
-  {type: spikformer, dim: 8, depth: 1, heads: 2, hidden: 16, norm_gain: 3.0, embed_norm: true, position: {type: cpg, neurons: 4},
-   neuron: {type: lif, v_threshold: 0.5}}
+  {type: spikformer, dim: 8, depth: 1, heads: 2, hidden: 16, norm_gain: 3.0, embed_norm: true,
+   position: {type: cpg, neurons: 4}, neuron: {type: lif, v_threshold: 0.5}}
 readout: flatten_linear
 optim: {type: adamw, lr: 1.0e-2}
 schedule: constant
