@@ -48,7 +48,7 @@ class TestShipped:
     def test_it_begins_with_commands_that_name_it(self, path: Path) -> None:
         found = commands(path)
         assert len(found) >= 2
-        own = path.relative_to(shipped_folder().parent).as_posix()
+        own = f"recipes/{path.relative_to(shipped_folder()).as_posix()}"
         for words in found:
             files = [word for word in words if word.endswith(".yaml")]
             assert files == [own] or words[:3] == ["snnctl", "data", "prep"]
