@@ -59,7 +59,7 @@ class SpikingSelfAttention(nn.Module):
         # [T, B, L, 3D] -> three views [T, B, heads, L, D / heads]
         q, k, v = packed.unflatten(-1, (3, self.heads, -1)).permute(3, 0, 1, 4, 2, 5).unbind(0)
         mixed = attend(q, k, v).transpose(2, 3).flatten(-2)
-        spikes: Tensor = self.projection(self.neuron(mixed * self.gain))
+        spikes: Tensor = self.projection(self.neuron(mixed.mul_(self.gain)))
         return spikes
 
 

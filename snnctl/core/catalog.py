@@ -34,7 +34,24 @@ POSITIONS = Registry(
     },
 )
 BACKBONES = Registry("backbone", {"spikformer": "snnctl.backbones.spikformer"})
-NEURONS = Registry("neuron", {"if": _LIF, "lif": _LIF})
+NEURONS = Registry(
+    "neuron",
+    {
+        "if": _LIF,
+        "lif": _LIF,
+        "plif": _LIF,
+        "alif": "snnctl.neurons.alif",
+        "glif": "snnctl.neurons.glif",
+        "klif": "snnctl.neurons.klif",
+        "clif": "snnctl.neurons.clif",
+        "cuba_lif": "snnctl.neurons.cuba_lif",
+        "tc_lif": "snnctl.neurons.tc_lif",
+        "lm_h": "snnctl.neurons.lm_h",
+        "psn": "snnctl.neurons.psn",
+        "masked_psn": "snnctl.neurons.psn",
+        "resonate_fire": "snnctl.neurons.resonate_fire",
+    },
+)
 SURROGATES = Registry(
     "surrogate",
     dict.fromkeys(("atan", "sigmoid", "fast_sigmoid", "rectangle", "triangle"), _SURROGATE),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 
-State = Any  # a tensor or a tuple of tensors shaped like one time step, [B, *]
+State = Any  # a tensor or a tuple of tensors; as a rule each shaped like one time step, [B, *]
 
 
 class SpikingNeuron(nn.Module):
@@ -20,10 +21,18 @@ class SpikingNeuron(nn.Module):
     A neuron maps input current [T, B, *, channels] to spikes of the same shape. `forward` starts from rest
     unless a state is passed in, so there is nothing to reset.
 
+    Class attributes: `causal`, no spike depends on later input; `streams`, a state can be passed in and asked
+    for, so that an input in chunks gives what the whole does; `fuses_norm`, `forward` also takes `norm` and
+    `offset`, as LIF's does.
+
     Args:
         channels: size of the last axis, for per-channel parameters.
         levels: highest spike value; 1 means binary.
     """
+
+    causal: ClassVar[bool] = True
+    streams: ClassVar[bool] = True
+    fuses_norm: ClassVar[bool] = False
 
     def __init__(self, channels: int, *, levels: int = 1) -> None:
         super().__init__()
@@ -47,17 +56,26 @@ class SpikingNeuron(nn.Module):
             x: input current [T, B, *, channels].
             state: where to go on from; None starts from rest.
             return_state: also return the state after the last step.
+
+        Raises:
+            ValueError: a state is passed in or asked for, and this neuron does not stream.
         """
+        if not self.streams and (state is not None or return_state):
+            raise ValueError(f"{type(self).__name__} cannot stream: it has no state to pass in or to return")
         spikes, state = self.scan(x, self.initial_state(x[0]) if state is None else state)
         return (spikes, state) if return_state else spikes
 
     def scan(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Apply `step` along time; families with a fast kernel override this."""
         out = []
-        for x_t in x:
+        for x_t in x.unbind(0):  # its gradient is one stack; indexing would allocate a full-size zero per step
             spikes, state = self.step(x_t, state)
             out.append(spikes)
         return torch.stack(out), state
+
+    def extra_repr(self) -> str:
+        values = {name: getattr(self, name, None) for name in inspect.signature(type(self)).parameters}
+        return ", ".join(f"{name}={v!r}" for name, v in values.items() if v is not None and not isinstance(v, Tensor))
 
 
 NeuronFactory = Callable[[int], SpikingNeuron]

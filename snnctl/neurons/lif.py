@@ -1,77 +1,140 @@
-"""Leaky integrate-and-fire, and the same without a leak."""
+"""Leaky integrate-and-fire: with a fixed, spread or learned time constant, and without a leak."""
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, get_args
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, get_args
 
 import torch
-from annotated_types import Gt
-from torch import Tensor
+from annotated_types import Ge, Gt, Lt
+from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.kernels import Reset, lif_scan
+from snnctl.neurons.kernels import Dynamics, Reset, lif_scan
 from snnctl.neurons.kernels.reference import lif_step
+from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
+
+Share = Literal["layer", "channel"]
+Learned = Literal["none", "layer", "channel"]
 
 
 class _IntegrateAndFire(SpikingNeuron):
     """One membrane per element; the state is that membrane, kept in float32 or wider."""
 
+    fuses_norm = True
+
     def __init__(
         self,
         channels: int,
         *,
-        tau: float,
-        decay_input: bool,
         v_threshold: float,
+        learn_threshold: Learned,
         reset: Reset,
         detach_reset: bool,
         surrogate: str | Surrogate,
     ) -> None:
         super().__init__(channels)
-        if reset not in get_args(Reset):  # the kernels branch on one name, so a typo would go unseen
-            raise ValueError(f"unknown reset `{reset}`; known: {', '.join(get_args(Reset))}")
-        self.tau = tau
-        self.decay_input = decay_input
+        _one_of("reset", reset, Reset)  # the kernels branch on names, so a typo would go unseen
+        _one_of("learn_threshold", learn_threshold, Learned)
         self.v_threshold = v_threshold
+        self.learn_threshold: Learned = learn_threshold
         self.reset: Reset = reset
         self.detach_reset = detach_reset
         self.surrogate = make_surrogate(surrogate)
+        self.log_threshold: nn.Parameter | None = None
+        if learn_threshold != "none":  # its logarithm, so that it stays above 0
+            start = torch.full(_shape(learn_threshold, channels), v_threshold).log()
+            self.log_threshold = nn.Parameter(start)
+
+    @abstractmethod
+    def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
+        """tau of the decayed-input form, or None; leak; gain."""
+
+    def dynamics(self) -> Dynamics:
+        """The parameters of the step equation as they stand now."""
+        tau, leak, gain = self._charge()
+        return Dynamics(
+            surrogate=self.surrogate,
+            tau=tau,
+            leak=leak,
+            gain=gain,
+            v_threshold=self.v_threshold if self.log_threshold is None else self.log_threshold.exp(),
+            reset=self.reset,
+            detach_reset=self.detach_reset,
+            levels=self.levels,
+        )
 
     def initial_state(self, x0: Tensor) -> Tensor:
         # bfloat16 and float16 lose the small increments of a slow membrane.
         return torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
 
     def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        return lif_step(
-            x_t,
-            state,
-            tau=self.tau,
-            decay_input=self.decay_input,
-            v_threshold=self.v_threshold,
-            reset=self.reset,
-            detach_reset=self.detach_reset,
-            surrogate=self.surrogate,
-        )
+        return lif_step(x_t, state, self.dynamics())
+
+    def forward(
+        self,
+        x: Tensor,
+        state: Tensor | None = None,
+        *,
+        return_state: bool = False,
+        norm: TokenNorm | None = None,
+        offset: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Run over the leading time axis.
+
+        Args:
+            x: input current [T, B, *, channels].
+            state: where to go on from; None starts from rest.
+            return_state: also return the state after the last step.
+            norm: a norm that the input has yet to pass, with `offset` added first; both then run as one kernel.
+            offset: [channels].
+        """
+        dynamics = self.dynamics()
+        found = None
+        if norm is not None:
+            found = norm.scan(x, state, dynamics, offset, return_state=return_state)
+            if found is None:
+                x = norm(x if offset is None else x + offset)
+        if found is None:
+            found = lif_scan(x, state, dynamics, return_state=return_state)
+        spikes, last = found
+        if not return_state:
+            return spikes
+        assert last is not None
+        return spikes, last
 
     def scan(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        return lif_scan(
-            x,
-            state,
-            tau=self.tau,
-            decay_input=self.decay_input,
-            v_threshold=self.v_threshold,
-            reset=self.reset,
-            detach_reset=self.detach_reset,
-            surrogate=self.surrogate,
-        )
+        spikes, last = lif_scan(x, state, self.dynamics())
+        assert last is not None
+        return spikes, last
+
+    _shown: tuple[str, ...] = ()
 
     def extra_repr(self) -> str:
-        names = ("channels", "tau", "decay_input", "v_threshold", "reset", "detach_reset", "surrogate")
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        names = ("channels", *self._shown, "v_threshold", "reset", "detach_reset", "surrogate")
+        shown = [f"{name}={getattr(self, name)!r}" for name in names]
+        if self.learn_threshold != "none":
+            shown.append(f"learn_threshold={self.learn_threshold!r}")
+        return ", ".join(shown)
+
+
+def _one_of(knob: str, value: str, allowed: object) -> None:
+    if value not in get_args(allowed):
+        raise ValueError(f"unknown {knob} `{value}`; known: {', '.join(get_args(allowed))}")
+
+
+def _shape(share: str, channels: int) -> tuple[int, ...]:
+    return (channels,) if share == "channel" else ()
+
+
+def _spread(channels: int, tau: float, spread: float) -> Tensor:
+    """Time constants [channels] drawn evenly from tau * (1 +- spread), none of them at 1 or below."""
+    drawn = torch.empty(channels).uniform_(tau * (1 - spread), tau * (1 + spread))
+    return drawn.clamp(min=1.0 + 1e-3)
 
 
 @NEURONS.register("lif")
@@ -95,15 +158,21 @@ class LIF(_IntegrateAndFire):
         reset: hard sets the membrane to 0 after a spike, soft subtracts the threshold (hard as in SeqSNN).
         decay_input: whether the input is divided by tau as well (default of spikingjelly 2.0).
         detach_reset: whether the gradient ignores the path through the reset (true as in SeqSNN).
+        tau_spread: 0 gives all channels one tau; above, each channel's is drawn evenly from tau * (1 +- tau_spread)
+            at initialisation and kept (heterogeneous neurons; the even distribution is ours).
+        learn_threshold: whether the threshold is learned, one for the layer or one per channel (as its logarithm;
+            ours).
         surrogate: derivative of the spike (atan as in SeqSNN).
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
     Raises:
-        ValueError: `reset` is neither hard nor soft.
+        ValueError: `reset` or `learn_threshold` has another name.
 
     Source: spikingjelly 2.0 (LIFNode); SeqSNN, github.com/microsoft/SeqSNN, for the settings.
     """
+
+    _shown = ("tau", "decay_input")
 
     def __init__(
         self,
@@ -114,17 +183,103 @@ class LIF(_IntegrateAndFire):
         reset: Reset = "hard",
         decay_input: bool = True,
         detach_reset: bool = True,
+        tau_spread: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
+        learn_threshold: Learned = "none",
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
     ) -> None:
         super().__init__(
             channels,
-            tau=tau,
-            decay_input=decay_input,
             v_threshold=v_threshold,
+            learn_threshold=learn_threshold,
             reset=reset,
             detach_reset=detach_reset,
             surrogate=surrogate,
         )
+        self.tau = tau
+        self.decay_input = decay_input
+        self.taus: Tensor | None
+        self.register_buffer("taus", _spread(channels, tau, tau_spread) if tau_spread else None)
+
+    def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
+        if self.taus is not None:
+            rate = self.taus.reciprocal()
+            return None, 1 - rate, rate if self.decay_input else 1.0
+        return (self.tau, 1.0, 1.0) if self.decay_input else (None, 1.0 - 1.0 / self.tau, 1.0)
+
+
+@NEURONS.register("plif")
+class PLIF(_IntegrateAndFire):
+    """Parametric LIF: the time constant is learned.
+
+    Equation:
+        rate = sigmoid(w)                        1/tau, w learned from w = -log(tau - 1)
+        h = (1 - rate) * v + rate * x            with `decay_input`
+        h = (1 - rate) * v + x                   without
+        s = 1 if h >= v_threshold else 0
+        v = h * (1 - s)                          reset: hard
+        v = h - s * v_threshold                  reset: soft
+
+    Args:
+        channels: size of the last axis.
+        tau: membrane time constant in steps at initialisation, > 1 (default of spikingjelly 2.0).
+        share: one time constant for the layer (as published), or one per channel.
+        v_threshold: spike threshold, > 0, in units of the membrane.
+        reset: hard sets the membrane to 0 after a spike (as published), soft subtracts the threshold.
+        decay_input: whether the input is divided by tau as well (as published).
+        detach_reset: whether the gradient ignores the path through the reset (the authors' code detaches).
+        tau_spread: with one tau per channel, they start evenly drawn from tau * (1 +- tau_spread) (ours).
+        learn_threshold: whether the threshold is learned too, one for the layer or one per channel (ours).
+        surrogate: derivative of the spike (atan as published).
+
+    Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
+
+    Raises:
+        ValueError: a name is unknown, or `tau_spread` is given for a shared time constant.
+
+    Source: Fang et al. 2021, "Incorporating learnable membrane time constant", arXiv 2007.05785;
+        spikingjelly 2.0 (ParametricLIFNode).
+    """
+
+    _shown = ("tau", "share", "decay_input")
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        tau: Annotated[float, Gt(1.0)] = 2.0,
+        share: Share = "layer",
+        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
+        reset: Reset = "hard",
+        decay_input: bool = True,
+        detach_reset: bool = True,
+        tau_spread: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
+        learn_threshold: Learned = "none",
+        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
+    ) -> None:
+        super().__init__(
+            channels,
+            v_threshold=v_threshold,
+            learn_threshold=learn_threshold,
+            reset=reset,
+            detach_reset=detach_reset,
+            surrogate=surrogate,
+        )
+        _one_of("share", share, Share)
+        for _, message in self.rules({"share": share, "tau_spread": tau_spread}):
+            raise ValueError(message)
+        self.tau, self.share, self.decay_input = tau, share, decay_input
+        taus = _spread(channels, tau, tau_spread) if tau_spread else torch.full(_shape(share, channels), float(tau))
+        self.w = nn.Parameter(-(taus - 1).log())
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """A shared time constant cannot be spread."""
+        if knobs["tau_spread"] and knobs["share"] == "layer":
+            yield "tau_spread", "`tau_spread` needs `share: channel`"
+
+    def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
+        rate = self.w.sigmoid()
+        return None, 1 - rate, rate if self.decay_input else 1.0
 
 
 @NEURONS.register("if")
@@ -142,12 +297,14 @@ class IF(_IntegrateAndFire):
         v_threshold: spike threshold, > 0, in units of the membrane (default of spikingjelly 2.0).
         reset: hard sets the membrane to 0 after a spike, soft subtracts the threshold.
         detach_reset: whether the gradient ignores the path through the reset.
+        learn_threshold: whether the threshold is learned, one for the layer or one per channel (as its logarithm;
+            ours).
         surrogate: derivative of the spike.
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
     Raises:
-        ValueError: `reset` is neither hard nor soft.
+        ValueError: `reset` or `learn_threshold` has another name.
 
     Source: spikingjelly 2.0 (IFNode).
     """
@@ -159,14 +316,17 @@ class IF(_IntegrateAndFire):
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         reset: Reset = "hard",
         detach_reset: bool = True,
+        learn_threshold: Learned = "none",
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
     ) -> None:
         super().__init__(
             channels,
-            tau=math.inf,
-            decay_input=False,
             v_threshold=v_threshold,
+            learn_threshold=learn_threshold,
             reset=reset,
             detach_reset=detach_reset,
             surrogate=surrogate,
         )
+
+    def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
+        return None, 1.0, 1.0

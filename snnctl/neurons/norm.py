@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import torch
 from torch import Tensor, nn
+
+from snnctl.neurons.kernels import Dynamics, lif_norm_scan
+
+
+class Affine(NamedTuple):
+    """y = scale * x + shift, per channel."""
+
+    scale: Tensor
+    shift: Tensor
 
 
 class TokenNorm(nn.BatchNorm1d):
     """Batch normalisation of the last axis over all others: steps, batch and positions alike.
+
+    The one place that owns this norm. In front of a LIF neuron both run as one kernel (`scan`), which never
+    writes the normalised current to memory.
 
     Args:
         features: size of the last axis.
@@ -21,3 +36,52 @@ class TokenNorm(nn.BatchNorm1d):
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
+
+    def scan(
+        self, x: Tensor, v: Tensor | None, dynamics: Dynamics, offset: Tensor | None, *, return_state: bool
+    ) -> tuple[Tensor, Tensor | None] | None:
+        """The norm of `x + offset`, then the neuron; None where no kernel does both and they have to run apart.
+
+        Args:
+            x: [T, B, *, features].
+            v: membrane to start from, or None.
+            dynamics: of the neuron.
+            offset: a bias [features] of the layer before. Statistics of the batch cancel it, so it is never
+                added; it counts in the running mean.
+            return_state: as in `lif_scan`.
+        """
+        tokens = x.numel() // max(x.shape[-1], 1)
+        if self._forward_hooks or self._forward_pre_hooks or tokens < 2:
+            return None  # someone watches the norm's output; or torch's own error for a single token is due
+        running = None if self.training else self._running(offset)
+        found = lif_norm_scan(
+            x, v, dynamics, self.weight, self.bias, self.eps, running, offset, return_state=return_state
+        )
+        if found is None:
+            return None
+        spikes, v_last, (mean, var) = found
+        if self.training:
+            self._remember(mean if offset is None else mean + offset.detach(), var * (tokens / (tokens - 1)))
+        return spikes, v_last
+
+    def _running(self, offset: Tensor | None) -> tuple[Tensor, Tensor]:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        mean = self.running_mean if offset is None else self.running_mean - offset.detach()
+        return mean, self.running_var
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, var: Tensor) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        self.num_batches_tracked.add_(1)
+        share = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        self.running_mean.lerp_(mean.to(self.running_mean), share)
+        self.running_var.lerp_(var.to(self.running_var), share)
+
+    def affine(self) -> Affine:
+        """What the norm does in evaluation: for folding it into the weights before."""
+        mean, var = self._running(None)
+        scale = self.weight.detach().double() / (var.double() + self.eps).sqrt()
+        return Affine(scale, self.bias.detach().double() - mean.double() * scale)

@@ -14,7 +14,9 @@ def test_functions_give_registry_names() -> None:
     assert list(complete_kind("sc")) == ["scaler", "schedule"]
     assert list(complete_component("spik")) == ["spikformer"]
     assert set(REGISTRIES) <= set(complete_component(""))
-    assert list(complete_override("model.neuron=")) == ["model.neuron=if", "model.neuron=lif"]
+    neurons = [f"model.neuron={name}" for name in REGISTRIES["neuron"].names()]
+    assert list(complete_override("model.neuron=")) == neurons
+    assert {"model.neuron=if", "model.neuron=lif"} <= set(neurons)
     assert list(complete_override("model=spi")) == ["model=spikformer"]
     assert list(complete_override("data.scaler=stan")) == ["data.scaler=standard"]
     assert list(complete_override("train.epochs=")) == []
@@ -28,7 +30,7 @@ def test_functions_give_registry_names() -> None:
         ("snnctl show neuron li", ["lif"]),
         ("snnctl list surro", ["surrogate"]),
         ("snnctl data info etth", ["etth1", "etth2"]),
-        ("snnctl train r.yaml --set model.neuron=l", ["model.neuron=lif"]),
+        ("snnctl train r.yaml --set model.neuron=li", ["model.neuron=lif"]),
     ],
 )
 def test_bash_completes(line: str, expected: list[str]) -> None:

@@ -18,6 +18,8 @@ ENCODED = SignalSpec(steps=4, length=12, features=6, kind="spikes")
 KNOBS: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "patch"): {"length": 4, "dim": 5},
     ("backbone", "spikformer"): {"dim": 16, "depth": 1, "heads": 4, "embed_norm": True, "norm_gain": 2.0},
+    ("neuron", "psn"): {"steps": 8},
+    ("neuron", "masked_psn"): {"steps": 8},
 }
 VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("encoder", "conv", {"kernel": 4, "causal": True, "neuron": "if"}),
@@ -128,16 +130,36 @@ class TestLayer:
 
 
 NEURON_VARIANTS: list[tuple[str, dict[str, Any]]] = [
-    *((name, {}) for name in NEURONS.builtin),
+    *((name, KNOBS.get(("neuron", name), {})) for name in NEURONS.builtin),
     ("lif", {"reset": "soft", "tau": 4.0, "decay_input": False, "surrogate": "triangle"}),
     ("if", {"reset": "soft", "detach_reset": False, "surrogate": "sigmoid"}),
+    ("alif", {"tau": 2.0, "tau_adapt": 5.0, "v_threshold": 1.0, "beta": 0.5, "detach_reset": True}),
+    ("glif", {"learn_gates": False, "conduct_steps": 8}),
+    ("klif", {"reset": "soft", "scale_reset": True, "decay_input": False, "k": 1.5}),
+    ("cuba_lif", {"reset": "soft", "tau_syn": 1.0, "surrogate": "atan"}),
+    ("tc_lif", {"gamma": 0.0, "learn_gamma": True, "late_reset": True, "detach_reset": True, "surrogate": "sigmoid"}),
+    ("lm_h", {"start": 0.5}),
+    ("masked_psn", {"steps": 8, "order": 2}),
+    ("resonate_fire", {"reset": "soft", "tau": 20.0, "omega": 0.5}),
 ]
+
+
+def tensors_of(state: Any) -> tuple[Tensor, ...]:
+    return state if isinstance(state, tuple) else (state,)
+
+
+def assert_same_state(state: Any, expected: Any) -> None:
+    assert type(state) is type(expected)
+    for tensor, other in zip(tensors_of(state), tensors_of(expected), strict=True):
+        assert tensor.dtype == other.dtype
+        assert torch.equal(tensor, other)
 
 
 @pytest.mark.parametrize(("name", "knobs"), NEURON_VARIANTS)
 class TestNeuron:
     @pytest.fixture
     def neuron(self, name: str, knobs: dict[str, Any]) -> SpikingNeuron:
+        torch.manual_seed(0)
         neuron: SpikingNeuron = NEURONS.get(name)(3, **knobs)
         return neuron
 
@@ -156,25 +178,47 @@ class TestNeuron:
 
     def test_streaming_equals_the_whole(self, neuron: SpikingNeuron) -> None:
         x = self.current(8, 4, 3)
+        if not neuron.streams:
+            with pytest.raises(ValueError, match="cannot stream"):
+                neuron(x, return_state=True)
+            with pytest.raises(ValueError, match="cannot stream"):
+                neuron(x, neuron.initial_state(x[0]))
+            return
         whole, end = neuron(x, return_state=True)
+        assert torch.equal(neuron(x), whole)
         for cut in (1, 3, 7):
             first, state = neuron(x[:cut], return_state=True)
             second, state = neuron(x[cut:], state, return_state=True)
             assert torch.equal(torch.cat((first, second)), whole)
-            assert torch.equal(state, end)
+            assert_same_state(state, end)
+
+    def test_passing_a_state_leaves_it_as_it_was(self, neuron: SpikingNeuron) -> None:
+        if not neuron.streams:
+            return
+        x = self.current(8, 4, 3)
+        _, state = neuron(x[:3], return_state=True)
+        kept = [tensor.clone() for tensor in tensors_of(state)]
+        first = neuron(x[3:], state)
+        for tensor, copy in zip(tensors_of(state), kept, strict=True):
+            assert torch.equal(tensor, copy)
+        assert torch.equal(neuron(x[3:], state), first)
 
     def test_scan_equals_the_step_loop(self, neuron: SpikingNeuron) -> None:
         x = self.current(8, 4, 5, 3)
         scanned, end = neuron.scan(x, neuron.initial_state(x[0]))
+        if not neuron.streams:
+            with pytest.raises(NotImplementedError, match="no single step"):
+                neuron.step(x[0], neuron.initial_state(x[0]))
+            return
         looped, loop_end = SpikingNeuron.scan(neuron, x, neuron.initial_state(x[0]))
         assert torch.equal(scanned, looped)
-        assert torch.equal(end, loop_end)
+        assert_same_state(end, loop_end)
 
     def test_causal(self, neuron: SpikingNeuron) -> None:
         x = self.current(8, 4, 3)
         other = x.clone()
         other[5:] = -other[5:]
-        assert torch.equal(neuron(x)[:5], neuron(other)[:5])
+        assert torch.equal(neuron(x)[:5], neuron(other)[:5]) is neuron.causal
 
     def test_gradients(self, neuron: SpikingNeuron) -> None:
         x = self.current(8, 4, 3).requires_grad_()
@@ -188,26 +232,51 @@ class TestNeuron:
 
     @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.float16])
     def test_spikes_keep_the_dtype(self, neuron: SpikingNeuron, dtype: torch.dtype) -> None:
-        assert neuron(self.current(4, 2, 3, dtype=dtype)).dtype == dtype
+        x = self.current(8, 2, 3, dtype=dtype)
+        wide = torch.promote_types(dtype, torch.float32)
+        assert neuron(x).dtype == dtype
+        assert torch.equal(neuron(x).to(wide), neuron(x.to(wide)))
+        if neuron.streams:
+            _, state = neuron(x, return_state=True)
+            assert {tensor.dtype for tensor in tensors_of(state) if tensor.is_floating_point()} == {wide}
+
+    def test_float64_all_through(self, neuron: SpikingNeuron) -> None:
+        x = self.current(8, 2, 3, dtype=torch.float64).requires_grad_()
+        spikes = neuron.double()(x)
+        assert spikes.dtype == torch.float64
+        (grad,) = torch.autograd.grad(spikes.sum(), x)
+        assert grad.dtype == torch.float64
 
     def test_inputs_of_any_layout(self, neuron: SpikingNeuron) -> None:
         x = self.current(3, 4, 8).permute(2, 1, 0)
         assert not x.is_contiguous()
         assert torch.equal(neuron(x), neuron(x.contiguous()))
-        constant = self.current(1, 4, 3).expand(6, 4, 3)
+        constant = self.current(1, 4, 3).expand(8, 4, 3)
         assert torch.equal(neuron(constant), neuron(constant.contiguous()))
-        inner = self.current(6, 4, 1).expand(6, 4, 3)
+        inner = self.current(8, 4, 1).expand(8, 4, 3)
         assert torch.equal(neuron(inner), neuron(inner.contiguous()))
 
     def test_meta_device(self, name: str, knobs: dict[str, Any]) -> None:
         with torch.device("meta"):
-            spikes = NEURONS.get(name)(3, **knobs)(torch.empty(4, 2, 5, 3))
-        assert (spikes.device.type, spikes.shape) == ("meta", (4, 2, 5, 3))
+            spikes = NEURONS.get(name)(3, **knobs)(torch.empty(8, 2, 5, 3))
+        assert (spikes.device.type, spikes.shape) == ("meta", (8, 2, 5, 3))
 
-    def test_batch_of_one_and_one_step(self, neuron: SpikingNeuron) -> None:
+    def test_batch_of_one_and_one_step(self, neuron: SpikingNeuron, name: str, knobs: dict[str, Any]) -> None:
         x = self.current(8, 4, 3)
         assert torch.equal(neuron(x[:, 2:3]), neuron(x)[:, 2:3])
-        assert torch.equal(neuron(x[:1]), neuron(x)[:1])
+        if neuron.streams:
+            assert torch.equal(neuron(x[:1]), neuron(x)[:1])
+        else:
+            assert NEURONS.get(name)(3, **{**knobs, "steps": 1})(x[:1]).shape == (1, 4, 3)
+
+    def test_checkpoint_round_trip(self, neuron: SpikingNeuron, name: str, knobs: dict[str, Any]) -> None:
+        with torch.no_grad():
+            for parameter in neuron.parameters():
+                parameter += 0.25
+        fresh = NEURONS.get(name)(3, **knobs)
+        fresh.load_state_dict(neuron.state_dict())
+        x = self.current(8, 4, 3)
+        assert torch.equal(fresh(x), neuron(x))
 
 
 @pytest.mark.parametrize("name", list(SURROGATES.builtin))

@@ -60,6 +60,7 @@ def test_any_mixture_resolves_to_itself(**chosen: Any) -> None:
     printable = "".join(c for c in chosen["summary"] if c.isprintable())
     sets = [
         f"model.neuron={chosen['neuron']}",
+        *(["model.neuron.steps=2"] if chosen["neuron"] in ("psn", "masked_psn") else []),
         f"model.neuron.surrogate={chosen['surrogate']}",
         f"model.position={chosen['position']}",
         f"data.scaler={chosen['scaler']}",

@@ -1,47 +1,166 @@
-"""Multi-step kernels behind one function each, so that neurons do not know which one runs."""
+"""Multi-step kernels behind one function each, so that neurons do not know which one runs.
+
+`reference` is the definition. On a CPU the fused kernels take its place wherever they can; they give the same
+spikes, bit for bit, and the same gradients to rounding. Whatever they cannot do (`torch.func`, `torch.compile`,
+other devices and dtypes, surrogates from plug-ins) goes to the definition, and the log says so at debug level.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from typing import Literal, get_args
+
+import torch
 from torch import Tensor
 
 from snnctl.neurons.kernels import reference
-from snnctl.neurons.kernels.reference import Reset
-from snnctl.neurons.surrogate import Surrogate
+from snnctl.neurons.kernels.reference import Dynamics, Reset
 
-__all__ = ["Reset", "available_kernels", "lif_scan"]
+__all__ = ["Dynamics", "Kernel", "Reset", "available_kernels", "lif_norm_scan", "lif_scan", "use_kernel", "why_not_fused"]
+
+Kernel = Literal["auto", "reference", "compile"]
+
+log = logging.getLogger("snnctl.kernels")
+
+_kernel: ContextVar[Kernel] = ContextVar("kernel", default="auto")
+
+
+@contextmanager
+def use_kernel(kernel: Kernel) -> Iterator[None]:
+    """Choose the kernel of all neurons that are called within: `auto` the fastest that fits, `reference` the
+    definition, `compile` the definition through `torch.compile` (needs a compiler).
+
+    Raises:
+        ValueError: another name.
+    """
+    if kernel not in get_args(Kernel):
+        raise ValueError(f"unknown kernel `{kernel}`; known: {', '.join(get_args(Kernel))}")
+    token = _kernel.set(kernel)
+    try:
+        yield
+    finally:
+        _kernel.reset(token)
 
 
 def lif_scan(
-    x: Tensor,
-    v: Tensor,
-    *,
-    tau: float,
-    decay_input: bool,
-    v_threshold: float,
-    reset: Reset,
-    detach_reset: bool,
-    surrogate: Surrogate,
-) -> tuple[Tensor, Tensor]:
-    """Run LIF (IF: tau = inf) along time; every device and dtype takes the reference kernel.
+    x: Tensor, v: Tensor | None, dynamics: Dynamics, *, return_state: bool = True
+) -> tuple[Tensor, Tensor | None]:
+    """Run LIF or IF along time.
 
     Args:
         x: input current [T, B, *].
-        v: membrane to start from [B, *].
-        tau, decay_input, v_threshold, reset, detach_reset, surrogate: see `reference.lif_step`.
+        v: membrane to start from [B, *], float32 or float64; None starts from rest.
+        dynamics: the parameters of the step equation, `reference.lif_step`.
+        return_state: without it the second result may be None.
 
     Returns:
         Spikes [T, B, *] in the dtype of `x`, and the membrane after the last step.
     """
-    return reference.lif_scan(
-        x,
-        v,
-        tau=tau,
-        decay_input=decay_input,
-        v_threshold=v_threshold,
-        reset=reset,
-        detach_reset=detach_reset,
-        surrogate=surrogate,
-    )
+    if _kernel.get() == "compile":
+        return _compiled()(x, v, dynamics)
+    reason = why_not_fused(x, v, dynamics)
+    if reason:
+        _tell(reason)
+        return reference.lif_scan(x, v, dynamics)
+    from snnctl.neurons.kernels import fused  # LLVM is loaded at the first use, not with the package
+
+    return fused.scan(x, v, dynamics, return_state=return_state)
+
+
+def lif_norm_scan(
+    x: Tensor,
+    v: Tensor | None,
+    dynamics: Dynamics,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+    running: tuple[Tensor, Tensor] | None,
+    offset: Tensor | None = None,
+    *,
+    return_state: bool = True,
+) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]] | None:
+    """Batch normalisation and LIF in one, see `fused.norm_scan`; None where there is no fused kernel."""
+    if _kernel.get() != "auto" or why_not_fused(x, v, dynamics):
+        return None
+    from snnctl.neurons.kernels import fused
+
+    return fused.norm_scan(x, v, dynamics, weight, bias, eps, running, offset, return_state=return_state)
+
+
+def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
+    """Why the fused kernel cannot be used for this call, or ""."""
+    if _kernel.get() == "reference":
+        return "the reference kernel was asked for"
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return "the call is being traced"
+    parameters = (dynamics.leak, dynamics.gain, dynamics.v_threshold)
+    for tensor in (x, v, *parameters):
+        if not isinstance(tensor, Tensor):
+            continue
+        if type(tensor) not in (Tensor, torch.nn.Parameter):
+            return f"{type(tensor).__name__} is not a plain tensor"
+        if tensor.device.type != "cpu":
+            return f"no fused kernel for {tensor.device.type}"
+        if _is_transformed(tensor):
+            return "a torch.func transform or forward-mode gradient is active"
+    if (x.dtype, None if v is None else v.dtype) not in _DTYPES:
+        return f"no fused kernel for {x.dtype} input" + ("" if v is None else f" with {v.dtype} membranes")
+    if x.dim() < 2 or x.shape[0] == 0:
+        return "no steps, or no batch axis"
+    if not _llvm_is_there():
+        return "llvmlite cannot be loaded"
+    from snnctl.neurons.kernels.fused import has_kernel
+
+    if not has_kernel(dynamics.surrogate):
+        return f"no fused kernel for surrogate {type(dynamics.surrogate).__name__}"
+    if any(isinstance(p, Tensor) and not _fits(p, x) for p in parameters):
+        return "a parameter does not run over the last axes"
+    return ""
+
+
+# Input and membranes; None starts from rest.
+_DTYPES = {
+    (torch.float32, None),
+    (torch.float32, torch.float32),
+    (torch.float64, None),
+    (torch.float64, torch.float64),
+    (torch.bfloat16, torch.float32),
+    (torch.bfloat16, None),
+}
+
+
+def _fits(value: Tensor, x: Tensor) -> bool:
+    return value.dim() < x.dim() and all(a in (1, b) for a, b in zip(value.shape[::-1], x.shape[::-1], strict=False))
+
+
+def _is_transformed(x: Tensor) -> bool:
+    forward_mode = torch.autograd.forward_ad
+    if getattr(forward_mode, "_current_level", -1) >= 0 and forward_mode.unpack_dual(x).tangent is not None:
+        return True
+    return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
+
+
+@cache
+def _llvm_is_there() -> bool:
+    try:
+        import llvmlite.binding  # noqa: F401
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+@cache
+def _tell(reason: str) -> None:  # once per reason and process
+    log.debug("LIF runs its reference kernel: %s", reason)
+
+
+@cache
+def _compiled():  # type: ignore[no-untyped-def]
+    return torch.compile(reference.lif_scan, dynamic=False)
 
 
 def available_kernels() -> list[dict[str, str | bool]]:

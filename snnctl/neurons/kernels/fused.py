@@ -1,0 +1,243 @@
+"""The fused LIF kernels as differentiable functions, and when they can stand in for the definition."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snnctl.neurons.kernels.lif_cpu import (
+    REAL_TYPES,
+    REALS,
+    Parameters,
+    backward,
+    forward,
+    norm_gradient,
+    statistics,
+)
+from snnctl.neurons.kernels.lif_ir import Charge, ScanSpec
+from snnctl.neurons.kernels.reference import Dynamics
+from snnctl.neurons.surrogate import ATan, FastSigmoid, Rectangle, Sigmoid, Surrogate, Triangle
+
+# Built-in surrogate -> its name in the kernels and the two constants that its derivative is made of.
+_SURROGATES: dict[type[Surrogate], Callable[[Any], tuple[str, float, float]]] = {
+    ATan: lambda s: ("atan", math.pi / 2 * s.alpha, s.alpha / 2),
+    Sigmoid: lambda s: ("sigmoid", s.alpha, 0.0),
+    FastSigmoid: lambda s: ("fast_sigmoid", s.slope, 0.0),
+    Rectangle: lambda s: ("rectangle", s.width / 2, 1 / s.width),
+    Triangle: lambda s: ("triangle", 2 / s.width, 0.0),
+}
+
+
+def has_kernel(surrogate: Surrogate) -> bool:
+    """Whether the kernels know this surrogate; a subclass may compute something else and is not known."""
+    return type(surrogate) in _SURROGATES
+
+
+def _prepared(
+    x: Tensor, v: Tensor | None, dynamics: Dynamics, keeps_state: bool, smooth: bool = False
+) -> tuple[ScanSpec, Parameters, list[Tensor]]:
+    """Spec, run-time parameters without tensors, and leak, gain, threshold as flat tensors if any is a tensor."""
+    surrogate, first, second = _SURROGATES[type(dynamics.surrogate)](dynamics.surrogate)
+    given = (dynamics.leak, dynamics.gain, dynamics.v_threshold)
+    real = torch.promote_types(x.dtype, torch.float32) if v is None else v.dtype
+    per_channel = any(isinstance(p, Tensor) for p in given)
+    tensors: list[Tensor] = []
+    channels = 1
+    if per_channel:
+        shape = torch.broadcast_shapes(*(p.shape for p in given if isinstance(p, Tensor)), x.shape[-1:])
+        channels = math.prod(shape)
+        whole = [p if isinstance(p, Tensor) else torch.tensor(float(p)) for p in given]
+        tensors = [p.to(real).expand(shape).reshape(-1) for p in whole]
+    leak, gain, threshold = (1.0 if isinstance(p, Tensor) else float(p) for p in given)
+    tau = 1.0 if dynamics.tau is None else dynamics.tau
+    charge: Charge = "linear"
+    if dynamics.tau is not None:  # a product equals the quotient where 1 / tau is a power of two
+        charge = "multiply" if math.frexp(tau)[0] == 0.5 else "divide"
+    spec = ScanSpec(
+        surrogate=surrogate,
+        reset=dynamics.reset,
+        detach_reset=dynamics.detach_reset,
+        levels=dynamics.levels,
+        charge=charge,
+        per_channel=per_channel,
+        normed=False,
+        sums=(),
+        smooth=smooth,
+        real=REALS[real],  # type: ignore[arg-type]
+        stored=REALS[x.dtype],  # type: ignore[arg-type]
+        from_rest=v is None,
+        keeps_state=keeps_state,
+    )
+    return spec, Parameters((tau, 1 / tau, leak, gain, threshold, first, second), channels), tensors
+
+
+def _rows(x: Tensor) -> Tensor:
+    """`x` with each step contiguous; a constant current that was expanded over T stays one step of memory."""
+    return x if x.is_contiguous() or x[0].is_contiguous() else x.contiguous()
+
+
+def _with(parameters: Parameters, own: Sequence[Tensor], **more: Tensor) -> Parameters:
+    if own:
+        more |= dict(zip(("leak", "gain", "threshold"), own, strict=True))
+    return parameters._replace(**more) if more else parameters
+
+
+def _once() -> None:
+    """The kernels' gradients have no gradients of their own."""
+    if torch.is_grad_enabled():
+        raise RuntimeError("the fused kernels give first gradients only; for more: use_kernel('reference')")
+
+
+def _incoming(spec: ScanSpec, x: Tensor, grads: tuple[Tensor | None, ...]) -> tuple[Tensor, Tensor | None]:
+    """The gradients that arrive at the spikes and at the last membrane; where none does, zeros."""
+    grad_spikes, *grad_state = grads
+    spikes = torch.zeros(x.shape, dtype=x.dtype) if grad_spikes is None else grad_spikes.contiguous()
+    if not spec.keeps_state:
+        return spikes, None
+    found = grad_state[0]
+    return spikes, x.new_zeros(x.shape[1:], dtype=REAL_TYPES[spec.real]) if found is None else found.contiguous()
+
+
+class _Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, v: Tensor | None, spec: ScanSpec, parameters: Parameters, *own: Tensor) -> Any:
+        x, v = _rows(x), None if v is None else v.contiguous()
+        ctx.spec, ctx.parameters = spec, parameters
+        ctx.save_for_backward(x, v, *own)
+        ctx.set_materialize_grads(False)
+        spikes, v_last = forward(spec, x, v, _with(parameters, own))
+        return spikes if v_last is None else (spikes, v_last)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> Any:
+        _once()
+        x, v, *own = ctx.saved_tensors
+        spec: ScanSpec = ctx.spec
+        more = bool(own) and any(ctx.needs_input_grad[4:])
+        wanted = spec._replace(sums=("parameters",)) if more else spec
+        found = backward(wanted, x, v, _with(ctx.parameters, own), *_incoming(spec, x, grads))
+        names = ("sum_leak", "sum_gain", "sum_threshold") if own else ()
+        return found.x, found.v, None, None, *(found.sums[name].to(own[0].dtype) if more else None for name in names)
+
+
+def scan(
+    x: Tensor, v: Tensor | None, dynamics: Dynamics, *, return_state: bool = True, smooth: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """As `reference.lif_scan`.
+
+    Args:
+        x, v, dynamics: see there; `v` None starts from rest.
+        return_state: without it the second result is None, and nothing is done for it.
+        smooth: put the surrogate's primitive in place of the step, to check gradients.
+    """
+    spec, parameters, own = _prepared(x, v, dynamics, return_state, smooth)
+    found = _Scan.apply(x, v, spec, parameters, *own)
+    return found if return_state else (found, None)
+
+
+class _NormScan(torch.autograd.Function):
+    """Normalise, then scan. Kept for the backward pass: the input, and a few numbers per channel."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        offset: Tensor | None,
+        v: Tensor | None,
+        mean: Tensor,
+        rstd: Tensor,
+        batch_statistics: bool,
+        spec: ScanSpec,
+        parameters: Parameters,
+        *own: Tensor,
+    ) -> Any:
+        real = REAL_TYPES[spec.real]
+        scale = weight.double() * rstd
+        shift = (bias.double() - mean * scale).to(real)
+        ctx.batch_statistics, ctx.spec, ctx.parameters = batch_statistics, spec, parameters
+        ctx.save_for_backward(x, v, mean, rstd, scale, shift, *own)
+        ctx.set_materialize_grads(False)
+        spikes, v_last = forward(spec, x, v, _with(parameters, own, scale=scale.to(real), shift=shift))
+        return spikes if v_last is None else (spikes, v_last)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> Any:
+        _once()
+        x, v, mean, rstd, scale, shift, *own = ctx.saved_tensors
+        spec: ScanSpec = ctx.spec
+        real = REAL_TYPES[spec.real]
+        more = bool(own) and any(ctx.needs_input_grad[10:])
+        wanted = spec._replace(sums=("norm", "parameters") if more else ("norm",))
+        parameters = _with(ctx.parameters, own, scale=scale.to(real), shift=shift, centre=mean.to(real))
+        found = backward(wanted, x, v, parameters, *_incoming(spec, x, grads))
+        grad_bias = found.sums["sum_gx"]
+        grad_weight = found.sums["sum_gxx"] * rstd
+        if ctx.needs_input_grad[0]:
+            if ctx.batch_statistics:
+                count = x.numel() // x.shape[-1]
+                on_x = -scale * rstd * grad_weight / count
+                constant = -scale * grad_bias / count - on_x * mean
+            else:
+                on_x = constant = torch.zeros_like(scale)
+            norm_gradient(found.x, x, *(factor.to(real) for factor in (scale, on_x, constant)))
+        names = ("sum_leak", "sum_gain", "sum_threshold") if own else ()
+        grad_offset = None
+        if ctx.needs_input_grad[3]:  # statistics of the batch cancel an offset
+            grad_offset = (torch.zeros_like(scale) if ctx.batch_statistics else scale * grad_bias).to(real)
+        return (
+            found.x,
+            grad_weight.to(real),
+            grad_bias.to(real),
+            grad_offset,
+            found.v,
+            *(None,) * 5,
+            *(found.sums[name].to(real) if more else None for name in names),
+        )
+
+
+def norm_scan(
+    x: Tensor,
+    v: Tensor | None,
+    dynamics: Dynamics,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+    running: tuple[Tensor, Tensor] | None,
+    offset: Tensor | None = None,
+    *,
+    return_state: bool = True,
+) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]]:
+    """Batch normalisation over the last axis, then `scan`, without ever writing the normalised current.
+
+    Args:
+        x: [T, B, *, channels].
+        v: membrane to start from [B, *, channels]; None starts from rest.
+        dynamics: the parameters of the step.
+        weight, bias, eps: of the norm.
+        running: mean and variance to use; None takes those of `x`.
+        offset: a bias of the layer before, for its gradient only; `running` and the result leave it out.
+        return_state: without it the second result is None.
+
+    Returns:
+        Spikes, last membrane, and the mean and (biased) variance that were used, in float64.
+    """
+    spec, parameters, own = _prepared(x, v, dynamics, return_state)
+    x, v = x.contiguous(), None if v is None else v.contiguous()
+    with torch.no_grad():
+        if running is None:
+            mean, var = statistics(x.detach(), REAL_TYPES[spec.real])
+        else:
+            mean, var = (part.double() for part in running)
+        rstd = (var + eps).rsqrt()
+    parameters = parameters._replace(channels=max(parameters.channels, x.shape[-1]))
+    found = _NormScan.apply(
+        x, weight, bias, offset, v, mean, rstd, running is None, spec._replace(normed=True), parameters, *own
+    )
+    spikes, v_last = found if return_state else (found, None)
+    return spikes, v_last, (mean, var)

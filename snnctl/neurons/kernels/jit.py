@@ -1,0 +1,164 @@
+"""LLVM IR to machine code in this process, kept on disk, run on torch's own threads.
+
+No compiler is needed: LLVM comes as a wheel. Code is kept under the user's cache folder by what it was made
+from (IR, processor, LLVM), so a second process loads it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import llvmlite
+import llvmlite.binding as llvm
+import torch
+
+log = logging.getLogger("snnctl.kernels")
+
+_LOCK = threading.Lock()
+
+
+class Compiled:
+    """A compiled `void f(i64*)`.
+
+    Args:
+        name: its symbol.
+        text: LLVM IR that defines it.
+    """
+
+    def __init__(self, name: str, text: str) -> None:
+        self.name = name
+        begun = perf_counter()
+        with _LOCK:
+            self._engine, self.address, self.from_disk = _compile(name, text)
+        self.seconds = perf_counter() - begun
+        self._call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.address)
+        log.debug("kernel %s: %s in %.3f s", name, "loaded" if self.from_disk else "compiled", self.seconds)
+
+    def __call__(self, slots: Sequence[int], threads: int) -> None:
+        """Run on `threads` threads at once, each with the same array of arguments."""
+        array = (ctypes.c_int64 * len(slots))(*slots)
+        if threads <= 1:
+            self._call(array)
+        else:
+            _on_threads()(self, array, threads)
+
+
+@cache
+def _machine() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    flags = llvm.get_host_cpu_features().flatten()
+    triple = llvm.get_default_triple()
+    if triple.startswith(("x86_64", "i686")):
+        flags += ",-prefer-256-bit"  # LLVM would halve our vectors where wide ones once lowered the clock
+    target = llvm.Target.from_triple(triple)
+    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=flags, opt=3, jit=True), flags
+
+
+def cache_folder() -> Path:
+    """Where compiled kernels are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or (Path.home() / ".cache")
+    return Path(base) / "snnctl" / "kernels"
+
+
+def _compile(name: str, text: str) -> tuple[Any, int, bool]:
+    machine, flags = _machine()
+    versions = f"{llvmlite.__version__} {llvm.llvm_version_info} {llvm.get_host_cpu_name()} {flags}"
+    key = hashlib.sha256(f"{versions}\n{text}".encode()).hexdigest()[:32]
+    kept = cache_folder() / f"{name}-{key}.o"
+    module = llvm.parse_assembly(text)
+    loaded = _read(kept)
+    if loaded is None:
+        module.verify()
+        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+        llvm.create_pass_builder(machine, options).getModulePassManager().run(
+            module, llvm.create_pass_builder(machine, options)
+        )
+    engine = llvm.create_mcjit_compiler(module, machine)
+    engine.set_object_cache(
+        notify_func=lambda _module, code: _write(kept, code), getbuffer_func=lambda _module: loaded
+    )
+    engine.finalize_object()
+    return engine, engine.get_function_address(name), loaded is not None
+
+
+def _read(file: Path) -> bytes | None:
+    """What was kept: a digest of 32 bytes, then the code; None if absent or damaged."""
+    try:
+        found = file.read_bytes()
+    except OSError:
+        return None
+    digest, code = found[:32], found[32:]
+    return code if hashlib.sha256(code).digest() == digest else None
+
+
+def _write(file: Path, code: bytes) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as made:
+            made.write(hashlib.sha256(code).digest() + code)
+        os.replace(made.name, file)
+    except OSError as error:  # a cache that cannot be written costs time, nothing else
+        log.debug("kernel not kept on disk: %s", error)
+
+
+# threads
+
+_Run = Callable[[Compiled, Any, int], None]
+
+
+@cache
+def _on_threads() -> _Run:
+    return _run_in_openmp if openmp() is not None else _run_in_pool
+
+
+@cache
+def openmp() -> Any:
+    """`GOMP_parallel` of the OpenMP library that torch itself has loaded, or None where torch uses another.
+
+    Sharing torch's threads matters: a pool of our own would compete with torch's, which spin for a while
+    after each of its operations.
+    """
+    try:
+        with open("/proc/self/maps", encoding="utf-8") as maps:
+            paths = {line.split()[-1] for line in maps if "libgomp" in line}
+        beside = [path for path in paths if path.startswith(str(Path(torch.__file__).parent))] or sorted(paths)
+        if len(beside) != 1:
+            return None
+        found = ctypes.CDLL(beside[0]).GOMP_parallel
+    except (OSError, AttributeError):
+        return None
+    found.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
+    found.restype = None
+    return found
+
+
+def _run_in_openmp(kernel: Compiled, array: Any, threads: int) -> None:
+    openmp()(kernel.address, array, threads, 0)
+
+
+_POOL: list[Any] = [0, None]  # process that owns it, and the pool: a forked child makes its own
+
+
+def _run_in_pool(kernel: Compiled, array: Any, threads: int) -> None:
+    with _LOCK:
+        if _POOL[0] != os.getpid():
+            workers = max((os.cpu_count() or 1) - 1, 1)
+            _POOL[:] = [os.getpid(), ThreadPoolExecutor(workers, thread_name_prefix="snnctl-kernel")]
+        pool: ThreadPoolExecutor = _POOL[1]
+    others: list[Future[None]] = [pool.submit(kernel._call, array) for _ in range(threads - 1)]
+    kernel._call(array)
+    for other in others:
+        other.result()

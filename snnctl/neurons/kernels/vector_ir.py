@@ -1,0 +1,296 @@
+"""Vectors of machine floats as Python values: arithmetic on them writes LLVM IR.
+
+Kernels read like the equations they compute; nothing here knows of neurons. A `Vec` is one vector register's
+worth of neurons (64 bytes), wider than some machines have: LLVM splits it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+from llvmlite import ir
+
+Real = Literal["float32", "float64"]
+Stored = Literal["float32", "float64", "bfloat16"]
+
+VECTOR_BYTES = 64
+I1, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 16, 32, 64))
+PTR = ir.PointerType()
+
+
+class Vec:
+    """A vector of floats (or, from a comparison, of truth values) in the function being written."""
+
+    def __init__(self, emit: Emitter, value: Any) -> None:
+        self.emit, self.value = emit, value
+
+    def _with(self, other: Vec | float, operation: Callable[..., Any]) -> Vec:
+        return Vec(self.emit, operation(self.value, self.emit.vec(other).value))
+
+    def __add__(self, other: Vec | float) -> Vec:
+        return self._with(other, self.emit.builder.fadd)
+
+    def __sub__(self, other: Vec | float) -> Vec:
+        return self._with(other, self.emit.builder.fsub)
+
+    def __mul__(self, other: Vec | float) -> Vec:
+        return self._with(other, self.emit.builder.fmul)
+
+    def __truediv__(self, other: Vec | float) -> Vec:
+        return self._with(other, self.emit.builder.fdiv)
+
+    def __radd__(self, other: float) -> Vec:
+        return self.emit.vec(other) + self
+
+    def __rsub__(self, other: float) -> Vec:
+        return self.emit.vec(other) - self
+
+    def __rmul__(self, other: float) -> Vec:
+        return self.emit.vec(other) * self
+
+    def __rtruediv__(self, other: float) -> Vec:
+        return self.emit.vec(other) / self
+
+    def __ge__(self, other: Vec | float) -> Vec:
+        return self._compare(">=", other)
+
+    def __gt__(self, other: Vec | float) -> Vec:
+        return self._compare(">", other)
+
+    def __lt__(self, other: Vec | float) -> Vec:
+        return self._compare("<", other)
+
+    def _compare(self, sign: str, other: Vec | float) -> Vec:
+        return self._with(other, lambda a, b: self.emit.builder.fcmp_ordered(sign, a, b))
+
+    def where(self, yes: Vec | float, no: Vec | float) -> Vec:
+        """`yes` where this truth value holds, else `no`."""
+        pick = self.emit.builder.select(self.value, self.emit.vec(yes).value, self.emit.vec(no).value)
+        return Vec(self.emit, pick)
+
+    def abs(self) -> Vec:
+        """|x|."""
+        return self.emit.intrinsic("llvm.fabs", self)
+
+    def rint(self) -> Vec:
+        """The nearest whole number, ties to even."""
+        return self.emit.intrinsic("llvm.rint", self)
+
+    def floor(self) -> Vec:
+        """The largest whole number that is not above."""
+        return self.emit.intrinsic("llvm.floor", self)
+
+    def clip(self, low: Vec | float, high: Vec | float) -> Vec:
+        """The value, kept within [low, high]."""
+        raised = (self < low).where(low, self)
+        return (raised > high).where(high, raised)
+
+
+class Emitter:
+    """Writes one function `void name(i64* arguments)`; every argument is an 8-byte slot of that array.
+
+    Args:
+        name: symbol of the function.
+        slots: names of the arguments, in order; pointers and whole numbers alike.
+        real: what is computed in.
+    """
+
+    def __init__(self, name: str, slots: tuple[str, ...], real: Real) -> None:
+        self.module = ir.Module(name=name)
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), [PTR]), name=name)
+        self.function = function
+        self.builder = ir.IRBuilder(function.append_basic_block("entry"))
+        self.slots = {slot: index for index, slot in enumerate(slots)}
+        self.real = real
+        self.scalar = ir.FloatType() if real == "float32" else ir.DoubleType()
+        self.lanes = VECTOR_BYTES // (4 if real == "float32" else 8)
+        self.type = ir.VectorType(self.scalar, self.lanes)
+
+    # arguments
+
+    def slot(self, name: str) -> Any:
+        """The address of an argument."""
+        return self.builder.gep(self.function.args[0], [I64(self.slots[name])], source_etype=I64)
+
+    def number(self, name: str) -> Any:
+        """A whole number among the arguments."""
+        return self.builder.load(self.slot(name), typ=I64)
+
+    def pointer(self, name: str) -> Any:
+        """A pointer among the arguments."""
+        return self.builder.load(self.slot(name), typ=PTR)
+
+    def take_ticket(self, name: str) -> Any:
+        """Add one to an argument, atomically; what it was before. Threads share work that way."""
+        return self.builder.atomic_rmw("add", self.slot(name), I64(1), "monotonic")
+
+    # vectors
+
+    def vec(self, value: Vec | float) -> Vec:
+        """A constant in all lanes; a vector stays what it is."""
+        if isinstance(value, Vec):
+            return value
+        return Vec(self, ir.Constant(self.type, [self.scalar(float(value))] * self.lanes))
+
+    def spread(self, scalar: Any) -> Vec:
+        """A scalar in all lanes."""
+        undefined = ir.Constant(self.type, ir.Undefined)
+        first = self.builder.insert_element(undefined, scalar, I32(0))
+        lanes = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
+        return Vec(self, self.builder.shuffle_vector(first, undefined, lanes))
+
+    def intrinsic(self, name: str, value: Vec) -> Vec:
+        """A one-argument LLVM intrinsic, lane by lane."""
+        suffix = f"v{self.lanes}{_short(self.real)}"
+        declared = self._declare(f"{name}.{suffix}", ir.FunctionType(self.type, [self.type]))
+        return Vec(self, self.builder.call(declared, [value.value]))
+
+    def bits(self, value: Vec) -> Any:
+        """The bits of each lane as a whole number."""
+        return self.builder.bitcast(value.value, ir.VectorType(I32 if self.real == "float32" else I64, self.lanes))
+
+    def exp(self, x: Vec) -> Vec:
+        """e^x to about one unit in the last place of float32; float64 asks the C library."""
+        if self.real == "float64":
+            return self.intrinsic("llvm.exp", x)
+        x = x.clip(-87.0, 88.0)
+        k = (x * 1.4426950408889634).rint()
+        r = x - k * 0.693359375 - k * -2.12194440e-4  # ln 2 in two parts: the first product is exact
+        p = self.vec(1.0 / 5040)
+        for n in (720, 120, 24, 6, 2, 1, 1):
+            p = p * r + 1.0 / n
+        whole = self.builder.fptosi(k.value, ir.VectorType(I32, self.lanes))
+        shift = ir.Constant(ir.VectorType(I32, self.lanes), [23] * self.lanes)
+        return Vec(self, self.builder.bitcast(self.builder.add(self.bits(p), self.builder.shl(whole, shift)), self.type))
+
+    # memory
+
+    def load(self, base: Any, index: Any, stored: Stored, mask: Any = None) -> Vec:
+        """The vector at element `index`; lanes outside `mask` read as 0."""
+        kind = self._kind(stored)
+        address = self.builder.gep(base, [index], source_etype=kind.element)
+        if mask is None:
+            raw = self.builder.load(address, typ=kind)
+            raw.align = kind.element.width // 8 if stored == "bfloat16" else _size(stored)
+        else:
+            signature = ir.FunctionType(kind, [PTR, mask.type, kind])
+            declared = self._declare(f"llvm.masked.load.v{self.lanes}{_short(stored)}.p0", signature)
+            raw = self.builder.call(declared, [address, mask, ir.Constant(kind, None)])
+        return Vec(self, self._widen(raw, stored))
+
+    def store(self, value: Vec, base: Any, index: Any, stored: Stored, mask: Any = None) -> None:
+        """Write the vector from element `index` on; bfloat16 rounds to nearest, ties to even."""
+        kind = self._kind(stored)
+        raw = self._narrow(value, stored)
+        address = self.builder.gep(base, [index], source_etype=kind.element)
+        if mask is None:
+            self.builder.store(raw, address, align=2 if stored == "bfloat16" else _size(stored))
+        else:
+            signature = ir.FunctionType(ir.VoidType(), [kind, PTR, mask.type])
+            declared = self._declare(f"llvm.masked.store.v{self.lanes}{_short(stored)}.p0", signature)
+            self.builder.call(declared, [raw, address, mask])
+
+    def prefetch(self, base: Any, index: Any, stored: Stored, *, write: bool = False) -> None:
+        """Ask for the memory at element `index`, which need not exist."""
+        address = self.builder.gep(base, [index], source_etype=self._kind(stored).element)
+        declared = self._declare("llvm.prefetch.p0", ir.FunctionType(ir.VoidType(), [PTR, I32, I32, I32]))
+        self.builder.call(declared, [address, I32(int(write)), I32(3), I32(1)])
+
+    def _declare(self, name: str, signature: ir.FunctionType) -> Any:
+        found = self.module.globals.get(name)
+        return ir.Function(self.module, signature, name=name) if found is None else found
+
+    def _kind(self, stored: Stored) -> ir.VectorType:
+        element = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "bfloat16": I16}[stored]
+        return ir.VectorType(element, self.lanes)
+
+    def _widen(self, raw: Any, stored: Stored) -> Any:
+        if stored != "bfloat16":
+            return raw
+        words = ir.VectorType(I32, self.lanes)
+        sixteen = ir.Constant(words, [16] * self.lanes)
+        return self.builder.bitcast(self.builder.shl(self.builder.zext(raw, words), sixteen), self.type)
+
+    def _narrow(self, value: Vec, stored: Stored) -> Any:
+        if stored != "bfloat16":
+            return value.value
+        words = ir.VectorType(I32, self.lanes)
+
+        def constant(number: int) -> Any:
+            return ir.Constant(words, [number] * self.lanes)
+
+        bits = self.bits(value)
+        odd = self.builder.and_(self.builder.lshr(bits, constant(16)), constant(1))
+        rounded = self.builder.add(self.builder.add(bits, constant(0x7FFF)), odd)
+        # Rounding would carry a NaN into infinity; keep it a NaN.
+        is_nan = self.builder.fcmp_unordered("uno", value.value, value.value)
+        kept = self.builder.select(is_nan, constant(0x7FC00000), rounded)
+        half = self.builder.lshr(kept, constant(16))
+        return self.builder.trunc(half, ir.VectorType(I16, self.lanes))
+
+    # control
+
+    @contextmanager
+    def loop(self, start: Any, stop: Any, step: int = 1) -> Iterator[Any]:
+        """Count from `start` up to `stop`, which is left out; down, `stop` included, for a negative `step`."""
+        before = self.builder.block
+        head, body, after = (self.function.append_basic_block(name) for name in ("head", "body", "after"))
+        self.builder.branch(head)
+        self.builder.position_at_end(head)
+        index = self.builder.phi(I64)
+        index.add_incoming(start, before)
+        going = self.builder.icmp_signed("<" if step > 0 else ">=", index, stop)
+        self.builder.cbranch(going, body, after)
+        self.builder.position_at_end(body)
+        yield index
+        index.add_incoming(self.builder.add(index, I64(step)), self.builder.block)
+        self.builder.branch(head)
+        self.builder.position_at_end(after)
+
+    def each_vector(self, count: Any, body: Callable[[Any, Any], None]) -> None:
+        """Call `body(element index, mask)` for `count` elements: whole vectors, then what is left under a mask."""
+        lanes = I64(self.lanes)
+        whole = self.builder.sub(count, self.builder.srem(count, lanes))
+        with self.loop(I64(0), whole, self.lanes) as index:
+            body(index, None)
+        with self.builder.if_then(self.builder.icmp_signed("<", whole, count)):
+            left = self.builder.trunc(self.builder.sub(count, whole), I32)
+            words = ir.VectorType(I32, self.lanes)
+            first = self.builder.insert_element(ir.Constant(words, ir.Undefined), left, I32(0))
+            zeros = ir.Constant(words, [0] * self.lanes)
+            everywhere = self.builder.shuffle_vector(first, ir.Constant(words, ir.Undefined), zeros)
+            numbers = ir.Constant(words, list(range(self.lanes)))
+            body(whole, self.builder.icmp_signed("<", numbers, everywhere))
+
+    def smaller(self, a: Any, b: Any) -> Any:
+        """The smaller of two whole numbers."""
+        return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
+
+    @contextmanager
+    def shared_work(self, chunks: str = "chunks", next_chunk: str = "next_chunk") -> Iterator[Any]:
+        """Take chunk after chunk until none is left; any number of threads may run the function at once."""
+        count = self.number(chunks)
+        take, work, done = (self.function.append_basic_block(name) for name in ("take", "work", "done"))
+        self.builder.branch(take)
+        self.builder.position_at_end(take)
+        chunk = self.take_ticket(next_chunk)
+        self.builder.cbranch(self.builder.icmp_signed("<", chunk, count), work, done)
+        self.builder.position_at_end(work)
+        yield chunk
+        self.builder.branch(take)
+        self.builder.position_at_end(done)
+
+    def finish(self) -> str:
+        """The text of the module."""
+        self.builder.ret_void()
+        return str(self.module)
+
+
+def _size(stored: Stored) -> int:
+    return {"float32": 4, "float64": 8, "bfloat16": 2}[stored]
+
+
+def _short(stored: Stored) -> str:
+    return {"float32": "f32", "float64": "f64", "bfloat16": "i16"}[stored]
