@@ -36,7 +36,7 @@ class ResonateFire(SpikingNeuron):
         channels: size of the last axis.
         tau: time constant of the damping in steps, > 0 (default of spikingjelly 2.0, there `b` -0.2).
         omega: angular frequency in radians per step, > 0; the period is 2 pi / omega (default of spikingjelly 2.0).
-        v_threshold: spike threshold of the imaginary part, > 0 (default of spikingjelly 2.0; 1 in the paper).
+        v_threshold: spike threshold of the imaginary part, > 0 (default of spikingjelly 2.0).
         reset: hard sets the imaginary part to 0, soft subtracts the threshold (default of spikingjelly 2.0).
         detach_reset: whether the gradient ignores the path through the reset (default of spikingjelly 2.0).
         surrogate: derivative of the spike (default of spikingjelly 2.0).

@@ -14,11 +14,16 @@ from snnctl.core.catalog import SURROGATES
 
 
 class _Spike(torch.autograd.Function):
+    generate_vmap_rule = True  # torch.func works through it
+
     @staticmethod
-    def forward(ctx: Any, x: Tensor, surrogate: Surrogate) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.surrogate = surrogate
+    def forward(x: Tensor, surrogate: Surrogate) -> Tensor:
         return (x >= 0).to(x.dtype)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Surrogate], output: Tensor) -> None:
+        ctx.save_for_backward(inputs[0])
+        ctx.surrogate = inputs[1]
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Any) -> tuple[Tensor, None]:

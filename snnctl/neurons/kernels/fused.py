@@ -50,8 +50,8 @@ def _prepared(
     if per_channel:
         shape = torch.broadcast_shapes(*(p.shape for p in given if isinstance(p, Tensor)), x.shape[-1:])
         channels = math.prod(shape)
-        whole = [p if isinstance(p, Tensor) else torch.tensor(float(p)) for p in given]
-        tensors = [p.to(real).expand(shape).reshape(-1) for p in whole]
+        whole = [p if isinstance(p, Tensor) else torch.tensor(float(p), dtype=real) for p in given]
+        tensors = [p.to(real).expand(shape).reshape(-1).contiguous() for p in whole]
     leak, gain, threshold = (1.0 if isinstance(p, Tensor) else float(p) for p in given)
     tau = 1.0 if dynamics.tau is None else dynamics.tau
     charge: Charge = "linear"

@@ -55,15 +55,15 @@ class Compiled:
 
 
 @cache
-def _machine() -> Any:
+def _target() -> tuple[Any, str, str]:
+    """LLVM's target of this processor, the processor's name, and what it can do."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     flags = llvm.get_host_cpu_features().flatten()
     triple = llvm.get_default_triple()
     if triple.startswith(("x86_64", "i686")):
         flags += ",-prefer-256-bit"  # LLVM would halve our vectors where wide ones once lowered the clock
-    target = llvm.Target.from_triple(triple)
-    return target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=flags, opt=3, jit=True), flags
+    return llvm.Target.from_triple(triple), llvm.get_host_cpu_name(), flags
 
 
 def cache_folder() -> Path:
@@ -73,8 +73,9 @@ def cache_folder() -> Path:
 
 
 def _compile(name: str, text: str) -> tuple[Any, int, bool]:
-    machine, flags = _machine()
-    versions = f"{llvmlite.__version__} {llvm.llvm_version_info} {llvm.get_host_cpu_name()} {flags}"
+    target, processor, flags = _target()
+    machine = target.create_target_machine(cpu=processor, features=flags, opt=3, jit=True)  # the engine will own it
+    versions = f"{llvmlite.__version__} {llvm.llvm_version_info} {processor} {flags}"
     key = hashlib.sha256(f"{versions}\n{text}".encode()).hexdigest()[:32]
     kept = cache_folder() / f"{name}-{key}.o"
     module = llvm.parse_assembly(text)

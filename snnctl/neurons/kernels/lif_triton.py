@@ -1,0 +1,441 @@
+"""LIF over time in Triton, for CUDA tensors: all steps in one pass over memory, forward and backward.
+
+Checked in Triton's interpreter on a CPU; not yet run or timed on a GPU.
+
+One program takes a block of neighbouring neurons and loops over time with their membranes in registers. The
+backward pass computes the potentials again into a float32 buffer of the size of the input, and walks back through
+them; nothing but the input is kept between the two. The equations are those of `lif_ir`, where their derivation is.
+
+Spikes are those of the definition on a CPU, bit for bit, as far as every operation is rounded on its own and to
+nearest: divisions say so, and products and sums are not contracted (`enable_fp_fusion=False`). Eager torch on a GPU
+divides by a number through its rounded reciprocal, so at exactly the threshold the definition may differ there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from snnctl.neurons.kernels.reference import Dynamics
+from snnctl.neurons.surrogate import ATan, FastSigmoid, Rectangle, Sigmoid, Surrogate, Triangle
+
+try:
+    import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
+    import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
+except (ImportError, OSError):
+    triton = None
+
+# Built-in surrogate -> its name in the kernels and the two constants that its derivative is made of.
+_SURROGATES: dict[type[Surrogate], Callable[[Any], tuple[str, float, float]]] = {
+    ATan: lambda s: ("atan", math.pi / 2 * s.alpha, s.alpha / 2),
+    Sigmoid: lambda s: ("sigmoid", s.alpha, 0.0),
+    FastSigmoid: lambda s: ("fast_sigmoid", s.slope, 0.0),
+    Rectangle: lambda s: ("rectangle", s.width / 2, 1 / s.width),
+    Triangle: lambda s: ("triangle", 2 / s.width, 0.0),
+}
+
+_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
+
+# Neurons of a program: four per thread are one 128-bit access in float32; fewer neurons in all, smaller blocks.
+_BLOCK, _SMALL_BLOCK, _FEW, _PER_THREAD = 512, 128, 1 << 17, 4
+
+
+def _jit(function: Any) -> Any:
+    """`triton.jit` where there is Triton. Capitals in a kernel are fixed when it is compiled."""
+    return function if triton is None else triton.jit(function)
+
+
+@_jit
+def _charge(x, v, tau, rate, leak, gain, CHARGE: tl.constexpr):  # type: ignore[no-untyped-def]
+    if CHARGE == "divide":
+        h = v + tl.div_rn(x - v, tau)
+    elif CHARGE == "multiply":
+        h = v + (x - v) * rate
+    else:
+        h = v * leak + x * gain
+    return h
+
+
+@_jit
+def _fire(h, threshold, LEVELS: tl.constexpr):  # type: ignore[no-untyped-def]
+    """Spikes, distance from the nearest threshold, and which threshold that is."""
+    if LEVELS == 1:
+        u = h - threshold
+        nearest = tl.full(h.shape, 1.0, tl.float32)
+        fired = tl.where(u >= 0.0, 1.0, 0.0)
+    else:
+        ratio = tl.div_rn(h, threshold + tl.zeros_like(h))
+        inside = tl.clamp(ratio, 1.0, LEVELS * 1.0, propagate_nan=tl.PropagateNan.ALL)
+        nearest = (inside + 12582912.0) - 12582912.0  # 1.5 * 2^23: rounds, halves to even
+        u = h - nearest * threshold
+        fired = tl.where(u >= 0.0, nearest, nearest - 1.0)
+    return fired, u, nearest
+
+
+@_jit
+def _reset(h, fired, threshold, SOFT: tl.constexpr):  # type: ignore[no-untyped-def]
+    if SOFT:
+        v = h - fired * threshold
+    else:
+        v = h * tl.where(fired > 0.0, 0.0, 1.0)  # a product, so that NaN stays NaN as in the definition
+    return v
+
+
+@_jit
+def _slope(u, first, second, SURROGATE: tl.constexpr):  # type: ignore[no-untyped-def]
+    """The surrogate's derivative."""
+    if SURROGATE == "atan":
+        z = u * first
+        slope = second / (z * z + 1.0)
+    elif SURROGATE == "sigmoid":
+        decay = tl.exp(0.0 - tl.abs(u * first))
+        slope = first * decay / ((decay + 1.0) * (decay + 1.0))
+    elif SURROGATE == "fast_sigmoid":
+        below = tl.abs(u) * first + 1.0
+        slope = 1.0 / (below * below)
+    elif SURROGATE == "rectangle":
+        slope = tl.where(tl.abs(u) < first, second, 0.0)
+    else:
+        left = 1.0 - tl.abs(u * first)
+        slope = tl.where(left > 0.0, left, 0.0) * first
+    return slope
+
+
+@_jit
+def _forward_kernel(  # type: ignore[no-untyped-def]
+    x,
+    v,
+    spikes,
+    v_last,
+    leak,
+    gain,
+    threshold,
+    tau,
+    rate,
+    channels,
+    elements,
+    steps,
+    x_stride,
+    PER_CHANNEL: tl.constexpr,
+    CHARGE: tl.constexpr,
+    SOFT: tl.constexpr,
+    LEVELS: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    first_element = tl.program_id(0).to(tl.int64) * BLOCK  # T * N may be beyond 32 bits
+    lane = tl.arange(0, BLOCK)
+    neuron = first_element + lane
+    mask = neuron < elements
+    if PER_CHANNEL:  # numbers otherwise
+        channel = neuron % channels
+        leak = tl.load(leak + channel)
+        gain = tl.load(gain + channel)
+        threshold = tl.load(threshold + channel)
+    membrane = tl.zeros((BLOCK,), tl.float32)
+    if v is not None:
+        membrane = tl.load(v + neuron, mask=mask, other=0.0)
+    row = first_element
+    x_row = first_element
+    for _ in range(steps):
+        current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
+        h = _charge(current, membrane, tau, rate, leak, gain, CHARGE)
+        fired, _u, _nearest = _fire(h, threshold, LEVELS)
+        tl.store(spikes + row + lane, fired, mask=mask)
+        membrane = _reset(h, fired, threshold, SOFT)
+        row += elements
+        x_row += x_stride
+    if v_last is not None:
+        tl.store(v_last + neuron, membrane, mask=mask)
+
+
+@_jit
+def _backward_kernel(  # type: ignore[no-untyped-def]
+    x,
+    v,
+    grad_spikes,
+    grad_v_last,
+    potentials,
+    grad_x,
+    grad_v,
+    grad_leak,
+    grad_gain,
+    grad_threshold,
+    leak,
+    gain,
+    threshold,
+    tau,
+    rate,
+    first,
+    second,
+    channels,
+    elements,
+    steps,
+    x_stride,
+    PER_CHANNEL: tl.constexpr,
+    CHARGE: tl.constexpr,
+    SOFT: tl.constexpr,
+    LEVELS: tl.constexpr,
+    DETACH: tl.constexpr,
+    SURROGATE: tl.constexpr,
+    BLOCK: tl.constexpr,
+):
+    first_element = tl.program_id(0).to(tl.int64) * BLOCK
+    lane = tl.arange(0, BLOCK)
+    neuron = first_element + lane
+    mask = neuron < elements
+    if PER_CHANNEL:
+        channel = neuron % channels
+        leak = tl.load(leak + channel)
+        gain = tl.load(gain + channel)
+        threshold = tl.load(threshold + channel)
+    start = tl.zeros((BLOCK,), tl.float32)
+    if v is not None:
+        start = tl.load(v + neuron, mask=mask, other=0.0)
+
+    membrane = start
+    row = first_element
+    x_row = first_element
+    for _ in range(steps):
+        current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
+        h = _charge(current, membrane, tau, rate, leak, gain, CHARGE)
+        fired, _u, _nearest = _fire(h, threshold, LEVELS)
+        tl.store(potentials + row + lane, h, mask=mask)
+        membrane = _reset(h, fired, threshold, SOFT)
+        row += elements
+        x_row += x_stride
+    tl.debug_barrier()  # what one thread has written, another may read
+
+    carried = tl.zeros((BLOCK,), tl.float32)  # the gradient of the membrane
+    if grad_v_last is not None:
+        carried = tl.load(grad_v_last + neuron, mask=mask, other=0.0)
+    sum_leak = tl.zeros((BLOCK,), tl.float32)
+    sum_gain = tl.zeros((BLOCK,), tl.float32)
+    sum_threshold = tl.zeros((BLOCK,), tl.float32)
+    for done in range(steps):
+        row -= elements
+        x_row -= x_stride
+        h = tl.load(potentials + row + lane, mask=mask, other=0.0)
+        fired, u, nearest = _fire(h, threshold, LEVELS)
+        slope = _slope(u, first, second, SURROGATE)
+        grad_s = tl.load(grad_spikes + row + lane, mask=mask, other=0.0).to(tl.float32)
+        if not DETACH:
+            if SOFT:
+                grad_s = grad_s - threshold * carried
+            else:  # a spike beyond the first changes nothing
+                grad_s = grad_s - tl.where(fired > 1.0, 0.0, h) * carried
+        if grad_threshold is not None:
+            sum_threshold -= grad_s * slope * nearest
+            if SOFT:
+                sum_threshold -= fired * carried
+        through = carried
+        if not SOFT:
+            through = _reset(carried, fired, threshold, SOFT)
+        grad_h = grad_s * slope + through
+        if grad_gain is not None:
+            current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
+            sum_gain += grad_h * current
+        if grad_leak is not None:  # the membrane that this step started from
+            has_earlier = done < steps - 1
+            h_earlier = tl.load(potentials + (row - elements) + lane, mask=mask & has_earlier, other=0.0)
+            fired_earlier, _u, _nearest = _fire(h_earlier, threshold, LEVELS)
+            before = tl.where(has_earlier, _reset(h_earlier, fired_earlier, threshold, SOFT), start)
+            sum_leak += grad_h * before
+        if CHARGE == "linear":
+            grad_current = grad_h * gain
+            carried = grad_h * leak
+        else:
+            grad_current = grad_h * rate
+            carried = grad_h - grad_current
+        if grad_x is not None:
+            tl.store(grad_x + row + lane, grad_current, mask=mask)
+    if grad_v is not None:
+        tl.store(grad_v + neuron, carried, mask=mask)
+    if grad_leak is not None:
+        tl.store(grad_leak + neuron, sum_leak, mask=mask)
+    if grad_gain is not None:
+        tl.store(grad_gain + neuron, sum_gain, mask=mask)
+    if grad_threshold is not None:
+        tl.store(grad_threshold + neuron, sum_threshold, mask=mask)
+
+
+class _Plan(NamedTuple):
+    """What the kernels are called with besides tensors.
+
+    Args:
+        numbers: leak, gain, threshold (unused where they are per channel), tau, 1 / tau.
+        slope: the surrogate's name and constants.
+        channels: over how many neighbouring neurons the parameters run.
+        options: what both kernels are compiled for.
+        detach_reset: for the backward kernel.
+        keeps_state: whether the last membrane is given out.
+    """
+
+    numbers: tuple[float, ...]
+    slope: tuple[str, float, float]
+    channels: int
+    options: dict[str, Any]
+    detach_reset: bool
+    keeps_state: bool
+
+
+def _prepared(x: Tensor, dynamics: Dynamics, keeps_state: bool) -> tuple[_Plan, list[Tensor]]:
+    """The plan, and leak, gain, threshold as flat float32 tensors if any of them is a tensor."""
+    given = (dynamics.leak, dynamics.gain, dynamics.v_threshold)
+    axes = [max(p.dim(), 1) for p in given if isinstance(p, Tensor)]
+    own: list[Tensor] = []
+    channels = 1
+    if axes:
+        shape = x.shape[-max(axes) :]
+        channels = math.prod(shape)
+        for p in given:
+            whole = p if isinstance(p, Tensor) else torch.full((), float(p), device=x.device)
+            own.append(whole.float().expand(shape).reshape(-1).contiguous())
+    charge, tau = "linear", 1.0
+    if dynamics.tau is not None:  # a product equals the quotient where 1 / tau is a power of two
+        tau = float(dynamics.tau)
+        charge = "multiply" if math.frexp(tau)[0] == 0.5 else "divide"
+    options = {
+        "PER_CHANNEL": bool(own),
+        "CHARGE": charge,
+        "SOFT": dynamics.reset == "soft",
+        "LEVELS": dynamics.levels,
+    }
+    numbers = (*(1.0 if isinstance(p, Tensor) else float(p) for p in given), tau, 1 / tau)
+    slope = _SURROGATES[type(dynamics.surrogate)](dynamics.surrogate)
+    return _Plan(numbers, slope, channels, options, dynamics.detach_reset, keeps_state), own
+
+
+def _launch(kernel: Any, x: Tensor, *arguments: Any, **options: Any) -> None:
+    """Run `kernel` over all neurons of a step of `x`; sizes are put behind `arguments`."""
+    elements, steps = x[0].numel(), x.shape[0]
+    if not elements:
+        return
+    block = _SMALL_BLOCK if elements < _FEW else _BLOCK
+    warps = max(block // (32 * _PER_THREAD), 1)
+    stride = x.stride(0) if steps > 1 else 0
+    with torch.cuda.device_of(x):
+        kernel[(-(-elements // block),)](
+            *arguments, elements, steps, stride, **options, BLOCK=block, num_warps=warps, enable_fp_fusion=False
+        )
+
+
+class _Scan(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, v: Tensor | None, plan: _Plan, *own: Tensor) -> Any:
+        if not (x.is_contiguous() or x[0].is_contiguous()):  # a constant current expanded over T stays one step
+            x = x.contiguous()
+        v = None if v is None else v.contiguous()
+        ctx.plan = plan
+        ctx.save_for_backward(x, v, *own)
+        ctx.set_materialize_grads(False)
+        spikes = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        v_last = torch.empty(x.shape[1:], device=x.device, dtype=torch.float32) if plan.keeps_state else None
+        leak, gain, threshold, tau, rate = plan.numbers
+        parameters = own or (leak, gain, threshold)
+        _launch(_forward_kernel, x, x, v, spikes, v_last, *parameters, tau, rate, plan.channels, **plan.options)
+        return spikes if v_last is None else (spikes, v_last)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor | None) -> Any:
+        x, v, *own = ctx.saved_tensors
+        plan: _Plan = ctx.plan
+        grad_spikes, grad_v_last = (*grads, None)[:2]
+        grad_spikes = x.new_zeros(x.shape) if grad_spikes is None else grad_spikes.contiguous()
+        grad_v_last = None if grad_v_last is None else grad_v_last.contiguous()
+
+        def room(wanted: bool, shape: torch.Size, dtype: torch.dtype = torch.float32) -> Tensor | None:
+            return torch.empty(shape, dtype=dtype, device=x.device) if wanted else None
+
+        needs_x, needs_v, _, *needs_own = ctx.needs_input_grad
+        grad_x, grad_v = room(needs_x, x.shape, x.dtype), room(needs_v, x.shape[1:])
+        if own and plan.options["CHARGE"] != "linear":  # with tau, neither leak nor gain has a part
+            needs_own[:2] = False, False
+        partial = [room(needed, x.shape[1:]) for needed in needs_own] or [None] * 3
+        potentials = torch.empty(x.shape, dtype=torch.float32, device=x.device)
+        leak, gain, threshold, tau, rate = plan.numbers
+        parameters = own or (leak, gain, threshold)
+        surrogate, first, second = plan.slope
+        _launch(
+            _backward_kernel,
+            x,
+            *(x, v, grad_spikes, grad_v_last, potentials, grad_x, grad_v, *partial),
+            *(*parameters, tau, rate, first, second, plan.channels),
+            **plan.options,
+            DETACH=plan.detach_reset,
+            SURROGATE=surrogate,
+        )
+        # Whole rows are summed by torch, always in the same order.
+        found = [p if p is None else p.view(-1, plan.channels).sum(0, dtype=torch.float64).float() for p in partial]
+        return grad_x, grad_v, None, *(found if own else ())
+
+
+def scan(
+    x: Tensor, v: Tensor | None, dynamics: Dynamics, *, return_state: bool = True
+) -> tuple[Tensor, Tensor | None]:
+    """As `reference.lif_scan`, for what `why_not` has nothing against.
+
+    Args:
+        x, v, dynamics: see there; `v` None starts from rest.
+        return_state: without it the second result is None, and nothing is done for it.
+    """
+    plan, own = _prepared(x, dynamics, return_state)
+    found = _Scan.apply(x, v, plan, *own)
+    return found if return_state else (found, None)
+
+
+def _interprets() -> bool:
+    """Whether Triton runs kernels in its interpreter (TRITON_INTERPRET=1 when it was imported), on any device."""
+    return triton is not None and not isinstance(_forward_kernel, triton.JITFunction)
+
+
+@cache
+def is_available() -> tuple[bool, str]:
+    """Whether these kernels run on this machine, and why or why not; the first call tries one."""
+    if triton is None:
+        return False, "Triton cannot be imported"
+    if _interprets():
+        return True, "in Triton's interpreter"
+    if not torch.cuda.is_available():
+        return False, "no CUDA device"
+    try:  # no compiler for Triton's launcher, a GPU that it does not know, ...
+        scan(torch.zeros(1, 1, 1, device="cuda"), None, Dynamics(ATan()))
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return False, f"Triton cannot run a kernel: {lines[0]}"
+    return True, "CUDA device and Triton"
+
+
+def why_not(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
+    """Why `scan` cannot be used for these plain, untransformed tensors, or ""."""
+    available, reason = is_available()
+    if not available:
+        return reason
+    if not x.is_cuda and not _interprets():
+        return f"no Triton kernel for {x.device.type}"
+    if x.dtype not in _DTYPES or (v is not None and v.dtype != torch.float32):
+        return f"no Triton kernel for {x.dtype} input" + ("" if v is None else f" with {v.dtype} membranes")
+    if x.dim() < 2 or x.shape[0] == 0:
+        return "no steps, or no batch axis"
+    if v is not None and v.shape != x.shape[1:]:
+        return "the membranes have not the shape of one step"
+    if type(dynamics.surrogate) not in _SURROGATES:
+        return f"no Triton kernel for surrogate {type(dynamics.surrogate).__name__}"
+    parameters = [p for p in (dynamics.leak, dynamics.gain, dynamics.v_threshold) if isinstance(p, Tensor)]
+    if any(tensor.device != x.device for tensor in (*parameters, *(() if v is None else (v,)))):
+        return "the tensors are on several devices"
+    if any(p.dtype == torch.float64 for p in parameters):
+        return "a parameter is torch.float64"
+    if not all(_fits(p, x) for p in parameters):
+        return "a parameter does not run over the last axes"
+    return ""
+
+
+def _fits(value: Tensor, x: Tensor) -> bool:
+    return value.dim() < x.dim() and all(a in (1, b) for a, b in zip(value.shape[::-1], x.shape[::-1], strict=False))
