@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 
 def saved_bytes(call: Callable[[], object], kept: Iterable[Tensor] = ()) -> int:
@@ -36,9 +36,6 @@ def peak_bytes(call: Callable[[], object]) -> int:
     Every allocation and release of torch's CPU allocator is recorded and summed up in order. What libraries below
     torch allocate for themselves is not seen.
     """
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler's own chatter on stderr
-    from torch.profiler import ProfilerActivity, profile
-
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
         call()
     results = profiled.profiler.kineto_results if profiled.profiler is not None else None

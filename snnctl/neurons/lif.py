@@ -27,6 +27,11 @@ class _IntegrateAndFire(SpikingNeuron):
 
     fuses_norm = True
 
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if {"step", "scan"} & set(vars(cls)):  # a subclass with an equation of its own: the kernels do not know it
+            cls.fuses_norm = False
+
     def __init__(
         self,
         channels: int,
@@ -93,6 +98,9 @@ class _IntegrateAndFire(SpikingNeuron):
             norm: a norm that the input has yet to pass, with `offset` added first; both then run as one kernel.
             offset: [channels].
         """
+        if not self.fuses_norm:
+            x = x if norm is None else norm(x if offset is None else x + offset)
+            return super().forward(x, state, return_state=return_state)
         dynamics = self.dynamics()
         found = None
         if norm is not None:
@@ -108,6 +116,8 @@ class _IntegrateAndFire(SpikingNeuron):
         return spikes, last
 
     def scan(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        if not self.fuses_norm:
+            return super().scan(x, state)
         spikes, last = lif_scan(x, state, self.dynamics())
         assert last is not None
         return spikes, last

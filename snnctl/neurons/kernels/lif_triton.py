@@ -70,7 +70,7 @@ def _fire(h, threshold, LEVELS: tl.constexpr):  # type: ignore[no-untyped-def]
         nearest = tl.full(h.shape, 1.0, tl.float32)
         fired = tl.where(u >= 0.0, 1.0, 0.0)
     else:
-        ratio = tl.div_rn(h, threshold + tl.zeros_like(h))
+        ratio = tl.div_rn(h, threshold)
         inside = tl.clamp(ratio, 1.0, LEVELS * 1.0, propagate_nan=tl.PropagateNan.ALL)
         nearest = (inside + 12582912.0) - 12582912.0  # 1.5 * 2^23: rounds, halves to even
         u = h - nearest * threshold
@@ -80,11 +80,8 @@ def _fire(h, threshold, LEVELS: tl.constexpr):  # type: ignore[no-untyped-def]
 
 @_jit
 def _reset(h, fired, threshold, SOFT: tl.constexpr):  # type: ignore[no-untyped-def]
-    if SOFT:
-        v = h - fired * threshold
-    else:
-        v = h * tl.where(fired > 0.0, 0.0, 1.0)  # a product, so that NaN stays NaN as in the definition
-    return v
+    # Hard is a product, so that NaN stays NaN as in the definition.
+    return h - fired * threshold if SOFT else h * tl.where(fired > 0.0, 0.0, 1.0)
 
 
 @_jit
@@ -224,18 +221,14 @@ def _backward_kernel(  # type: ignore[no-untyped-def]
         fired, u, nearest = _fire(h, threshold, LEVELS)
         slope = _slope(u, first, second, SURROGATE)
         grad_s = tl.load(grad_spikes + row + lane, mask=mask, other=0.0).to(tl.float32)
-        if not DETACH:
-            if SOFT:
-                grad_s = grad_s - threshold * carried
-            else:  # a spike beyond the first changes nothing
-                grad_s = grad_s - tl.where(fired > 1.0, 0.0, h) * carried
+        if not DETACH:  # by a hard reset, a spike beyond the first changes nothing
+            fall = threshold if SOFT else tl.where(fired > 1.0, 0.0, h)
+            grad_s = grad_s - fall * carried
         if grad_threshold is not None:
             sum_threshold -= grad_s * slope * nearest
             if SOFT:
                 sum_threshold -= fired * carried
-        through = carried
-        if not SOFT:
-            through = _reset(carried, fired, threshold, SOFT)
+        through = carried if SOFT else _reset(carried, fired, threshold, SOFT)
         grad_h = grad_s * slope + through
         if grad_gain is not None:
             current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
@@ -376,9 +369,7 @@ class _Scan(torch.autograd.Function):
         return grad_x, grad_v, None, *(found if own else ())
 
 
-def scan(
-    x: Tensor, v: Tensor | None, dynamics: Dynamics, *, return_state: bool = True
-) -> tuple[Tensor, Tensor | None]:
+def scan(x: Tensor, v: Tensor | None, dynamics: Dynamics, *, return_state: bool = True) -> tuple[Tensor, Tensor | None]:
     """As `reference.lif_scan`, for what `why_not` has nothing against.
 
     Args:

@@ -1,0 +1,215 @@
+"""Cases of whole blocks and networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from snnctl.backbones import Spikformer
+from snnctl.backbones.blocks import SpikingLinear
+from snnctl.bench.peer_spikformer import JellyLayer, JellySpikformer
+from snnctl.bench.peers import JellyFeedForward, TorchFeedForward, snntorch, spikingjelly
+from snnctl.bench.steps import kept, spikes, step
+from snnctl.bench.timing import Case, Contender
+from snnctl.core.shapes import SignalSpec
+from snnctl.neurons import LIF
+from snnctl.neurons.base import NeuronFactory
+
+NAMES = ("linear_norm_lif", "spikformer", "feedforward", "streaming")
+PRECISIONS = ("fp32", "bf16")
+NORM_GAIN = 2.0  # so that a layer behind BatchNorm fires from the start
+ATTENTION_SCALE = 0.125
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes of the cases; `tiny` ones only show that everything runs."""
+
+    steps: int = 4
+    batch: int = 16
+    length: int = 168
+    dim: int = 256
+    hidden: int = 1024
+    depth: int = 2
+    heads: int = 8
+    events: tuple[int, int] = (250, 128)  # steps, batch
+    layers: tuple[int, ...] = (700, 256, 256, 20)
+    stream: int = 1024
+    calls: int = 50
+
+
+FULL = Sizes()
+TINY = Sizes(2, 2, 8, 16, 32, 1, 2, (10, 4), (30, 16, 16, 4), 32, 5)
+
+
+def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:
+    """The cases called `names`, all if there are none."""
+    tokens = (sizes.steps, sizes.batch, sizes.length, sizes.dim)
+    events = (*sizes.events, sizes.layers[0])
+    every = [
+        Case("linear_norm_lif", tokens, "forward+backward", partial(_linear_norm_lif, sizes)),
+        Case("spikformer", tokens, "forward+backward", partial(_spikformer, sizes)),
+        Case("feedforward", events, "forward+backward", partial(_feedforward, sizes)),
+        Case("streaming", (1, 1, sizes.stream), "forward", partial(_streaming, sizes), sizes.calls),
+    ]
+    return [case for case in every if not names or case.name in names]
+
+
+
+def _linear_norm_lif(sizes: Sizes) -> list[Contender]:
+    torch.manual_seed(0)
+    ours = SpikingLinear(sizes.dim, sizes.hidden, LIF, norm_gain=NORM_GAIN)
+    x = spikes((sizes.steps, sizes.batch, sizes.length, sizes.dim), 0.15).requires_grad_()
+    weights = torch.randn(sizes.hidden, generator=torch.Generator().manual_seed(1))
+    jelly = spikingjelly()
+    theirs = None if jelly is None else _Resetting(JellyLayer(jelly, ours))
+    return _both(ours, theirs, x, lambda out: (out @ weights).mean())
+
+
+class _Resetting(nn.Module):
+    """A spikingjelly layer that starts every call from rest."""
+
+    def __init__(self, layer: JellyLayer) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: Tensor) -> Tensor:
+        jelly = spikingjelly()
+        assert jelly is not None
+        jelly.reset(self.layer)
+        spikes: Tensor = self.layer(x)
+        return spikes
+
+
+def _spikformer(sizes: Sizes) -> list[Contender]:
+    ours = make_spikformer(sizes)
+    x = spikes((sizes.steps, sizes.batch, sizes.length, sizes.dim), 0.15)
+    jelly = spikingjelly()
+    theirs = None if jelly is None else JellySpikformer(jelly, ours, ATTENTION_SCALE)
+    return _both(ours, theirs, x, lambda out: out.mean())
+
+
+def make_spikformer(sizes: Sizes) -> Spikformer:
+    """A Spikformer on tokens as wide as the model."""
+    torch.manual_seed(0)
+    return Spikformer(
+        SignalSpec(sizes.steps, sizes.length, sizes.dim, kind="spikes"),
+        dim=sizes.dim,
+        depth=sizes.depth,
+        heads=sizes.heads,
+        hidden=sizes.hidden,
+        attention_scale=ATTENTION_SCALE,
+        norm_gain=NORM_GAIN,
+        embed_norm=True,
+    )
+
+
+def _both(ours: nn.Module, theirs: nn.Module | None, x: Tensor, loss) -> list[Contender]:  # type: ignore[no-untyped-def]
+    """snnctl and spikingjelly in both precisions, and our definition in float32."""
+    made = [step("reference", ours, x, loss, "fp32", kernel="reference")]
+    for precision in PRECISIONS:
+        made.append(step("snnctl", ours, x, loss, precision))
+        if theirs is not None:
+            made.append(step("spikingjelly", theirs, x, loss, precision))
+    return made
+
+
+class FeedForward(nn.Module):
+    """Spiking layers without norm.
+
+    Shape: [T, B, inputs] -> spikes [T, B, outputs].
+    """
+
+    def __init__(self, layers: Sequence[int], neuron: NeuronFactory) -> None:
+        super().__init__()
+        pairs = zip(layers, layers[1:], strict=False)
+        self.layers = nn.Sequential(*(SpikingLinear(i, o, neuron, norm_gain=None) for i, o in pairs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        spikes: Tensor = self.layers(x)
+        return spikes
+
+
+def slow_lif(channels: int) -> LIF:
+    """LIF for events: tau 20 steps, input not decayed, hard reset."""
+    return LIF(channels, tau=20.0, decay_input=False)
+
+
+def make_feedforward(sizes: Sizes, x: Tensor, rate: float = 0.1) -> FeedForward:
+    """The network for input `x`, weights of each layer scaled until it fires at about `rate`."""
+    torch.manual_seed(0)
+    network = FeedForward(sizes.layers, slow_lif)
+    current = x[:, :8]
+    for layer in network.layers:
+        assert isinstance(layer, SpikingLinear)
+        start = layer.linear.weight.detach().clone()
+        low, high = 0.0, 64.0
+        with torch.no_grad():
+            for _ in range(12):
+                middle = (low + high) / 2
+                layer.linear.weight.copy_(start * middle)
+                out = layer(current)
+                low, high = (low, middle) if float(out.mean()) > rate else (middle, high)
+        current = out
+    return network
+
+
+def _feedforward(sizes: Sizes) -> list[Contender]:
+    steps, batch = sizes.events
+    x = spikes((steps, batch, sizes.layers[0]), 0.03)
+    labels = torch.randint(sizes.layers[-1], (batch,), generator=torch.Generator().manual_seed(1))
+    ours = make_feedforward(sizes, x)
+
+    def loss(out: Tensor) -> Tensor:  # spikes counted, a tenth of them as logits
+        return F.cross_entropy(out.sum(0) / 10, labels)
+
+    weights = [cast(nn.Linear, layer.linear) for layer in ours.layers]
+    like = cast(LIF, ours.layers[0].neuron)
+    jelly, torch_ = spikingjelly(), snntorch()
+    made = _both(ours, None if jelly is None else JellyFeedForward(jelly, weights, like), x, loss)
+    if torch_ is not None:
+        made += [step("snntorch", TorchFeedForward(torch_, weights, like), x, loss, p) for p in PRECISIONS]
+    return made
+
+
+# ---- Streaming: one sample, one step at a time, no gradients ---------------------------------------------------------
+# `snnctl` is SpikingLinear as it is, whatever path it takes for a single row; `dense` is the matrix product and the
+# neuron one after the other; the peers do a single step of theirs.
+
+
+def _streaming(sizes: Sizes) -> list[Contender]:
+    torch.manual_seed(0)
+    layer = SpikingLinear(sizes.stream, sizes.stream, LIF, norm_gain=None).eval()
+    inputs = list(spikes((sizes.calls, 1, 1, sizes.stream), 0.05))  # a new row at every call
+    linear, neuron = layer.linear, layer.neuron
+
+    def over(run) -> Contender:  # type: ignore[no-untyped-def]
+        engine, one = run
+
+        def call() -> None:
+            with torch.no_grad():
+                for x in inputs:
+                    one(x)
+
+        return Contender(engine, call, "fp32", kept(layer))
+
+    runs = [("snnctl", layer), ("dense", lambda x: neuron(F.linear(x, linear.weight, linear.bias)))]
+    jelly, torch_ = spikingjelly(), snntorch()
+    if jelly is not None:
+        node = jelly.lif(cast(LIF, neuron), step_mode="s")
+
+        def jelly_step(x: Tensor) -> Tensor:
+            jelly.reset(node)
+            return node(linear(x[0]))  # type: ignore[no-any-return]
+
+        runs.append(("spikingjelly", jelly_step))
+    if torch_ is not None:
+        leaky = torch_.leaky(cast(LIF, neuron))
+        runs.append(("snntorch", lambda x: leaky(linear(x[0]), leaky.reset_mem())))
+    return [over(run) for run in runs]

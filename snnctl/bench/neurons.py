@@ -1,0 +1,130 @@
+"""Cases of one neuron layer: forward alone (no gradients), and forward and backward."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snnctl.bench.peers import snntorch, spikingjelly, torch_scan
+from snnctl.bench.timing import Case, Contender, Pass
+from snnctl.core.catalog import NEURONS
+from snnctl.core.signature import knobs
+from snnctl.neurons import LIF
+from snnctl.neurons.kernels import Kernel, use_kernel
+
+# Input [T, B, *, channels].
+SHAPES: dict[str, tuple[int, ...]] = {
+    "short": (4, 64, 256),
+    "tokens": (4, 64, 168, 256),
+    "tokens16": (16, 64, 168, 256),
+    "long": (100, 64, 256),
+    "tiny": (4, 8, 32),
+}
+STANDARD = ("short", "tokens", "tokens16", "long")
+PASSES: tuple[Pass, ...] = ("forward", "forward+backward")
+_SPREAD = 1.5  # of the normal input current; LIF then fires at about a tenth of all steps
+
+
+def neuron_cases(neuron: str = "lif", names: Sequence[str] = STANDARD) -> list[Case]:
+    """The cases called `names` for the registered neuron `neuron` with its defaults.
+
+    For `lif` also spikingjelly and snntorch, as far as they are there, and snnctl with a bfloat16 input.
+    """
+    return [_case(neuron, name, passes) for name in names for passes in PASSES]
+
+
+def make_neuron(name: str, shape: Sequence[int]) -> nn.Module:
+    """The neuron called `name` for input of `shape` [T, B, *, channels].
+
+    Raises:
+        ValueError: it needs more than the number of steps to be told.
+    """
+    component = NEURONS.get(name)
+    needed = [knob.name for knob in knobs(component) if knob.required]
+    if set(needed) - {"steps"}:
+        raise ValueError(f"`{name}` has knobs without a default: {', '.join(needed)}")
+    made: nn.Module = component(shape[-1], **{knob: shape[0] for knob in needed})
+    return made
+
+
+def _case(name: str, case: str, passes: Pass) -> Case:
+    shape = SHAPES[case]
+    return Case(case, shape, passes, lambda: _contenders(name, shape, passes))
+
+
+def _contenders(name: str, shape: tuple[int, ...], passes: Pass) -> list[Contender]:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(shape, generator=generator) * _SPREAD
+    grad = torch.randn(shape, generator=generator)
+    torch.manual_seed(0)
+    neuron = make_neuron(name, shape)
+
+    def ours(kernel: Kernel) -> Callable[[Tensor], Tensor]:
+        def run(x: Tensor) -> Tensor:
+            with use_kernel(kernel):
+                return neuron(x)  # type: ignore[no-any-return]
+
+        return run
+
+    layers: list[tuple[str, Callable[[Tensor], Tensor], str]] = [
+        ("snnctl", ours("auto"), "fp32"),
+        ("reference", ours("reference"), "fp32"),
+    ]
+    if name == "lif":
+        layers += _peers(neuron)
+        layers.append(("snnctl", ours("auto"), "bf16"))
+    made = []
+    for engine, layer, precision in layers:
+        dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+        call = _pass(layer, x.to(dtype), grad.to(dtype), list(neuron.parameters()), passes)
+        made.append(Contender(engine, call, precision, list(neuron.parameters()), _rate(layer, x.to(dtype))))
+    return made
+
+
+def _pass(
+    layer: Callable[[Tensor], Tensor], x: Tensor, grad: Tensor, parameters: list[nn.Parameter], passes: Pass
+) -> Callable[[], Any]:
+    """One call: both the gradient of the input and those of parameters are asked for."""
+    if passes == "forward":
+
+        def forward() -> None:
+            with torch.no_grad():
+                layer(x)
+
+        return forward
+    leaf = x.detach().requires_grad_()
+    wanted = [leaf, *parameters]
+
+    def both() -> None:
+        torch.autograd.grad(layer(leaf), wanted, grad, allow_unused=True)
+
+    return both
+
+
+def _rate(layer: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], dict[str, Any]]:
+    def rate() -> dict[str, Any]:
+        with torch.no_grad():
+            return {"rates": [round(float(layer(x).float().mean()), 4)]}
+
+    return rate
+
+
+def _peers(like: nn.Module) -> list[tuple[str, Callable[[Tensor], Tensor], str]]:
+    assert isinstance(like, LIF)
+    found: list[tuple[str, Callable[[Tensor], Tensor], str]] = []
+    jelly, torch_ = spikingjelly(), snntorch()
+    if jelly is not None:
+        node = jelly.lif(like)
+
+        def jelly_run(x: Tensor) -> Tensor:
+            jelly.reset(node)
+            return node(x)  # type: ignore[no-any-return]
+
+        found.append(("spikingjelly", jelly_run, "fp32"))
+    if torch_ is not None:
+        leaky = torch_.leaky(like)
+        found.append(("snntorch", lambda x: torch_scan(leaky, x), "fp32"))
+    return found
