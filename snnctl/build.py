@@ -19,6 +19,7 @@ from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import knobs, params_model
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.schedule import Schedule
+from snnctl.neurons import SpikingNeuron
 from snnctl.recipe import Recipe
 from snnctl.recipe.resolve import components
 from snnctl.recipe.source import KeyPath
@@ -69,7 +70,21 @@ def build_network(recipe: Recipe, signal: SignalSpec, outputs: int) -> Network:
     encoder = placed("encoder", "encoder", signal)
     backbone = placed("backbone", "model", encoder.output)
     readout = placed("readout", "readout", backbone.output, outputs, signal)
-    return Network(encoder, backbone, readout)
+    network = Network(encoder, backbone, readout)
+    _check_steps(recipe, network)
+    return network
+
+
+def _check_steps(recipe: Recipe, network: Network) -> None:
+    """Neurons with weights over time run for exactly so many steps."""
+    steps = network.signals["encoder"].steps
+    for section, part in (("encoder", network.encoder), ("model", network.backbone)):
+        for module in part.modules():
+            fixed = module.fixed_steps if isinstance(module, SpikingNeuron) else None
+            if fixed not in (None, steps):
+                message = f"neuron has weights for {fixed} steps, the encoder gives {steps}"
+                help = f"set its steps to {steps}, or `encoder.steps` to {fixed}"
+                raise DiagnosticError(recipe.problem("R401", message, (section, "neuron"), help))
 
 
 def _find(config: dict[str, Any], knob: str, path: KeyPath) -> KeyPath:

@@ -69,7 +69,7 @@ class SpikingLinear(nn.Module):
         """Put what the norm does in evaluation into the weights, and take the norm out."""
         if not isinstance(self.norm, TokenNorm):
             return
-        scale, shift = self.norm.affine()
+        scale, shift = self.norm.in_evaluation()
         folded = nn.utils.skip_init(nn.Linear, *self.linear.weight.shape[::-1], dtype=self.linear.weight.dtype)
         folded = folded.to(self.linear.weight.device).train(self.training)
         folded.weight.copy_(self.linear.weight.double() * scale[:, None])

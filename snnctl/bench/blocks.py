@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import cast
 
 import torch
@@ -59,7 +60,6 @@ def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:
         Case("streaming", (1, 1, sizes.stream), "forward", partial(_streaming, sizes), sizes.calls),
     ]
     return [case for case in every if not names or case.name in names]
-
 
 
 def _linear_norm_lif(sizes: Sizes) -> list[Contender]:
@@ -128,7 +128,7 @@ class FeedForward(nn.Module):
 
     def __init__(self, layers: Sequence[int], neuron: NeuronFactory) -> None:
         super().__init__()
-        pairs = zip(layers, layers[1:], strict=False)
+        pairs = pairwise(layers)
         self.layers = nn.Sequential(*(SpikingLinear(i, o, neuron, norm_gain=None) for i, o in pairs))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -206,7 +206,7 @@ def _streaming(sizes: Sizes) -> list[Contender]:
 
         def jelly_step(x: Tensor) -> Tensor:
             jelly.reset(node)
-            return node(linear(x[0]))  # type: ignore[no-any-return]
+            return node(linear(x[0]))
 
         runs.append(("spikingjelly", jelly_step))
     if torch_ is not None:

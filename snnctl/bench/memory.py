@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
+from torch.autograd.profiler import profile
 
 
 def saved_bytes(call: Callable[[], object], kept: Iterable[Tensor] = ()) -> int:
@@ -36,11 +36,10 @@ def peak_bytes(call: Callable[[], object]) -> int:
     Every allocation and release of torch's CPU allocator is recorded and summed up in order. What libraries below
     torch allocate for themselves is not seen.
     """
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
+    with profile(profile_memory=True) as profiled:  # torch.profiler's, which wraps it, first loads all of inductor
         call()
-    results = profiled.profiler.kineto_results if profiled.profiler is not None else None
-    assert results is not None
-    events = sorted((e for e in results.events() if e.name() == "[memory]"), key=lambda e: e.start_ns())
+    assert profiled.kineto_results is not None
+    events = sorted((e for e in profiled.kineto_results.events() if e.name() == "[memory]"), key=lambda e: e.start_ns())
     level = highest = 0
     for event in events:
         level += event.nbytes()

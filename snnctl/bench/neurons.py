@@ -46,7 +46,7 @@ def make_neuron(name: str, shape: Sequence[int]) -> nn.Module:
     needed = [knob.name for knob in knobs(component) if knob.required]
     if set(needed) - {"steps"}:
         raise ValueError(f"`{name}` has knobs without a default: {', '.join(needed)}")
-    made: nn.Module = component(shape[-1], **{knob: shape[0] for knob in needed})
+    made: nn.Module = component(shape[-1], **dict.fromkeys(needed, shape[0]))
     return made
 
 
@@ -65,7 +65,7 @@ def _contenders(name: str, shape: tuple[int, ...], passes: Pass) -> list[Contend
     def ours(kernel: Kernel) -> Callable[[Tensor], Tensor]:
         def run(x: Tensor) -> Tensor:
             with use_kernel(kernel):
-                return neuron(x)  # type: ignore[no-any-return]
+                return neuron(x)
 
         return run
 
@@ -121,7 +121,7 @@ def _peers(like: nn.Module) -> list[tuple[str, Callable[[Tensor], Tensor], str]]
 
         def jelly_run(x: Tensor) -> Tensor:
             jelly.reset(node)
-            return node(x)  # type: ignore[no-any-return]
+            return node(x)
 
         found.append(("spikingjelly", jelly_run, "fp32"))
     if torch_ is not None:

@@ -60,9 +60,7 @@ class JellyAttention(nn.Module):
         super().__init__()
         self.heads, self.scale = ours.heads, scale
         dim = ours.qkv.linear.in_features
-        self.q, self.k, self.v = (
-            JellyLayer(library, ours.qkv, slice(i * dim, (i + 1) * dim)) for i in range(3)
-        )
+        self.q, self.k, self.v = (JellyLayer(library, ours.qkv, slice(i * dim, (i + 1) * dim)) for i in range(3))
         self.neuron = library.lif(cast(LIF, ours.neuron), threshold_share=scale / ours.gain)
         self.projection = JellyLayer(library, ours.projection)
 

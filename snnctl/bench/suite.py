@@ -57,9 +57,7 @@ class _Trial:
     rounds: int
 
 
-def run_suite(
-    cases: Sequence[Case], effort: Effort, tell: Tell = lambda _: None, clock: Clock = perf_counter
-) -> Found:
+def run_suite(cases: Sequence[Case], effort: Effort, tell: Tell = lambda _: None, clock: Clock = perf_counter) -> Found:
     """Measure `cases`.
 
     Each is first tried: first call, memory, one round from which the time is forecast. A library that fails there
@@ -110,9 +108,7 @@ def _try(case: Case, effort: Effort, found: Found, clock: Clock) -> _Trial:
     return _Trial(facts, seconds, effort.rounds_for(seconds))
 
 
-def _time(
-    cases: Sequence[Case], trials: Sequence[_Trial], number: int, found: Found, tell: Tell, clock: Clock
-) -> None:
+def _time(cases: Sequence[Case], trials: Sequence[_Trial], number: int, found: Found, tell: Tell, clock: Clock) -> None:
     case, trial = cases[number], trials[number]
     total = sum(t.round_seconds * (t.rounds + 1) for t in trials)
     before = sum(t.round_seconds * (t.rounds + 1) for t in trials[:number])

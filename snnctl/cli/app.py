@@ -53,6 +53,7 @@ def global_options(
 
 def _add_commands() -> None:
     from snnctl.cli import (
+        bench,
         data,
         doctor,
         evaluate,
@@ -77,6 +78,7 @@ def _add_commands() -> None:
     for name, function, summary in commands:
         app.command(name, short_help=summary)(function)
     app.add_typer(data.app, name="data")
+    app.add_typer(bench.app, name="bench")
 
 
 _add_commands()

@@ -48,7 +48,7 @@ def evaluate(
     results = measure_run(
         experiment,
         folder,
-        Runtime(recipe.train.precision),
+        Runtime.of(recipe.train),
         split=split,
         baselines=baselines,
         weights=folder.last if checkpoint == "last" else None,

@@ -163,7 +163,7 @@ def _one(session: Session, recipe: Recipe, out: Path | None, how: _How) -> dict[
         _same_experiment(run, recipe)
         return run.results() or _train(session, recipe, build(recipe), run, how, resume=True)
     experiment = build(recipe)
-    runtime = Runtime(recipe.train.precision, _device(how.device))
+    runtime = Runtime.of(recipe.train, _device(how.device))
     run = start_run(experiment, _head(recipe), runtime, how.runs, out)
     return _train(session, recipe, experiment, run, how)
 
@@ -214,7 +214,7 @@ def _train(
             experiment,
             run,
             Observers(observers),
-            Runtime(recipe.train.precision, _device(how.device)),
+            Runtime.of(recipe.train, _device(how.device)),
             resume=resume,
             extended=extended,
             stop_after=how.stop_after,
@@ -302,5 +302,5 @@ def _dry_run(session: Session, recipe: Recipe, device: str) -> int:
     from snnctl.engine.runtime import Runtime
     from snnctl.ui.results import show_forecast
 
-    found = forecast(build(recipe), Runtime(recipe.train.precision, _device(device)))
+    found = forecast(build(recipe), Runtime.of(recipe.train, _device(device)))
     return session.answer(found, lambda console: show_forecast(console, found))

@@ -43,6 +43,16 @@ class Train(Section):
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="bf16 = matrix products in bfloat16, membranes stay float32"
     )
+    kernel: Literal["auto", "reference", "compile"] = Field(
+        "auto",
+        description="what runs the neurons: auto = the fastest that fits, reference = the definition, compile ="
+        " the definition through torch.compile (needs a compiler)",
+    )
+    chunk_steps: Annotated[int, Ge(1)] | None = Field(
+        None,
+        description="neurons without a fused kernel keep only every so many steps' state for the backward pass and"
+        " compute the rest again: less memory, more time; null = keep everything",
+    )
     early_stop: EarlyStop = Field(EarlyStop(), description="choice of the best checkpoint, and patience")
     average: Annotated[float, Ge(0)] = Field(
         0.0,

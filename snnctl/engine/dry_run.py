@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snnctl.engine.allocator import keep_freed_memory
 from snnctl.engine.evaluate import evaluate
 from snnctl.engine.experiment import Experiment
 from snnctl.engine.order import batches, epoch_order, steps_per_epoch
@@ -28,6 +29,7 @@ def forecast(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
     the tensors kept for the backward pass, weights, gradients and optimiser state. torch's global random
     state is put back afterwards.
     """
+    keep_freed_memory()  # as training does
     with torch.random.fork_rng(devices=[]):
         return _forecast(experiment, runtime)
 
@@ -47,9 +49,11 @@ def _forecast(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
     for number, indices in enumerate(drawn):
         begun = perf_counter()
         batch = split.batch(indices).to(runtime.device)
+        # Watched modules run apart where they would run as one: memory is counted in a step that nobody watches.
         hooks = _watch_shapes(network, layers) if number == 0 else []
-        with _count_saved(saved, kept) if number == 0 else nullcontext():
-            with runtime.autocast():
+        saved = {} if number <= 1 else saved
+        with _count_saved(saved, kept) if number <= 1 else nullcontext():
+            with runtime.forward_pass():
                 prediction = task.predict(network_, batch)
             loss = task.loss(prediction.float(), batch)
         for hook in hooks:

@@ -68,7 +68,7 @@ def evaluate(
             for first in range(0, len(split), batch_size):
                 indices = torch.arange(first, min(first + batch_size, len(split)))
                 batch = split.batch(indices).to(runtime.device)
-                with runtime.autocast():
+                with runtime.forward_pass():
                     prediction = task.predict(network, batch)
                 prediction = prediction.float()
                 weight = task.loss_weight(batch)

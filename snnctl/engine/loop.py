@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.events import CheckpointSaved, EpochDone, HealthNoted, Observer, RunFinished, RunStarted, StepDone
 from snnctl.core.seeds import stream_seed
+from snnctl.engine.allocator import keep_freed_memory
 from snnctl.engine.checkpoint import TRAINER, load_trainer, save_trainer, save_weights
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment
@@ -56,6 +57,7 @@ class Trainer:
 
     def __init__(self, experiment: Experiment, run: RunDir, observer: Observer, runtime: Runtime) -> None:
         self.experiment, self.run, self.observer, self.runtime = experiment, run, observer, runtime
+        keep_freed_memory()
         self.settings = experiment.train
         self.split = experiment.data.split("train")
         self.per_epoch = steps_per_epoch(len(self.split), self.settings.batch_size)
@@ -219,7 +221,7 @@ class Trainer:
     def _step(self, indices: Tensor) -> None:
         state, settings, task = self.state, self.settings, self.experiment.task
         batch = self.split.batch(self.runtime.my_share(indices)).to(self.runtime.device)
-        with self.runtime.autocast():
+        with self.runtime.forward_pass():
             prediction = task.predict(self.network, batch)
         loss = task.loss(prediction.float(), batch)
         value = float(loss.detach())

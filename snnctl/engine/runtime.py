@@ -5,14 +5,18 @@ Run and tested on one CPU process; written for several processes and GPUs, where
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
+
+from snnctl.core.training import Train
+from snnctl.neurons.chunks import use_time_chunks
+from snnctl.neurons.kernels import Kernel, use_kernel
 
 Device = Literal["auto", "cpu"]
 
@@ -23,12 +27,22 @@ class Runtime:
     Args:
         precision: "bf16" runs matrix products in bfloat16 where torch's autocast does so.
         device: "cpu" keeps off accelerators; "auto" takes what Accelerate finds.
+        kernel: which kernel neurons run, see `snnctl.neurons.kernels.use_kernel`.
+        chunk_steps: see `snnctl.neurons.chunks.use_time_chunks`.
     """
 
-    def __init__(self, precision: Literal["fp32", "bf16"] = "fp32", device: Device = "auto") -> None:
+    def __init__(
+        self,
+        precision: Literal["fp32", "bf16"] = "fp32",
+        device: Device = "auto",
+        kernel: Kernel = "auto",
+        chunk_steps: int | None = None,
+    ) -> None:
         # Accelerate keeps one precision per process, so autocast is asked of torch: runs of one process may differ.
         self._accelerator = Accelerator(mixed_precision="no", cpu=device == "cpu", step_scheduler_with_optimizer=False)
         self._bf16 = precision == "bf16"
+        self._kernel: Kernel = kernel
+        self._chunk_steps = chunk_steps
 
     @property
     def device(self) -> torch.device:
@@ -55,9 +69,17 @@ class Runtime:
         network, optimizer = self._accelerator.prepare(network, optimizer)
         return network, optimizer
 
-    def autocast(self) -> AbstractContextManager[None]:
-        """The context in which forward passes and losses run."""
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._bf16)
+    @classmethod
+    def of(cls, train: Train, device: Device = "auto") -> Runtime:
+        """As a recipe's `train` section asks for."""
+        return cls(train.precision, device, train.kernel, train.chunk_steps)
+
+    @contextmanager
+    def forward_pass(self) -> Iterator[None]:
+        """The context in which forward passes run: precision and kernels."""
+        autocast = torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._bf16)
+        with autocast, use_kernel(self._kernel), use_time_chunks(self._chunk_steps):
+            yield
 
     def backward(self, loss: Tensor) -> None:
         """Backward pass."""

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
+from snnctl.neurons.chunks import scan_in_chunks
 
 State = Any  # a tensor or a tuple of tensors; as a rule each shaped like one time step, [B, *]
 
@@ -39,6 +40,11 @@ class SpikingNeuron(nn.Module):
         self.channels = channels
         self.levels = levels
 
+    @property
+    def fixed_steps(self) -> int | None:
+        """The only T that this neuron takes; None takes any."""
+        return None
+
     @abstractmethod
     def initial_state(self, x0: Tensor) -> State:
         """The state at rest for one step of input `x0` [B, *, channels]."""
@@ -62,7 +68,8 @@ class SpikingNeuron(nn.Module):
         """
         if not self.streams and (state is not None or return_state):
             raise ValueError(f"{type(self).__name__} cannot stream: it has no state to pass in or to return")
-        spikes, state = self.scan(x, self.initial_state(x[0]) if state is None else state)
+        state = self.initial_state(x[0]) if state is None else state
+        spikes, state = scan_in_chunks(self.scan, x, state) if self.streams else self.scan(x, state)
         return (spikes, state) if return_state else spikes
 
     def scan(self, x: Tensor, state: State) -> tuple[Tensor, State]:

@@ -89,6 +89,10 @@ class GLIF(SpikingNeuron):
         self.v_threshold_logit = nn.Parameter(_logit(v_threshold, channels))
         self.v_subtract_logit = nn.Parameter(_logit(v_threshold, channels))
 
+    @property
+    def fixed_steps(self) -> int | None:
+        return self.conduct_steps
+
     def initial_state(self, x0: Tensor) -> tuple[Tensor, ...]:
         rest = at_rest(x0)
         if self.conduct_steps is None:

@@ -80,7 +80,7 @@ class TokenNorm(nn.BatchNorm1d):
         self.running_mean.lerp_(mean.to(self.running_mean), share)
         self.running_var.lerp_(var.to(self.running_var), share)
 
-    def affine(self) -> Affine:
+    def in_evaluation(self) -> Affine:
         """What the norm does in evaluation: for folding it into the weights before."""
         mean, var = self._running(None)
         scale = self.weight.detach().double() / (var.double() + self.eps).sqrt()

@@ -28,6 +28,10 @@ class _Parallel(SpikingNeuron):
         self.bias = nn.Parameter(torch.full((steps, 1), -1.0))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
+    @property
+    def fixed_steps(self) -> int:
+        return self.steps
+
     def _fire(self, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
         """Spikes [t, B, *] where weight [t, T] @ x [T, B, *] + bias [t, 1] >= 0, in the dtype of `x`."""
         with _without_autocast(x.device):

@@ -79,7 +79,7 @@ def test_weights_come_from_the_seed_alone(tmp_path: Path) -> None:
 def test_two_precisions_in_one_process() -> None:
     for precision, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16), ("fp32", torch.float32)):
         runtime = Runtime(precision, "cpu")  # type: ignore[arg-type]
-        with runtime.autocast():
+        with runtime.forward_pass():
             assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == dtype
     assert (runtime.rank, runtime.world, runtime.is_main) == (0, 1, True)
     assert torch.equal(runtime.my_share(torch.arange(4)), torch.arange(4))

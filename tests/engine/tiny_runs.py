@@ -127,12 +127,12 @@ class Recorder:
 def start(recipe: Recipe, out: Path) -> RunDir:
     """A new run directory."""
     head = Head(recipe.to_yaml(), recipe.source.text, recipe.digest(), {})
-    return start_run(build(recipe), head, Runtime(recipe.train.precision, "cpu"), out.parent, out)
+    return start_run(build(recipe), head, Runtime.of(recipe.train, "cpu"), out.parent, out)
 
 
 def go_on(recipe: Recipe, run: RunDir, observer: Observer | None = None, **options: Any) -> dict[str, Any]:
     """Train in `run` with everything built anew, as a new process would."""
-    runtime = Runtime(recipe.train.precision, "cpu")
+    runtime = Runtime.of(recipe.train, "cpu")
     return train_run(build(recipe), run, observer or Silent(), runtime, **options)
 
 

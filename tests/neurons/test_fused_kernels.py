@@ -67,9 +67,7 @@ CHARGES = [{"tau": 2.0}, {"tau": 3.7}, {"leak": 0.9, "gain": 1.0}, {"leak": 1.0,
 def test_every_setting(surrogate: Surrogate, reset: Any, detach_reset: bool) -> None:
     for number, (charge, levels, shape) in enumerate(itertools.product(CHARGES, (1, 3), SHAPES)):
         x, v = drawn(shape, torch.float64 if number % 2 else torch.float32, number)
-        dynamics = Dynamics(
-            surrogate, reset=reset, detach_reset=detach_reset, levels=levels, v_threshold=0.8, **charge
-        )
+        dynamics = Dynamics(surrogate, reset=reset, detach_reset=detach_reset, levels=levels, v_threshold=0.8, **charge)
         check(x, v if number % 3 else None, dynamics)
 
 
@@ -183,9 +181,7 @@ def test_gradients_of_the_smooth_neuron_by_finite_differences(
     gain, threshold = leak.flip(0).clone(), leak + 0.2
 
     def smooth(x: Tensor, v: Tensor, leak: Tensor, gain: Tensor, threshold: Tensor) -> Any:
-        own = Dynamics(
-            surrogate, leak=leak, gain=gain, v_threshold=threshold, reset=reset, detach_reset=detach_reset
-        )
+        own = Dynamics(surrogate, leak=leak, gain=gain, v_threshold=threshold, reset=reset, detach_reset=detach_reset)
         return fused.scan(x, v, own, smooth=True)
 
     leaves = [leaf.requires_grad_() for leaf in (x, v, leak, gain, threshold)]

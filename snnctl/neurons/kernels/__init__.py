@@ -20,7 +20,16 @@ from torch import Tensor
 from snnctl.neurons.kernels import reference
 from snnctl.neurons.kernels.reference import Dynamics, Reset
 
-__all__ = ["Dynamics", "Kernel", "Reset", "available_kernels", "lif_norm_scan", "lif_scan", "use_kernel", "why_not_fused"]
+__all__ = [
+    "Dynamics",
+    "Kernel",
+    "Reset",
+    "available_kernels",
+    "lif_norm_scan",
+    "lif_scan",
+    "use_kernel",
+    "why_not_fused",
+]
 
 Kernel = Literal["auto", "reference", "compile"]
 

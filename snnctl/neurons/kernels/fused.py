@@ -80,10 +80,9 @@ def _rows(x: Tensor) -> Tensor:
     return x if x.is_contiguous() or x[0].is_contiguous() else x.contiguous()
 
 
-def _with(parameters: Parameters, own: Sequence[Tensor], **more: Tensor) -> Parameters:
-    if own:
-        more |= dict(zip(("leak", "gain", "threshold"), own, strict=True))
-    return parameters._replace(**more) if more else parameters
+def _with(parameters: Parameters, own: Sequence[Tensor]) -> Parameters:
+    leak, gain, threshold = own or (None, None, None)
+    return parameters._replace(leak=leak, gain=gain, threshold=threshold)
 
 
 def _once() -> None:
@@ -163,7 +162,7 @@ class _NormScan(torch.autograd.Function):
         ctx.batch_statistics, ctx.spec, ctx.parameters = batch_statistics, spec, parameters
         ctx.save_for_backward(x, v, mean, rstd, scale, shift, *own)
         ctx.set_materialize_grads(False)
-        spikes, v_last = forward(spec, x, v, _with(parameters, own, scale=scale.to(real), shift=shift))
+        spikes, v_last = forward(spec, x, v, _with(parameters, own)._replace(scale=scale.to(real), shift=shift))
         return spikes if v_last is None else (spikes, v_last)
 
     @staticmethod
@@ -174,7 +173,7 @@ class _NormScan(torch.autograd.Function):
         real = REAL_TYPES[spec.real]
         more = bool(own) and any(ctx.needs_input_grad[10:])
         wanted = spec._replace(sums=("norm", "parameters") if more else ("norm",))
-        parameters = _with(ctx.parameters, own, scale=scale.to(real), shift=shift, centre=mean.to(real))
+        parameters = _with(ctx.parameters, own)._replace(scale=scale.to(real), shift=shift, centre=mean.to(real))
         found = backward(wanted, x, v, parameters, *_incoming(spec, x, grads))
         grad_bias = found.sums["sum_gx"]
         grad_weight = found.sums["sum_gxx"] * rstd

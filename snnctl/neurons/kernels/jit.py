@@ -88,9 +88,7 @@ def _compile(name: str, text: str) -> tuple[Any, int, bool]:
             module, llvm.create_pass_builder(machine, options)
         )
     engine = llvm.create_mcjit_compiler(module, machine)
-    engine.set_object_cache(
-        notify_func=lambda _module, code: _write(kept, code), getbuffer_func=lambda _module: loaded
-    )
+    engine.set_object_cache(notify_func=lambda _module, code: _write(kept, code), getbuffer_func=lambda _module: loaded)
     engine.finalize_object()
     return engine, engine.get_function_address(name), loaded is not None
 

@@ -6,7 +6,7 @@ import ctypes
 import math
 import threading
 from functools import cache, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -102,15 +102,16 @@ def _common(plan: _Plan, elements: int, steps: int, rows_kept: int, real: torch.
 
 def _scratch_of(needed: int, real: torch.dtype) -> int:
     """Address of `needed` values that belong to this Python thread until the next call."""
-    held: dict[torch.dtype, Tensor] = _scratch.__dict__
-    scratch = held.get(real)  # type: ignore[call-overload]
+    name = str(real)
+    scratch: Tensor | None = getattr(_scratch, name, None)
     if scratch is None or scratch.numel() < needed:
-        scratch = held[real] = torch.empty(needed, dtype=real)  # type: ignore[index]
+        scratch = torch.empty(needed, dtype=real)
+        setattr(_scratch, name, scratch)
     return int(scratch.data_ptr())
 
 
 @lru_cache(maxsize=256)
-def _scalars(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[ctypes.c_float]:
+def _scalars(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[Any]:
     kind = ctypes.c_float if real == torch.float32 else ctypes.c_double
     return (kind * len(SCALARS))(*values)
 
@@ -162,10 +163,10 @@ def forward(spec: ScanSpec, x: Tensor, v: Tensor | None, parameters: Parameters)
     if not elements:
         return spikes, v_last
     plan = _planned(elements, 2 * steps, parameters.channels, 0, real)
-    tensors = _tiled(plan, *parameters.tensors)
+    tensors, scalars = _tiled(plan, *parameters.tensors), _scalars(parameters.scalars, real)
     slots = (
         *_common(plan, elements, steps, 0, real),
-        ctypes.addressof(_scalars(parameters.scalars, real)),
+        ctypes.addressof(scalars),
         *map(_address, tensors),
         x.data_ptr(),
         _row_stride(x),
@@ -203,11 +204,11 @@ def backward(
     wanted = [name for name in SUMS if _wants(spec, name)] if spec.sums else []
     sums = torch.zeros(len(wanted), plan.chunks, plan.padded, dtype=real) if wanted else None
     if elements:
-        tensors = _tiled(plan, *parameters.tensors)
+        tensors, scalars = _tiled(plan, *parameters.tensors), _scalars(parameters.scalars, real)
         places = {} if sums is None else {name: sums[index].data_ptr() for index, name in enumerate(wanted)}
         slots = (
             *_common(plan, elements, steps, steps, real),
-            ctypes.addressof(_scalars(parameters.scalars, real)),
+            ctypes.addressof(scalars),
             *map(_address, tensors),
             x.data_ptr(),
             _row_stride(x),
@@ -275,4 +276,3 @@ def norm_gradient(grad: Tensor, x: Tensor, on_grad: Tensor, on_x: Tensor, consta
         *map(_address, tensors),
     )
     _norm_gradient(grad.dtype, real)(slots, plan.threads)
-

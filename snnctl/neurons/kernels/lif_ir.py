@@ -1,11 +1,12 @@
 """LIF over time as LLVM IR: all steps in one pass over memory, forward and backward.
 
 The state [T, N] is cut into segments of neighbouring neurons that stay in the first caches; within a segment
-time is the outer loop, so memory is read in order. The backward pass keeps no potentials from the forward
-pass: it computes them again from the input, segment by segment, which costs less than writing and reading
-them would, and is exact. Each row of a segment asks for the next one's memory ahead of time, to be written too: the jump
-to the next time step is too far for processors to foresee, and this was worth 1.3 to 1.5 times. Derivation of the backward equations, with h the potential before the reset, s the
-spikes, g the surrogate derivative at h - threshold, and G the gradient that reaches s:
+time is the outer loop, so memory is read in order. Each row asks for the memory of the next one ahead of time, to
+be written too: the jump to the next step is too far for a processor to foresee (worth 1.3 to 1.5 times).
+
+The backward pass keeps no potentials from the forward pass: it computes them again from the input, segment by
+segment, which costs less than writing and reading them would, and is exact. Its equations, with h the potential
+before the reset, s the spikes, g the surrogate derivative at h - threshold, and G the gradient that reaches s:
 
     G      = grad_s + dv/ds * grad_v            dv/ds = -h (hard), -threshold (soft), 0 when detached
     grad_h = G * g + dv/dh * grad_v             dv/dh = 1 - s (hard), 1 (soft)

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from snnctl.neurons.kernels.reference import Dynamics
 from snnctl.neurons.surrogate import ATan, FastSigmoid, Rectangle, Sigmoid, Surrogate, Triangle
@@ -335,8 +334,9 @@ class _Scan(torch.autograd.Function):
         return spikes if v_last is None else (spikes, v_last)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> Any:
+        if torch.is_grad_enabled():
+            raise RuntimeError("the Triton kernels give first gradients only; for more: use_kernel('reference')")
         x, v, *own = ctx.saved_tensors
         plan: _Plan = ctx.plan
         grad_spikes, grad_v_last = (*grads, None)[:2]

@@ -60,10 +60,8 @@ def lif_step(x: Tensor, v: Tensor, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
         Spikes in the dtype of `x`, and the membrane after the reset in the dtype of `v`.
     """
     current, threshold = x.to(v.dtype), dynamics.v_threshold
-    if dynamics.tau is not None:
-        h = v + (current - v) / dynamics.tau
-    else:
-        h = v * dynamics.leak + current * dynamics.gain
+    tau, leak, gain = dynamics.tau, dynamics.leak, dynamics.gain
+    h = v * leak + current * gain if tau is None else v + (current - v) / tau
     if dynamics.levels == 1:
         spikes = dynamics.surrogate.spike(h - threshold)
     else:

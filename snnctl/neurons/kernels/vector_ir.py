@@ -163,7 +163,9 @@ class Emitter:
             p = p * r + 1.0 / n
         whole = self.builder.fptosi(k.value, ir.VectorType(I32, self.lanes))
         shift = ir.Constant(ir.VectorType(I32, self.lanes), [23] * self.lanes)
-        return Vec(self, self.builder.bitcast(self.builder.add(self.bits(p), self.builder.shl(whole, shift)), self.type))
+        return Vec(
+            self, self.builder.bitcast(self.builder.add(self.bits(p), self.builder.shl(whole, shift)), self.type)
+        )
 
     # memory
 
