@@ -43,10 +43,10 @@ class Train(Section):
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="bf16 = matrix products in bfloat16, membranes stay float32"
     )
-    kernel: Literal["auto", "reference", "compile"] = Field(
+    kernel: Literal["auto", "reference", "compile", "triton"] = Field(
         "auto",
         description="what runs the neurons: auto = the fastest that fits, reference = the definition, compile ="
-        " the definition through torch.compile (needs a compiler)",
+        " the definition through torch.compile (needs a compiler), triton = the kernel for CUDA (not yet run on a GPU)",
     )
     chunk_steps: Annotated[int, Ge(1)] | None = Field(
         None,

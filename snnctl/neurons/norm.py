@@ -51,8 +51,10 @@ class TokenNorm(nn.BatchNorm1d):
             return_state: as in `lif_scan`.
         """
         tokens = x.numel() // max(x.shape[-1], 1)
-        if self._forward_hooks or self._forward_pre_hooks or tokens < 2:
-            return None  # someone watches the norm's output; or torch's own error for a single token is due
+        if self._forward_hooks or self._forward_pre_hooks:
+            return None  # someone watches the norm's output
+        if (self.training and tokens < 2) or x.shape[-1] != self.num_features:
+            return None  # torch's own error is due
         running = None if self.training else self._running(offset)
         found = lif_norm_scan(
             x, v, dynamics, self.weight, self.bias, self.eps, running, offset, return_state=return_state

@@ -24,7 +24,17 @@ def loaded_by(*words: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["train", "--help"], ["data", "prep", "--help"], ["--version"], ["init"]], ids=" ".join
+    "words",
+    [
+        ["--help"],
+        ["train", "--help"],
+        ["data", "prep", "--help"],
+        ["bench", "--help"],
+        ["bench", "recipe", "--help"],
+        ["--version"],
+        ["init"],
+    ],
+    ids=" ".join,
 )
 def test_help_loads_nothing_heavy(words: list[str]) -> None:
     assert loaded_by(*words) == set()

@@ -26,6 +26,7 @@ DONE = [
     ["data", "info", "co2"],
     ["data", "info", QUICKSTART],
     ["data", "prep", "co2"],
+    ["bench", "neurons", "--quick"],
 ]
 REFUSED = [
     ["trian"],
@@ -56,6 +57,14 @@ REFUSED = [
     ["data", "prep"],
     ["data", "prep", QUICKSTART, "co2", "--from", "x.csv"],
     ["data", "info", "co2", "--set", "data.window=3"],
+    ["bench"],
+    ["bench", "layers"],
+    ["bench", "neurons", "--neuron", "lff"],
+    ["bench", "neurons", "--case", "tinny"],
+    ["bench", "blocks", "--case", "spikformers"],
+    ["bench", "recipe"],
+    ["bench", "recipe", "no_such.yaml"],
+    ["bench", "recipe", QUICKSTART, "--precision", "fp16"],
     [],
 ]
 
@@ -98,7 +107,7 @@ def test_failure_is_one_document(words: list[str], first: bool, capsys: pytest.C
         assert keys <= set(diagnostic) <= keys | {"override", "notes"}
 
 
-@pytest.mark.parametrize("words", [w for w in REFUSED if w and w != ["data"]], ids=" ".join)
+@pytest.mark.parametrize("words", [w for w in REFUSED if w and w not in (["data"], ["bench"])], ids=" ".join)
 def test_failure_speaks_on_stderr_alone(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 2
     out, err = capsys.readouterr()
@@ -114,7 +123,7 @@ def test_quiet_says_nothing_when_all_is_well(words: list[str], capsys: pytest.Ca
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("words", [[], ["data"]], ids=["snnctl", "snnctl data"])
+@pytest.mark.parametrize("words", [[], ["data"], ["bench"]], ids=["snnctl", "snnctl data", "snnctl bench"])
 def test_without_a_command_there_is_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(words) == 2
     out, err = capsys.readouterr()

@@ -32,7 +32,7 @@ def results(scan: Any, x: Tensor, v: Tensor | None, dynamics: Dynamics) -> list[
     own = {}
     for name in ("leak", "gain", "v_threshold"):
         value = getattr(dynamics, name)
-        if isinstance(value, Tensor):
+        if isinstance(value, Tensor) and (name == "v_threshold" or dynamics.tau is None):
             own[name] = value.detach().requires_grad_()
             leaves.append(own[name])
     spikes, last = scan(x, v, Dynamics(**{**vars(dynamics), **own}))
@@ -102,6 +102,8 @@ def test_parameters_per_channel_and_their_gradients(shape: Any, reset: Any, deta
         {"leak": torch.tensor(0.8, dtype=torch.float64), "gain": torch.tensor(0.3, dtype=torch.float64)},
         {"tau": 3.0, "v_threshold": threshold},
         {"leak": leak.expand(shape[-2], -1).contiguous(), "v_threshold": 0.9},
+        {"leak": leak.expand(shape[-2], -1)[:, :1], "gain": 0.5, "v_threshold": threshold},
+        {"tau": 3.0, "leak": leak, "v_threshold": 0.9},  # tau wins
     ):
         check(x, v, Dynamics(Sigmoid(), reset=reset, detach_reset=detach_reset, **own))
     check(x, None, Dynamics(Triangle(), reset=reset, levels=2, v_threshold=threshold, leak=leak))
@@ -285,6 +287,7 @@ class TestFallback:
         assert why_not_fused(x, None, self.dynamics) == ""
         assert "float16" in why_not_fused(x.half(), None, self.dynamics)
         assert "float64 membranes" in why_not_fused(x, v.double(), self.dynamics)
+        assert "shape of one step" in why_not_fused(x, v[:1], self.dynamics)
         assert "meta" in why_not_fused(x.to("meta"), None, self.dynamics)
 
         class Steeper(ATan):
@@ -331,7 +334,7 @@ class TestFallback:
         assert torch.equal(exported(x), neuron(x))
 
     def test_unknown_kernel(self) -> None:
-        with pytest.raises(ValueError, match="unknown kernel `fast`; known: auto, reference, compile"):
+        with pytest.raises(ValueError, match="unknown kernel `fast`; known: auto, reference, compile, triton"):
             use_kernel("fast").__enter__()  # type: ignore[arg-type]
 
 

@@ -106,6 +106,8 @@ def test_a_single_token_is_refused_as_by_torch() -> None:
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         LIF(3)(torch.ones(1, 1, 3), norm=TokenNorm(3))
     assert LIF(3)(torch.ones(1, 1, 3), norm=TokenNorm(3).eval()).shape == (1, 1, 3)
+    with pytest.raises(RuntimeError, match="running_mean should contain 4 elements"):
+        LIF(4)(torch.ones(2, 2, 4), norm=TokenNorm(3).eval())
 
 
 def test_a_hook_on_the_norm_sees_its_output() -> None:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from snnctl.neurons.kernels import reference
+from snnctl.neurons.kernels.parameters import fits, has_kernel
 from snnctl.neurons.kernels.reference import Dynamics, Reset
 
 __all__ = [
@@ -31,7 +32,7 @@ __all__ = [
     "why_not_fused",
 ]
 
-Kernel = Literal["auto", "reference", "compile"]
+Kernel = Literal["auto", "reference", "compile", "triton"]
 
 log = logging.getLogger("snnctl.kernels")
 
@@ -41,7 +42,8 @@ _kernel: ContextVar[Kernel] = ContextVar("kernel", default="auto")
 @contextmanager
 def use_kernel(kernel: Kernel) -> Iterator[None]:
     """Choose the kernel of all neurons that are called within: `auto` the fastest that fits, `reference` the
-    definition, `compile` the definition through `torch.compile` (needs a compiler).
+    definition, `compile` the definition through `torch.compile` (needs a compiler), `triton` the kernel for CUDA,
+    which has been checked in Triton's interpreter but not been run or timed on a GPU yet.
 
     Raises:
         ValueError: another name.
@@ -71,6 +73,14 @@ def lif_scan(
     """
     if _kernel.get() == "compile":
         return _compiled()(x, v, dynamics)
+    if _kernel.get() == "triton":
+        from snnctl.neurons.kernels import lif_triton  # Triton is loaded at the first use
+
+        reason = why_not_fused(x, v, dynamics) or lif_triton.why_not(x, v, dynamics)
+        if not reason:
+            return lif_triton.scan(x, v, dynamics, return_state=return_state)
+        _tell(reason)
+        return reference.lif_scan(x, v, dynamics)
     reason = why_not_fused(x, v, dynamics)
     if reason:
         _tell(reason)
@@ -106,27 +116,28 @@ def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
         return "the reference kernel was asked for"
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return "the call is being traced"
+    device = "cuda" if _kernel.get() == "triton" else "cpu"
     parameters = (dynamics.leak, dynamics.gain, dynamics.v_threshold)
     for tensor in (x, v, *parameters):
         if not isinstance(tensor, Tensor):
             continue
         if type(tensor) not in (Tensor, torch.nn.Parameter):
             return f"{type(tensor).__name__} is not a plain tensor"
-        if tensor.device.type != "cpu":
+        if tensor.device.type != device:
             return f"no fused kernel for {tensor.device.type}"
         if _is_transformed(tensor):
             return "a torch.func transform or forward-mode gradient is active"
-    if (x.dtype, None if v is None else v.dtype) not in _DTYPES:
+    if device == "cpu" and (x.dtype, None if v is None else v.dtype) not in _DTYPES:
         return f"no fused kernel for {x.dtype} input" + ("" if v is None else f" with {v.dtype} membranes")
     if x.dim() < 2 or x.shape[0] == 0:
         return "no steps, or no batch axis"
-    if not _llvm_is_there():
+    if v is not None and v.shape != x.shape[1:]:
+        return "the membranes have not the shape of one step"
+    if device == "cpu" and not _llvm_is_there():
         return "llvmlite cannot be loaded"
-    from snnctl.neurons.kernels.fused import has_kernel
-
     if not has_kernel(dynamics.surrogate):
         return f"no fused kernel for surrogate {type(dynamics.surrogate).__name__}"
-    if any(isinstance(p, Tensor) and not _fits(p, x) for p in parameters):
+    if any(isinstance(p, Tensor) and not fits(p, x) for p in parameters):
         return "a parameter does not run over the last axes"
     return ""
 
@@ -140,10 +151,6 @@ _DTYPES = {
     (torch.bfloat16, torch.float32),
     (torch.bfloat16, None),
 }
-
-
-def _fits(value: Tensor, x: Tensor) -> bool:
-    return value.dim() < x.dim() and all(a in (1, b) for a, b in zip(value.shape[::-1], x.shape[::-1], strict=False))
 
 
 def _is_transformed(x: Tensor) -> bool:
@@ -173,5 +180,32 @@ def _compiled():  # type: ignore[no-untyped-def]
 
 
 def available_kernels() -> list[dict[str, str | bool]]:
-    """Each kernel, whether it is used on this machine, and why; for `snnctl doctor`."""
-    return [{"name": "reference", "used": True, "reason": "eager torch, every device and dtype; the definition"}]
+    """Each kernel, whether `auto` uses it on this machine, and why; for `snnctl doctor`."""
+    rows: list[dict[str, str | bool]] = []
+    if _llvm_is_there():
+        from snnctl.neurons.kernels import jit
+
+        reason = f"LIF family on the CPU: {jit.describe()}"
+    else:
+        reason = "llvmlite cannot be loaded: pip install llvmlite"
+    rows.append({"name": "fused", "used": _llvm_is_there(), "reason": reason})
+    rows.append(
+        {
+            "name": "reference",
+            "used": True,
+            "reason": "eager torch, the definition: every other neuron, device and dtype",
+        }
+    )
+    usable, reason = _triton_is_there()
+    told = "train.kernel=triton chooses it; checked in Triton's interpreter, not run or timed on a GPU yet"
+    rows.append({"name": "triton", "used": False, "reason": f"{told}; {'ready' if usable else reason}"})
+    rows.append({"name": "compile", "used": False, "reason": "train.kernel=compile chooses it; needs a compiler"})
+    return rows
+
+
+def _triton_is_there() -> tuple[bool, str]:
+    if not torch.cuda.is_available():
+        return False, "no CUDA device here"
+    from snnctl.neurons.kernels import lif_triton
+
+    return lif_triton.is_available()

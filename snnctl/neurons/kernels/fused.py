@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -18,52 +17,25 @@ from snnctl.neurons.kernels.lif_cpu import (
     norm_gradient,
     statistics,
 )
-from snnctl.neurons.kernels.lif_ir import Charge, ScanSpec
+from snnctl.neurons.kernels.lif_ir import ScanSpec
+from snnctl.neurons.kernels.parameters import flat, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
-from snnctl.neurons.surrogate import ATan, FastSigmoid, Rectangle, Sigmoid, Surrogate, Triangle
-
-# Built-in surrogate -> its name in the kernels and the two constants that its derivative is made of.
-_SURROGATES: dict[type[Surrogate], Callable[[Any], tuple[str, float, float]]] = {
-    ATan: lambda s: ("atan", math.pi / 2 * s.alpha, s.alpha / 2),
-    Sigmoid: lambda s: ("sigmoid", s.alpha, 0.0),
-    FastSigmoid: lambda s: ("fast_sigmoid", s.slope, 0.0),
-    Rectangle: lambda s: ("rectangle", s.width / 2, 1 / s.width),
-    Triangle: lambda s: ("triangle", 2 / s.width, 0.0),
-}
-
-
-def has_kernel(surrogate: Surrogate) -> bool:
-    """Whether the kernels know this surrogate; a subclass may compute something else and is not known."""
-    return type(surrogate) in _SURROGATES
 
 
 def _prepared(
     x: Tensor, v: Tensor | None, dynamics: Dynamics, keeps_state: bool, smooth: bool = False
 ) -> tuple[ScanSpec, Parameters, list[Tensor]]:
     """Spec, run-time parameters without tensors, and leak, gain, threshold as flat tensors if any is a tensor."""
-    surrogate, first, second = _SURROGATES[type(dynamics.surrogate)](dynamics.surrogate)
-    given = (dynamics.leak, dynamics.gain, dynamics.v_threshold)
+    surrogate, first, second = surrogate_constants(dynamics.surrogate)
     real = torch.promote_types(x.dtype, torch.float32) if v is None else v.dtype
-    per_channel = any(isinstance(p, Tensor) for p in given)
-    tensors: list[Tensor] = []
-    channels = 1
-    if per_channel:
-        shape = torch.broadcast_shapes(*(p.shape for p in given if isinstance(p, Tensor)), x.shape[-1:])
-        channels = math.prod(shape)
-        whole = [p if isinstance(p, Tensor) else torch.tensor(float(p), dtype=real) for p in given]
-        tensors = [p.to(real).expand(shape).reshape(-1).contiguous() for p in whole]
-    leak, gain, threshold = (1.0 if isinstance(p, Tensor) else float(p) for p in given)
-    tau = 1.0 if dynamics.tau is None else dynamics.tau
-    charge: Charge = "linear"
-    if dynamics.tau is not None:  # a product equals the quotient where 1 / tau is a power of two
-        charge = "multiply" if math.frexp(tau)[0] == 0.5 else "divide"
+    found = flat(x, real, dynamics)
     spec = ScanSpec(
         surrogate=surrogate,
         reset=dynamics.reset,
         detach_reset=dynamics.detach_reset,
         levels=dynamics.levels,
-        charge=charge,
-        per_channel=per_channel,
+        charge=found.charge,
+        per_channel=bool(found.tensors),
         normed=False,
         sums=(),
         smooth=smooth,
@@ -72,7 +44,8 @@ def _prepared(
         from_rest=v is None,
         keeps_state=keeps_state,
     )
-    return spec, Parameters((tau, 1 / tau, leak, gain, threshold, first, second), channels), tensors
+    scalars = (found.tau, 1 / found.tau, found.leak, found.gain, found.threshold, first, second)
+    return spec, Parameters(scalars, found.channels), found.tensors
 
 
 def _rows(x: Tensor) -> Tensor:

@@ -113,6 +113,17 @@ def _write(file: Path, code: bytes) -> None:
         log.debug("kernel not kept on disk: %s", error)
 
 
+def describe() -> str:
+    """What the compiled code is made for, how it runs, and where it is kept."""
+    _, processor, flags = _target()
+    wide = "AVX-512" if "+avx512f" in flags else "AVX2" if "+avx2" in flags else "NEON" if "+neon" in flags else "plain"
+    threads = "torch's OpenMP threads" if openmp() is not None else "a thread pool of its own"
+    return (
+        f"LLVM {'.'.join(map(str, llvm.llvm_version_info))} for {processor} ({wide}), {torch.get_num_threads()} of"
+        f" {threads}, kept in {cache_folder()}"
+    )
+
+
 # threads
 
 _Run = Callable[[Compiled, Any, int], None]

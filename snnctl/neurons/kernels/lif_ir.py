@@ -19,9 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from snnctl.neurons.kernels.parameters import Charge
 from snnctl.neurons.kernels.vector_ir import I64, Emitter, Real, Stored, Vec
-
-Charge = Literal["divide", "multiply", "linear"]
 
 COMMON = (
     "next_chunk",

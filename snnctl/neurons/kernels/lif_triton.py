@@ -13,31 +13,21 @@ divides by a number through its rounded reciprocal, so at exactly the threshold 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from snnctl.neurons.kernels.parameters import fits, flat, has_kernel, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
-from snnctl.neurons.surrogate import ATan, FastSigmoid, Rectangle, Sigmoid, Surrogate, Triangle
+from snnctl.neurons.surrogate import ATan
 
 try:
     import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
     import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
 except (ImportError, OSError):
     triton = None
-
-# Built-in surrogate -> its name in the kernels and the two constants that its derivative is made of.
-_SURROGATES: dict[type[Surrogate], Callable[[Any], tuple[str, float, float]]] = {
-    ATan: lambda s: ("atan", math.pi / 2 * s.alpha, s.alpha / 2),
-    Sigmoid: lambda s: ("sigmoid", s.alpha, 0.0),
-    FastSigmoid: lambda s: ("fast_sigmoid", s.slope, 0.0),
-    Rectangle: lambda s: ("rectangle", s.width / 2, 1 / s.width),
-    Triangle: lambda s: ("triangle", 2 / s.width, 0.0),
-}
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
@@ -278,29 +268,16 @@ class _Plan(NamedTuple):
 
 def _prepared(x: Tensor, dynamics: Dynamics, keeps_state: bool) -> tuple[_Plan, list[Tensor]]:
     """The plan, and leak, gain, threshold as flat float32 tensors if any of them is a tensor."""
-    given = (dynamics.leak, dynamics.gain, dynamics.v_threshold)
-    axes = [max(p.dim(), 1) for p in given if isinstance(p, Tensor)]
-    own: list[Tensor] = []
-    channels = 1
-    if axes:
-        shape = x.shape[-max(axes) :]
-        channels = math.prod(shape)
-        for p in given:
-            whole = p if isinstance(p, Tensor) else torch.full((), float(p), device=x.device)
-            own.append(whole.float().expand(shape).reshape(-1).contiguous())
-    charge, tau = "linear", 1.0
-    if dynamics.tau is not None:  # a product equals the quotient where 1 / tau is a power of two
-        tau = float(dynamics.tau)
-        charge = "multiply" if math.frexp(tau)[0] == 0.5 else "divide"
+    found = flat(x, torch.float32, dynamics)
     options = {
-        "PER_CHANNEL": bool(own),
-        "CHARGE": charge,
+        "PER_CHANNEL": bool(found.tensors),
+        "CHARGE": found.charge,
         "SOFT": dynamics.reset == "soft",
         "LEVELS": dynamics.levels,
     }
-    numbers = (*(1.0 if isinstance(p, Tensor) else float(p) for p in given), tau, 1 / tau)
-    slope = _SURROGATES[type(dynamics.surrogate)](dynamics.surrogate)
-    return _Plan(numbers, slope, channels, options, dynamics.detach_reset, keeps_state), own
+    numbers = (found.leak, found.gain, found.threshold, found.tau, 1 / found.tau)
+    slope = surrogate_constants(dynamics.surrogate)
+    return _Plan(numbers, slope, found.channels, options, dynamics.detach_reset, keeps_state), found.tensors
 
 
 def _launch(kernel: Any, x: Tensor, *arguments: Any, **options: Any) -> None:
@@ -416,17 +393,13 @@ def why_not(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
         return "no steps, or no batch axis"
     if v is not None and v.shape != x.shape[1:]:
         return "the membranes have not the shape of one step"
-    if type(dynamics.surrogate) not in _SURROGATES:
+    if not has_kernel(dynamics.surrogate):
         return f"no Triton kernel for surrogate {type(dynamics.surrogate).__name__}"
     parameters = [p for p in (dynamics.leak, dynamics.gain, dynamics.v_threshold) if isinstance(p, Tensor)]
     if any(tensor.device != x.device for tensor in (*parameters, *(() if v is None else (v,)))):
         return "the tensors are on several devices"
     if any(p.dtype == torch.float64 for p in parameters):
         return "a parameter is torch.float64"
-    if not all(_fits(p, x) for p in parameters):
+    if not all(fits(p, x) for p in parameters):
         return "a parameter does not run over the last axes"
     return ""
-
-
-def _fits(value: Tensor, x: Tensor) -> bool:
-    return value.dim() < x.dim() and all(a in (1, b) for a, b in zip(value.shape[::-1], x.shape[::-1], strict=False))

@@ -1,0 +1,73 @@
+"""A measurement as a whole: what is in its rows, what is left out, and what Ctrl-C leaves."""
+
+import warnings
+
+import pytest
+
+from snnctl.bench.suite import Progress, run_suite
+from snnctl.bench.timing import Case, Contender, Effort
+
+ROW = {"case", "shape", "pass", "engine", "threads", "median_ms", "saved_bytes", "peak_bytes"}
+RATIO = {"case", "shape", "pass", "against", "ratio"}
+
+
+def case(name: str, *contenders: Contender) -> Case:
+    return Case(name, (2, 3), "forward", lambda: list(contenders))
+
+
+def test_rows_and_ratios_of_every_case() -> None:
+    told: list[Progress] = []
+    ours = Contender("snnctl", list, facts=lambda: {"rates": [0.1]})
+    found = run_suite([case("a", ours, Contender("reference", list)), case("b", ours)], Effort(2), told.append)
+    assert [(row["case"], row["engine"]) for row in found.rows] == [
+        ("a", "snnctl"),
+        ("a", "reference"),
+        ("b", "snnctl"),
+    ]
+    for row in found.rows:
+        assert set(row) >= ROW | {"precision", "min_ms", "rounds", "first_call_ms"}
+        assert (row["rounds"], row["saved_bytes"], row["peak_bytes"]) == (2, 0, 0)
+    assert found.rows[0]["rates"] == [0.1]
+    (ratio,) = found.ratios
+    assert set(ratio) >= RATIO
+    assert (ratio["case"], ratio["shape"], ratio["pass"], ratio["against"]) == ("a", [2, 3], "forward", "reference")
+    assert [stand.stage for stand in told] == ["trying"] * 2 + ["timing"] * 3 + ["done"] + ["timing"] * 3 + ["done"]
+    assert told[-1].seconds_left == 0
+    assert told[2].seconds_left is not None
+
+
+def broken() -> None:
+    raise TypeError("no such\nshape")
+
+
+def test_a_library_that_fails_is_left_out_with_a_note() -> None:
+    found = run_suite([case("a", Contender("snnctl", list), Contender("snntorch", broken, "bf16"))], Effort(1))
+    assert [row["engine"] for row in found.rows] == ["snnctl"]
+    assert found.notes == ["a: no snntorch bf16 row, it fails: TypeError: no such shape"]
+
+
+def test_our_own_failures_are_not_hidden() -> None:
+    with pytest.raises(TypeError, match="no such"):
+        run_suite([case("a", Contender("reference", broken))], Effort(1))
+
+
+def test_ctrl_c_keeps_what_has_been_measured() -> None:
+    calls = 0
+
+    def work() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 8:
+            raise KeyboardInterrupt
+
+    # Per case: first call, two for memory, a round; then a warm-up and the counted rounds.
+    found = run_suite([case("a", Contender("snnctl", work))], Effort(rounds=50))
+    assert found.interrupted
+    assert [row["rounds"] for row in found.rows] == [2]
+
+
+def test_warnings_of_other_libraries_are_kept_back() -> None:
+    def warn() -> None:
+        warnings.warn("deprecated", stacklevel=1)
+
+    run_suite([case("a", Contender("spikingjelly", warn))], Effort(1))
