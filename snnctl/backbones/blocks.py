@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 import copy
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from snnctl.neurons.base import NeuronFactory
+from snnctl.neurons.base import NeuronFactory, State
+from snnctl.neurons.kernels import spike_linear
 from snnctl.neurons.norm import TokenNorm
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-class Unbiased(nn.Linear):
-    """A linear layer that leaves its bias to the norm behind it, where it costs nothing."""
+class SpikeWeights(nn.Linear):
+    """A linear layer for spikes: a single row of them is added up event by event, where that is faster.
+
+    Args:
+        inputs, outputs: sizes of the last axis.
+        adds_bias: whether the bias is added here; else it is left to the norm behind, where it costs nothing.
+
+    Shape: [*, inputs] -> [*, outputs].
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, adds_bias: bool) -> None:
+        super().__init__(inputs, outputs)
+        self.adds_bias = adds_bias
 
     def forward(self, input: Tensor) -> Tensor:
-        """W x, without the bias."""
-        return F.linear(input, self.weight)
+        """W x, with or without the bias."""
+        return spike_linear(input, self.weight, self.bias if self.adds_bias else None)
 
 
 class SpikingLinear(nn.Module):
@@ -47,22 +58,18 @@ class SpikingLinear(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, neuron: NeuronFactory, *, norm_gain: float | None = 1.0) -> None:
         super().__init__()
-        self.linear: nn.Linear = nn.Linear(inputs, outputs) if norm_gain is None else Unbiased(inputs, outputs)
+        self.linear = SpikeWeights(inputs, outputs, adds_bias=norm_gain is None)
         self.norm: nn.Module = nn.Identity() if norm_gain is None else TokenNorm(outputs, gain=norm_gain)
         self.neuron = neuron(outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, state: State | None = None, *, return_state: bool = False) -> Any:
+        """Run over the leading time axis; state and `return_state` as in `SpikingNeuron.forward`."""
         current = self.linear(x)
         if not isinstance(self.norm, TokenNorm):
-            return self._spikes(current)
+            return self.neuron(current, state, return_state=return_state)
         if self.neuron.fuses_norm:
-            spikes: Tensor = self.neuron(current, norm=self.norm, offset=self.linear.bias)
-            return spikes
-        return self._spikes(self.norm(current + self.linear.bias))
-
-    def _spikes(self, current: Tensor) -> Tensor:
-        spikes: Tensor = self.neuron(current)
-        return spikes
+            return self.neuron(current, state, return_state=return_state, norm=self.norm, offset=self.linear.bias)
+        return self.neuron(self.norm(current + self.linear.bias), state, return_state=return_state)
 
     @torch.no_grad()
     def fold_norm(self) -> None:
@@ -70,11 +77,10 @@ class SpikingLinear(nn.Module):
         if not isinstance(self.norm, TokenNorm):
             return
         scale, shift = self.norm.in_evaluation()
-        folded = nn.utils.skip_init(nn.Linear, *self.linear.weight.shape[::-1], dtype=self.linear.weight.dtype)
-        folded = folded.to(self.linear.weight.device).train(self.training)
-        folded.weight.copy_(self.linear.weight.double() * scale[:, None])
-        folded.bias.copy_(self.linear.bias.double() * scale + shift)
-        self.linear, self.norm = folded, nn.Identity()
+        self.linear.weight.copy_(self.linear.weight.double() * scale[:, None])
+        self.linear.bias.copy_(self.linear.bias.double() * scale + shift)
+        self.linear.adds_bias = True
+        self.norm = nn.Identity()
 
 
 def fold_norms(network: Network) -> Network:

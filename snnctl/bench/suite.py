@@ -16,6 +16,10 @@ from snnctl.bench.timing import Case, Clock, Contender, Effort, no_collection, r
 
 PEERS = ("spikingjelly", "snntorch")
 
+_MOST_WARM_UPS = 8
+_STEADY = 0.8  # a round that takes less than this share of the one before shows that warming up goes on
+_UNSTEADY = 2.0  # median over minimum
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -53,15 +57,14 @@ class _Trial:
     """What one call of each contender has shown."""
 
     facts: dict[str, dict[str, Any]]
-    round_seconds: float
-    rounds: int
+    expected: float  # seconds of warm-up and counted rounds
 
 
 def run_suite(cases: Sequence[Case], effort: Effort, tell: Tell = lambda _: None, clock: Clock = perf_counter) -> Found:
     """Measure `cases`.
 
     Each is first tried: first call, memory, one round from which the time is forecast. A library that fails there
-    is left out of the case, with a note. Then each is built again and timed, after an uncounted round.
+    is left out of the case, with a note. Then each is built again, warmed up and timed.
     """
     found = Found()
     with warnings.catch_warnings():
@@ -73,7 +76,7 @@ def run_suite(cases: Sequence[Case], effort: Effort, tell: Tell = lambda _: None
                 trials.append(_try(case, effort, found, clock))
                 gc.collect()
             for number in range(len(cases)):
-                _time(cases, trials, number, found, tell, clock)
+                _time(cases, trials, number, found, tell, clock, effort)
                 gc.collect()
         except KeyboardInterrupt:
             found.interrupted = True
@@ -105,32 +108,60 @@ def _try(case: Case, effort: Effort, found: Found, clock: Clock) -> _Trial:
             found.notes.append(f"{case.name}: no {contender.label} row, it fails: {reason}")
     able = [c for c in contenders if c.label in facts]
     seconds = sum(time_round(able, 0, clock))
-    return _Trial(facts, seconds, effort.rounds_for(seconds))
+    return _Trial(facts, seconds * (2 + effort.rounds_for(seconds)))
 
 
-def _time(cases: Sequence[Case], trials: Sequence[_Trial], number: int, found: Found, tell: Tell, clock: Clock) -> None:
+def _time(
+    cases: Sequence[Case], trials: Sequence[_Trial], number: int, found: Found, tell: Tell, clock: Clock, effort: Effort
+) -> None:
     case, trial = cases[number], trials[number]
-    total = sum(t.round_seconds * (t.rounds + 1) for t in trials)
-    before = sum(t.round_seconds * (t.rounds + 1) for t in trials[:number])
-    after = sum(t.round_seconds * (t.rounds + 1) for t in trials[number + 1 :])
+    before = sum(t.expected for t in trials[:number])
+    after = sum(t.expected for t in trials[number + 1 :])
     contenders = [c for c in case.build() if c.label in trial.facts]
     rounds: list[list[float]] = []
-    round_seconds = trial.round_seconds
+
+    def stand(done: float, left: float) -> None:
+        tell(Progress("timing", _label(case), before + done, before + done + left + after, left + after))
+
+    stand(0.0, trial.expected)
     try:
         with no_collection() as collect:
-            for counted in range(trial.rounds + 1):
-                left = (trial.rounds + 1 - counted) * round_seconds + after
-                tell(Progress("timing", _label(case), before + counted * trial.round_seconds, total, left))
-                seconds = time_round(contenders, counted, clock)
-                round_seconds = sum(seconds)
-                if counted:  # the first round only warms up
-                    rounds.append(seconds)
+            warm, spent = _warm_up(contenders, clock, collect)
+            wanted = effort.rounds_for(warm)
+            for counted in range(wanted):
+                stand(spent, (wanted - counted) * warm)
+                rounds.append(time_round(contenders, counted, clock))
+                spent += sum(rounds[-1])
                 collect()
     finally:
         if rounds:
-            found.rows += _rows(case, contenders, trial, rounds)
+            rows = _rows(case, contenders, trial, rounds)
+            found.rows += rows
             found.ratios += [{**case.head, **ratio} for ratio in ratios(contenders, rounds)]
-            tell(Progress("done", f"{_label(case)}  {len(rounds)} rounds", total - after, total, after))
+            found.notes += _unsteady(case, rows)
+            done = before + spent
+            tell(Progress("done", f"{_label(case)}  {len(rounds)} rounds", done, done + after, after))
+
+
+def _warm_up(contenders: Sequence[Contender], clock: Clock, collect: Callable[[], object]) -> tuple[float, float]:
+    """Uncounted rounds, at least two, until they no longer get faster; seconds of the last one and of all.
+
+    Memory that is new to the process, or to a virtual machine, is slow to the first that touch it.
+    """
+    seconds = [sum(time_round(contenders, 0, clock))]
+    while len(seconds) < _MOST_WARM_UPS:
+        collect()
+        seconds.append(sum(time_round(contenders, len(seconds), clock)))
+        if seconds[-1] > _STEADY * seconds[-2]:
+            break
+    return seconds[-1], sum(seconds)
+
+
+def _unsteady(case: Case, rows: Sequence[dict[str, Any]]) -> list[str]:
+    worst = max(row["median_ms"] / max(row["min_ms"], 1e-9) for row in rows)
+    if worst < _UNSTEADY:
+        return []
+    return [f"{_label(case)}: unsteady, a median is {worst:.1f} times its minimum; the machine is busy, measure again"]
 
 
 def _rows(

@@ -1,5 +1,6 @@
 """A measurement as a whole: what is in its rows, what is left out, and what Ctrl-C leaves."""
 
+import itertools
 import warnings
 
 import pytest
@@ -31,7 +32,7 @@ def test_rows_and_ratios_of_every_case() -> None:
     (ratio,) = found.ratios
     assert set(ratio) >= RATIO
     assert (ratio["case"], ratio["shape"], ratio["pass"], ratio["against"]) == ("a", [2, 3], "forward", "reference")
-    assert [stand.stage for stand in told] == ["trying"] * 2 + ["timing"] * 3 + ["done"] + ["timing"] * 3 + ["done"]
+    assert [stand.stage for stand in told] == ["trying"] * 2 + (["timing"] * 3 + ["done"]) * 2
     assert told[-1].seconds_left == 0
     assert told[2].seconds_left is not None
 
@@ -57,13 +58,41 @@ def test_ctrl_c_keeps_what_has_been_measured() -> None:
     def work() -> None:
         nonlocal calls
         calls += 1
-        if calls == 8:
+        if calls == 9:
             raise KeyboardInterrupt
 
-    # Per case: first call, two for memory, a round; then a warm-up and the counted rounds.
-    found = run_suite([case("a", Contender("snnctl", work))], Effort(rounds=50))
+    # First call, two for memory, a round; then two to warm up and the counted rounds.
+    ticks = itertools.count()
+    found = run_suite([case("a", Contender("snnctl", work))], Effort(rounds=50), clock=lambda: float(next(ticks)))
     assert found.interrupted
     assert [row["rounds"] for row in found.rows] == [2]
+
+
+def test_rounds_that_still_get_faster_are_not_counted() -> None:
+    now = 0.0
+    seconds = iter([1, 1, 1, 9, 9, 7, 5, 2, 2, 2, 3, 2, 8])  # trial: four; then warming up until 2 follows on 2
+
+    def work() -> None:
+        nonlocal now
+        now += next(seconds)
+
+    found = run_suite([case("a", Contender("snnctl", work))], Effort(rounds=4), clock=lambda: now)
+    (row,) = found.rows
+    assert (row["median_ms"], row["min_ms"], row["rounds"]) == (2500, 2000, 4)
+    assert found.notes == []
+
+
+def test_unsteady_times_are_noted() -> None:
+    now = 0.0
+    seconds = iter([1, 1, 1, 1, 1, 1, 1, 3, 3])
+
+    def work() -> None:
+        nonlocal now
+        now += next(seconds)
+
+    found = run_suite([case("a", Contender("snnctl", work))], Effort(rounds=3), clock=lambda: now)
+    (note,) = found.notes
+    assert note.startswith("a forward: unsteady, a median is 3.0 times its minimum")
 
 
 def test_warnings_of_other_libraries_are_kept_back() -> None:

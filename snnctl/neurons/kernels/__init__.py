@@ -28,6 +28,7 @@ __all__ = [
     "available_kernels",
     "lif_norm_scan",
     "lif_scan",
+    "spike_linear",
     "use_kernel",
     "why_not_fused",
 ]
@@ -108,6 +109,17 @@ def lif_norm_scan(
     from snnctl.neurons.kernels import fused
 
     return fused.norm_scan(x, v, dynamics, weight, bias, eps, running, offset, return_state=return_state)
+
+
+def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """`torch.nn.functional.linear`, event by event for a single row of sparse input where no gradient is wanted."""
+    if torch.is_grad_enabled() or x.numel() != weight.shape[-1] or _kernel.get() != "auto":
+        return torch.nn.functional.linear(x, weight, bias)
+    if torch.compiler.is_compiling() or type(x) is not Tensor or _is_transformed(x) or not _llvm_is_there():
+        return torch.nn.functional.linear(x, weight, bias)
+    from snnctl.neurons.kernels import events
+
+    return events.linear(x, weight, bias) if events.pays(x, weight) else torch.nn.functional.linear(x, weight, bias)
 
 
 def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:

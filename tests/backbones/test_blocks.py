@@ -1,0 +1,95 @@
+"""SpikingLinear: the layer as one, apart, folded and streamed."""
+
+import copy
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from snnctl.backbones import SpikingLinear
+from snnctl.backbones.blocks import fold_norms
+from snnctl.backbones.spikformer import Spikformer
+from snnctl.core.catalog import NEURONS
+from snnctl.core.shapes import SignalSpec
+from snnctl.neurons import LIF
+from snnctl.neurons.kernels import use_kernel
+
+
+def spikes(*shape: int, rate: float = 0.3, dtype: torch.dtype = torch.float64) -> Tensor:
+    return (torch.rand(shape, generator=torch.Generator().manual_seed(1)) < rate).to(dtype)
+
+
+@pytest.mark.parametrize("norm_gain", [None, 2.0])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("neuron", ["lif", "plif", "alif"])
+def test_fast_and_plain_agree(neuron: str, training: bool, norm_gain: float | None) -> None:
+    torch.manual_seed(0)
+    layer = SpikingLinear(12, 8, NEURONS.get(neuron), norm_gain=norm_gain).double()
+    with torch.no_grad():
+        layer.linear.weight.mul_(4.0)  # without a norm, nothing would fire
+    layer(spikes(3, 9, 5, 12))
+    layer.train(training)
+    x = spikes(4, 3, 5, 12)
+    found = []
+    for kernel in ("auto", "reference"):
+        one, leaf = copy.deepcopy(layer), x.clone().requires_grad_()
+        with use_kernel(kernel):  # type: ignore[arg-type]
+            out = one(leaf)
+        weights = torch.linspace(-1, 1, out.numel(), dtype=torch.float64).view_as(out)
+        (out * weights).sum().backward()
+        found.append([out.detach(), leaf.grad, *(p.grad for p in one.parameters()), *one.buffers()])
+    assert found[0][0].any()
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-8, atol=1e-10)
+
+
+def test_the_bias_before_a_norm_counts_in_evaluation() -> None:
+    torch.manual_seed(0)
+    layer = SpikingLinear(6, 4, LIF, norm_gain=2.0).double()
+    x = spikes(4, 30, 5, 6)
+    plain = torch.nn.functional.linear(x, layer.linear.weight, layer.linear.bias)
+    layer(x)
+    expected_mean = 0.1 * plain.flatten(0, -2).mean(0)
+    torch.testing.assert_close(layer.norm.running_mean, expected_mean)  # type: ignore[arg-type]
+    layer.eval()
+    with use_kernel("reference"):
+        expected = layer(x)
+    assert torch.equal(layer(x), expected)
+
+
+def test_folding_changes_nothing() -> None:
+    torch.manual_seed(0)
+    network = Spikformer(
+        SignalSpec(4, 6, 5, kind="spikes"), dim=16, depth=2, heads=2, embed_norm=True, norm_gain=2.0, position="cpg"
+    ).double()
+    x = spikes(4, 7, 6, 5)
+    for _ in range(5):
+        network(x)
+    network.eval()
+    folded = fold_norms(network)
+    assert not any("norm" in name for name, _ in folded.named_parameters())
+    assert any("norm" in name for name, _ in network.named_parameters())  # the original is left alone
+    out = network(x)
+    assert out.any()
+    assert torch.equal(folded(x), out)
+
+
+@pytest.mark.parametrize("folded", [True, False])
+def test_streaming_step_by_step_is_the_whole(folded: bool) -> None:
+    torch.manual_seed(0)
+    layer = SpikingLinear(256, 256, LIF, norm_gain=2.0)
+    for _ in range(30):
+        layer(spikes(4, 100, 256, rate=0.05, dtype=torch.float32))
+    stream: Any = fold_norms(layer) if folded else layer.eval()
+    x = spikes(20, 1, 256, rate=0.05, dtype=torch.float32)
+    with torch.no_grad():
+        with use_kernel("reference"):
+            whole, end = stream(x, return_state=True)
+        state, parts = None, []
+        for x_t in x.split(1):
+            out, state = stream(x_t, state, return_state=True)
+            parts.append(out)
+    assert whole.any()
+    assert torch.equal(torch.cat(parts), whole)
+    torch.testing.assert_close(state, end, rtol=1e-4, atol=1e-5)
