@@ -12,7 +12,7 @@ import torch
 
 from snnctl import __version__
 
-PACKAGES = ("numpy", "pandas", "pydantic", "safetensors", "accelerate", "numba", "datasets")
+PACKAGES = ("numpy", "pandas", "pydantic", "safetensors", "accelerate", "llvmlite", "datasets")
 
 
 def environment() -> dict[str, Any]:

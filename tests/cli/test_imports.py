@@ -7,7 +7,7 @@ import pytest
 
 from snnctl.recipe.shipped import shipped_folder
 
-HEAVY = ["torch", "torchvision", "datasets", "pandas", "pyarrow", "matplotlib", "h5py", "accelerate", "numba", "psutil"]
+HEAVY = ["torch", "torchvision", "datasets", "pandas", "pyarrow", "matplotlib", "h5py", "accelerate", "llvmlite", "numba", "triton", "psutil"]
 QUICKSTART = str(shipped_folder() / "quickstart.yaml")
 
 

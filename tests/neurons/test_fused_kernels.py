@@ -2,6 +2,8 @@
 
 import itertools
 import logging
+import platform
+from functools import cache
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snnctl.neurons import IF, LIF, PLIF, ATan, FastSigmoid, Rectangle, Sigmoid, Surrogate, TokenNorm, Triangle
-from snnctl.neurons.kernels import Dynamics, fused, jit, lif_scan, reference, use_kernel, why_not_fused
+from snnctl.neurons.kernels import Dynamics, fused, jit, lif_cpu, lif_scan, reference, use_kernel, why_not_fused
 
 SURROGATES = [ATan(), Sigmoid(), FastSigmoid(), Rectangle(), Triangle(width=1.7)]
 SHAPES = [(5, 3, 7), (1, 4, 16), (6, 1, 33), (4, 2, 5, 24), (3, 70, 64)]
@@ -407,3 +409,22 @@ def test_modules_take_the_kernel(kind: Any) -> None:
     assert torch.equal(spikes, expected)
     assert torch.equal(state, expected_state)
     assert type(neuron(x.requires_grad_()).grad_fn).__name__ == "_ScanBackward"
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names processors of the x86-64 family")
+@pytest.mark.parametrize("processor", ["x86-64", "haswell"])
+def test_processors_with_narrower_vectors(processor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, _, _ = jit._target()
+    monkeypatch.setattr(jit, "_target", lambda: (target, processor, ""))
+    for cached in (lif_cpu._forward, lif_cpu._backward, lif_cpu._statistics, lif_cpu._norm_gradient):
+        monkeypatch.setattr(lif_cpu, cached.__name__, cache(cached.__wrapped__))
+    x, v = drawn((5, 7, 19))
+    for surrogate in (ATan(), Sigmoid()):
+        check(x, v, Dynamics(surrogate, tau=3.0, levels=2))
+        check(x.bfloat16(), None, Dynamics(surrogate, tau=3.0, reset="soft"))
+    norm = TokenNorm(19)
+    spikes = LIF(19)(x.requires_grad_(), norm=norm)
+    spikes.sum().backward()
+    assert spikes.any()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()

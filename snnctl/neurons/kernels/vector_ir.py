@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from llvmlite import ir
+from llvmlite.binding import llvm_version_info
 
 Real = Literal["float32", "float64"]
 Stored = Literal["float32", "float64", "bfloat16"]
@@ -175,11 +176,12 @@ class Emitter:
         address = self.builder.gep(base, [index], source_etype=kind.element)
         if mask is None:
             raw = self.builder.load(address, typ=kind)
-            raw.align = kind.element.width // 8 if stored == "bfloat16" else _size(stored)
+            raw.align = _size(stored)
         else:
-            signature = ir.FunctionType(kind, [PTR, mask.type, kind])
+            aligned = _alignment(stored)
+            signature = ir.FunctionType(kind, [PTR, *(a.type for a in aligned), mask.type, kind])
             declared = self._declare(f"llvm.masked.load.v{self.lanes}{_short(stored)}.p0", signature)
-            raw = self.builder.call(declared, [address, mask, ir.Constant(kind, None)])
+            raw = self.builder.call(declared, [address, *aligned, mask, ir.Constant(kind, None)])
         return Vec(self, self._widen(raw, stored))
 
     def store(self, value: Vec, base: Any, index: Any, stored: Stored, mask: Any = None) -> None:
@@ -188,11 +190,12 @@ class Emitter:
         raw = self._narrow(value, stored)
         address = self.builder.gep(base, [index], source_etype=kind.element)
         if mask is None:
-            self.builder.store(raw, address, align=2 if stored == "bfloat16" else _size(stored))
+            self.builder.store(raw, address, align=_size(stored))
         else:
-            signature = ir.FunctionType(ir.VoidType(), [kind, PTR, mask.type])
+            aligned = _alignment(stored)
+            signature = ir.FunctionType(ir.VoidType(), [kind, PTR, *(a.type for a in aligned), mask.type])
             declared = self._declare(f"llvm.masked.store.v{self.lanes}{_short(stored)}.p0", signature)
-            self.builder.call(declared, [raw, address, mask])
+            self.builder.call(declared, [raw, address, *aligned, mask])
 
     def prefetch(self, base: Any, index: Any, stored: Stored, *, write: bool = False) -> None:
         """Ask for the memory at element `index`, which need not exist."""
@@ -292,6 +295,11 @@ class Emitter:
 
 def _size(stored: Stored) -> int:
     return {"float32": 4, "float64": 8, "bfloat16": 2}[stored]
+
+
+def _alignment(stored: Stored) -> list[Any]:
+    """The alignment as an argument of masked loads and stores, which LLVM 22 took out of them."""
+    return [] if llvm_version_info[0] >= 22 else [I32(_size(stored))]
 
 
 def _short(stored: Stored) -> str:
