@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 
-from snnctl.backbones import SpikingLinear
-from snnctl.backbones.blocks import fold_norms
-from snnctl.backbones.spikformer import Spikformer
+from snnctl.backbones import Spikformer, SpikingConv, SpikingLinear, fold_norms
 from snnctl.core.catalog import NEURONS
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import LIF
@@ -93,3 +92,44 @@ def test_streaming_step_by_step_is_the_whole(folded: bool) -> None:
     assert whole.any()
     assert torch.equal(torch.cat(parts), whole)
     torch.testing.assert_close(state, end, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm_gain", [None, 2.0])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("knobs", [{}, {"stride": 2, "kernel": 4, "padding": 1}, {"groups": 2, "kernel": 1}])
+def test_convolution_equals_torchs_layers(knobs: dict[str, Any], training: bool, norm_gain: float | None) -> None:
+    torch.manual_seed(0)
+    layer = SpikingConv(4, 6, LIF, norm_gain=norm_gain, **knobs).double()
+    x = spikes(3, 5, 4, 8, 10) * 4
+    layer(x)
+    layer.train(training)
+    plain = nn.BatchNorm2d(6).double().train(training)
+    if norm_gain is not None:
+        plain.load_state_dict(layer.norm.state_dict())
+    conv = layer.conv
+    current = F.conv2d(x.flatten(0, 1), conv.weight, conv.bias, conv.stride, conv.padding, groups=conv.groups)
+    current = current if norm_gain is None else plain(current)
+    expected = LIF(current.shape[-1])(current.unflatten(0, (3, 5)))
+    out = layer(x)
+    assert out.any()
+    assert torch.equal(out, expected)
+    for key, value in plain.state_dict().items() if norm_gain is not None else ():
+        torch.testing.assert_close(layer.norm.state_dict()[key], value)
+    assert torch.equal(fold_norms(layer)(x), layer.eval()(x))
+
+
+def test_convolutions_pass_on_channels_last_without_copies() -> None:
+    torch.manual_seed(0)
+    first, second = SpikingConv(3, 8, LIF), SpikingConv(8, 8, LIF)
+    x = torch.rand(2, 4, 3, 8, 8)
+    out = first(x)
+    assert out.shape == (2, 4, 8, 8, 8)
+    assert out.flatten(0, 1).is_contiguous(memory_format=torch.channels_last)
+    assert out.flatten(0, 1).data_ptr() == out.data_ptr()
+    whole, end = second(out, return_state=True)
+    part, state = second.eval()(out[:1], return_state=True)
+    again, state = second(out[1:], state, return_state=True)
+    assert state.shape == end.shape == (4, 8, 8, 8)
+    assert torch.equal(torch.cat((part, again)), second(out))
+    whole.sum().backward()
+    assert first.conv.weight.grad is not None

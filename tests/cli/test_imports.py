@@ -7,7 +7,8 @@ import pytest
 
 from snnctl.recipe.shipped import shipped_folder
 
-HEAVY = ["torch", "torchvision", "datasets", "pandas", "pyarrow", "matplotlib", "h5py", "accelerate", "llvmlite", "numba", "triton", "psutil"]
+HEAVY = ["torch", "torchvision", "datasets", "pandas", "pyarrow", "matplotlib", "h5py", "accelerate", "psutil"]
+HEAVY += ["llvmlite", "numba", "triton"]
 QUICKSTART = str(shipped_folder() / "quickstart.yaml")
 
 
