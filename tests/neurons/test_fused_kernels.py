@@ -303,7 +303,7 @@ class TestFallback:
     def test_the_log_tells_once(self, caplog: pytest.LogCaptureFixture) -> None:
         from snnctl.neurons import kernels
 
-        kernels._tell.cache_clear()
+        kernels._told.clear()
         with caplog.at_level(logging.DEBUG, logger="snnctl.kernels"):
             for _ in range(3):
                 lif_scan(torch.ones(2, 1, 3, dtype=torch.float16), None, self.dynamics)
@@ -334,6 +334,17 @@ class TestFallback:
         neuron = LIF(4)
         exported = torch.export.export(neuron, (x,)).module()
         assert torch.equal(exported(x), neuron(x))
+
+    @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning")
+    def test_torch_compile(self) -> None:
+        x, _ = drawn((3, 2, 4))
+        leaf, twin = x.clone().requires_grad_(), x.clone().requires_grad_()
+        network = torch.nn.Sequential(torch.nn.Linear(4, 4), LIF(4, tau=3.0))
+        compiled = torch.compile(network, backend="eager")
+        assert torch.equal(compiled(leaf), network(twin))
+        compiled(leaf).sum().backward()
+        network(twin).sum().backward()
+        torch.testing.assert_close(leaf.grad, twin.grad)
 
     def test_unknown_kernel(self) -> None:
         with pytest.raises(ValueError, match="unknown kernel `fast`; known: auto, reference, compile, triton"):

@@ -181,9 +181,13 @@ def _llvm_is_there() -> bool:
     return True
 
 
-@cache
+_told: set[str] = set()
+
+
 def _tell(reason: str) -> None:  # once per reason and process
-    log.debug("LIF runs its reference kernel: %s", reason)
+    if not torch.compiler.is_compiling() and reason not in _told:
+        _told.add(reason)
+        log.debug("LIF runs its reference kernel: %s", reason)
 
 
 @cache
