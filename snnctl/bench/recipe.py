@@ -16,7 +16,7 @@ from snnctl.bench.timing import Case, Contender
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.order import batches, epoch_order
 from snnctl.engine.runtime import Runtime
-from snnctl.neurons.kernels import Kernel, use_kernel
+from snnctl.neurons.kernels import Kernel
 from snnctl.recipe import Recipe
 
 Precision = Literal["fp32", "bf16"]
@@ -25,7 +25,8 @@ Precision = Literal["fp32", "bf16"]
 def recipe_case(recipe: Recipe, experiment: Experiment, precisions: Sequence[Precision]) -> tuple[Case, list[str]]:
     """The case of one training step, and notes on what is missing in it.
 
-    The first batch of the first epoch is drawn anew in every call, as training draws it. All runs on the CPU.
+    The first batch of the first epoch is drawn anew in every call, as training draws it. All runs on the CPU, with
+    the recipe's kernel but for `reference`.
     """
     size = min(experiment.train.batch_size, len(experiment.data.split("train")))
     shape = experiment.task.input_signal.shape(size)
@@ -37,10 +38,13 @@ def recipe_case(recipe: Recipe, experiment: Experiment, precisions: Sequence[Pre
     def build() -> list[Contender]:
         made = []
         for precision in precisions:
-            made.append(_step("snnctl", experiment, experiment.network, precision))
+            own = experiment.train.kernel
+            made.append(_step("snnctl", experiment, experiment.network, precision, own))
             made.append(_step("reference", experiment, experiment.network, precision, "reference"))
             if peers:
-                made.append(_step("spikingjelly", experiment, jelly_network(recipe, experiment.network), precision))
+                made.append(
+                    _step("spikingjelly", experiment, jelly_network(recipe, experiment.network), precision, own)
+                )
         return made
 
     return Case(recipe.name, shape, "training step", build), notes
@@ -55,12 +59,11 @@ def jelly_network(recipe: Recipe, network: Network) -> Network:
     return Network(copy.deepcopy(network.encoder), backbone, copy.deepcopy(network.readout))
 
 
-def _step(
-    engine: str, experiment: Experiment, network: nn.Module, precision: Precision, kernel: Kernel = "auto"
-) -> Contender:
+def _step(engine: str, experiment: Experiment, network: nn.Module, precision: Precision, kernel: Kernel) -> Contender:
     if engine != "spikingjelly":  # that one is new, and holds modules, which cannot be copied
         network = copy.deepcopy(network)
-    runtime, task, settings = Runtime(precision, "cpu"), experiment.task, experiment.train
+    task, settings = experiment.task, experiment.train
+    runtime = Runtime(precision, "cpu", kernel, settings.chunk_steps)
     trained, optimizer = runtime.prepare(network, experiment.make_optimizer(network.parameters()))
     trained.train()
     split = experiment.data.split("train")
@@ -68,17 +71,16 @@ def _step(
 
     def call() -> None:
         batch = split.batch(indices)
-        with use_kernel(kernel):
-            with runtime.forward_pass():
-                prediction = task.predict(trained, batch)
-            loss = task.loss(prediction.float(), batch)
-            optimizer.zero_grad(set_to_none=True)
-            runtime.backward(loss)
+        with runtime.forward_pass():
+            prediction = task.predict(trained, batch)
+        loss = task.loss(prediction.float(), batch)
+        optimizer.zero_grad(set_to_none=True)
+        runtime.backward(loss)
         runtime.clip(trained.parameters(), settings.clip_norm)
         optimizer.step()
 
     def rates() -> dict[str, Any]:
-        with torch.no_grad(), use_kernel(kernel), runtime.forward_pass():
+        with torch.no_grad(), runtime.forward_pass():
             return {"rates": firing_rates(network, lambda: task.predict(trained, split.batch(indices)))}
 
     return Contender(engine, call, precision, kept(network), rates)

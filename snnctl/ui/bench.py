@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import perf_counter
 from typing import Any, Protocol
 
 from rich.console import Console
@@ -15,15 +16,15 @@ from snnctl.ui.words import duration, figure, size
 
 # Name, narrowest width, justification: the tables of all cases line up.
 _COLUMNS = (
-    ("engine", 13, "left"),
+    ("engine", 12, "left"),
     ("prec.", 5, "left"),
-    ("median ms", 10, "right"),
-    ("min ms", 10, "right"),
+    ("median ms", 9, "right"),
     ("time / ours", 11, "right"),
-    ("saved", 9, "right"),
-    ("peak", 9, "right"),
-    ("rate", 12, "right"),
+    ("saved", 8, "right"),
+    ("peak", 8, "right"),
+    ("rate", 11, "right"),
 )
+_REFRESHES_PER_SECOND = 5
 
 
 class Stand(Protocol):
@@ -87,13 +88,16 @@ def _bar(console: Console) -> Iterator[Callable[[Stand], None]]:
     # Drawn when told and not by a thread of its own, which would take time from what is measured.
     with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
         bar: TaskID = progress.add_task("", total=None, left="-")
-        told = False
+        told, drawn = False, 0.0
 
         def tell(stand: Stand) -> None:
-            nonlocal told
+            nonlocal told, drawn
             if stand.stage == "timing" and not told:
                 told = True
                 console.print(forecast(stand))
+            elif stand.stage == "timing" and perf_counter() - drawn < 1 / _REFRESHES_PER_SECOND:
+                return
+            drawn = perf_counter()
             left = "-" if stand.seconds_left is None else duration(stand.seconds_left)
             text = f"trying {stand.text}" if stand.stage == "trying" else stand.text
             progress.update(bar, description=text, completed=stand.done, total=stand.total, left=left)
@@ -140,7 +144,6 @@ def _table(rows: Sequence[Mapping[str, Any]], ratios: Mapping[Any, float]) -> Ta
             f"[key]{row['engine']}[/]",
             row["precision"],
             f"[good]{_ms(row['median_ms'])}[/]" if row["median_ms"] == fastest else _ms(row["median_ms"]),
-            _ms(row["min_ms"]),
             "" if ratio is None else f"{ratio:.2f}x",
             size(row["saved_bytes"]),
             size(row["peak_bytes"]),

@@ -70,6 +70,8 @@ def test_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     found = {row["engine"]: row["rates"] for row in document["rows"] if row["precision"] == "fp32"}
     if "spikingjelly" in found:
         assert sum(found["spikingjelly"]) > 0
+    saved = {row["engine"]: row["saved_bytes"] for row in document["rows"] if row["precision"] == "fp32"}
+    assert saved["reference"] > saved["snnctl"]  # it keeps every step's potentials: another kernel has run
 
 
 def test_recipe_without_an_equal_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
