@@ -37,7 +37,7 @@ def results(scan: Any, x: Tensor, v: Tensor | None, dynamics: Dynamics) -> list[
         if isinstance(value, Tensor) and (name == "v_threshold" or dynamics.tau is None):
             own[name] = value.detach().requires_grad_()
             leaves.append(own[name])
-    spikes, last = scan(x, v, Dynamics(**{**vars(dynamics), **own}))
+    spikes, last = scan(x, v, dynamics._replace(**own))
     grads = torch.autograd.grad((spikes * ramp(spikes)).sum() + (last * ramp(last)).sum(), leaves)
     return [spikes.detach(), last.detach(), *grads]
 
@@ -427,8 +427,9 @@ def test_modules_take_the_kernel(kind: Any) -> None:
 def test_processors_with_narrower_vectors(processor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     target, _, _ = jit._target()
     monkeypatch.setattr(jit, "_target", lambda: (target, processor, ""))
-    for cached in (lif_cpu._forward, lif_cpu._backward, lif_cpu._statistics, lif_cpu._norm_gradient):
-        monkeypatch.setattr(lif_cpu, cached.__name__, cache(cached.__wrapped__))
+    names = ("_forward", "_backward", "_statistics", "_norm_gradient", "_scan_launch", "_norm_launch")
+    for name in names:
+        monkeypatch.setattr(lif_cpu, name, cache(getattr(lif_cpu, name).__wrapped__))
     x, v = drawn((5, 7, 19))
     for surrogate in (ATan(), Sigmoid()):
         check(x, v, Dynamics(surrogate, tau=3.0, levels=2))

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,21 +112,21 @@ def cases() -> Iterator[Case]:
     plain = Dynamics(ATan(), tau=3.0)
     learned = Dynamics(ATan(), leak=parameter(37), gain=parameter(37), v_threshold=parameter(37))
     for number, surrogate in enumerate(SURROGATES):
-        yield Case(f"surrogate_{number}", replace(learned, surrogate=surrogate, detach_reset=False))
+        yield Case(f"surrogate_{number}", learned._replace(surrogate=surrogate, detach_reset=False))
     for reset in ("hard", "soft"):
         for detach in (True, False):
             for levels in (1, 3):
                 options: dict[str, Any] = {"reset": reset, "detach_reset": detach, "levels": levels}
                 name = f"{reset}_{detach}_{levels}"
                 surrogate = SURROGATES[levels]
-                yield Case(f"learned_{name}", replace(learned, surrogate=surrogate, **options), has_start=True)
-                yield Case(f"scalar_{name}", replace(plain, v_threshold=0.5, **options))
+                yield Case(f"learned_{name}", learned._replace(surrogate=surrogate, **options), has_start=True)
+                yield Case(f"scalar_{name}", plain._replace(v_threshold=0.5, **options))
     for tau in (1.5, 2.0, 4.0, 49.0):
-        yield Case(f"tau_{tau}", replace(plain, tau=tau), has_start=True)
+        yield Case(f"tau_{tau}", plain._replace(tau=tau), has_start=True)
     yield Case("numbers", Dynamics(ATan(), leak=0.75, gain=1.25), has_start=True)
     yield Case("leak_alone", Dynamics(ATan(), leak=parameter(37)))
     yield Case("one_leak", Dynamics(ATan(), leak=parameter(), reset="soft"), has_start=True)
-    yield Case("tau_and_threshold", replace(plain, v_threshold=parameter()))
+    yield Case("tau_and_threshold", plain._replace(v_threshold=parameter()))
     yield Case("inner_axis", Dynamics(ATan(), leak=parameter(3, 1, 5), gain=parameter(5)), shape=(4, 2, 3, 4, 5))
     yield Case("whole_step", Dynamics(ATan(), v_threshold=parameter(2, 5)), shape=(4, 2, 5))
     for shape in ((1, 4, 37), (6, 1, 37), (4, 1, 1), (2, 2, 64), (3, 0, 37)):
@@ -195,7 +194,7 @@ def compare_corners(lif_triton: Any) -> None:
     plain = Dynamics(ATan(), tau=3.0)
     x = torch.randn(4, 2, 37)
     x[0, 0, :3] = torch.tensor([torch.nan, torch.inf, -torch.inf])
-    for dynamics in (plain, replace(plain, levels=3), replace(plain, reset="soft")):
+    for dynamics in (plain, plain._replace(levels=3), plain._replace(reset="soft")):
         for found, expected in zip(
             lif_triton.scan(x, None, dynamics), reference.lif_scan(x, None, dynamics), strict=True
         ):
@@ -203,7 +202,7 @@ def compare_corners(lif_triton: Any) -> None:
 
     x = torch.randn(3, 2, 5, requires_grad=True)
     threshold = torch.ones(5, requires_grad=True)
-    learned = replace(plain, v_threshold=threshold)
+    learned = plain._replace(v_threshold=threshold)
     (grad,) = torch.autograd.grad(lif_triton.scan(x.detach(), None, learned)[0].sum(), threshold)
     (expected,) = torch.autograd.grad(reference.lif_scan(x.detach(), None, learned)[0].sum(), threshold)
     torch.testing.assert_close(grad, expected)
@@ -220,10 +219,10 @@ def compare_corners(lif_triton: Any) -> None:
         "with torch.float64 membranes": (x, x[0].double(), plain),
         "no steps": (x[:0], None, plain),
         "not the shape": (x, x[0, :1], plain),
-        "surrogate Own": (x, None, replace(plain, surrogate=Own())),
-        "several devices": (x, None, replace(plain, v_threshold=torch.ones(5, device="meta"))),
-        "is torch.float64": (x, None, replace(plain, v_threshold=torch.ones(5).double())),
-        "last axes": (x, None, replace(plain, v_threshold=torch.ones(2))),
+        "surrogate Own": (x, None, plain._replace(surrogate=Own())),
+        "several devices": (x, None, plain._replace(v_threshold=torch.ones(5, device="meta"))),
+        "is torch.float64": (x, None, plain._replace(v_threshold=torch.ones(5).double())),
+        "last axes": (x, None, plain._replace(v_threshold=torch.ones(2))),
     }.items():
         assert reason in lif_triton.why_not(*arguments), reason
 

@@ -129,10 +129,8 @@ def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
         return "the call is being traced"
     device = "cuda" if _kernel.get() == "triton" else "cpu"
-    parameters = (dynamics.leak, dynamics.gain, dynamics.v_threshold)
-    for tensor in (x, v, *parameters):
-        if not isinstance(tensor, Tensor):
-            continue
+    parameters = [p for p in dynamics[2:5] if isinstance(p, Tensor)]  # leak, gain, threshold
+    for tensor in (x, *parameters) if v is None else (x, v, *parameters):
         if type(tensor) not in (Tensor, torch.nn.Parameter):
             return f"{type(tensor).__name__} is not a plain tensor"
         if tensor.device.type != device:
@@ -149,7 +147,7 @@ def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
         return "llvmlite cannot be loaded"
     if not has_kernel(dynamics.surrogate):
         return f"no fused kernel for surrogate {type(dynamics.surrogate).__name__}"
-    if any(isinstance(p, Tensor) and not fits(p, x) for p in parameters):
+    if not all(fits(p, x) for p in parameters):
         return "a parameter does not run over the last axes"
     return ""
 

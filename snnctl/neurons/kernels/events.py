@@ -6,6 +6,7 @@ in proportion. Batches are better off with a dense product.
 
 from __future__ import annotations
 
+import ctypes
 from functools import cache
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ _WORTH_EVENTS = 1 << 15
 _MOST_EVENTS = 0.3
 
 _SLOTS = ("events_left", "x", "inputs", "outputs", "columns", "bias", "y")
+_SLOT_ARRAY = ctypes.c_int64 * len(_SLOTS)
 
 
 class _Columns(NamedTuple):
@@ -61,7 +63,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     x = x.contiguous()
     bias = None if bias is None else bias.contiguous()
     y = torch.empty(*x.shape[:-1], outputs)
-    slots = (
+    array = _SLOT_ARRAY(
         int(inputs * _MOST_EVENTS),
         x.data_ptr(),
         inputs,
@@ -70,8 +72,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         0 if bias is None else bias.data_ptr(),
         y.data_ptr(),
     )
-    left = _kernel(bias is not None)(slots, 1)[0]
-    return y if left >= 0 else torch.nn.functional.linear(x, weight, bias)
+    _kernel(bias is not None)(array, 1)
+    return y if array[0] >= 0 else torch.nn.functional.linear(x, weight, bias)
 
 
 def _transposed(weight: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from snnctl.neurons.kernels.lif_cpu import (
     statistics,
 )
 from snnctl.neurons.kernels.lif_ir import ScanSpec
-from snnctl.neurons.kernels.parameters import flat, surrogate_constants
+from snnctl.neurons.kernels.parameters import charge_of, flat, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
 
 
@@ -26,26 +27,47 @@ def _prepared(
     x: Tensor, v: Tensor | None, dynamics: Dynamics, keeps_state: bool, smooth: bool = False
 ) -> tuple[ScanSpec, Parameters, list[Tensor]]:
     """Spec, run-time parameters without tensors, and leak, gain, threshold as flat tensors if any is a tensor."""
-    surrogate, first, second = surrogate_constants(dynamics.surrogate)
-    real = torch.promote_types(x.dtype, torch.float32) if v is None else v.dtype
+    surrogate, tau, leak, gain, threshold, *how = dynamics
+    slope = surrogate_constants(surrogate)
+    real = v.dtype if v is not None else torch.float64 if x.dtype == torch.float64 else torch.float32
+    how += (smooth, v is None, keeps_state)
+    if not (isinstance(leak, Tensor) or isinstance(gain, Tensor) or isinstance(threshold, Tensor)):
+        return *_described(slope, (tau, leak, gain, threshold), 0, tuple(how), x.dtype, real), []
     found = flat(x, real, dynamics)
+    numbers = (tau, found.leak, found.gain, found.threshold)
+    return *_described(slope, numbers, found.channels if found.tensors else 0, tuple(how), x.dtype, real), found.tensors
+
+
+@lru_cache(maxsize=512)
+def _described(
+    surrogate: tuple[str, float, float],
+    numbers: tuple[Any, ...],
+    channels: int,
+    how: tuple[Any, ...],
+    stored: torch.dtype,
+    real: torch.dtype,
+) -> tuple[ScanSpec, Parameters]:
+    """Spec and parameters of `numbers` (tau, leak, gain, threshold); `channels` 0 if none of them is a tensor."""
+    reset, detach_reset, levels, smooth, from_rest, keeps_state = how
+    tau, leak, gain, threshold = numbers
+    charge, tau = charge_of(tau)
     spec = ScanSpec(
-        surrogate=surrogate,
-        reset=dynamics.reset,
-        detach_reset=dynamics.detach_reset,
-        levels=dynamics.levels,
-        charge=found.charge,
-        per_channel=bool(found.tensors),
+        surrogate=surrogate[0],
+        reset=reset,
+        detach_reset=detach_reset,
+        levels=levels,
+        charge=charge,
+        per_channel=channels > 0,
         normed=False,
         sums=(),
         smooth=smooth,
         real=REALS[real],  # type: ignore[arg-type]
-        stored=REALS[x.dtype],  # type: ignore[arg-type]
-        from_rest=v is None,
+        stored=REALS[stored],  # type: ignore[arg-type]
+        from_rest=from_rest,
         keeps_state=keeps_state,
     )
-    scalars = (found.tau, 1 / found.tau, found.leak, found.gain, found.threshold, first, second)
-    return spec, Parameters(scalars, found.channels), found.tensors
+    scalars = (tau, 1 / tau, float(leak), float(gain), float(threshold), *surrogate[1:])
+    return spec, Parameters(scalars, max(channels, 1))
 
 
 def _rows(x: Tensor) -> Tensor:
@@ -54,7 +76,9 @@ def _rows(x: Tensor) -> Tensor:
 
 
 def _with(parameters: Parameters, own: Sequence[Tensor]) -> Parameters:
-    leak, gain, threshold = own or (None, None, None)
+    if not own:
+        return parameters
+    leak, gain, threshold = own
     return parameters._replace(leak=leak, gain=gain, threshold=threshold)
 
 
@@ -107,6 +131,8 @@ def scan(
         smooth: put the surrogate's primitive in place of the step, to check gradients.
     """
     spec, parameters, own = _prepared(x, v, dynamics, return_state, smooth)
+    if not torch.is_grad_enabled():
+        return forward(spec, _rows(x), None if v is None else v.contiguous(), _with(parameters, own))
     found = _Scan.apply(x, v, spec, parameters, *own)
     return found if return_state else (found, None)
 

@@ -12,7 +12,7 @@ import logging
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -45,14 +45,12 @@ class Compiled:
         self._call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.address)
         log.debug("kernel %s: %s in %.3f s", name, "loaded" if self.from_disk else "compiled", self.seconds)
 
-    def __call__(self, slots: Sequence[int], threads: int) -> Any:
-        """Run on `threads` threads at once, each with the same array of arguments; the array as they leave it."""
-        array = (ctypes.c_int64 * len(slots))(*slots)
+    def __call__(self, array: Any, threads: int) -> None:
+        """Run on `threads` threads at once, each with the same array of 64-bit arguments."""
         if threads <= 1:
             self._call(array)
         else:
             _on_threads()(self, array, threads)
-        return array
 
 
 @cache

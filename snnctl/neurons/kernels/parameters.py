@@ -39,6 +39,13 @@ def fits(value: Tensor, x: Tensor) -> bool:
     return value.dim() < x.dim() and all(a in (1, b) for a, b in zip(value.shape[::-1], x.shape[::-1], strict=False))
 
 
+def charge_of(tau: float | None) -> tuple[Charge, float]:
+    """How a scan with this tau charges its membranes, and tau as a number."""
+    if tau is None:
+        return "linear", 1.0
+    return "multiply" if math.frexp(tau)[0] == 0.5 else "divide", float(tau)
+
+
 class Flat(NamedTuple):
     """The parameters of a scan.
 
@@ -62,12 +69,10 @@ class Flat(NamedTuple):
 
 def flat(x: Tensor, real: torch.dtype, dynamics: Dynamics) -> Flat:
     """The parameters of a scan of `x` computed in `real`; gradients flow back through the tensors."""
-    charge: Charge = "linear"
     leak, gain, threshold = dynamics.leak, dynamics.gain, dynamics.v_threshold
-    tau = 1.0
+    charge, tau = charge_of(dynamics.tau)
     if dynamics.tau is not None:
-        tau, leak, gain = dynamics.tau, 1.0, 1.0
-        charge = "multiply" if math.frexp(tau)[0] == 0.5 else "divide"
+        leak = gain = 1.0
     given = (leak, gain, threshold)
     axes = max((max(p.dim(), 1) for p in given if isinstance(p, Tensor)), default=0)
     tensors: list[Tensor] = []

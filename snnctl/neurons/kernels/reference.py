@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,8 +12,7 @@ from snnctl.neurons.surrogate import Surrogate
 Reset = Literal["hard", "soft"]
 
 
-@dataclass(frozen=True, eq=False)
-class Dynamics:
+class Dynamics(NamedTuple):
     """The parameters of the step equation `lif_step`.
 
     Args:
