@@ -62,16 +62,8 @@ class _IntegrateAndFire(SpikingNeuron):
     def dynamics(self) -> Dynamics:
         """The parameters of the step equation as they stand now."""
         tau, leak, gain = self._charge()
-        return Dynamics(
-            surrogate=self.surrogate,
-            tau=tau,
-            leak=leak,
-            gain=gain,
-            v_threshold=self.v_threshold if self.log_threshold is None else self.log_threshold.exp(),
-            reset=self.reset,
-            detach_reset=self.detach_reset,
-            levels=self.levels,
-        )
+        threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
+        return Dynamics(self.surrogate, tau, leak, gain, threshold, self.reset, self.detach_reset, self.levels)
 
     def initial_state(self, x0: Tensor) -> Tensor:
         # bfloat16 and float16 lose the small increments of a slow membrane.
@@ -207,8 +199,10 @@ class LIF(_IntegrateAndFire):
         )
         self.tau = tau
         self.decay_input = decay_input
-        self.taus: Tensor | None
-        self.register_buffer("taus", _spread(channels, tau, tau_spread) if tau_spread else None)
+        self.taus: Tensor | None = None
+        if tau_spread:
+            del self.taus
+            self.register_buffer("taus", _spread(channels, tau, tau_spread))
 
     def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
         if self.taus is not None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from types import ModuleType
 from typing import Literal, get_args
 
 import torch
@@ -86,9 +87,7 @@ def lif_scan(
     if reason:
         _tell(reason)
         return reference.lif_scan(x, v, dynamics)
-    from snnctl.neurons.kernels import fused  # LLVM is loaded at the first use, not with the package
-
-    return fused.scan(x, v, dynamics, return_state=return_state)
+    return _fused().scan(x, v, dynamics, return_state=return_state)
 
 
 def lif_norm_scan(
@@ -106,9 +105,7 @@ def lif_norm_scan(
     """Batch normalisation and LIF in one, see `fused.norm_scan`; None where there is no fused kernel."""
     if _kernel.get() != "auto" or why_not_fused(x, v, dynamics):
         return None
-    from snnctl.neurons.kernels import fused
-
-    return fused.norm_scan(x, v, dynamics, weight, bias, eps, running, offset, return_state=return_state)
+    return _fused().norm_scan(x, v, dynamics, weight, bias, eps, running, offset, return_state=return_state)
 
 
 def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -163,11 +160,19 @@ _DTYPES = {
 }
 
 
+@cache
+def _fused() -> ModuleType:
+    """LLVM is loaded at the first use, not with the package."""
+    from snnctl.neurons.kernels import fused
+
+    return fused
+
+
 def _is_transformed(x: Tensor) -> bool:
-    forward_mode = torch.autograd.forward_ad
-    if getattr(forward_mode, "_current_level", -1) >= 0 and forward_mode.unpack_dual(x).tangent is not None:
+    if torch._C._functorch.is_functorch_wrapped_tensor(x):
         return True
-    return bool(torch._C._functorch.is_functorch_wrapped_tensor(x))
+    forward_mode = torch.autograd.forward_ad
+    return forward_mode._current_level >= 0 and forward_mode.unpack_dual(x).tangent is not None
 
 
 @cache

@@ -36,7 +36,7 @@ _SEGMENT, _SMALLEST_SEGMENT, _POTENTIALS = 2048, 64, 65536
 # Units of work: a fixed number, so that sums come out the same whatever the number of threads.
 _CHUNKS = 32
 # Less work than this (values read and written) is done sooner by one thread than others are woken.
-_WORTH_THREADS = 1 << 18
+_WORTH_THREADS = 1 << 16
 
 _scratch = threading.local()
 

@@ -213,11 +213,16 @@ def forward_ir(spec: ScanSpec, name: str) -> str:
         with emit.loop(I64(0), steps) as t:
             x_row = builder.add(builder.mul(t, x_stride), base)
             row = builder.add(builder.mul(t, elements), base)
+            # What comes next: the row of the next step, or the first row of the next segment.
+            is_last = builder.icmp_signed("==", t, builder.sub(steps, I64(1)))
+            following = builder.add(base, count)
+            next_x = builder.select(is_last, following, builder.add(x_row, x_stride))
+            next_row = builder.select(is_last, following, builder.add(row, elements))
 
             def step(index: Any, mask: Any) -> None:
                 if mask is None:
-                    emit.prefetch(x, builder.add(builder.add(x_row, x_stride), index), spec.stored)
-                    emit.prefetch(spikes, builder.add(builder.add(row, elements), index), spec.stored, write=True)
+                    emit.prefetch(x, builder.add(next_x, index), spec.stored)
+                    emit.prefetch(spikes, builder.add(next_row, index), spec.stored, write=True)
                 current = equation.current(emit.load(x, builder.add(x_row, index), spec.stored, mask), index)
                 h = equation.charge(current, emit.load(membrane, index, spec.real), index)
                 fired, _, _ = equation.fire(h, index)
@@ -271,7 +276,12 @@ def backward_ir(spec: ScanSpec, name: str) -> str:
 
             emit.each_vector(count, again)
 
+        last_row = builder.add(builder.mul(builder.sub(steps, I64(1)), elements), base)
+
         def turn(index: Any, mask: Any) -> None:
+            if mask is None:
+                emit.prefetch(pointers["grad_spikes"], builder.add(last_row, index), spec.stored)
+                emit.prefetch(pointers["grad_x"], builder.add(last_row, index), spec.stored, write=True)
             grad = emit.vec(0.0)
             if spec.keeps_state:
                 grad = emit.load(pointers["grad_v_last"], builder.add(base, index), spec.real, mask)
@@ -280,12 +290,15 @@ def backward_ir(spec: ScanSpec, name: str) -> str:
         emit.each_vector(count, turn)
         with emit.loop(builder.sub(steps, I64(1)), I64(0), -1) as t:
             row = builder.add(builder.mul(t, elements), base)
+            # What comes next: the row of the step before, or the input of the next segment.
+            is_first = builder.icmp_signed("==", t, I64(0))
+            source = builder.select(is_first, pointers["x"], pointers["grad_spikes"])
+            below = builder.select(is_first, builder.add(base, count), builder.sub(row, elements))
 
             def back(index: Any, mask: Any) -> None:
                 if mask is None:
-                    below = builder.add(builder.sub(row, elements), index)
-                    emit.prefetch(pointers["grad_spikes"], below, spec.stored)
-                    emit.prefetch(pointers["grad_x"], below, spec.stored, write=True)
+                    emit.prefetch(source, builder.add(below, index), spec.stored)
+                    emit.prefetch(pointers["grad_x"], builder.add(below, index), spec.stored, write=True)
                 h = h_at(t, index)
                 fired, u, nearest = equation.fire(h, index)
                 slope = equation.derivative(u)
