@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +22,7 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import LIF
 from snnctl.neurons.base import NeuronFactory
 
-NAMES = ("linear_norm_lif", "spikformer", "feedforward", "streaming")
+NAMES = ("linear_norm_lif", "spikformer", "feedforward", "streaming_product", "streaming")
 PRECISIONS = ("fp32", "bf16")
 NORM_GAIN = 2.0  # so that a layer behind BatchNorm fires from the start
 ATTENTION_SCALE = 0.125
@@ -57,6 +57,7 @@ def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:
         Case("linear_norm_lif", tokens, "forward+backward", partial(_linear_norm_lif, sizes)),
         Case("spikformer", tokens, "forward+backward", partial(_spikformer, sizes)),
         Case("feedforward", events, "forward+backward", partial(_feedforward, sizes)),
+        Case("streaming_product", (1, 1, sizes.stream), "forward", partial(_streaming_product, sizes), sizes.calls),
         Case("streaming", (1, 1, sizes.stream), "forward", partial(_streaming, sizes), sizes.calls),
     ]
     return [case for case in every if not names or case.name in names]
@@ -183,33 +184,57 @@ def _feedforward(sizes: Sizes) -> list[Contender]:
 # neuron one after the other; the peers do a single step of theirs.
 
 
+def _streaming_product(sizes: Sizes) -> list[Contender]:
+    """Weights times one row of spikes: event by event, and densely."""
+    layer, inputs = _stream(sizes)
+    linear = layer.linear
+
+    def dense(x: Tensor) -> Tensor:
+        return F.linear(x, linear.weight, linear.bias)
+
+    return [_over(engine, inputs, one, layer) for engine, one in (("snnctl", linear), ("dense", dense))]
+
+
 def _streaming(sizes: Sizes) -> list[Contender]:
-    torch.manual_seed(0)
-    layer = SpikingLinear(sizes.stream, sizes.stream, LIF, norm_gain=None).eval()
-    inputs = list(spikes((sizes.calls, 1, 1, sizes.stream), 0.05))  # a new row at every call
-    linear, neuron = layer.linear, layer.neuron
+    """A layer, step after step with its state carried on; only ours multiplies event by event."""
+    layer, inputs = _stream(sizes)
+    linear, neuron = layer.linear, cast(LIF, layer.neuron)
+    states: dict[str, Any] = {"snnctl": None, "dense": None, "snntorch": None}
 
-    def over(run) -> Contender:  # type: ignore[no-untyped-def]
-        engine, one = run
+    def ours(x: Tensor) -> None:
+        _, states["snnctl"] = layer(x, states["snnctl"], return_state=True)
 
-        def call() -> None:
-            with torch.no_grad():
-                for x in inputs:
-                    one(x)
+    def dense(x: Tensor) -> None:
+        current = F.linear(x, linear.weight, linear.bias)
+        _, states["dense"] = neuron(current, states["dense"], return_state=True)
 
-        return Contender(engine, call, "fp32", kept(layer))
-
-    runs = [("snnctl", layer), ("dense", lambda x: neuron(F.linear(x, linear.weight, linear.bias)))]
+    runs: list[tuple[str, Callable[[Tensor], object]]] = [("snnctl", ours), ("dense", dense)]
     jelly, torch_ = spikingjelly(), snntorch()
     if jelly is not None:
-        node = jelly.lif(cast(LIF, neuron), step_mode="s")
-
-        def jelly_step(x: Tensor) -> Tensor:
-            jelly.reset(node)
-            return node(linear(x[0]))
-
-        runs.append(("spikingjelly", jelly_step))
+        node = jelly.lif(neuron, step_mode="s")
+        runs.append(("spikingjelly", lambda x: node(F.linear(x[0], linear.weight, linear.bias))))
     if torch_ is not None:
-        leaky = torch_.leaky(cast(LIF, neuron))
-        runs.append(("snntorch", lambda x: leaky(linear(x[0]), leaky.reset_mem())))
-    return [over(run) for run in runs]
+        leaky = torch_.leaky(neuron)
+
+        def leaky_step(x: Tensor) -> None:
+            before = leaky.reset_mem() if states["snntorch"] is None else states["snntorch"]
+            _, states["snntorch"] = leaky(F.linear(x[0], linear.weight, linear.bias), before)
+
+        runs.append(("snntorch", leaky_step))
+    return [_over(engine, inputs, one, layer) for engine, one in runs]
+
+
+def _stream(sizes: Sizes) -> tuple[SpikingLinear, list[Tensor]]:
+    """A layer, and a new row of 5 % spikes for every call."""
+    torch.manual_seed(0)
+    layer = SpikingLinear(sizes.stream, sizes.stream, LIF, norm_gain=None).eval()
+    return layer, list(spikes((sizes.calls, 1, 1, sizes.stream), 0.05))
+
+
+def _over(engine: str, inputs: list[Tensor], one: Callable[[Tensor], object], layer: SpikingLinear) -> Contender:
+    def call() -> None:
+        with torch.no_grad():
+            for x in inputs:
+                one(x)
+
+    return Contender(engine, call, "fp32", kept(layer))

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snnctl.backbones import SpikingLinear, SpikingSelfAttention
-from snnctl.backbones.attention import attend
+from snnctl.backbones.attention import attend, attend_packed
 from snnctl.neurons import IF, LIF
+from snnctl.neurons.kernels import use_kernel
 
 
 def make(dim: int, heads: int, *, scale: float = 1.0, threshold: float = 0.5) -> SpikingSelfAttention:
@@ -70,3 +71,31 @@ def test_scale_and_threshold_act_as_their_ratio() -> None:
     x = spikes(4, 3, 5, 8)
     assert torch.equal(make(8, 2, scale=2.0, threshold=1.0)(x), make(8, 2)(x))
     assert not torch.equal(make(8, 2, scale=0.125)(x), make(8, 2)(x))
+
+
+@pytest.mark.parametrize("length", [3, 40])
+@pytest.mark.parametrize("heads", [1, 4])
+def test_attention_in_place_equals_the_plain_expression(length: int, heads: int) -> None:
+    torch.manual_seed(0)
+    x = torch.randint(0, 3, (2, 24, length, 96)).float()
+    found = []
+    for kernel in ("auto", "reference"):
+        leaf = x.clone().requires_grad_()
+        with use_kernel(kernel):  # type: ignore[arg-type]
+            out = attend_packed(leaf, heads, 0.25)
+        (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
+        found.append((out.detach(), leaf.grad))
+    assert torch.equal(found[0][0], found[1][0])
+    torch.testing.assert_close(found[0][1], found[1][1], rtol=1e-4, atol=1e-4)
+    assert out.abs().sum() > 0
+
+
+def test_attention_of_real_numbers_is_kept_as_it_is() -> None:
+    x = torch.rand(2, 24, 40, 96)
+    grads = []
+    for kernel in ("auto", "reference"):
+        leaf = x.clone().requires_grad_()
+        with use_kernel(kernel):  # type: ignore[arg-type]
+            attend_packed(leaf, 4, 1.0).pow(2).sum().backward()
+        grads.append(leaf.grad)
+    torch.testing.assert_close(*grads, rtol=1e-4, atol=1e-2)

@@ -67,7 +67,6 @@ def test_when_it_pays() -> None:
         assert not events.pays(x[..., :10], weight[:, :10])
         assert not events.pays(row(100, 0.1), torch.randn(4000, 100))  # no whole number of vectors
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            assert not events.pays(x, weight)
             assert spike_linear(x, weight, None).dtype == torch.bfloat16
         with use_kernel("reference"):
             assert torch.equal(spike_linear(x, weight, None), x @ weight.T)

@@ -13,7 +13,18 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snnctl.neurons import IF, LIF, PLIF, ATan, FastSigmoid, Rectangle, Sigmoid, Surrogate, TokenNorm, Triangle
-from snnctl.neurons.kernels import Dynamics, fused, jit, lif_cpu, lif_scan, reference, use_kernel, why_not_fused
+from snnctl.neurons.kernels import (
+    Dynamics,
+    fused,
+    jit,
+    lif_cpu,
+    lif_scan,
+    norm_cpu,
+    packed,
+    reference,
+    use_kernel,
+    why_not_fused,
+)
 
 SURROGATES = [ATan(), Sigmoid(), FastSigmoid(), Rectangle(), Triangle(width=1.7)]
 SHAPES = [(5, 3, 7), (1, 4, 16), (6, 1, 33), (4, 2, 5, 24), (3, 70, 64)]
@@ -427,9 +438,17 @@ def test_modules_take_the_kernel(kind: Any) -> None:
 def test_processors_with_narrower_vectors(processor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     target, _, _ = jit._target()
     monkeypatch.setattr(jit, "_target", lambda: (target, processor, ""))
-    names = ("_forward", "_backward", "_statistics", "_norm_gradient", "_scan_launch", "_norm_launch")
-    for name in names:
-        monkeypatch.setattr(lif_cpu, name, cache(getattr(lif_cpu, name).__wrapped__))
+    for module, names in (
+        (lif_cpu, ("_forward", "_backward", "_scan_launch")),
+        (norm_cpu, ("_statistics", "_norm_gradient", "_norm_launch")),
+        (packed, ("_pack_kernel", "_unpack_kernel", "_launch")),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, cache(getattr(module, name).__wrapped__))
+    spikes = torch.randint(0, 256, (packed.WORTH_BYTES // 4 + 3,)).float()
+    kept = packed.pack(spikes)
+    assert kept is not None
+    assert torch.equal(packed.unpack(kept), spikes)
     x, v = drawn((5, 7, 19))
     for surrogate in (ATan(), Sigmoid()):
         check(x, v, Dynamics(surrogate, tau=3.0, levels=2))

@@ -27,9 +27,12 @@ __all__ = [
     "Kernel",
     "Reset",
     "available_kernels",
+    "can_be_fast",
     "lif_norm_scan",
     "lif_scan",
+    "pack_spikes",
     "spike_linear",
+    "unpack_spikes",
     "use_kernel",
     "why_not_fused",
 ]
@@ -109,14 +112,55 @@ def lif_norm_scan(
 
 
 def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`torch.nn.functional.linear`, event by event for a single row of sparse input where no gradient is wanted."""
-    if torch.is_grad_enabled() or x.numel() != weight.shape[-1] or _kernel.get() != "auto":
-        return torch.nn.functional.linear(x, weight, bias)
-    if torch.compiler.is_compiling() or type(x) is not Tensor or _is_transformed(x) or not _llvm_is_there():
-        return torch.nn.functional.linear(x, weight, bias)
-    from snnctl.neurons.kernels import events
+    """`torch.nn.functional.linear` for spikes.
 
-    return events.linear(x, weight, bias) if events.pays(x, weight) else torch.nn.functional.linear(x, weight, bias)
+    With gradients, a large input of whole numbers is kept as bytes; without, a single row of it is added up event by
+    event. The result is the same, to rounding in the second case; input that is no spikes is treated as ever.
+    """
+    if not can_be_fast(x) or x.dtype != torch.float32 or weight.dtype != torch.float32:
+        return torch.nn.functional.linear(x, weight, bias)
+    from snnctl.neurons.kernels import events, packed
+
+    if torch.is_grad_enabled():
+        if weight.requires_grad and x.numel() * 4 >= packed.WORTH_BYTES and x.dim() > 1:
+            out: Tensor = packed.SpikeLinear.apply(x, weight, bias)
+            return out
+    elif events.pays(x, weight):
+        return events.linear(x, weight, bias)
+    return torch.nn.functional.linear(x, weight, bias)
+
+
+def pack_spikes(x: Tensor) -> Tensor | None:
+    """Large tensors of whole numbers 0..255 as bytes, exactly; None for all others. For use in backward passes."""
+    if not can_be_fast(x):
+        return None
+    from snnctl.neurons.kernels import packed
+
+    return packed.pack(x)
+
+
+def unpack_spikes(kept: Tensor) -> Tensor:
+    """What `pack_spikes` was given, from its result; other tensors come back as they are."""
+    if kept.dtype != torch.uint8:
+        return kept
+    from snnctl.neurons.kernels import packed
+
+    return packed.unpack(kept)
+
+
+def can_be_fast(x: Tensor) -> bool:
+    """Whether code that looks at memory may be used on `x`: a plain CPU tensor outside transforms, traces and
+    autocast, and nobody asked for another kernel."""
+    return (
+        _kernel.get() == "auto"
+        and type(x) in (Tensor, torch.nn.Parameter)
+        and x.device.type == "cpu"
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and not _is_transformed(x)
+        and not torch.is_autocast_enabled("cpu")
+        and _llvm_is_there()
+    )
 
 
 def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:

@@ -46,7 +46,6 @@ def pays(x: Tensor, weight: Tensor) -> bool:
         and x.dtype == weight.dtype == torch.float32
         and x.device.type == weight.device.type == "cpu"
         and not torch.is_grad_enabled()
-        and not torch.is_autocast_enabled("cpu")
         and not weight.is_inference()
         and weight.shape[1] % 16 == 0
     )

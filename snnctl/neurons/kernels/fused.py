@@ -9,18 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from snnctl.neurons.kernels.lif_cpu import (
-    REAL_TYPES,
-    REALS,
-    Parameters,
-    backward,
-    forward,
-    norm_gradient,
-    statistics,
-)
+from snnctl.neurons.kernels.gradients import first_gradients_only
+from snnctl.neurons.kernels.lif_cpu import Parameters, backward, forward
 from snnctl.neurons.kernels.lif_ir import ScanSpec
+from snnctl.neurons.kernels.norm_cpu import norm_gradient, statistics
 from snnctl.neurons.kernels.parameters import charge_of, flat, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
+from snnctl.neurons.kernels.segments import REAL_TYPES, REALS
 
 
 def _prepared(
@@ -82,12 +77,6 @@ def _with(parameters: Parameters, own: Sequence[Tensor]) -> Parameters:
     return parameters._replace(leak=leak, gain=gain, threshold=threshold)
 
 
-def _once() -> None:
-    """The kernels' gradients have no gradients of their own."""
-    if torch.is_grad_enabled():
-        raise RuntimeError("the fused kernels give first gradients only; for more: use_kernel('reference')")
-
-
 def _incoming(spec: ScanSpec, x: Tensor, grads: tuple[Tensor | None, ...]) -> tuple[Tensor, Tensor | None]:
     """The gradients that arrive at the spikes and at the last membrane; where none does, zeros."""
     grad_spikes, *grad_state = grads
@@ -110,7 +99,7 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> Any:
-        _once()
+        first_gradients_only()
         x, v, *own = ctx.saved_tensors
         spec: ScanSpec = ctx.spec
         more = bool(own) and any(ctx.needs_input_grad[4:])
@@ -166,7 +155,7 @@ class _NormScan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> Any:
-        _once()
+        first_gradients_only()
         x, v, mean, rstd, scale, shift, *own = ctx.saved_tensors
         spec: ScanSpec = ctx.spec
         real = REAL_TYPES[spec.real]

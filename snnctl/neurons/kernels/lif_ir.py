@@ -16,24 +16,12 @@ before the reset, s the spikes, g the surrogate derivative at h - threshold, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from snnctl.neurons.kernels.parameters import Charge
+from snnctl.neurons.kernels.segments import COMMON, segments
 from snnctl.neurons.kernels.vector_ir import I64, Emitter, Real, Stored, Vec
 
-COMMON = (
-    "next_chunk",
-    "next_worker",
-    "chunks",
-    "chunk_segments",
-    "segment",
-    "elements",
-    "steps",
-    "scratch",
-    "scratch_stride",
-    "padded",
-)
 PARAMETERS = ("scalars", "leak", "gain", "threshold", "scale", "shift", "centre")
 FORWARD = (*COMMON, *PARAMETERS, "x", "x_stride", "v", "spikes", "v_last")
 SUMS = ("sum_gx", "sum_gxx", "sum_leak", "sum_gain", "sum_threshold")
@@ -173,21 +161,6 @@ class _Equation:
         return surrogate_derivative(self.spec.surrogate, u, self.scalars["first"], self.scalars["second"])
 
 
-def _segments(emit: Emitter, body: Callable[[Any, Any, Any, Any], None]) -> None:
-    """Call `body(chunk, first element, elements, scratch)` for every segment of every chunk that this thread takes."""
-    builder = emit.builder
-    worker = emit.take_ticket("next_worker")
-    offset = builder.mul(worker, emit.number("scratch_stride"))
-    scratch = builder.gep(emit.pointer("scratch"), [offset], source_etype=emit.scalar)
-    segment, elements, each = (emit.number(name) for name in ("segment", "elements", "chunk_segments"))
-    with emit.shared_work() as chunk:
-        first = builder.mul(chunk, each)
-        with emit.loop(I64(0), each) as number:
-            base = builder.mul(builder.add(first, number), segment)
-            with builder.if_then(builder.icmp_signed("<", base, elements)):
-                body(chunk, base, emit.smaller(segment, builder.sub(elements, base)), scratch)
-
-
 def _start(emit: Emitter, spec: ScanSpec, v: Any, base: Any, count: Any, membrane: Any) -> None:
     """Bring the first membranes of a segment into `membrane`."""
 
@@ -237,7 +210,7 @@ def forward_ir(spec: ScanSpec, name: str) -> str:
         if spec.keeps_state:
             emit.each_vector(count, end)
 
-    _segments(emit, segment)
+    segments(emit, segment)
     return emit.finish()
 
 
@@ -360,54 +333,5 @@ def backward_ir(spec: ScanSpec, name: str) -> str:
         if not spec.from_rest:
             emit.each_vector(count, end)
 
-    _segments(emit, segment)
-    return emit.finish()
-
-
-STATISTICS = (*COMMON, "x", "origin", "sum_x", "sum_xx")
-
-
-def statistics_ir(real: Real, stored: Stored, name: str) -> str:
-    """Sums of x - origin and of its square over all rows of [rows, channels], per chunk."""
-    emit = Emitter(name, STATISTICS, real)
-    builder = emit.builder
-    x, origin, sum_x, sum_xx = (emit.pointer(slot) for slot in ("x", "origin", "sum_x", "sum_xx"))
-    padded = emit.number("padded")
-
-    def segment(chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
-        place = builder.mul(chunk, padded)
-
-        def add(index: Any, mask: Any) -> None:
-            value = emit.load(x, builder.add(base, index), stored, mask) - emit.load(origin, index, real)
-            if mask is not None:  # lanes that were not read hold minus the origin
-                value = Vec(emit, builder.select(mask, value.value, emit.vec(0.0).value))
-            at = builder.add(place, index)
-            emit.store(emit.load(sum_x, at, real) + value, sum_x, at, real)
-            emit.store(emit.load(sum_xx, at, real) + value * value, sum_xx, at, real)
-
-        emit.each_vector(count, add)
-
-    _segments(emit, segment)
-    return emit.finish()
-
-
-NORM_GRADIENT = (*COMMON, "grad", "x", "on_grad", "on_x", "constant")
-
-
-def norm_gradient_ir(real: Real, stored: Stored, name: str) -> str:
-    """grad <- on_grad * grad + on_x * x + constant, factors per channel, in place."""
-    emit = Emitter(name, NORM_GRADIENT, real)
-    builder = emit.builder
-    grad, x, on_grad, on_x, constant = (emit.pointer(slot) for slot in NORM_GRADIENT[len(COMMON) :])
-
-    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
-        def mix(index: Any, mask: Any) -> None:
-            at = builder.add(base, index)
-            mixed = emit.load(grad, at, stored, mask) * emit.load(on_grad, index, real)
-            mixed = mixed + emit.load(x, at, stored, mask) * emit.load(on_x, index, real)
-            emit.store(mixed + emit.load(constant, index, real), grad, at, stored, mask)
-
-        emit.each_vector(count, mix)
-
-    _segments(emit, segment)
+    segments(emit, segment)
     return emit.finish()

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from snnctl.neurons.kernels.gradients import first_gradients_only
 from snnctl.neurons.kernels.parameters import fits, flat, has_kernel, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
 from snnctl.neurons.surrogate import ATan
@@ -312,8 +313,7 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> Any:
-        if torch.is_grad_enabled():
-            raise RuntimeError("the Triton kernels give first gradients only; for more: use_kernel('reference')")
+        first_gradients_only()
         x, v, *own = ctx.saved_tensors
         plan: _Plan = ctx.plan
         grad_spikes, grad_v_last = (*grads, None)[:2]

@@ -14,10 +14,10 @@ from llvmlite import ir
 from llvmlite.binding import llvm_version_info
 
 Real = Literal["float32", "float64"]
-Stored = Literal["float32", "float64", "bfloat16"]
+Stored = Literal["float32", "float64", "bfloat16", "uint8"]
 
 VECTOR_BYTES = 64
-I1, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 16, 32, 64))
+I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 PTR = ir.PointerType()
 
 
@@ -208,10 +208,12 @@ class Emitter:
         return ir.Function(self.module, signature, name=name) if found is None else found
 
     def _kind(self, stored: Stored) -> ir.VectorType:
-        element = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "bfloat16": I16}[stored]
+        element = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "bfloat16": I16, "uint8": I8}[stored]
         return ir.VectorType(element, self.lanes)
 
     def _widen(self, raw: Any, stored: Stored) -> Any:
+        if stored == "uint8":
+            return self.builder.uitofp(raw, self.type)
         if stored != "bfloat16":
             return raw
         words = ir.VectorType(I32, self.lanes)
@@ -219,6 +221,8 @@ class Emitter:
         return self.builder.bitcast(self.builder.shl(self.builder.zext(raw, words), sixteen), self.type)
 
     def _narrow(self, value: Vec, stored: Stored) -> Any:
+        if stored == "uint8":  # of values within 0..255; a fraction is cut off
+            return self.builder.fptoui(value.value, self._kind(stored))
         if stored != "bfloat16":
             return value.value
         words = ir.VectorType(I32, self.lanes)
@@ -294,7 +298,7 @@ class Emitter:
 
 
 def _size(stored: Stored) -> int:
-    return {"float32": 4, "float64": 8, "bfloat16": 2}[stored]
+    return {"float32": 4, "float64": 8, "bfloat16": 2, "uint8": 1}[stored]
 
 
 def _alignment(stored: Stored) -> list[Any]:
@@ -303,4 +307,4 @@ def _alignment(stored: Stored) -> list[Any]:
 
 
 def _short(stored: Stored) -> str:
-    return {"float32": "f32", "float64": "f64", "bfloat16": "i16"}[stored]
+    return {"float32": "f32", "float64": "f64", "bfloat16": "i16", "uint8": "i8"}[stored]

@@ -1,0 +1,127 @@
+"""Spikes kept for the backward pass in one byte each, exactly.
+
+Spikes are whole numbers, so a byte holds what four bytes of float32 hold. Whether a tensor is made of such numbers is
+not taken on trust: packing checks every value, and what does not fit is kept as it is.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Any
+
+import torch
+from llvmlite import ir
+from torch import Tensor
+
+from snnctl.neurons.kernels.gradients import first_gradients_only
+from snnctl.neurons.kernels.jit import Compiled
+from snnctl.neurons.kernels.segments import COMMON, Launch, planned, segments
+from snnctl.neurons.kernels.vector_ir import I64, Emitter
+
+# Smaller tensors are not worth another pass.
+WORTH_BYTES = 1 << 18
+
+_PACK = (*COMMON, "x", "packed", "unfit")
+_UNPACK = (*COMMON, "packed", "x")
+
+
+def pack(x: Tensor) -> Tensor | None:
+    """`x` as uint8 if it is large, contiguous, float32 and made of whole numbers 0..255; else None."""
+    if x.dtype != torch.float32 or x.numel() * 4 < WORTH_BYTES or not x.is_contiguous():
+        return None
+    packed = torch.empty(x.shape, dtype=torch.uint8)
+    launch = _launch(False, x.numel(), torch.get_num_threads())
+    array = launch.arguments()
+    array[len(COMMON) :] = [x.data_ptr(), packed.data_ptr(), 0]
+    launch.run(array)
+    return None if array[len(COMMON) + 2] else packed
+
+
+def unpack(packed: Tensor) -> Tensor:
+    """The float32 tensor that was packed."""
+    x = torch.empty(packed.shape, dtype=torch.float32)
+    launch = _launch(True, packed.numel(), torch.get_num_threads())
+    array = launch.arguments()
+    array[len(COMMON) :] = [packed.data_ptr(), x.data_ptr()]
+    launch.run(array)
+    return x
+
+
+@lru_cache(maxsize=512)
+def _launch(unpacks: bool, elements: int, threads: int) -> Launch:
+    plan = planned(elements, 1, 1, 0, torch.float32, threads)
+    kernel, slots = (_unpack_kernel(), _UNPACK) if unpacks else (_pack_kernel(), _PACK)
+    return Launch(kernel, slots, plan, torch.float32, 0, {"elements": elements, "steps": 1})
+
+
+@cache
+def _pack_kernel() -> Compiled:
+    return Compiled("pack_spikes", _pack_ir("pack_spikes"))
+
+
+@cache
+def _unpack_kernel() -> Compiled:
+    return Compiled("unpack_spikes", _unpack_ir("unpack_spikes"))
+
+
+def _pack_ir(name: str) -> str:
+    """packed <- x as bytes; `unfit` <- 1 if a value does not come back from its byte."""
+    emit = Emitter(name, _PACK, "float32")
+    builder = emit.builder
+    x, packed = emit.pointer("x"), emit.pointer("packed")
+
+    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
+        def squeeze(index: Any, mask: Any) -> None:
+            at = builder.add(base, index)
+            value = emit.load(x, at, "float32", mask)
+            emit.store(value.clip(0.0, 255.0), packed, at, "uint8", mask)
+            back = emit.load(packed, at, "uint8", mask)
+            differs = builder.fcmp_unordered("une", value.value, back.value)
+            lanes = builder.bitcast(differs, ir.IntType(emit.lanes))
+            with builder.if_then(builder.icmp_signed("!=", lanes, lanes.type(0)), likely=False):
+                builder.store(I64(1), emit.slot("unfit"))
+
+        emit.each_vector(count, squeeze)
+
+    segments(emit, segment)
+    return emit.finish()
+
+
+def _unpack_ir(name: str) -> str:
+    emit = Emitter(name, _UNPACK, "float32")
+    builder = emit.builder
+    packed, x = emit.pointer("packed"), emit.pointer("x")
+
+    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
+        def widen(index: Any, mask: Any) -> None:
+            at = builder.add(base, index)
+            emit.store(emit.load(packed, at, "uint8", mask), x, at, "float32", mask)
+
+        emit.each_vector(count, widen)
+
+    segments(emit, segment)
+    return emit.finish()
+
+
+class SpikeLinear(torch.autograd.Function):
+    """`torch.nn.functional.linear` that keeps its input as bytes if it consists of spikes."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        packed = pack(x)
+        ctx.save_for_backward(x if packed is None else packed, weight)
+        return torch.nn.functional.linear(x, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Any:
+        first_gradients_only()
+        kept, weight = ctx.saved_tensors
+        grad = grads[0]
+        rows = grad.flatten(0, -2)
+        grad_x = grad @ weight if ctx.needs_input_grad[0] else None
+        grad_weight = None
+        if ctx.needs_input_grad[1]:
+            x = unpack(kept) if kept.dtype == torch.uint8 else kept
+            grad_weight = rows.T @ x.flatten(0, -2)
+        grad_bias = rows.sum(0) if ctx.needs_input_grad[2] else None
+        return grad_x, grad_weight, grad_bias

@@ -1,0 +1,163 @@
+"""Work over [rows, neurons] cut into segments that stay in the caches, and segments dealt out to threads.
+
+One half of this writes the loops that every kernel begins with; the other plans them at run time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from snnctl.neurons.kernels.jit import Compiled
+from snnctl.neurons.kernels.vector_ir import I64, VECTOR_BYTES, Emitter
+
+REAL_TYPES = {"float32": torch.float32, "float64": torch.float64}
+REALS = {torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16"}
+
+# Arguments that every kernel begins with.
+COMMON = (
+    "next_chunk",
+    "next_worker",
+    "chunks",
+    "chunk_segments",
+    "segment",
+    "elements",
+    "steps",
+    "scratch",
+    "scratch_stride",
+    "padded",
+)
+
+# Neurons per segment: their membranes (and, backward, the potentials of all steps) stay in the first caches.
+_SEGMENT, _SMALLEST_SEGMENT, _POTENTIALS = 2048, 64, 65536
+# Units of work: a fixed number, so that sums come out the same whatever the number of threads.
+_CHUNKS = 32
+# Less work than this (values read and written) is done sooner by one thread than others are woken.
+_WORTH_THREADS = 1 << 16
+
+_scratch = threading.local()
+
+
+def segments(emit: Emitter, body: Callable[[Any, Any, Any, Any], None]) -> None:
+    """Call `body(chunk, first element, elements, scratch)` for every segment of every chunk that this thread takes."""
+    builder = emit.builder
+    worker = emit.take_ticket("next_worker")
+    offset = builder.mul(worker, emit.number("scratch_stride"))
+    scratch = builder.gep(emit.pointer("scratch"), [offset], source_etype=emit.scalar)
+    segment, elements, each = (emit.number(name) for name in ("segment", "elements", "chunk_segments"))
+    with emit.shared_work() as chunk:
+        first = builder.mul(chunk, each)
+        with emit.loop(I64(0), each) as number:
+            base = builder.mul(builder.add(first, number), segment)
+            with builder.if_then(builder.icmp_signed("<", base, elements)):
+                body(chunk, base, emit.smaller(segment, builder.sub(elements, base)), scratch)
+
+
+class Plan(NamedTuple):
+    segment: int
+    padded: int
+    chunks: int
+    chunk_segments: int
+    repeats: int
+    threads: int
+
+
+def planned(elements: int, passes: int, channels: int, rows_kept: int, real: torch.dtype, threads: int) -> Plan:
+    """Cut `elements` neurons, each costing `passes` reads and writes, into segments of whole channel rows, and those
+    into chunks."""
+    target = _SEGMENT if rows_kept <= 1 else min(max(_POTENTIALS // rows_kept, _SMALLEST_SEGMENT), _SEGMENT)
+    if channels == 1:  # few neurons over many steps: still a segment for every thread
+        while target > _SMALLEST_SEGMENT and elements < target * 2 * threads:
+            target //= 2
+    lanes = VECTOR_BYTES // real.itemsize
+    repeats = max(target // channels, 1)
+    segment = repeats * channels
+    padded = -(-segment // lanes) * lanes
+    segments = -(-elements // segment)
+    chunk_segments = max(-(-segments // _CHUNKS), 1)
+    chunks = -(-segments // chunk_segments)
+    if elements * passes < _WORTH_THREADS:
+        threads = 1
+    return Plan(segment, padded, chunks, chunk_segments, repeats, min(threads, chunks))
+
+
+class Launch:
+    """A kernel with all that does not change between calls of one shape; only addresses are left to fill in.
+
+    Args:
+        kernel: the compiled code.
+        slots: names of its arguments.
+        plan: how the work is cut.
+        real: what is computed in.
+        rows_kept: rows of a segment that the scratch memory holds besides the membranes.
+        given: values of some arguments.
+        held: kept alive as long as the launch.
+    """
+
+    def __init__(
+        self,
+        kernel: Compiled,
+        slots: tuple[str, ...],
+        plan: Plan,
+        real: torch.dtype,
+        rows_kept: int,
+        given: dict[str, int],
+        held: Any = None,
+    ) -> None:
+        self.kernel, self.plan, self.real, self.held = kernel, plan, real, held
+        stride = (rows_kept + 1) * plan.padded
+        self.scratch = stride * plan.threads
+        values = {**plan._asdict(), "scratch_stride": stride, **given}
+        self._kind = ctypes.c_int64 * len(slots)
+        self._template = bytes(self._kind(*(values.get(slot, 0) for slot in slots)))
+
+    def arguments(self) -> Any:
+        """A fresh array of arguments, without the addresses of this call's tensors."""
+        array = self._kind.from_buffer_copy(self._template)
+        array[_SCRATCH] = _scratch_of(self.scratch, self.real)
+        return array
+
+    def run(self, array: Any) -> None:
+        """Do it."""
+        self.kernel(array, self.plan.threads)
+
+
+_SCRATCH = COMMON.index("scratch")
+
+
+def _scratch_of(needed: int, real: torch.dtype) -> int:
+    """Address of `needed` values that belong to this Python thread until the next call."""
+    name = "float32" if real == torch.float32 else "float64"
+    scratch: Tensor | None = getattr(_scratch, name, None)
+    if scratch is None or scratch.numel() < needed:
+        scratch = torch.empty(needed, dtype=real)
+        setattr(_scratch, name, scratch)
+    return scratch.data_ptr()
+
+
+def tiled(plan: Plan, *values: Tensor | None) -> list[Tensor | None]:
+    """Per-channel values repeated over the rows of a segment, padded to whole vectors."""
+    found: list[Tensor | None] = []
+    for value in values:
+        if value is None or (plan.repeats == 1 and plan.padded == value.numel()):
+            found.append(value)
+            continue
+        tiled = value.new_ones(plan.padded)
+        tiled[: plan.segment].view(plan.repeats, -1).copy_(value)
+        found.append(tiled)
+    return found
+
+
+def address(tensor: Tensor | None) -> int:
+    return 0 if tensor is None else tensor.data_ptr()
+
+
+def per_channel(plan: Plan, sums: Tensor) -> Tensor:
+    """[kinds, chunks, padded] -> [kinds, C], always in the same order."""
+    rows = sums[..., : plan.segment].unflatten(-1, (plan.repeats, -1))
+    return rows.sum(dim=(1, 2), dtype=torch.float64)
