@@ -255,8 +255,8 @@ def compile_for_a_gpu() -> None:
 
     driver.set_active(Driver())
     assembly: list[str] = []
-    lif_triton._forward_kernel = Compiled(lif_triton._forward_kernel)
-    lif_triton._backward_kernel = Compiled(lif_triton._backward_kernel)
+    lif_triton.forward_kernel = Compiled(lif_triton.forward_kernel)
+    lif_triton.backward_kernel = Compiled(lif_triton.backward_kernel)
     learned = Dynamics(Sigmoid(), leak=parameter(16), v_threshold=parameter(16), levels=3, detach_reset=False)
     for name, shape, dtype, dynamics in (
         ("plain", (4, 2, 16), torch.float32, Dynamics(ATan(), tau=3.0)),
@@ -272,7 +272,7 @@ def compile_for_a_gpu() -> None:
     for text in assembly:
         assert "div.rn.f32" in text
         assert not re.search(r"\bfma\.", text)
-        assert ("bar.sync" in text) == ("_backward_kernel" in text)  # between writing and reading the potentials
+        assert ("bar.sync" in text) == ("backward_kernel" in text)  # between writing and reading the potentials
 
 
 if __name__ == "__main__":

@@ -22,229 +22,13 @@ from torch import Tensor
 from snnctl.neurons.kernels.gradients import first_gradients_only
 from snnctl.neurons.kernels.parameters import fits, flat, has_kernel, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
+from snnctl.neurons.kernels.triton_code import backward_kernel, forward_kernel, triton
 from snnctl.neurons.surrogate import ATan
-
-try:
-    import triton  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    import triton.language as tl  # type: ignore[import-untyped,import-not-found,unused-ignore]
-except (ImportError, OSError):
-    triton = None
 
 _DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 # Neurons of a program: four per thread are one 128-bit access in float32; fewer neurons in all, smaller blocks.
 _BLOCK, _SMALL_BLOCK, _FEW, _PER_THREAD = 512, 128, 1 << 17, 4
-
-
-def _jit(function: Any) -> Any:
-    """`triton.jit` where there is Triton. Capitals in a kernel are fixed when it is compiled."""
-    return function if triton is None else triton.jit(function)
-
-
-@_jit
-def _charge(x, v, tau, rate, leak, gain, CHARGE: tl.constexpr):  # type: ignore[no-untyped-def]
-    if CHARGE == "divide":
-        h = v + tl.div_rn(x - v, tau)
-    elif CHARGE == "multiply":
-        h = v + (x - v) * rate
-    else:
-        h = v * leak + x * gain
-    return h
-
-
-@_jit
-def _fire(h, threshold, LEVELS: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Spikes, distance from the nearest threshold, and which threshold that is."""
-    if LEVELS == 1:
-        u = h - threshold
-        nearest = tl.full(h.shape, 1.0, tl.float32)
-        fired = tl.where(u >= 0.0, 1.0, 0.0)
-    else:
-        ratio = tl.div_rn(h, threshold)
-        inside = tl.clamp(ratio, 1.0, LEVELS * 1.0, propagate_nan=tl.PropagateNan.ALL)
-        nearest = (inside + 12582912.0) - 12582912.0  # 1.5 * 2^23: rounds, halves to even
-        u = h - nearest * threshold
-        fired = tl.where(u >= 0.0, nearest, nearest - 1.0)
-    return fired, u, nearest
-
-
-@_jit
-def _reset(h, fired, threshold, SOFT: tl.constexpr):  # type: ignore[no-untyped-def]
-    # Hard is a product, so that NaN stays NaN as in the definition.
-    return h - fired * threshold if SOFT else h * tl.where(fired > 0.0, 0.0, 1.0)
-
-
-@_jit
-def _slope(u, first, second, SURROGATE: tl.constexpr):  # type: ignore[no-untyped-def]
-    """The surrogate's derivative."""
-    if SURROGATE == "atan":
-        z = u * first
-        slope = second / (z * z + 1.0)
-    elif SURROGATE == "sigmoid":
-        decay = tl.exp(0.0 - tl.abs(u * first))
-        slope = first * decay / ((decay + 1.0) * (decay + 1.0))
-    elif SURROGATE == "fast_sigmoid":
-        below = tl.abs(u) * first + 1.0
-        slope = 1.0 / (below * below)
-    elif SURROGATE == "rectangle":
-        slope = tl.where(tl.abs(u) < first, second, 0.0)
-    else:
-        left = 1.0 - tl.abs(u * first)
-        slope = tl.where(left > 0.0, left, 0.0) * first
-    return slope
-
-
-@_jit
-def _forward_kernel(  # type: ignore[no-untyped-def]
-    x,
-    v,
-    spikes,
-    v_last,
-    leak,
-    gain,
-    threshold,
-    tau,
-    rate,
-    channels,
-    elements,
-    steps,
-    x_stride,
-    PER_CHANNEL: tl.constexpr,
-    CHARGE: tl.constexpr,
-    SOFT: tl.constexpr,
-    LEVELS: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
-    first_element = tl.program_id(0).to(tl.int64) * BLOCK  # T * N may be beyond 32 bits
-    lane = tl.arange(0, BLOCK)
-    neuron = first_element + lane
-    mask = neuron < elements
-    if PER_CHANNEL:  # numbers otherwise
-        channel = neuron % channels
-        leak = tl.load(leak + channel)
-        gain = tl.load(gain + channel)
-        threshold = tl.load(threshold + channel)
-    membrane = tl.zeros((BLOCK,), tl.float32)
-    if v is not None:
-        membrane = tl.load(v + neuron, mask=mask, other=0.0)
-    row = first_element
-    x_row = first_element
-    for _ in range(steps):
-        current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
-        h = _charge(current, membrane, tau, rate, leak, gain, CHARGE)
-        fired, _u, _nearest = _fire(h, threshold, LEVELS)
-        tl.store(spikes + row + lane, fired, mask=mask)
-        membrane = _reset(h, fired, threshold, SOFT)
-        row += elements
-        x_row += x_stride
-    if v_last is not None:
-        tl.store(v_last + neuron, membrane, mask=mask)
-
-
-@_jit
-def _backward_kernel(  # type: ignore[no-untyped-def]
-    x,
-    v,
-    grad_spikes,
-    grad_v_last,
-    potentials,
-    grad_x,
-    grad_v,
-    grad_leak,
-    grad_gain,
-    grad_threshold,
-    leak,
-    gain,
-    threshold,
-    tau,
-    rate,
-    first,
-    second,
-    channels,
-    elements,
-    steps,
-    x_stride,
-    PER_CHANNEL: tl.constexpr,
-    CHARGE: tl.constexpr,
-    SOFT: tl.constexpr,
-    LEVELS: tl.constexpr,
-    DETACH: tl.constexpr,
-    SURROGATE: tl.constexpr,
-    BLOCK: tl.constexpr,
-):
-    first_element = tl.program_id(0).to(tl.int64) * BLOCK
-    lane = tl.arange(0, BLOCK)
-    neuron = first_element + lane
-    mask = neuron < elements
-    if PER_CHANNEL:
-        channel = neuron % channels
-        leak = tl.load(leak + channel)
-        gain = tl.load(gain + channel)
-        threshold = tl.load(threshold + channel)
-    start = tl.zeros((BLOCK,), tl.float32)
-    if v is not None:
-        start = tl.load(v + neuron, mask=mask, other=0.0)
-
-    membrane = start
-    row = first_element
-    x_row = first_element
-    for _ in range(steps):
-        current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
-        h = _charge(current, membrane, tau, rate, leak, gain, CHARGE)
-        fired, _u, _nearest = _fire(h, threshold, LEVELS)
-        tl.store(potentials + row + lane, h, mask=mask)
-        membrane = _reset(h, fired, threshold, SOFT)
-        row += elements
-        x_row += x_stride
-    tl.debug_barrier()  # what one thread has written, another may read
-
-    carried = tl.zeros((BLOCK,), tl.float32)  # the gradient of the membrane
-    if grad_v_last is not None:
-        carried = tl.load(grad_v_last + neuron, mask=mask, other=0.0)
-    sum_leak = tl.zeros((BLOCK,), tl.float32)
-    sum_gain = tl.zeros((BLOCK,), tl.float32)
-    sum_threshold = tl.zeros((BLOCK,), tl.float32)
-    for done in range(steps):
-        row -= elements
-        x_row -= x_stride
-        h = tl.load(potentials + row + lane, mask=mask, other=0.0)
-        fired, u, nearest = _fire(h, threshold, LEVELS)
-        slope = _slope(u, first, second, SURROGATE)
-        grad_s = tl.load(grad_spikes + row + lane, mask=mask, other=0.0).to(tl.float32)
-        if not DETACH:  # by a hard reset, a spike beyond the first changes nothing
-            fall = threshold if SOFT else tl.where(fired > 1.0, 0.0, h)
-            grad_s = grad_s - fall * carried
-        if grad_threshold is not None:
-            sum_threshold -= grad_s * slope * nearest
-            if SOFT:
-                sum_threshold -= fired * carried
-        through = carried if SOFT else _reset(carried, fired, threshold, SOFT)
-        grad_h = grad_s * slope + through
-        if grad_gain is not None:
-            current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
-            sum_gain += grad_h * current
-        if grad_leak is not None:  # the membrane that this step started from
-            has_earlier = done < steps - 1
-            h_earlier = tl.load(potentials + (row - elements) + lane, mask=mask & has_earlier, other=0.0)
-            fired_earlier, _u, _nearest = _fire(h_earlier, threshold, LEVELS)
-            before = tl.where(has_earlier, _reset(h_earlier, fired_earlier, threshold, SOFT), start)
-            sum_leak += grad_h * before
-        if CHARGE == "linear":
-            grad_current = grad_h * gain
-            carried = grad_h * leak
-        else:
-            grad_current = grad_h * rate
-            carried = grad_h - grad_current
-        if grad_x is not None:
-            tl.store(grad_x + row + lane, grad_current, mask=mask)
-    if grad_v is not None:
-        tl.store(grad_v + neuron, carried, mask=mask)
-    if grad_leak is not None:
-        tl.store(grad_leak + neuron, sum_leak, mask=mask)
-    if grad_gain is not None:
-        tl.store(grad_gain + neuron, sum_gain, mask=mask)
-    if grad_threshold is not None:
-        tl.store(grad_threshold + neuron, sum_threshold, mask=mask)
 
 
 class _Plan(NamedTuple):
@@ -308,7 +92,7 @@ class _Scan(torch.autograd.Function):
         v_last = torch.empty(x.shape[1:], device=x.device, dtype=torch.float32) if plan.keeps_state else None
         leak, gain, threshold, tau, rate = plan.numbers
         parameters = own or (leak, gain, threshold)
-        _launch(_forward_kernel, x, x, v, spikes, v_last, *parameters, tau, rate, plan.channels, **plan.options)
+        _launch(forward_kernel, x, x, v, spikes, v_last, *parameters, tau, rate, plan.channels, **plan.options)
         return spikes if v_last is None else (spikes, v_last)
 
     @staticmethod
@@ -333,7 +117,7 @@ class _Scan(torch.autograd.Function):
         parameters = own or (leak, gain, threshold)
         surrogate, first, second = plan.slope
         _launch(
-            _backward_kernel,
+            backward_kernel,
             x,
             *(x, v, grad_spikes, grad_v_last, potentials, grad_x, grad_v, *partial),
             *(*parameters, tau, rate, first, second, plan.channels),
@@ -360,7 +144,7 @@ def scan(x: Tensor, v: Tensor | None, dynamics: Dynamics, *, return_state: bool 
 
 def _interprets() -> bool:
     """Whether Triton runs kernels in its interpreter (TRITON_INTERPRET=1 when it was imported), on any device."""
-    return triton is not None and not isinstance(_forward_kernel, triton.JITFunction)
+    return triton is not None and not isinstance(forward_kernel, triton.JITFunction)
 
 
 @cache
