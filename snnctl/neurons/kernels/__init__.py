@@ -1,7 +1,7 @@
 """Multi-step kernels behind one function each, so that neurons do not know which one runs.
 
-`reference` is the definition. On a CPU the fused kernels take its place wherever they can; they give the same
-spikes, bit for bit, and the same gradients to rounding. Whatever they cannot do (`torch.func`, `torch.compile`,
+`reference` is the definition. On a CPU the fused kernels take its place wherever they can; for the same
+currents they give the same spikes, bit for bit, and the same gradients to rounding. Whatever they cannot do (`torch.func`, `torch.compile`,
 other devices and dtypes, surrogates from plug-ins) goes to the definition, and the log says so at debug level.
 """
 
