@@ -21,6 +21,7 @@ from snnctl.bench.timing import Case, Contender
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import LIF
 from snnctl.neurons.base import NeuronFactory
+from snnctl.neurons.kernels import spike_linear
 
 NAMES = ("linear_norm_lif", "spikformer", "feedforward", "streaming_product", "streaming")
 PRECISIONS = ("fp32", "bf16")
@@ -189,10 +190,12 @@ def _streaming_product(sizes: Sizes) -> list[Contender]:
     layer, inputs = _stream(sizes)
     linear = layer.linear
 
-    def dense(x: Tensor) -> Tensor:
-        return F.linear(x, linear.weight, linear.bias)
+    weight, bias = linear.weight, linear.bias
 
-    return [_over(engine, inputs, one, layer) for engine, one in (("snnctl", linear), ("dense", dense))]
+    def over(engine: str, product: Callable[..., Tensor]) -> Contender:
+        return _over(engine, inputs, lambda x: product(x, weight, bias), layer)
+
+    return [over("snnctl", spike_linear), over("dense", F.linear)]
 
 
 def _streaming(sizes: Sizes) -> list[Contender]:

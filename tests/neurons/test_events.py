@@ -17,8 +17,8 @@ def row(inputs: int, rate: float, seed: int = 0) -> Tensor:
 def test_equals_the_dense_product(inputs: int, outputs: int, rate: float, has_bias: bool) -> None:
     layer = nn.Linear(inputs, outputs, bias=has_bias)
     x = row(inputs, rate)
+    assert events.pays(x, layer.weight)
     with torch.no_grad():
-        assert events.pays(x, layer.weight)
         expected = layer(x)
         torch.testing.assert_close(events.linear(x, layer.weight, layer.bias), expected, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(
@@ -56,27 +56,39 @@ def test_changed_weights_are_seen() -> None:
         torch.testing.assert_close(spike_linear(x, layer.weight, layer.bias), layer(x), rtol=1e-5, atol=1e-5)
 
 
-def test_when_it_pays() -> None:
+def test_when_it_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    event_driven = events.linear
+    monkeypatch.setattr(events, "linear", lambda *inputs: calls.append(1) or event_driven(*inputs))
     weight = nn.Parameter(torch.randn(256, 256))
     x = row(256, 0.1)
-    assert not events.pays(x, weight)  # gradients are wanted
+
+    def chosen(x: Tensor, weight: Tensor) -> bool:
+        calls.clear()
+        out = spike_linear(x, weight, None)
+        torch.testing.assert_close(out, (x @ weight.T).to(out.dtype), rtol=1e-2, atol=1e-1)
+        return bool(calls)
+
+    assert not chosen(x, weight)  # gradients are wanted
     with torch.no_grad():
-        assert events.pays(x, weight)
-        assert not events.pays(x.expand(2, 1, 256), weight)
-        assert not events.pays(x.double(), weight.double())
-        assert not events.pays(x[..., :10], weight[:, :10])
-        assert not events.pays(row(100, 0.1), torch.randn(4000, 100))  # no whole number of vectors
+        assert chosen(x, weight)
+        assert not chosen(x.expand(2, 1, 256), weight)
+        assert not chosen(x.double(), weight.double())
+        assert not chosen(row(64, 0.1), weight[:64, :64])  # small
+        assert not chosen(row(100, 0.1), torch.randn(4000, 100))  # no whole number of vectors
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            assert spike_linear(x, weight, None).dtype == torch.bfloat16
+            assert not chosen(x, weight)
         with use_kernel("reference"):
-            assert torch.equal(spike_linear(x, weight, None), x @ weight.T)
+            assert not chosen(x, weight)
+    with torch.inference_mode():
+        assert not chosen(x, torch.randn(256, 256))  # weights that do not count their changes
 
 
 def test_kept_columns_go_with_the_weights() -> None:
-    before = len(events._columns)
+    before = len(events._kept)
     layer = nn.Linear(256, 256)
     with torch.no_grad():
         spike_linear(row(256, 0.1), layer.weight, layer.bias)
-    assert len(events._columns) == before + 1
+    assert len(events._kept) == before + 1
     del layer
-    assert len(events._columns) == before
+    assert len(events._kept) == before

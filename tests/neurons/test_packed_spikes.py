@@ -58,7 +58,7 @@ def kept_bytes(run: object, exclude: Tensor) -> int:
 @pytest.mark.parametrize("has_bias", [False, True])
 def test_linear_layers_learn_the_same_and_keep_a_quarter(real: bool, has_bias: bool) -> None:
     torch.manual_seed(0)
-    layer = nn.Linear(129, 20, bias=has_bias)
+    layer = nn.Linear(129, 70, bias=has_bias)
     x = whole(*LARGE) + (0.25 if real else 0.0)
     found = []
     for kernel in ("auto", "reference"):
@@ -75,6 +75,14 @@ def test_linear_layers_learn_the_same_and_keep_a_quarter(real: bool, has_bias: b
 
 
 def test_no_gradient_of_a_gradient() -> None:
-    layer, x = nn.Linear(129, 20), whole(*LARGE).requires_grad_()
+    layer, x = nn.Linear(129, 70), whole(*LARGE).requires_grad_()
     with pytest.raises(RuntimeError, match="first gradients only"):
         torch.autograd.grad(spike_linear(x, layer.weight, layer.bias).sum(), x, create_graph=True)
+
+
+def test_data_and_narrow_layers_are_kept_as_they_are() -> None:
+    x = whole(*LARGE)
+    for leaf, outputs in ((x, 70), (x.clone().requires_grad_(), 20)):
+        layer = nn.Linear(129, outputs)
+        run = lambda leaf=leaf, layer=layer: spike_linear(leaf, layer.weight, layer.bias)  # noqa: E731
+        assert kept_bytes(run, layer.weight) == 4 * x.numel()

@@ -1,8 +1,9 @@
 """Multi-step kernels behind one function each, so that neurons do not know which one runs.
 
-`reference` is the definition. On a CPU the fused kernels take its place wherever they can; for the same
-currents they give the same spikes, bit for bit, and the same gradients to rounding. Whatever they cannot do (`torch.func`, `torch.compile`,
-other devices and dtypes, surrogates from plug-ins) goes to the definition, and the log says so at debug level.
+`reference` is the definition. On a CPU the fused kernels take its place wherever they can; for the same currents they
+give the same spikes, bit for bit, and the same gradients to rounding. Whatever they cannot do (`torch.func`,
+`torch.compile`, other devices and dtypes, surrogates from plug-ins) goes to the definition, and the log says so at
+debug level.
 """
 
 from __future__ import annotations
@@ -114,19 +115,17 @@ def lif_norm_scan(
 def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`torch.nn.functional.linear` for spikes.
 
-    With gradients, a large input of whole numbers is kept as bytes; without, a single row of it is added up event by
-    event. The result is the same, to rounding in the second case; input that is no spikes is treated as ever.
+    With gradients, a large input of whole numbers is kept as bytes (unless it is data, which stays anyway, or the layer
+    is so narrow that the time would show); without, a single row is added up event by event. The result is the same, to
+    rounding in the second case. Input that is no spikes is treated as ever.
     """
-    if not can_be_fast(x) or x.dtype != torch.float32 or weight.dtype != torch.float32:
-        return torch.nn.functional.linear(x, weight, bias)
-    from snnctl.neurons.kernels import events, packed
-
-    if torch.is_grad_enabled():
-        if weight.requires_grad and x.numel() * 4 >= packed.WORTH_BYTES and x.dim() > 1:
-            out: Tensor = packed.SpikeLinear.apply(x, weight, bias)
-            return out
-    elif events.pays(x, weight):
-        return events.linear(x, weight, bias)
+    if x.dtype == weight.dtype == torch.float32 and can_be_fast(x):
+        events, packed = _linear_kernels()
+        if not torch.is_grad_enabled():
+            if events.pays(x, weight) and not weight.is_inference():
+                return events.linear(x, weight, bias)
+        elif x.requires_grad and weight.requires_grad and packed.pays(x, weight):
+            return packed.SpikeLinear.apply(x, weight, bias)
     return torch.nn.functional.linear(x, weight, bias)
 
 
@@ -202,6 +201,13 @@ _DTYPES = {
     (torch.bfloat16, torch.float32),
     (torch.bfloat16, None),
 }
+
+
+@cache
+def _linear_kernels() -> tuple[ModuleType, ModuleType]:
+    from snnctl.neurons.kernels import events, packed
+
+    return events, packed
 
 
 @cache

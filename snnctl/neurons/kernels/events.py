@@ -7,13 +7,13 @@ in proportion. Batches are better off with a dense product.
 from __future__ import annotations
 
 import ctypes
+import weakref
 from functools import cache
 from typing import NamedTuple
 
 import torch
 from llvmlite import ir
 from torch import Tensor
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from snnctl.neurons.kernels.jit import Compiled
 from snnctl.neurons.kernels.vector_ir import I16, I64, Emitter, Vec
@@ -30,25 +30,20 @@ _SLOT_ARRAY = ctypes.c_int64 * len(_SLOTS)
 class _Columns(NamedTuple):
     """The weights column by column, and what they were made from."""
 
+    owner: weakref.ref[Tensor]
     version: int
     address: int
+    columns: int
     tensor: Tensor
 
 
-_columns = WeakTensorKeyDictionary()
+_kept: dict[int, _Columns] = {}
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
-    """Whether `linear` can and should do this product: one row, no gradient, float32 on the CPU."""
-    return (
-        x.numel() == weight.shape[1]
-        and weight.numel() >= _WORTH_EVENTS
-        and x.dtype == weight.dtype == torch.float32
-        and x.device.type == weight.device.type == "cpu"
-        and not torch.is_grad_enabled()
-        and not weight.is_inference()
-        and weight.shape[1] % 16 == 0
-    )
+    """Whether `linear` should do this product: one row, a layer large enough, whole vectors of inputs."""
+    outputs, inputs = weight.shape
+    return x.numel() == inputs and inputs * outputs >= _WORTH_EVENTS and inputs % 16 == 0
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -60,27 +55,33 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """
     outputs, inputs = weight.shape
     x = x.contiguous()
-    bias = None if bias is None else bias.contiguous()
-    y = torch.empty(*x.shape[:-1], outputs)
-    array = _SLOT_ARRAY(
-        int(inputs * _MOST_EVENTS),
-        x.data_ptr(),
-        inputs,
-        outputs,
-        _transposed(weight).data_ptr(),
-        0 if bias is None else bias.data_ptr(),
-        y.data_ptr(),
-    )
+    y = torch.empty((*x.shape[:-1], outputs))
+    start = 0
+    if bias is not None:
+        bias = bias.contiguous()
+        start = bias.data_ptr()
+    most = int(inputs * _MOST_EVENTS)
+    array = _SLOT_ARRAY(most, x.data_ptr(), inputs, outputs, _columns_of(weight), start, y.data_ptr())
     _kernel(bias is not None)(array, 1)
     return y if array[0] >= 0 else torch.nn.functional.linear(x, weight, bias)
 
 
-def _transposed(weight: Tensor) -> Tensor:
-    kept: _Columns | None = _columns.get(weight)
-    if kept is None or (kept.version, kept.address) != (weight._version, weight.data_ptr()):
-        kept = _Columns(weight._version, weight.data_ptr(), weight.detach().t().contiguous())
-        _columns[weight] = kept
-    return kept.tensor
+def _columns_of(weight: Tensor) -> int:
+    """Address of the transposed weights, made anew if they have changed."""
+    key, version, address = id(weight), weight._version, weight.data_ptr()
+    kept = _kept.get(key)
+    if kept is not None and kept.version == version and kept.address == address and kept.owner() is weight:
+        return kept.columns
+    columns = weight.detach().t().contiguous()
+    owner = weakref.ref(weight, lambda gone: _forget(key, gone))
+    _kept[key] = _Columns(owner, version, address, columns.data_ptr(), columns)
+    return columns.data_ptr()
+
+
+def _forget(key: int, owner: weakref.ref[Tensor]) -> None:
+    kept = _kept.get(key)
+    if kept is not None and kept.owner is owner:
+        del _kept[key]
 
 
 @cache

@@ -18,11 +18,17 @@ from snnctl.neurons.kernels.jit import Compiled
 from snnctl.neurons.kernels.segments import COMMON, Launch, planned, segments
 from snnctl.neurons.kernels.vector_ir import I64, Emitter
 
-# Smaller tensors are not worth another pass.
+# Smaller tensors are not worth another pass, nor are layers whose products take hardly longer than that pass.
 WORTH_BYTES = 1 << 18
+_WORTH_OUTPUTS = 64
 
 _PACK = (*COMMON, "x", "packed", "unfit")
 _UNPACK = (*COMMON, "packed", "x")
+
+
+def pays(x: Tensor, weight: Tensor) -> bool:
+    """Whether the input of a linear layer is worth packing."""
+    return x.dim() > 1 and x.numel() * 4 >= WORTH_BYTES and weight.shape[0] >= _WORTH_OUTPUTS
 
 
 def pack(x: Tensor) -> Tensor | None:
