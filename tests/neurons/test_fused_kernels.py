@@ -436,8 +436,8 @@ def test_modules_take_the_kernel(kind: Any) -> None:
 @pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="names processors of the x86-64 family")
 @pytest.mark.parametrize("processor", ["x86-64", "haswell"])
 def test_processors_with_narrower_vectors(processor: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    target, _, _ = jit._target()
-    monkeypatch.setattr(jit, "_target", lambda: (target, processor, ""))
+    target, _, _ = jit.host()
+    monkeypatch.setattr(jit, "host", lambda: (target, processor, ""))
     for module, names in (
         (lif_cpu, ("_forward", "_backward", "_scan_launch")),
         (norm_cpu, ("_statistics", "_norm_gradient", "_norm_launch")),

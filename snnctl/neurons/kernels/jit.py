@@ -54,7 +54,7 @@ class Compiled:
 
 
 @cache
-def _target() -> tuple[Any, str, str]:
+def host() -> tuple[Any, str, str]:
     """LLVM's target of this processor, the processor's name, and what it can do."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
@@ -72,7 +72,7 @@ def cache_folder() -> Path:
 
 
 def _compile(name: str, text: str) -> tuple[Any, int, bool]:
-    target, processor, flags = _target()
+    target, processor, flags = host()
     machine = target.create_target_machine(cpu=processor, features=flags, opt=3, jit=True)  # the engine will own it
     versions = f"{llvmlite.__version__} {llvm.llvm_version_info} {processor} {flags}"
     key = hashlib.sha256(f"{versions}\n{text}".encode()).hexdigest()[:32]
@@ -114,7 +114,7 @@ def _write(file: Path, code: bytes) -> None:
 
 def describe() -> str:
     """What the compiled code is made for, how it runs, and where it is kept."""
-    _, processor, flags = _target()
+    _, processor, flags = host()
     wide = "AVX-512" if "+avx512f" in flags else "AVX2" if "+avx2" in flags else "NEON" if "+neon" in flags else "plain"
     threads = "torch's OpenMP threads" if openmp() is not None else "a thread pool of its own"
     return (

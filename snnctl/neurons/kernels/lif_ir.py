@@ -70,14 +70,14 @@ def surrogate_derivative(kind: str, u: Vec, first: Vec, second: Vec) -> Vec:
     match kind:
         case "atan":
             z = u * first
-            return second / (z * z + 1.0)
+            return second * emit.reciprocal(z * z + 1.0)
         case "sigmoid":
             decay = emit.exp(0.0 - (u * first).abs())
             below = decay + 1.0
-            return first * decay / (below * below)
+            return first * decay * emit.reciprocal(below * below)
         case "fast_sigmoid":
             below = u.abs() * first + 1.0
-            return 1.0 / (below * below)
+            return emit.reciprocal(below * below)
         case "rectangle":
             return (u.abs() < first).where(second, 0.0)
         case "triangle":

@@ -13,6 +13,8 @@ from typing import Any, Literal
 from llvmlite import ir
 from llvmlite.binding import llvm_version_info
 
+from snnctl.neurons.kernels import jit
+
 Real = Literal["float32", "float64"]
 Stored = Literal["float32", "float64", "bfloat16", "uint8"]
 
@@ -151,6 +153,17 @@ class Emitter:
     def bits(self, value: Vec) -> Any:
         """The bits of each lane as a whole number."""
         return self.builder.bitcast(value.value, ir.VectorType(I32 if self.real == "float32" else I64, self.lanes))
+
+    def reciprocal(self, x: Vec) -> Vec:
+        """1 / x for x of at least 1, to rounding: where there is an instruction for a first guess, from that."""
+        if self.real == "float64" or not _has_avx512():
+            return 1.0 / x
+        x = (x > 1e30).where(1e30, x)  # the guess for infinity could not be improved
+        mask = ir.IntType(self.lanes)
+        signature = ir.FunctionType(self.type, [self.type, self.type, mask])
+        declared = self._declare("llvm.x86.avx512.rcp14.ps.512", signature)
+        guess = Vec(self, self.builder.call(declared, [x.value, self.vec(0.0).value, mask(-1)]))  # to 2^-14
+        return guess * (2.0 - x * guess)
 
     def exp(self, x: Vec) -> Vec:
         """e^x to about one unit in the last place of float32; float64 asks the C library."""
@@ -295,6 +308,10 @@ class Emitter:
         """The text of the module."""
         self.builder.ret_void()
         return str(self.module)
+
+
+def _has_avx512() -> bool:
+    return "+avx512f" in jit.host()[2]
 
 
 def _size(stored: Stored) -> int:
