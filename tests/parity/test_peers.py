@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from snnctl.neurons import IF, LIF, ATan, Rectangle, Sigmoid, Triangle
+from snnctl.neurons import IF, LIF, PLIF, ATan, Rectangle, Sigmoid, Triangle
 from snnctl.neurons.surrogate import Surrogate
 
 
@@ -115,3 +115,28 @@ def test_lif_as_in_snntorch(current: Tensor, reset: Any, theirs: str) -> None:
     spikes = LIF(5, tau=4.0, decay_input=False, reset=reset)(current)
     assert spikes.sum() > 20
     assert torch.equal(spikes, torch.stack(expected).to(spikes.dtype))
+
+
+@pytest.mark.parametrize("decay_input", [True, False])
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+def test_plif_as_in_spikingjelly(current: Tensor, decay_input: bool, reset: Any) -> None:
+    peer = import_peer("spikingjelly.activation_based.neuron")
+    surrogate = import_peer("spikingjelly.activation_based.surrogate")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = peer.ParametricLIFNode(
+            init_tau=3.0,
+            decay_input=decay_input,
+            v_reset=0.0 if reset == "hard" else None,
+            surrogate_function=surrogate.ATan(alpha=2.0),
+            detach_reset=True,
+            step_mode="m",
+        ).double()
+        expected, expected_grad = run(theirs, current)
+    ours = PLIF(5, tau=3.0, decay_input=decay_input, reset=reset).double()
+    spikes, grad = run(ours, current)
+    assert spikes.sum() > 20
+    assert torch.equal(spikes, expected)
+    torch.testing.assert_close(grad, expected_grad, rtol=1e-6, atol=1e-9)  # 1/3 as a float32 logit, in both
+    torch.testing.assert_close(ours.w, theirs.w)
+    torch.testing.assert_close(ours.w.grad, theirs.w.grad, rtol=1e-6, atol=1e-9)
