@@ -16,14 +16,15 @@ from llvmlite import ir
 from torch import Tensor
 
 from snnctl.neurons.kernels.jit import Compiled
-from snnctl.neurons.kernels.vector_ir import I16, I64, Emitter, Vec
+from snnctl.neurons.kernels.segments import scratch_of
+from snnctl.neurons.kernels.vector_ir import I16, I64, Emitter
 
 # Smaller layers are done before the dense product's own overhead is paid back.
 _WORTH_EVENTS = 1 << 15
 # Beyond this share of inputs the dense product is faster.
 _MOST_EVENTS = 0.3
 
-_SLOTS = ("events_left", "x", "inputs", "outputs", "columns", "bias", "y")
+_SLOTS = ("events_left", "x", "inputs", "outputs", "columns", "bias", "y", "listed")
 _SLOT_ARRAY = ctypes.c_int64 * len(_SLOTS)
 
 
@@ -61,7 +62,8 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         bias = bias.contiguous()
         start = bias.data_ptr()
     most = int(inputs * _MOST_EVENTS)
-    array = _SLOT_ARRAY(most, x.data_ptr(), inputs, outputs, _columns_of(weight), start, y.data_ptr())
+    listed = scratch_of(inputs, torch.float64)  # eight bytes for every event there can be
+    array = _SLOT_ARRAY(most, x.data_ptr(), inputs, outputs, _columns_of(weight), start, y.data_ptr(), listed)
     _kernel(bias is not None)(array, 1)
     return y if array[0] >= 0 else torch.nn.functional.linear(x, weight, bias)
 
@@ -91,43 +93,55 @@ def _kernel(has_bias: bool) -> Compiled:
 
 
 def _event_ir(has_bias: bool, name: str) -> str:
-    """Take the events off `events_left`; unless that falls below 0: y = bias, then y += input * its column."""
+    """Take the events off `events_left`; unless that falls below 0: y = bias, then y += input * its column.
+
+    The events are listed first, so that the next column's memory can be asked for while one is added.
+    """
     emit = Emitter(name, _SLOTS, "float32")
     builder = emit.builder
-    x, columns, bias, y = (emit.pointer(slot) for slot in ("x", "columns", "bias", "y"))
+    x, columns, bias, y, listed = (emit.pointer(slot) for slot in ("x", "columns", "bias", "y", "listed"))
     inputs, outputs = emit.number("inputs"), emit.number("outputs")
-    mask = builder.alloca(I16)  # which lanes of a vector are still to do
+    mask, count = builder.alloca(I16), builder.alloca(I64)  # lanes of a vector still to do; events so far
+    builder.store(I64(0), count)
 
-    def events(first: ir.Value) -> ir.Value:
-        values = emit.load(x, first, "float32")
-        fired = builder.fcmp_unordered("une", values.value, emit.vec(0.0).value)  # a NaN counts, as it should
-        return builder.bitcast(fired, I16)
+    def entry(index: ir.Value) -> ir.Value:
+        return builder.gep(listed, [index], source_etype=I64)
+
+    def found_so_far() -> ir.Value:
+        return builder.load(count, typ=I64)
 
     with emit.loop(I64(0), inputs, emit.lanes) as first:
-        left = builder.sub(emit.number("events_left"), builder.zext(builder.ctpop(events(first)), I64))
-        builder.store(left, emit.slot("events_left"))
+        values = emit.load(x, first, "float32")
+        fired = builder.fcmp_unordered("une", values.value, emit.vec(0.0).value)  # a NaN counts, as it should
+        bits = builder.bitcast(fired, I16)
+        builder.store(bits, mask)
+        with emit.loop(I64(0), builder.zext(builder.ctpop(bits), I64)):
+            now = builder.load(mask, typ=I16)
+            lane = builder.zext(builder.cttz(now, ir.IntType(1)(1)), I64)
+            builder.store(builder.and_(now, builder.sub(now, I16(1))), mask)
+            builder.store(builder.add(first, lane), entry(found_so_far()))
+            builder.store(builder.add(found_so_far(), I64(1)), count)
+    events = found_so_far()
+    left = builder.sub(emit.number("events_left"), events)
+    builder.store(left, emit.slot("events_left"))
 
     def begin(index: ir.Value, lanes: ir.Value | None) -> None:
         start = emit.load(bias, index, "float32", lanes) if has_bias else emit.vec(0.0)
         emit.store(start, y, index, "float32", lanes)
 
-    with builder.if_then(builder.icmp_signed(">=", emit.number("events_left"), I64(0))):
+    with builder.if_then(builder.icmp_signed(">=", left, I64(0))):
         emit.each_vector(outputs, begin)
-        with emit.loop(I64(0), inputs, emit.lanes) as first:
-            found = events(first)
-            builder.store(found, mask)
-            with emit.loop(I64(0), builder.zext(builder.ctpop(found), I64)):
-                now = builder.load(mask, typ=I16)
-                lane = builder.zext(builder.cttz(now, ir.IntType(1)(1)), I64)
-                builder.store(builder.and_(now, builder.sub(now, I16(1))), mask)
-                number = builder.add(first, lane)
-                address = builder.gep(x, [number], source_etype=emit.scalar)
-                value = emit.spread(builder.load(address, typ=emit.scalar))
-                row = builder.mul(number, outputs)
+        with emit.loop(I64(0), events) as event:
+            number = builder.load(entry(event), typ=I64)
+            value = emit.spread(builder.load(builder.gep(x, [number], source_etype=emit.scalar), typ=emit.scalar))
+            row = builder.mul(number, outputs)
+            following = emit.smaller(builder.add(event, I64(1)), builder.sub(events, I64(1)))
+            next_row = builder.mul(builder.load(entry(following), typ=I64), outputs)
 
-                def add(index: ir.Value, lanes: ir.Value | None, value: Vec = value, row: ir.Value = row) -> None:
-                    weights = emit.load(columns, builder.add(row, index), "float32", lanes)
-                    emit.store(emit.load(y, index, "float32", lanes) + value * weights, y, index, "float32", lanes)
+            def add(index: ir.Value, lanes: ir.Value | None) -> None:
+                emit.prefetch(columns, builder.add(next_row, index), "float32")
+                weights = emit.load(columns, builder.add(row, index), "float32", lanes)
+                emit.store(emit.load(y, index, "float32", lanes) + value * weights, y, index, "float32", lanes)
 
-                emit.each_vector(outputs, add)
+            emit.each_vector(outputs, add)
     return emit.finish()

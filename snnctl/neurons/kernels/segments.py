@@ -119,7 +119,7 @@ class Launch:
     def arguments(self) -> Any:
         """A fresh array of arguments, without the addresses of this call's tensors."""
         array = self._kind.from_buffer_copy(self._template)
-        array[_SCRATCH] = _scratch_of(self.scratch, self.real)
+        array[_SCRATCH] = scratch_of(self.scratch, self.real)
         return array
 
     def run(self, array: Any) -> None:
@@ -130,7 +130,7 @@ class Launch:
 _SCRATCH = COMMON.index("scratch")
 
 
-def _scratch_of(needed: int, real: torch.dtype) -> int:
+def scratch_of(needed: int, real: torch.dtype) -> int:
     """Address of `needed` values that belong to this Python thread until the next call."""
     name = "float32" if real == torch.float32 else "float64"
     scratch: Tensor | None = getattr(_scratch, name, None)
