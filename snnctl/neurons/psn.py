@@ -81,7 +81,7 @@ class PSN(_Parallel):
         return ()
 
     def step(self, x_t: Tensor, state: tuple[()]) -> NoReturn:
-        raise NotImplementedError("psn has no single step: each depends on the whole input")
+        raise ValueError("psn has no single step: each depends on the whole input")
 
     def scan(self, x: Tensor, state: tuple[()]) -> tuple[Tensor, tuple[()]]:
         if len(x) != self.steps:

@@ -133,3 +133,19 @@ def test_convolutions_pass_on_channels_last_without_copies() -> None:
     assert torch.equal(torch.cat((part, again)), second(out))
     whole.sum().backward()
     assert first.conv.weight.grad is not None
+
+
+@pytest.mark.parametrize("which", ["norm.weight", "norm.bias", "linear.weight", "linear.bias"])
+def test_torch_func_gradients_of_one_parameter(which: str) -> None:
+    torch.manual_seed(0)
+    layer = SpikingLinear(12, 8, LIF, norm_gain=2.0).double().eval()
+    x = spikes(4, 3, 5, 12)
+    parameter = dict(layer.named_parameters())[which]
+
+    def loss(value: Tensor) -> Tensor:
+        out: Tensor = torch.func.functional_call(layer, {which: value}, (x,))
+        return (out * torch.linspace(-1, 1, out.numel(), dtype=out.dtype).view_as(out)).sum()
+
+    (expected,) = torch.autograd.grad(loss(parameter), parameter)
+    assert expected.any()
+    torch.testing.assert_close(torch.func.grad(loss)(parameter.detach()), expected, rtol=1e-8, atol=1e-10)

@@ -92,3 +92,16 @@ def test_kept_columns_go_with_the_weights() -> None:
     assert len(events._kept) == before + 1
     del layer
     assert len(events._kept) == before
+
+
+def test_ensembles_of_weights_under_vmap() -> None:
+    weights, x = torch.randn(3, 256, 256), row(256, 0.2)
+    with torch.no_grad():
+        spike_linear(x, weights[0], None)  # the plain call is event-driven
+        mapped = torch.func.vmap(lambda weight: spike_linear(x, weight, None))(weights)
+    torch.testing.assert_close(mapped, torch.stack([x @ weight.T for weight in weights]), rtol=1e-4, atol=1e-4)
+
+
+def test_a_wrong_shape_is_torchs_error() -> None:
+    with torch.no_grad(), pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        spike_linear(row(256, 0.2).view(256, 1), torch.randn(256, 256), None)

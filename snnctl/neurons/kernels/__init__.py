@@ -19,6 +19,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from snnctl.neurons.chunks import scan_in_chunks
 from snnctl.neurons.kernels import reference
 from snnctl.neurons.kernels.parameters import fits, has_kernel
 from snnctl.neurons.kernels.reference import Dynamics, Reset
@@ -85,13 +86,18 @@ def lif_scan(
         reason = why_not_fused(x, v, dynamics) or lif_triton.why_not(x, v, dynamics)
         if not reason:
             return lif_triton.scan(x, v, dynamics, return_state=return_state)
-        _tell(reason)
-        return reference.lif_scan(x, v, dynamics)
+        return _defined(x, v, dynamics, reason)
     reason = why_not_fused(x, v, dynamics)
     if reason:
-        _tell(reason)
-        return reference.lif_scan(x, v, dynamics)
+        return _defined(x, v, dynamics, reason)
     return _fused().scan(x, v, dynamics, return_state=return_state)
+
+
+def _defined(x: Tensor, v: Tensor | None, dynamics: Dynamics, reason: str) -> tuple[Tensor, Tensor]:
+    """The definition, because of `reason`; in chunks of time where those are asked for."""
+    _tell(reason)
+    spikes, last = scan_in_chunks(lambda x, v: reference.lif_scan(x, v, dynamics), x, v)
+    return spikes, last
 
 
 def lif_norm_scan(
@@ -109,6 +115,8 @@ def lif_norm_scan(
     """Batch normalisation and LIF in one, see `fused.norm_scan`; None where there is no fused kernel."""
     if _kernel.get() != "auto" or why_not_fused(x, v, dynamics):
         return None
+    if not all(_is_plain(p) for p in (weight, bias, offset) if p is not None):
+        return None
     return _fused().norm_scan(x, v, dynamics, weight, bias, eps, running, offset, return_state=return_state)
 
 
@@ -119,7 +127,8 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     is so narrow that the time would show); without, a single row is added up event by event. The result is the same, to
     rounding in the second case. Input that is no spikes is treated as ever.
     """
-    if x.dtype == weight.dtype == torch.float32 and can_be_fast(x):
+    plain = _is_plain(weight) and (bias is None or (_is_plain(bias) and bias.dtype == torch.float32))
+    if plain and x.dtype == weight.dtype == torch.float32 and can_be_fast(x):
         events, packed = _linear_kernels()
         if not torch.is_grad_enabled():
             if events.pays(x, weight) and not weight.is_inference():
@@ -216,6 +225,11 @@ def _fused() -> ModuleType:
     from snnctl.neurons.kernels import fused
 
     return fused
+
+
+def _is_plain(x: Tensor) -> bool:
+    """Whether a parameter is a plain tensor on the CPU: what it points to may be read."""
+    return type(x) in (Tensor, torch.nn.Parameter) and x.is_cpu and not _is_transformed(x)
 
 
 def _is_transformed(x: Tensor) -> bool:

@@ -44,7 +44,7 @@ _kept: dict[int, _Columns] = {}
 def pays(x: Tensor, weight: Tensor) -> bool:
     """Whether `linear` should do this product: one row, a layer large enough, whole vectors of inputs."""
     outputs, inputs = weight.shape
-    return x.numel() == inputs and inputs * outputs >= _WORTH_EVENTS and inputs % 16 == 0
+    return x.numel() == inputs == x.shape[-1] and inputs * outputs >= _WORTH_EVENTS and inputs % 16 == 0
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
