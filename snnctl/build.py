@@ -14,7 +14,7 @@ from torch.optim import Optimizer
 
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.seeds import stream_seed
+from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import knobs, params_model
 from snnctl.engine.experiment import Experiment, Network
@@ -67,6 +67,9 @@ def build_network(recipe: Recipe, signal: SignalSpec, outputs: int) -> Network:
         except Exception as error:
             raise DiagnosticError(_failure(recipe, f"`{section}` cannot be built", (section,), error)) from error
 
+    if values["model"].get("spiking") is False and "neuron" in values["encoder"]:
+        # A twin spikes nowhere: its encoder hands on its currents.
+        values = {**values, "encoder": {**values["encoder"], "neuron": None}}
     encoder = placed("encoder", "encoder", signal)
     backbone = placed("backbone", "model", encoder.output)
     readout = placed("readout", "readout", backbone.output, outputs, signal)
@@ -116,7 +119,7 @@ def build(recipe: Recipe) -> Experiment:
     """
     data = load_data(recipe)
     task = make("task", recipe.values["task"], data)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), building_with(recipe.train.seed):
         torch.manual_seed(stream_seed(recipe.train.seed, "init"))
         network = build_network(recipe, task.input_signal, task.outputs)
 

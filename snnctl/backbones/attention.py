@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.blocks import SpikingLinear
+from snnctl.backbones.blocks import NormedLinear, SpikingLinear
+from snnctl.core.shapes import ShapeError
 from snnctl.neurons.base import NeuronFactory
 from snnctl.neurons.kernels import can_be_fast, pack_spikes, unpack_spikes
 from snnctl.neurons.kernels.gradients import first_gradients_only
+from snnctl.positions.base import MapKind
 
 
 class SpikingSelfAttention(nn.Module):
@@ -25,7 +28,9 @@ class SpikingSelfAttention(nn.Module):
 
     Equation:
         q, k, v = neuron(BN(Linear(x)))      split into heads
-        o       = neuron(scale / threshold * (q k^T) v)
+        A       = q k^T                      (dot)    how many channels fire in both
+        A       = sum_d NOT(q_d XOR k_d)     (xnor)   how many channels agree, silent ones too
+        o       = neuron(scale / threshold * (A + bias) v)
         y       = neuron(BN(Linear(o)))
 
     Args:
@@ -35,10 +40,15 @@ class SpikingSelfAttention(nn.Module):
         scale: factor on the attention product.
         threshold: threshold of the inner neuron as a share of the neuron's own.
         norm_gain: initial gain of the BatchNorms.
+        kind: which map.
+        learn_scale: whether the scale is learned, as a sigmoid that starts at `scale` (below 1).
 
-    Shape: [T, B, L, D] -> [T, B, L, D].
+    Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None.
 
-    Source: Zhou et al. 2023, "Spikformer", arXiv 2209.15425.
+    Raises:
+        ShapeError: an xnor map of spikes with more than one level.
+
+    Source: Zhou et al. 2023, "Spikformer", arXiv 2209.15425; xnor: Lv et al. 2025, arXiv 2501.16745.
     """
 
     def __init__(
@@ -50,18 +60,106 @@ class SpikingSelfAttention(nn.Module):
         scale: float,
         threshold: float,
         norm_gain: float,
+        kind: MapKind = "dot",
+        learn_scale: bool = False,
     ) -> None:
         super().__init__()
         self.heads = heads
+        self.kind = kind
         self.gain = scale / threshold
+        self.gate: nn.Parameter | None = None
+        if learn_scale:
+            self.gate = nn.Parameter(torch.tensor(math.log(scale / (1 - scale))))
+            self.gain = 1 / threshold
         self.qkv = SpikingLinear(dim, 3 * dim, neuron, norm_gain=norm_gain)
         self.neuron = neuron(dim)
         self.projection = SpikingLinear(dim, dim, neuron, norm_gain=norm_gain)
+        if kind == "xnor" and self.qkv.neuron.levels > 1:
+            raise ShapeError("an xnor map needs binary spikes", knob="attention_map", help="use `attention_map: dot`")
 
-    def forward(self, x: Tensor) -> Tensor:
-        current = attend_packed(self.qkv(x), self.heads, self.gain)
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        packed = self.qkv(x)
+        if self.kind == "dot" and bias is None:
+            current = attend_packed(packed, self.heads, self.gain)
+        else:
+            current = join_heads(self.scores(packed, bias) @ split_heads(packed, self.heads)[2]) * self.gain
+        if self.gate is not None:
+            current = current * self.gate.sigmoid()
         spikes: Tensor = self.projection(self.neuron(current))
         return spikes
+
+    def scores(self, packed: Tensor, bias: Tensor | None = None) -> Tensor:
+        """The map [T, B, heads, L, L] in whole numbers, before the scale, of packed spikes [T, B, L, 3D]."""
+        q, k, _ = split_heads(packed, self.heads)
+        scores = q @ k.mT if self.kind == "dot" else agreements(q, k)
+        return scores if bias is None else scores + bias
+
+    def extra_repr(self) -> str:
+        return f"heads={self.heads}, kind={self.kind!r}, gain={self.gain:.4g}, learned_scale={self.gate is not None}"
+
+
+class SoftmaxAttention(nn.Module):
+    """What a non-spiking twin has in the place of `SpikingSelfAttention`: the same weights, real numbers, softmax.
+
+    Equation:
+        q, k, v = BN(Linear(x))              split into heads of width d
+        y       = BN(Linear(softmax((q k^T + bias) / sqrt(d)) v))
+
+    Args:
+        dim: D, width.
+        heads: number of heads; divides `dim`.
+        norm_gain: initial gain of the BatchNorms.
+
+    Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None.
+
+    Source: Vaswani et al. 2017, arXiv 1706.03762.
+    """
+
+    def __init__(self, dim: int, heads: int, *, norm_gain: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = NormedLinear(dim, 3 * dim, norm_gain=norm_gain)
+        self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        packed = self.qkv(x)
+        attended = self.scores(packed, bias).softmax(-1) @ split_heads(packed, self.heads)[2]
+        y: Tensor = self.projection(join_heads(attended))
+        return y
+
+    def scores(self, packed: Tensor, bias: Tensor | None = None) -> Tensor:
+        """The map [T, B, heads, L, L] before the softmax."""
+        q, k, _ = split_heads(packed, self.heads)
+        scores = q @ k.mT if bias is None else q @ k.mT + bias
+        return scores * q.shape[-1] ** -0.5
+
+
+def default_scale(kind: MapKind, length: int, width: int) -> float:
+    """A scale with which the neuron behind the attention neither starts silent nor saturated; ours.
+
+    Were every q, k and v to fire with probability r = 0.2, independently, the mean current of a head of `width`
+    channels over `length` positions would be length * width * a * r, with a = r^2 of the pairs of channels
+    counting in a dot map and r^2 + (1 - r)^2 in an xnor map. The scale brings that mean to 1.
+    """
+    rate = 0.2
+    counted = rate**2 if kind == "dot" else rate**2 + (1 - rate) ** 2
+    return 1 / (length * width * counted * rate)
+
+
+def agreements(q: Tensor, k: Tensor) -> Tensor:
+    """In how many channels rows of binary `q` and `k` [..., L, d] agree: [..., L, L]; an XNOR that has gradients."""
+    # sum q k + (1 - q)(1 - k)
+    return 2 * (q @ k.mT) - q.sum(-1, keepdim=True) - k.sum(-1).unsqueeze(-2) + q.shape[-1]
+
+
+def split_heads(packed: Tensor, heads: int, parts: int = 3) -> tuple[Tensor, ...]:
+    """Views [T, B, heads, L, d] of tensors that lie side by side: [T, B, L, parts * D]."""
+    return packed.unflatten(-1, (parts, heads, -1)).permute(3, 0, 1, 4, 2, 5).unbind(0)
+
+
+def join_heads(x: Tensor) -> Tensor:
+    """[T, B, heads, L, d] -> [T, B, L, D]."""
+    return x.transpose(2, 3).flatten(-2)
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -81,9 +179,8 @@ def attend_packed(packed: Tensor, heads: int, gain: float) -> Tensor:
     if can_be_fast(packed) and packed.is_contiguous():
         out: Tensor = _PackedAttention.apply(packed, heads, gain)
         return out
-    # [T, B, L, 3D] -> three views [T, B, heads, L, D / heads]
-    q, k, v = packed.unflatten(-1, (3, heads, -1)).permute(3, 0, 1, 4, 2, 5).unbind(0)
-    return attend(q, k, v).transpose(2, 3).flatten(-2) * gain
+    q, k, v = split_heads(packed, heads)
+    return join_heads(attend(q, k, v)) * gain
 
 
 class _PackedAttention(torch.autograd.Function):

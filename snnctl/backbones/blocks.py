@@ -7,6 +7,7 @@ from abc import abstractmethod
 from typing import Any, TypeVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from snnctl.neurons.base import NeuronFactory, State
@@ -19,20 +20,35 @@ Network = TypeVar("Network", bound=nn.Module)
 class LinearWeights(nn.Linear):
     """A linear layer for spikes: a single row of them is added up event by event, where that is faster.
 
+    A code of the position may come beside the spikes, through weights of its own: W x + W_c c equals one layer over
+    [x, c], without making that wider tensor.
+
     Args:
         inputs, outputs: sizes of the last axis.
         adds_bias: whether the bias is added here; else it is left to the norm behind, where it costs nothing.
+        code: columns of the code, 0 = none.
 
-    Shape: [*, inputs] -> [*, outputs].
+    Shape: [*, inputs] -> [*, outputs]; the code is [T or 1, 1, L, code].
     """
 
-    def __init__(self, inputs: int, outputs: int, *, adds_bias: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, *, adds_bias: bool, code: int = 0) -> None:
         super().__init__(inputs, outputs)
         self.adds_bias = adds_bias
+        self.code_weight: nn.Parameter | None = None
+        if code:
+            self.code_weight = nn.Parameter(torch.empty(outputs, code))
+            nn.init.uniform_(self.code_weight, -(code**-0.5), code**-0.5)  # as torch's own linear layers
 
-    def forward(self, input: Tensor) -> Tensor:
-        """W x, with or without the bias."""
-        return spike_linear(input, self.weight, self.bias if self.adds_bias else None)
+    def forward(self, input: Tensor, code: Tensor | None = None) -> Tensor:
+        """W x, with or without the bias, and W_c c where there are weights for a code."""
+        current = spike_linear(input, self.weight, self.bias if self.adds_bias else None)
+        if self.code_weight is None:
+            return current
+        assert code is not None, "a layer with weights for a code is called with one"
+        return current + F.linear(code, self.code_weight)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.code_weight is None else f", code={self.code_weight.shape[1]}")
 
 
 class ConvWeights(nn.Conv2d):
@@ -42,10 +58,72 @@ class ConvWeights(nn.Conv2d):
     """
 
     adds_bias = True
+    code_weight: nn.Parameter | None = None
 
     def forward(self, input: Tensor) -> Tensor:
         """W * x, with or without the bias."""
         return self._conv_forward(input, self.weight, self.bias if self.adds_bias else None)
+
+
+class TemporalWeights(nn.Conv1d):
+    """A causal convolution over L with features last: position l sees l and earlier ones only.
+
+    Args:
+        inputs, outputs: sizes of the last axis.
+        kernel: taps, >= 1.
+        dilation: positions from one tap to the next, >= 1.
+        adds_bias: as in `LinearWeights`.
+        code: as in `LinearWeights`.
+
+    Shape: [T, B, L, inputs] -> [T, B, L, outputs].
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, dilation: int = 1, adds_bias: bool, code: int = 0
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, dilation=dilation)
+        self.adds_bias = adds_bias
+        self.reach = (kernel - 1) * dilation
+        self.code_weight: nn.Parameter | None = None
+        if code:
+            self.code_weight = nn.Parameter(torch.empty(outputs, code))
+            nn.init.uniform_(self.code_weight, -(code**-0.5), code**-0.5)
+
+    def forward(self, input: Tensor, code: Tensor | None = None) -> Tensor:
+        """W * x, with or without the bias, and W_c c where there are weights for a code."""
+        sequences = F.pad(input.flatten(0, 1), (0, 0, self.reach, 0)).transpose(1, 2)
+        bias = self.bias if self.adds_bias else None
+        current = F.conv1d(sequences, self.weight, bias, dilation=self.dilation).transpose(1, 2)
+        current = current.reshape(*input.shape[:-1], self.out_channels)
+        if self.code_weight is None:
+            return current
+        assert code is not None, "a layer with weights for a code is called with one"
+        return current + F.linear(code, self.code_weight)
+
+
+class NormedLinear(nn.Module):
+    """Linear map and BatchNorm over all tokens, without a neuron: where membranes, not spikes, are added.
+
+    Equation:
+        y = BN(W x + W_c c + b)
+
+    Args:
+        inputs, outputs: sizes of the last axis.
+        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        code: as in `LinearWeights`.
+
+    Shape: [T, B, *, inputs] -> [T, B, *, outputs].
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, norm_gain: float | None = 1.0, code: int = 0) -> None:
+        super().__init__()
+        self.linear = LinearWeights(inputs, outputs, adds_bias=True, code=code)
+        self.norm: nn.Module = nn.Identity() if norm_gain is None else TokenNorm(outputs, gain=norm_gain)
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        current = self.linear(x) if self.linear.code_weight is None else self.linear(x, code)
+        y: Tensor = self.norm(current)
+        return y
 
 
 class SpikingLayer(nn.Module):
@@ -68,7 +146,7 @@ class SpikingLayer(nn.Module):
 
     @property
     @abstractmethod
-    def weights(self) -> LinearWeights | ConvWeights:
+    def weights(self) -> LinearWeights | ConvWeights | TemporalWeights:
         """The submodule that makes the current."""
 
     def fire(self, current: Tensor, state: State | None, return_state: bool) -> Any:
@@ -90,6 +168,8 @@ class SpikingLayer(nn.Module):
         weight, bias = self.weights.weight, self.weights.bias
         assert bias is not None
         weight.copy_(weight.double() * scale.view(-1, *(1,) * (weight.dim() - 1)))
+        if self.weights.code_weight is not None:
+            self.weights.code_weight.copy_(self.weights.code_weight.double() * scale[:, None])
         bias.copy_(bias.double() * scale + shift)
         self.weights.adds_bias = True
         self.norm = nn.Identity()
@@ -109,12 +189,15 @@ class SpikingLinear(SpikingLayer):
         outputs: size of the last axis of the output.
         neuron: factory of the neuron, called with `outputs`.
         norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        code: columns of a code of the position that comes beside the input, see `LinearWeights`; 0 = none.
 
     Shape: [T, B, *, inputs] -> [T, B, *, outputs].
     """
 
-    def __init__(self, inputs: int, outputs: int, neuron: NeuronFactory, *, norm_gain: float | None = 1.0) -> None:
-        linear = LinearWeights(inputs, outputs, adds_bias=norm_gain is None)
+    def __init__(
+        self, inputs: int, outputs: int, neuron: NeuronFactory, *, norm_gain: float | None = 1.0, code: int = 0
+    ) -> None:
+        linear = LinearWeights(inputs, outputs, adds_bias=norm_gain is None, code=code)
         super().__init__(outputs, neuron, norm_gain)
         self.linear = linear
 
@@ -122,9 +205,55 @@ class SpikingLinear(SpikingLayer):
     def weights(self) -> LinearWeights:
         return self.linear
 
-    def forward(self, x: Tensor, state: State | None = None, *, return_state: bool = False) -> Any:
+    def forward(
+        self, x: Tensor, state: State | None = None, *, return_state: bool = False, code: Tensor | None = None
+    ) -> Any:
         """Run over the leading time axis; state and `return_state` as in `SpikingNeuron.forward`."""
-        return self.fire(self.linear(x), state, return_state)
+        current = self.linear(x) if self.linear.code_weight is None else self.linear(x, code)
+        return self.fire(current, state, return_state)
+
+
+class SpikingTemporalConv(SpikingLayer):
+    """Causal convolution over positions, BatchNorm over all tokens, neuron along T.
+
+    Equation:
+        S[l] = neuron(BN(sum_j W[j] x[l - j * dilation] + b))
+
+    Args:
+        inputs: size of the last axis of the input.
+        outputs: size of the last axis of the output.
+        neuron: factory of the neuron, called with `outputs`.
+        kernel: taps over L, >= 1.
+        dilation: positions from one tap to the next, >= 1.
+        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        code: as in `SpikingLinear`.
+
+    Shape: [T, B, L, inputs] -> [T, B, L, outputs].
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        neuron: NeuronFactory,
+        *,
+        kernel: int,
+        dilation: int = 1,
+        norm_gain: float | None = 1.0,
+        code: int = 0,
+    ) -> None:
+        conv = TemporalWeights(inputs, outputs, kernel, dilation=dilation, adds_bias=norm_gain is None, code=code)
+        super().__init__(outputs, neuron, norm_gain)
+        self.conv = conv
+
+    @property
+    def weights(self) -> TemporalWeights:
+        return self.conv
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        current = self.conv(x) if self.conv.code_weight is None else self.conv(x, code)
+        spikes: Tensor = self.fire(current, None, False)
+        return spikes
 
 
 class SpikingConv(SpikingLayer):

@@ -8,26 +8,20 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.attention import SpikingSelfAttention
 from snnctl.backbones.blocks import SpikingLinear
-from snnctl.backbones.mlp import SpikingMLP
+from snnctl.backbones.transformer import (
+    AttentionMap,
+    attention_rules,
+    make_attention,
+    make_block,
+    map_kind,
+)
+from snnctl.backbones.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import NeuronFactory, neuron_factory
-from snnctl.positions.base import PositionFactory, position_factory
-
-
-class _Block(nn.Module):
-    def __init__(self, attention: SpikingSelfAttention, mlp: SpikingMLP) -> None:
-        super().__init__()
-        self.attention = attention
-        self.mlp = mlp
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attention(x)
-        spikes: Tensor = x + self.mlp(x)
-        return spikes
+from snnctl.neurons.base import NeuronFactory
+from snnctl.positions.base import PositionFactory
 
 
 @BACKBONES.register("spikformer")
@@ -50,17 +44,25 @@ class Spikformer(nn.Module):
         hidden: width inside the MLP, >= 1; null means 4 * dim (SeqSNN's d_ff 1024).
         position: positional encoding, applied to the encoder's spikes.
         neuron: neuron of every layer; one instance per place.
-        attention_scale: factor on the attention product, > 0 (0.125 as in Spikformer).
+        attention_map: dot counts channels that fire in both q and k (Spikformer), xnor those that agree; auto
+            takes what the position is made for (xnor for gray and log), else dot.
+        attention_scale: factor on the attention product, > 0 (0.125 as in Spikformer); null sizes it by the
+            number of positions, the width of a head and the map, so that the neuron behind neither starts
+            silent nor saturated (ours).
+        learn_attention_scale: whether the scale is learned, as a sigmoid that starts at `attention_scale` (one
+            number per block; arXiv 2501.16745 finds that xnor maps need it).
         attention_threshold: threshold of the neuron after the attention product as a share of the neuron's
             own, > 0 (0.5 as in Spikformer; arXiv 2402.01533 prints 0.25).
         embed_norm: whether BatchNorm follows the embedding (the published time-series code has none; with
             few features the first layer may start silent without it).
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
+        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
+            too), softmax attention.
 
     Shape: [T, B, L, F] -> [T, B, L, dim].
 
     Raises:
-        ShapeError: `heads` does not divide `dim`, or the position does not fit the signal.
+        ShapeError: `heads` does not divide `dim`, or the position does not fit the signal or the map.
 
     Source: Zhou et al. 2023, "Spikformer", arXiv 2209.15425; time-series form of arXiv 2402.01533,
         github.com/microsoft/SeqSNN.
@@ -76,44 +78,64 @@ class Spikformer(nn.Module):
         hidden: Annotated[int, Ge(1)] | None = None,
         position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        attention_scale: Annotated[float, Gt(0.0)] = 0.125,
+        attention_map: AttentionMap = "auto",
+        attention_scale: Annotated[float, Gt(0.0)] | None = 0.125,
+        learn_attention_scale: bool = False,
         attention_threshold: Annotated[float, Gt(0.0)] = 0.5,
         embed_norm: bool = False,
         norm_gain: Annotated[float, Gt(0.0)] = 1.0,
+        spiking: bool = True,
     ) -> None:
-        for knob, message in self.rules({"dim": dim, "heads": heads}):
+        given = {
+            "dim": dim,
+            "heads": heads,
+            "attention_scale": attention_scale,
+            "learn_attention_scale": learn_attention_scale,
+        }
+        for knob, message in self.rules(given):
             raise ShapeError(message, knob=knob)
         super().__init__()
-        make_neuron = neuron_factory(neuron)
-        self.position = position_factory(position)(signal)
+        units = Units(neuron, spiking)
+        self.position = units.place(position, signal, ("agreement", "pairs"), "spikformer")
         self.embed = SpikingLinear(
-            self.position.output.features, dim, make_neuron, norm_gain=norm_gain if embed_norm else None
+            self.position.output.features,
+            dim,
+            units.hidden,
+            norm_gain=norm_gain if embed_norm else None,
+            code=self.position.input_code,
         )
-        self.blocks = nn.Sequential(
-            *(
-                _Block(
-                    SpikingSelfAttention(
-                        dim,
-                        heads,
-                        make_neuron,
-                        scale=attention_scale,
-                        threshold=attention_threshold,
-                        norm_gain=norm_gain,
-                    ),
-                    SpikingMLP(dim, 4 * dim if hidden is None else hidden, make_neuron, norm_gain=norm_gain),
-                )
-                for _ in range(depth)
+        kind = map_kind(attention_map, self.position)
+        self.blocks = nn.ModuleList(
+            make_block(
+                make_attention(
+                    dim,
+                    heads,
+                    units,
+                    length=signal.length,
+                    kind=kind,
+                    scale=attention_scale,
+                    learn_scale=learn_attention_scale,
+                    threshold=attention_threshold,
+                    norm_gain=norm_gain,
+                ),
+                dim,
+                4 * dim if hidden is None else hidden,
+                units,
+                norm_gain=norm_gain,
+                code=self.position.block_code,
             )
+            for _ in range(depth)
         )
-        levels = self.embed.neuron.levels * (1 + 2 * depth)
-        self.output = SignalSpec(signal.steps, signal.length, dim, kind="spikes", levels=levels)
+        self.output = units.output(signal, dim, self.embed.neuron.levels * (1 + 2 * depth))
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Heads split the width evenly."""
-        if knobs["dim"] % knobs["heads"]:
-            yield "heads", "`heads` must divide `dim`"
+        """Heads split the width evenly; a learned scale is a sigmoid."""
+        yield from attention_rules(knobs)
 
     def forward(self, x: Tensor) -> Tensor:
-        spikes: Tensor = self.blocks(self.embed(self.position(x)))
-        return spikes
+        place = self.position.place(x)
+        x = self.embed(self.position(x), code=place.code)
+        for block in self.blocks:
+            x = block(x, place)
+        return x

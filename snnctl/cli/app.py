@@ -53,6 +53,7 @@ def global_options(
 
 def _add_commands() -> None:
     from snnctl.cli import (
+        analyze_pe,
         bench,
         data,
         doctor,
@@ -68,6 +69,7 @@ def _add_commands() -> None:
     commands = (
         ("train", train.train, "Train a recipe and test it beside the baselines."),
         ("eval", evaluate.evaluate, "Measure a run on a split."),
+        ("analyze-pe", analyze_pe.analyze_pe, "Analyse positional encodings: codes, figures, a page."),
         ("validate", validate.validate, "Find everything that is wrong with recipes."),
         ("list", list_components.list_components, "List components or shipped recipes."),
         ("show", show.show, "Show a component, or a recipe with every default filled in."),

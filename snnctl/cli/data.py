@@ -71,7 +71,11 @@ def _source_of(recipe: str) -> str:
     from snnctl.recipe import load_recipe
 
     loaded = load_recipe(recipe)
-    source = str(loaded.values["data"].get("source", ""))
+    data = loaded.values["data"]
+    if "source" not in data:
+        message = f"`{recipe}` makes its data `{data['type']}` itself; nothing to prepare"
+        raise DiagnosticError(Diagnostic("U431", message, help="snnctl data info RECIPE looks into it"))
+    source = str(data["source"])
     if "/" in source or "\\" in source:
         message = f"`{recipe}` reads the file `{source}` as it is; nothing to prepare"
         raise DiagnosticError(Diagnostic("U431", message, help="snnctl data info RECIPE looks into it"))

@@ -5,13 +5,17 @@ from __future__ import annotations
 from snnctl.core.registry import Registry
 
 _LIF = "snnctl.neurons.lif"
+_CPG = "snnctl.positions.cpg"
 _SURROGATE = "snnctl.neurons.surrogate"
 _OPTIM = "snnctl.engine.optim"
 _SCHEDULE = "snnctl.engine.schedule"
 _SCALING = "snnctl.data.scaling"
 
-TASKS = Registry("task", {"forecasting": "snnctl.tasks.forecasting"})
-DATA = Registry("data", {"timeseries": "snnctl.data.timeseries"})
+TASKS = Registry(
+    "task",
+    {"forecasting": "snnctl.tasks.forecasting", "classification": "snnctl.tasks.classification"},
+)
+DATA = Registry("data", {"timeseries": "snnctl.data.timeseries", "order": "snnctl.data.order"})
 SCALERS = Registry(
     "scaler",
     dict.fromkeys(("none", "standard", "global_standard", "max", "column_max", "minmax"), _SCALING),
@@ -29,11 +33,29 @@ POSITIONS = Registry(
     "position",
     {
         "none": "snnctl.positions.none",
-        "cpg": "snnctl.positions.cpg",
+        "cpg": _CPG,
+        "cpg_linear": _CPG,
+        "cpg_learned": _CPG,
         "sinusoid": "snnctl.positions.sinusoid",
+        "learned": "snnctl.positions.learned",
+        "conv": "snnctl.positions.conv",
+        "random": "snnctl.positions.random",
+        "gray": "snnctl.positions.gray",
+        "log": "snnctl.positions.log",
     },
 )
-BACKBONES = Registry("backbone", {"spikformer": "snnctl.backbones.spikformer"})
+BACKBONES = Registry(
+    "backbone",
+    {
+        "spikformer": "snnctl.backbones.spikformer",
+        "ispikformer": "snnctl.backbones.ispikformer",
+        "spike_rnn": "snnctl.backbones.spike_rnn",
+        "spike_gru": "snnctl.backbones.spike_gru",
+        "spike_tcn": "snnctl.backbones.spike_tcn",
+        "spike_driven": "snnctl.backbones.spike_driven",
+        "qkformer": "snnctl.backbones.qkformer",
+    },
+)
 NEURONS = Registry(
     "neuron",
     {
@@ -58,7 +80,12 @@ SURROGATES = Registry(
 )
 READOUTS = Registry(
     "readout",
-    {"mean_linear": "snnctl.readouts.linear", "flatten_linear": "snnctl.readouts.linear"},
+    {
+        "mean_linear": "snnctl.readouts.linear",
+        "flatten_linear": "snnctl.readouts.linear",
+        "last_linear": "snnctl.readouts.linear",
+        "variate_linear": "snnctl.readouts.variate",
+    },
 )
 OPTIMS = Registry("optim", dict.fromkeys(("adam", "adamw", "sgd", "rmsprop"), _OPTIM))
 SCHEDULES = Registry("schedule", dict.fromkeys(("constant", "cosine", "step", "one_cycle", "plateau"), _SCHEDULE))

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
-STREAMS = ("init", "order", "augment", "encoder", "dropout", "position", "split")
+STREAMS = ("init", "order", "augment", "encoder", "dropout", "position", "split", "data")
 
 
 def stream_seed(seed: int, stream: str, *indices: int) -> int:
@@ -19,3 +22,21 @@ def stream_seed(seed: int, stream: str, *indices: int) -> int:
         raise ValueError(f"unknown seed stream `{stream}`; known: {', '.join(STREAMS)}")
     text = "/".join(["snnctl", str(seed), stream, *map(str, indices)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+_RUN_SEED: ContextVar[int] = ContextVar("run_seed", default=0)
+
+
+def run_seed() -> int:
+    """The seed of the run whose network is being built; 0 outside of one."""
+    return _RUN_SEED.get()
+
+
+@contextmanager
+def building_with(seed: int) -> Iterator[None]:
+    """Components built within the block take `seed` for the fixed random parts they own."""
+    token = _RUN_SEED.set(seed)
+    try:
+        yield
+    finally:
+        _RUN_SEED.reset(token)

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from snnctl.data.batch import Batch, Split
     from snnctl.data.forecast import ForecastData, WindowSplit
     from snnctl.data.known import KNOWN, KNOWN_NAMES, KnownSeries
+    from snnctl.data.order import Order, OrderData
     from snnctl.data.prepare import Prepared, cache_dir, is_prepared, load_prepared, prepare
     from snnctl.data.scaling import FittedScaler, Scaler
     from snnctl.data.series import Series, SeriesHead
@@ -23,6 +24,8 @@ __all__ = [
     "FittedScaler",
     "ForecastData",
     "KnownSeries",
+    "Order",
+    "OrderData",
     "Prepared",
     "Scaler",
     "Series",
@@ -48,6 +51,8 @@ _HOME = {
     "FittedScaler": "scaling",
     "ForecastData": "forecast",
     "KnownSeries": "known",
+    "Order": "order",
+    "OrderData": "order",
     "Prepared": "prepare",
     "Scaler": "scaling",
     "Series": "series",

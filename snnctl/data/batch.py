@@ -1,4 +1,4 @@
-"""What a data module hands to the engine: batches of windows, and splits that make them."""
+"""What a data module hands to the engine: batches of items, and splits that make them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows and what follows them.
+    """Items and what is to be predicted of them: windows and what follows, or inputs and their classes.
 
     Args:
-        inputs: [B, L, C_in] float32; the C target channels first, calendar features after them.
-        targets: [B, H, C] float32.
-        observed: [B, H, C] bool, False where the target was missing in the data; None when all are observed.
+        inputs: [B, L, C_in] float32; in forecasting the C target channels first, calendar features after them.
+        targets: [B, H, C] float32 in forecasting, [B] int64 in classification.
+        observed: shaped as the targets, False where one was missing in the data; None when all are observed.
     """
 
     inputs: Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from annotated_types import Ge, MinLen
@@ -99,6 +99,8 @@ class TimeSeries:
     Raises:
         DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
     """
+
+    gives: ClassVar[Literal["series"]] = "series"
 
     def __init__(
         self,

@@ -23,14 +23,15 @@ class Conv(Encoder):
     Equation:
         I[t, l] = BN_t( sum_j w[t, j] * x[l + j - (kernel-1)/2] + b[t] )      ends padded with 0
         I[t, l] = BN_t( sum_j w[t, j] * x[l + j - (kernel-1)]   + b[t] )      with `causal`
-        S       = neuron(I)
+        S       = neuron(I),  or I itself where `neuron` is null
 
     Args:
         signal: the raw data [B, L, C].
         steps: T, simulation steps per position and number of filters, >= 1 (4 as in SeqSNN).
         kernel: taps over L, >= 1, odd unless `causal` (3 as in SeqSNN).
         causal: whether a position sees itself and earlier ones only (SeqSNN looks one ahead).
-        neuron: neuron that makes the spikes, run along T.
+        neuron: neuron that makes the spikes, run along T; null hands the currents on, and the backbone's first neuron
+            makes the spikes.
 
     Shape: [B, L, C] -> [T, B, L, C].
 
@@ -47,7 +48,7 @@ class Conv(Encoder):
         steps: Annotated[int, Ge(1)] = 4,
         kernel: Annotated[int, Ge(1)] = 3,
         causal: bool = False,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif",
     ) -> None:
         for knob, message in self.rules({"kernel": kernel, "causal": causal}):
             raise ShapeError(message, knob=knob)

@@ -25,12 +25,13 @@ class Delta(Encoder):
     Equation:
         d[0] = 0,  d[l] = x[l] - x[l-1]
         I[t] = w[t] * BN(d) + b[t]
-        S    = neuron(I)
+        S    = neuron(I),  or I itself where `neuron` is null
 
     Args:
         signal: the raw data [B, L, C].
         steps: T, simulation steps per position, >= 1 (4 as in SeqSNN).
-        neuron: neuron that makes the spikes, run along T.
+        neuron: neuron that makes the spikes, run along T; null hands the currents on, and the backbone's first neuron
+            makes the spikes.
 
     Shape: [B, L, C] -> [T, B, L, C].
 
@@ -45,7 +46,7 @@ class Delta(Encoder):
         signal: SignalSpec,
         *,
         steps: Annotated[int, Ge(1)] = 4,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif",
     ) -> None:
         super().__init__(signal, steps=steps, neuron=neuron)
         self.norm = TokenNorm(1)

@@ -20,12 +20,13 @@ class Repeat(Encoder):
 
     Equation:
         I[t] = x
-        S    = neuron(I)
+        S    = neuron(I),  or I itself where `neuron` is null
 
     Args:
         signal: the raw data [B, L, C].
         steps: T, simulation steps per position, >= 1 (4 as in SeqSNN).
-        neuron: neuron that makes the spikes, run along T.
+        neuron: neuron that makes the spikes, run along T; null hands the currents on, and the backbone's first neuron
+            makes the spikes.
 
     Shape: [B, L, C] -> [T, B, L, C].
 
@@ -40,7 +41,7 @@ class Repeat(Encoder):
         signal: SignalSpec,
         *,
         steps: Annotated[int, Ge(1)] = 4,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif",
     ) -> None:
         super().__init__(signal, steps=steps, neuron=neuron)
 

@@ -18,11 +18,6 @@ MAPE_FLOOR = 1e-6
 CONSTANT = 1e-12
 
 
-def better_when(name: str) -> Literal["min", "max"]:
-    """Whether a smaller or a larger value of the metric is better."""
-    return "max" if name.startswith("r2") else "min"
-
-
 class ForecastMetrics:
     """Streaming metrics of forecasts, float64, in O(horizon x channels) memory.
 

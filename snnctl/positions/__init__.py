@@ -1,8 +1,28 @@
 """Positional encodings: they tell a network which position of the sequence a spike belongs to."""
 
-from snnctl.positions.base import Position, PositionFactory, position_factory
-from snnctl.positions.cpg import CPG
+from snnctl.positions.base import Place, Position, PositionFactory, position_factory
+from snnctl.positions.conv import ConvPosition
+from snnctl.positions.cpg import CPG, CPGLinear, LearnedCPG
+from snnctl.positions.gray import Gray
+from snnctl.positions.learned import Learned
+from snnctl.positions.log import LogDistance
 from snnctl.positions.none import NoPosition
+from snnctl.positions.random import Random
 from snnctl.positions.sinusoid import Sinusoid
 
-__all__ = ["CPG", "NoPosition", "Position", "PositionFactory", "Sinusoid", "position_factory"]
+__all__ = [
+    "CPG",
+    "CPGLinear",
+    "ConvPosition",
+    "Gray",
+    "Learned",
+    "LearnedCPG",
+    "LogDistance",
+    "NoPosition",
+    "Place",
+    "Position",
+    "PositionFactory",
+    "Random",
+    "Sinusoid",
+    "position_factory",
+]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +13,31 @@ from torch import Tensor, nn
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import SignalSpec
 
+Disturbance = Literal["removed", "shuffled"]
+MapKind = Literal["dot", "xnor"]
+# What a position can ask of the attention behind it: `agreement`, a map that counts agreeing channels; `pairs`,
+# anything that weighs pairs of positions by a bias.
+Needs = Literal["agreement", "pairs"]
+
+
+class Place(NamedTuple):
+    """What a position hands to the layers behind it.
+
+    Args:
+        code: [T or 1, 1, L, n] for layers with weights for it, or None.
+        bias: [L, L] that is added to attention maps before their scale, or None.
+    """
+
+    code: Tensor | None = None
+    bias: Tensor | None = None
+
 
 class Position(nn.Module):
     """Base of all positional encodings: [T, B, L, D] -> [T, B, L, D'].
+
+    A position acts in up to three places. `forward` changes the backbone's input. `place` gives the layers behind
+    it a code, for which they have extra weights (`input_code` columns in the first layer, `block_code` in those of
+    every block), and a bias for attention (where `needs` is not None).
 
     A subclass sets its knobs before it calls this constructor, which asks `describe` for the output.
 
@@ -23,15 +47,61 @@ class Position(nn.Module):
 
     output: SignalSpec
     binary: bool = True  # whether binary spikes stay binary
+    index: Literal["TL", "L"] = "L"  # what a row of the code belongs to: a position, or a position at one step
+    input_code: int = 0
+    block_code: int = 0
+    needs: Needs | None = None  # of attention; None works without any
 
     def __init__(self, signal: SignalSpec | None = None) -> None:
         super().__init__()
+        self._disturbance: Disturbance | None = None
+        self._disturbance_seed = 0
         if signal is not None:
             self.output = self.describe(signal)
 
     @abstractmethod
     def describe(self, signal: SignalSpec) -> SignalSpec:
         """The output that belongs to the input `signal`."""
+
+    def code(self, length: int) -> Tensor:
+        """The first `length` rows [length, n] of the code, on the CPU; [length, 0] where there is none."""
+        return torch.empty(length, 0, device="cpu")
+
+    def attention_bias(self, length: int) -> Tensor | None:
+        """Whole numbers [length, length] that weigh pairs of positions, on the CPU; None where there are none."""
+        return None
+
+    def place(self, x: Tensor) -> Place:
+        """What the layers behind get for the input `x` [T, B, L, D] of `forward`."""
+        return Place()
+
+    @contextmanager
+    def disturbed(self, kind: Disturbance, *, seed: int = 0) -> Iterator[None]:
+        """Within the block the code (or bias) is `removed`, all zeros, or its positions are `shuffled`.
+
+        For measuring what a trained network does with its position.
+
+        Args:
+            seed: of the permutation, which is the same for all steps and samples.
+        """
+        before = self._disturbance, self._disturbance_seed
+        self._disturbance, self._disturbance_seed = kind, seed
+        try:
+            yield
+        finally:
+            self._disturbance, self._disturbance_seed = before
+
+    def disturb(self, code: Tensor, axes: tuple[int, ...]) -> Tensor:
+        """`code` as it is, or as `disturbed` asks; `axes` are those that run over positions."""
+        if self._disturbance is None:
+            return code
+        if self._disturbance == "removed":
+            return torch.zeros_like(code)
+        generator = torch.Generator(device="cpu").manual_seed(self._disturbance_seed)
+        order = torch.randperm(code.shape[axes[0]], generator=generator, device="cpu").to(code.device)
+        for axis in axes:
+            code = code.index_select(axis, order)
+        return code
 
 
 # Below the class: a quoted name would not resolve where other modules' annotations are evaluated.
@@ -43,12 +113,18 @@ class TablePosition(Position):
 
     The table is a non-persistent buffer: it follows the module to a device, but is neither a weight nor
     part of a checkpoint. It grows when a longer input arrives.
+
+    Args:
+        signal: what comes in.
+        rows: how many rows to compute at once; None asks `index` and `signal`.
     """
 
     _rows: Tensor
 
-    def __init__(self, signal: SignalSpec | None, rows: int) -> None:
+    def __init__(self, signal: SignalSpec | None, rows: int | None = None) -> None:
         super().__init__(signal)
+        if rows is None:
+            rows = 0 if signal is None else signal.length * (signal.steps if self.index == "TL" else 1)
         self.register_buffer("_rows", self.code(rows), persistent=False)
 
     @abstractmethod
@@ -68,6 +144,17 @@ class TablePosition(Position):
                 self._rows = self.table(count).to(device=like.device, dtype=self._rows.dtype)
         return self._rows[:count].to(device=like.device, dtype=like.dtype)
 
+    def located(self, x: Tensor) -> Tensor:
+        """The code of each place of `x` [T, B, L, D]: [T, 1, L, n] by index TL, [1, 1, L, n] by L."""
+        steps = x.shape[0] if self.index == "TL" else 1
+        code = self.rows(steps * x.shape[2], x).view(steps, 1, x.shape[2], -1)
+        return self.disturb(code, (2,))
+
+
+def concat(x: Tensor, code: Tensor) -> Tensor:
+    """`x` [T, B, L, D] with `code` [T or 1, 1, L, n] beside its features."""
+    return torch.cat((x, code.expand(*x.shape[:-1], code.shape[-1])), dim=-1)
+
 
 def oscillation(length: int, width: int, base: float) -> Tensor:
     """Sine and cosine pairs in float64 on the CPU: the transformer's sinusoid, and a CPG's membranes.
@@ -81,9 +168,14 @@ def oscillation(length: int, width: int, base: float) -> Tensor:
         base: ratio of the frequency ladder.
     """
     position = torch.arange(length, dtype=torch.float64, device="cpu")
-    pair = torch.arange((width + 1) // 2, dtype=torch.float64, device="cpu")
-    phase = position[:, None] * base ** (-2 * pair / width)
+    phase = position[:, None] * frequencies(width, base)
     return torch.stack((phase.sin(), phase.cos()), dim=-1).flatten(1)[:, :width]
+
+
+def frequencies(width: int, base: float) -> Tensor:
+    """Angular frequency of each pair in radians per position, float64 on the CPU: base^(-2k/width)."""
+    pair = torch.arange((width + 1) // 2, dtype=torch.float64, device="cpu")
+    return base ** (-2 * pair / width)
 
 
 def position_factory(position: str | PositionFactory) -> PositionFactory:

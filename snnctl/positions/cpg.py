@@ -1,24 +1,69 @@
-"""CPG positional encoding: spikes of thresholded sine and cosine pairs."""
+"""CPG positional encoding: spikes of thresholded sine and cosine pairs, fixed or learned."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnctl.core.catalog import POSITIONS
+from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.positions.base import TablePosition, oscillation
+from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.positions.base import Place, Position, TablePosition, concat, oscillation
+from snnctl.positions.distinct import distinct_code
+
+Combine = Literal["concat", "add"]
+Index = Literal["TL", "L"]
+Where = Literal["input", "all"]
+Threshold = Annotated[float, Gt(-1.0), Lt(1.0)]
+
+
+class CPGTable(TablePosition):
+    """What the fixed CPG codes share: the table of their formula, see `CPG`."""
+
+    base: float
+    threshold: float
+
+    def __init__(
+        self, signal: SignalSpec | None, neurons: int, base: float | None, threshold: float | None, index: Index
+    ) -> None:
+        self.neurons = neurons
+        self.index = index
+        if base is None or threshold is None:
+            if signal is None:
+                raise ShapeError(
+                    "choosing base or threshold needs the signal", knob="base" if base is None else "threshold"
+                )
+            rows = signal.length * (signal.steps if index == "TL" else 1)
+            base, threshold = distinct_code(neurons, rows, base, threshold)
+        self.base, self.threshold = base, threshold
+        super().__init__(signal)
+
+    def membrane(self, length: int) -> Tensor:
+        """The potentials [length, neurons] in float64 that the threshold turns into the code."""
+        return oscillation(length, self.neurons, self.base)
+
+    def table(self, length: int) -> Tensor:
+        # Compared in float64: in float32 single bits flip beyond some hundred positions.
+        return self.membrane(length) >= self.threshold
+
+    def extra_repr(self) -> str:
+        names = ("neurons", "base", "threshold", "combine", "index", "where")
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names if hasattr(self, name))
 
 
 @POSITIONS.register("cpg")
-class CPG(TablePosition):
+class CPG(CPGTable):
     """Binary code of the position from a bank of central pattern generators.
 
     Codes are not unique in general: slow pairs stay constant within a short window, the more so the larger
-    `base`. Position 0 has every sine silent and every cosine firing. There is no dropout on the code.
+    `base`; a `base` or `threshold` of null is chosen so that all codes in use differ. Position 0 has every sine
+    silent and every cosine firing. There is no dropout on the code.
 
     Equation:
         omega_k      = base^(-2k/neurons)
@@ -31,16 +76,19 @@ class CPG(TablePosition):
         signal: what comes in; optional, `code` works without.
         neurons: columns of the code, >= 1; an odd number has one sine more (40 as in SeqSNN's recipes).
         base: ratio of the frequency ladder, > 1 (10000 as in SeqSNN's Spikformer recipes; 100 to 1000 give
-            fewer collisions in short windows).
+            fewer collisions in short windows); null chooses it so that all codes differ (ours).
         threshold: firing threshold, -1 < threshold < 1; the long-run duty is arccos(threshold)/pi (0.8 as in
-            SeqSNN).
+            SeqSNN); null chooses it so that all codes differ (ours).
         combine: concat keeps spikes binary; add needs `neurons` equal to the width and is not binary.
         index: TL gives a position a different code at each of the T steps (SeqSNN), L the same code.
+        where: input gives the code to the first layer alone, all also to the layers of every block, through
+            weights of their own (SeqSNN's CPG-Full; in a transformer those of the MLPs).
 
     Shape: [T, B, L, D] -> [T, B, L, D + neurons] (concat) or [T, B, L, D] (add).
 
     Raises:
-        ShapeError: `combine` is add and `neurons` differs from the width of the signal.
+        ShapeError: `combine` is add and `neurons` differs from the width of the signal; no base or threshold
+            makes all codes differ.
 
     Source: Lv et al. 2024, "Advancing SNNs for sequential modeling with central pattern generators",
         arXiv 2405.14362; github.com/microsoft/SeqSNN.
@@ -51,19 +99,25 @@ class CPG(TablePosition):
         signal: SignalSpec | None = None,
         *,
         neurons: Annotated[int, Ge(1)] = 40,
-        base: Annotated[float, Gt(1.0)] = 10000.0,
-        threshold: Annotated[float, Gt(-1.0), Lt(1.0)] = 0.8,
-        combine: Literal["concat", "add"] = "concat",
-        index: Literal["TL", "L"] = "TL",
+        base: Annotated[float, Gt(1.0)] | None = 10000.0,
+        threshold: Threshold | None = 0.8,
+        combine: Combine = "concat",
+        index: Index = "TL",
+        where: Where = "input",
     ) -> None:
-        self.neurons = neurons
-        self.base = base
-        self.threshold = threshold
+        for knob, message in self.rules({"combine": combine, "where": where}):
+            raise ShapeError(message, knob=knob)
         self.combine = combine
-        self.index = index
+        self.where = where
         self.binary = combine == "concat"
-        rows = 0 if signal is None else signal.length * (signal.steps if index == "TL" else 1)
-        super().__init__(signal, rows)
+        self.block_code = neurons if where == "all" else 0
+        super().__init__(signal, neurons, base, threshold, index)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Inside blocks the code has weights of its own, which is what concat means."""
+        if knobs["combine"] == "add" and knobs["where"] == "all":
+            yield "where", "`where` all needs `combine` concat"
 
     def describe(self, signal: SignalSpec) -> SignalSpec:
         if self.combine == "concat":
@@ -76,24 +130,140 @@ class CPG(TablePosition):
             )
         return signal.replace(levels=signal.levels + 1)
 
-    def membrane(self, length: int) -> Tensor:
-        """The potentials [length, neurons] in float64 that the threshold turns into the code."""
-        return oscillation(length, self.neurons, self.base)
-
-    def table(self, length: int) -> Tensor:
-        # Compared in float64: in float32 single bits flip beyond some hundred positions.
-        return self.membrane(length) >= self.threshold
+    def place(self, x: Tensor) -> Place:
+        return Place(self.located(x)) if self.where == "all" else Place()
 
     def forward(self, x: Tensor) -> Tensor:
-        T, B, L, _ = x.shape
-        if self.index == "TL":
-            code = self.rows(T * L, x).view(T, 1, L, self.neurons)
-        else:
-            code = self.rows(L, x).view(1, 1, L, self.neurons)
-        if self.combine == "add":
-            return x + code
-        return torch.cat((x, code.expand(T, B, L, self.neurons)), dim=-1)
+        code = self.located(x)
+        return x + code if self.combine == "add" else concat(x, code)
+
+
+@POSITIONS.register("cpg_linear")
+class CPGLinear(CPGTable):
+    """The CPG code as a position-dependent current: the first layer has weights for it beside those of the data.
+
+    Equal to `cpg` with concat, whose layer's weights are [W | W_c], but the wide tensor is never made: W_c c[p] is
+    the same for the whole batch.
+
+    Equation:
+        I[t, l] = W x[t, l] + W_c c[p] + b      c and p as in `cpg`
+
+    Args:
+        signal: what comes in; optional, `code` works without.
+        neurons: columns of the code, >= 1 (40 as in SeqSNN's recipes; its own CPG-Linear has 10).
+        base: ratio of the frequency ladder, > 1 (10000 as in SeqSNN); null chooses it so that all codes differ.
+        threshold: firing threshold, -1 < threshold < 1 (0.8 as in SeqSNN); null chooses it likewise.
+        index: TL gives a position a different code at each of the T steps (SeqSNN), L the same code.
+        where: input gives the code to the first layer alone, all also to the layers of every block (SeqSNN).
+
+    Shape: [T, B, L, D] -> [T, B, L, D]; the code goes to the layer behind.
+
+    Source: SpikformerCPG of github.com/microsoft/SeqSNN, without its dropout and its second bias.
+    """
+
+    def __init__(
+        self,
+        signal: SignalSpec | None = None,
+        *,
+        neurons: Annotated[int, Ge(1)] = 40,
+        base: Annotated[float, Gt(1.0)] | None = 10000.0,
+        threshold: Threshold | None = 0.8,
+        index: Index = "TL",
+        where: Where = "input",
+    ) -> None:
+        self.where = where
+        self.input_code = neurons
+        self.block_code = neurons if where == "all" else 0
+        super().__init__(signal, neurons, base, threshold, index)
+
+    def describe(self, signal: SignalSpec) -> SignalSpec:
+        return signal
+
+    def place(self, x: Tensor) -> Place:
+        return Place(self.located(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+@POSITIONS.register("cpg_learned")
+class LearnedCPG(Position):
+    """A CPG code whose base, phases and threshold are learned through a surrogate gradient; ours.
+
+    It starts as the `cpg` of the same knobs. Learned in forms that keep them in range: the base as exp(log(base)),
+    the threshold as tanh.
+
+    Equation:
+        omega_k      = base^(-2k/neurons)
+        c[p, 2k]     = spike(sin(p * omega_k + phi_k) - threshold)
+        c[p, 2k+1]   = spike(cos(p * omega_k + phi_k) - threshold)
+        y[t, l]      = [x[t, l], c[p]]      p as in `cpg`
+
+    Args:
+        signal: what comes in; optional, `code` works without.
+        neurons: columns of the code, >= 1 (40 as for `cpg`).
+        base: initial ratio of the frequency ladder, > 1 (1000: the gradient grows with p * omega).
+        threshold: initial firing threshold, -1 < threshold < 1 (0.8 as for `cpg`).
+        index: TL gives a position a different code at each of the T steps, L the same code.
+        surrogate: gradient of the spike with respect to membrane minus threshold.
+
+    Shape: [T, B, L, D] -> [T, B, L, D + neurons].
+    """
+
+    def __init__(
+        self,
+        signal: SignalSpec | None = None,
+        *,
+        neurons: Annotated[int, Ge(1)] = 40,
+        base: Annotated[float, Gt(1.0)] = 1000.0,
+        threshold: Threshold = 0.8,
+        index: Index = "TL",
+        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
+    ) -> None:
+        self.neurons = neurons
+        self.index = index
+        super().__init__(signal)
+        self.log_base = nn.Parameter(torch.tensor(math.log(base)))
+        self.phase = nn.Parameter(torch.zeros((neurons + 1) // 2))
+        self.raw_threshold = nn.Parameter(torch.tensor(math.atanh(threshold)))
+        self.surrogate = make_surrogate(surrogate)
+
+    @property
+    def base(self) -> float:
+        """Ratio of the frequency ladder as it is now."""
+        return math.exp(float(self.log_base.detach()))
+
+    @property
+    def threshold(self) -> float:
+        """Firing threshold as it is now."""
+        return math.tanh(float(self.raw_threshold.detach()))
+
+    def describe(self, signal: SignalSpec) -> SignalSpec:
+        return signal.replace(features=signal.features + self.neurons)
+
+    def _potential(self, length: int) -> Tensor:
+        """Membranes [length, neurons] in float64, where gradients with large p * omega keep their digits."""
+        pair = torch.arange(len(self.phase), dtype=torch.float64, device=self.phase.device)
+        omega = (-2 / self.neurons * pair * self.log_base.double()).exp()
+        position = torch.arange(length, dtype=torch.float64, device=self.phase.device)
+        angle = position[:, None] * omega + self.phase.double()
+        return torch.stack((angle.sin(), angle.cos()), dim=-1).flatten(1)[:, : self.neurons]
+
+    @torch.no_grad()
+    def membrane(self, length: int) -> Tensor:
+        """The potentials [length, neurons] in float64 on the CPU, as learned so far."""
+        return self._potential(length).cpu()
+
+    @torch.no_grad()
+    def code(self, length: int) -> Tensor:
+        spikes = self._potential(length) >= self.raw_threshold.double().tanh()
+        return spikes.to("cpu", torch.get_default_dtype())
+
+    def forward(self, x: Tensor) -> Tensor:
+        steps = x.shape[0] if self.index == "TL" else 1
+        above = self._potential(steps * x.shape[2]) - self.raw_threshold.double().tanh()
+        code = self.surrogate.spike(above).to(x.dtype).view(steps, 1, x.shape[2], self.neurons)
+        return concat(x, self.disturb(code, (2,)))
 
     def extra_repr(self) -> str:
-        names = ("neurons", "base", "threshold", "combine", "index")
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names)
+        return f"neurons={self.neurons}, index={self.index!r}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from snnctl.core.catalog import POSITIONS
@@ -25,10 +24,6 @@ class NoPosition(Position):
 
     def describe(self, signal: SignalSpec) -> SignalSpec:
         return signal
-
-    def code(self, length: int) -> Tensor:
-        """An empty code [length, 0]."""
-        return torch.empty(length, 0, device="cpu")
 
     def forward(self, x: Tensor) -> Tensor:
         return x

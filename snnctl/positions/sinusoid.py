@@ -35,7 +35,7 @@ class Sinusoid(TablePosition):
     def __init__(self, signal: SignalSpec, *, base: Annotated[float, Gt(1.0)] = 10000.0) -> None:
         self.features = signal.features
         self.base = base
-        super().__init__(signal, signal.length)
+        super().__init__(signal)
 
     def describe(self, signal: SignalSpec) -> SignalSpec:
         return signal.replace(kind="real", levels=1)
@@ -44,7 +44,7 @@ class Sinusoid(TablePosition):
         return oscillation(length, self.features, self.base)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.rows(x.shape[2], x)
+        return x + self.located(x)
 
     def extra_repr(self) -> str:
         return f"features={self.features}, base={self.base}"

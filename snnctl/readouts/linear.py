@@ -1,4 +1,4 @@
-"""Linear read-outs of the mean spike count over time."""
+"""Linear read-outs of the mean spike count over time: of all positions or of the last."""
 
 from __future__ import annotations
 
@@ -64,4 +64,33 @@ class FlattenLinear(Readout):
 
     def read(self, spikes: Tensor) -> Tensor:
         y: Tensor = self.linear(spikes.mean(dim=0).flatten(1))
+        return y
+
+
+@READOUTS.register("last_linear")
+class LastLinear(Readout):
+    """Linear map of the mean over T at the last position, for backbones that carry earlier ones there.
+
+    Equation:
+        y = W * mean_t x[t, L-1] + b   [+ V * flatten(data)]
+
+    Args:
+        signal: the backbone's output [T, B, L, D].
+        outputs: numbers to predict per sample.
+        data: the raw data [B, L, C] that the encoder gets; needed for a skip.
+        skip: linear adds V * data, a path that does not spike (V starts at 0); results name it.
+
+    Shape: [T, B, L, D] -> [B, outputs].
+
+    Source: Spike-TCN of github.com/microsoft/SeqSNN; the skip is ours.
+    """
+
+    def __init__(
+        self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, *, skip: Skip = "none"
+    ) -> None:
+        super().__init__(signal, outputs, data, skip)
+        self.linear = nn.Linear(signal.features, outputs)
+
+    def read(self, spikes: Tensor) -> Tensor:
+        y: Tensor = self.linear(spikes[:, :, -1].mean(dim=0))
         return y

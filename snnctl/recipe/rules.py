@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from snnctl.core.better import better_when
+from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import choices
 from snnctl.recipe.source import KeyPath
 
@@ -12,10 +14,14 @@ Problem = tuple[KeyPath, str, str]  # where, message, help
 Rule = Callable[[dict[str, Any]], Iterator[Problem]]
 
 
+def _measured(recipe: dict[str, Any]) -> list[str]:
+    return ["val/loss", *(f"val/{name}" for name in recipe["task"].get("metrics", []))]
+
+
 def watched_metric_exists(recipe: dict[str, Any]) -> Iterator[Problem]:
     """`train.early_stop.metric` must be measured on the validation split, never on test."""
     metric = recipe["train"]["early_stop"]["metric"]
-    known = ["val/loss", *(f"val/{name}" for name in recipe["task"].get("metrics", []))]
+    known = _measured(recipe)
     if metric.startswith("test/"):
         yield (
             ("train", "early_stop", "metric"),
@@ -25,6 +31,28 @@ def watched_metric_exists(recipe: dict[str, Any]) -> Iterator[Problem]:
     elif metric not in known:
         help = f"{choices(metric, known)}; what else to measure stands in `task.metrics`"
         yield ("train", "early_stop", "metric"), f"`{metric}` is not measured", help
+
+
+def best_is_not_worst(recipe: dict[str, Any]) -> Iterator[Problem]:
+    """`train.early_stop.mode` must be the way in which its metric is better."""
+    chosen = recipe["train"]["early_stop"]
+    right = better_when(chosen["metric"].removeprefix("val/"))
+    if chosen["metric"] in _measured(recipe) and right not in (None, chosen["mode"]):
+        word = "higher" if right == "max" else "lower"
+        message = f"`{chosen['metric']}` is better when {word}; mode {chosen['mode']} would keep the worst weights"
+        yield ("train", "early_stop", "mode"), message, f"set `train.early_stop.mode` to {right}"
+
+
+def data_fits_task(recipe: dict[str, Any]) -> Iterator[Problem]:
+    """A task must find in the data what it learns: a series to go on, or classes."""
+    tasks, name, data = REGISTRIES["task"], recipe["task"]["type"], recipe["data"]["type"]
+    needs = getattr(tasks.get(name), "needs", None)
+    gives = getattr(REGISTRIES["data"].get(data), "gives", None)
+    if needs is None or gives is None or needs == gives:  # plug-ins need not say
+        return
+    fitting = [other for other in tasks.names() if getattr(tasks.get(other), "needs", None) == gives]
+    message = f"task `{name}` needs data with {needs}, data `{data}` gives {gives}"
+    yield ("task", "type"), message, f"tasks for it: {', '.join(fitting)}" if fitting else ""
 
 
 def warmup_ends_before_training(recipe: dict[str, Any]) -> Iterator[Problem]:
@@ -38,4 +66,9 @@ def warmup_ends_before_training(recipe: dict[str, Any]) -> Iterator[Problem]:
         )
 
 
-RULES: tuple[Rule, ...] = (watched_metric_exists, warmup_ends_before_training)
+RULES: tuple[Rule, ...] = (
+    data_fits_task,
+    watched_metric_exists,
+    best_is_not_worst,
+    warmup_ends_before_training,
+)

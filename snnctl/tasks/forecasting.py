@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -55,6 +55,8 @@ class Forecasting:
 
     Shape: inputs [B, L, C + calendar features], prediction [B, H, C].
     """
+
+    needs: ClassVar[Literal["series"]] = "series"
 
     def __init__(
         self,

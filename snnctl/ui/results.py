@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.core.better import better_when
 from snnctl.ui.tables import table
 from snnctl.ui.words import duration, figure, size
 
 _BAR = 20
-_LOWER_IS_BETTER = {"loss", "mse", "mae", "rmse", "rse", "mape"}
 
 
 def show_results(console: Console, results: Mapping[str, Any]) -> None:
@@ -76,7 +76,8 @@ def _short_names(metrics: Mapping[str, Any], split: str) -> dict[str, Any]:
 def _scores(console: Console, title: str, scores: Mapping[str, Mapping[str, Any]]) -> None:
     first = next(iter(scores.values()))
     names = [name for name in first if name != "loss"]
-    shown = table("", *[f">{name}" for name in names], title=f"[bold]{escape(title)}[/]")
+    console.print(f"[bold]{escape(title)}[/]", soft_wrap=True)  # a table's own title wraps at the width of the table
+    shown = table("", *[f">{name}" for name in names])
     for model, values in scores.items():
         cells = []
         for name in names:
@@ -90,9 +91,10 @@ def _scores(console: Console, title: str, scores: Mapping[str, Mapping[str, Any]
 
 def _best(name: str, values: Sequence[float | None]) -> float | None:
     known = [v for v in values if v is not None]
-    if not known:
+    direction = better_when(name)
+    if not known or direction is None:
         return None
-    return min(known) if name in _LOWER_IS_BETTER else max(known)
+    return min(known) if direction == "min" else max(known)
 
 
 def _number(value: Any) -> float | None:

@@ -13,11 +13,9 @@ from rich.table import Table
 from snnctl.ui.words import duration, figure, size
 
 
-def table(*columns: str, title: str = "") -> Table:
+def table(*columns: str) -> Table:
     """The house style: no lines but one under the head."""
     made = Table(
-        title=title or None,
-        title_justify="left",
         box=None,
         pad_edge=False,
         header_style="bold",
@@ -96,16 +94,13 @@ def show_origins(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def show_data(console: Console, facts: Mapping[str, Any]) -> None:
-    """What a series is: rows, columns, missing values, splits, statistics."""
+    """What data holds: rows, columns, missing values, classes, splits, statistics."""
     columns = facts.get("statistics", {})
     shown = table("", "")
     for key, value in facts.items():
         if key == "splits":
             for name, split in value.items():
-                shown.add_row(
-                    f"[key]{name}[/]",
-                    f"{split['windows']:,} windows in {split['rows']:,} rows from row {split['first_row']:,}",
-                )
+                shown.add_row(f"[key]{name}[/]", _cut(split))
         elif key == "dates" and value is not None:
             others = f", {value['other_steps']:,} steps differ" if value["other_steps"] else ""
             usual = duration(value["step_seconds"])
@@ -123,6 +118,13 @@ def show_data(console: Console, facts: Mapping[str, Any]) -> None:
         console.print(statistics)
         if len(columns) > 24:
             console.print(f"[dim]and {len(columns) - 24} more columns; --json lists all[/]")
+
+
+def _cut(split: Mapping[str, Any]) -> str:
+    """One split in words: windows of a series, or items with classes."""
+    if "windows" in split:
+        return f"{split['windows']:,} windows in {split['rows']:,} rows from row {split['first_row']:,}"
+    return f"{split['items']:,} items, by class: {_plain(split['per_class'])}"
 
 
 def _plain(value: Any) -> str:

@@ -158,3 +158,11 @@ def test_the_neuron_is_built_for_the_features() -> None:
         encoder(RAW, neuron=factory)
     Patch(RAW, length=4, dim=6, neuron=factory)
     assert asked == [3, 3, 3, 6]
+
+
+@pytest.mark.parametrize("make", [Repeat, Delta, Conv])
+def test_without_a_neuron_the_currents_go_on(make: type[Repeat] | type[Delta] | type[Conv], x: Tensor) -> None:
+    encoder = make(RAW, neuron=None).double().eval()
+    assert encoder.neuron is None
+    assert encoder.output == SignalSpec(4, 12, 3, kind="real")
+    assert torch.equal(encoder(x), encoder.currents(x))

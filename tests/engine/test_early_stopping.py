@@ -25,14 +25,17 @@ def script(monkeypatch: pytest.MonkeyPatch, *values: float) -> None:
 
     def evaluate(*arguments: object, **options: object) -> Evaluation:
         found = whole(*arguments, **options)  # type: ignore[arg-type]
-        metrics = {"mse": float(next(mse)), "mae": next(left)}
+        value = next(left)
+        metrics = {"mse": float(next(mse)), "mae": value, "r2": value}
         return Evaluation(found.loss, metrics, found.layers, found.meter, found.items_per_second)
 
     monkeypatch.setattr(loop, "evaluate", evaluate)
 
 
-def watching(mode: str, patience: str = "null") -> tuple[str, str]:
-    return f"train.early_stop={{metric: val/mae, mode: {mode}, patience: {patience}}}", "train.epochs=6"
+def watching(mode: str, patience: str = "null") -> tuple[str, ...]:
+    metric = {"min": "mae", "max": "r2"}[mode]
+    stop = f"train.early_stop={{metric: val/{metric}, mode: {mode}, patience: {patience}}}"
+    return stop, "train.epochs=6", "task.metrics=[mse, mae, r2]"
 
 
 def best_flags(run: RunDir) -> list[bool]:

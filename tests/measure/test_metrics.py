@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
 
-from snnctl.measure.metrics import METRIC_NAMES, ForecastMetrics, better_when
+from snnctl.measure.metrics import METRIC_NAMES, ForecastMetrics
 
 
 def whole(prediction, target, observed=None, names=METRIC_NAMES):
@@ -200,8 +200,3 @@ def test_wrong_use_is_refused():
         ForecastMetrics(["mse"], 2, 3).update(torch.zeros(4, 3, 2), torch.zeros(4, 2, 3))
     with pytest.raises(ValueError, match="same horizon"):
         ForecastMetrics(["mse"], 2, 3).merge(ForecastMetrics(["mse"], 3, 2))
-
-
-def test_direction():
-    assert {better_when(n) for n in ("r2", "r2_cell", "r2_column")} == {"max"}
-    assert {better_when(n) for n in ("mse", "mae", "rmse", "rse", "mape")} == {"min"}

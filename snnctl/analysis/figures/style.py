@@ -1,0 +1,136 @@
+"""One look for all figures, safe for the colour-blind, and how a figure becomes bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, ParamSpec
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which people with any common colour vision tell apart; black and yellow left out.
+BLUE, ORANGE, GREEN, RED, SKY, PINK = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7"
+COLOURS = (BLUE, ORANGE, GREEN, RED, PINK, SKY)
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (8, 2)), (0, (2, 2)))
+INK, GREY, PALE = "#1d2327", "#6b7680", "#eef1f4"
+MAP = "viridis"  # for quantities
+CODE_MAP = "cividis"  # for real codes
+DPI = 130
+
+STYLE: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "figure.titlesize": 12,
+    "figure.titleweight": "bold",
+    "svg.hashsalt": "snnctl",  # the same figure is the same file
+    "image.interpolation": "nearest",
+}
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with its words.
+
+    Args:
+        name: of its files, without ending.
+        title: heading on the page.
+        caption: what is drawn and what it shows, for the page and for people who cannot see it.
+        figure: drawn and laid out, not yet rendered.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+
+def styled(function: Callable[P, Picture]) -> Callable[P, Picture]:
+    """Draw in this module's style, whatever the process has set."""
+
+    @wraps(function)
+    def draw(*args: P.args, **kwargs: P.kwargs) -> Picture:
+        import matplotlib
+
+        with matplotlib.rc_context(STYLE):
+            return function(*args, **kwargs)
+
+    return draw
+
+
+def sheet(width: float, height: float, title: str) -> Figure:
+    """An empty figure, sizes in inches; it belongs to no window system."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, hspace=0.04, wspace=0.04)  # type: ignore[union-attr]
+    figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def png(picture: Picture) -> bytes:
+    """The figure as PNG."""
+    return _render(picture, "png", {"Software": None}, dpi=DPI)
+
+
+def svg(picture: Picture) -> bytes:
+    """The figure as SVG, with text as outlines so that it looks the same everywhere."""
+    return _render(picture, "svg", {"Date": None, "Creator": None})
+
+
+def _render(picture: Picture, form: str, metadata: dict[str, Any], **options: Any) -> bytes:
+    import matplotlib
+
+    file = BytesIO()
+    with matplotlib.rc_context(STYLE):
+        picture.figure.savefig(file, format=form, metadata=metadata, **options)
+    return file.getvalue()
+
+
+def freeze(picture: Picture) -> None:
+    """Lay the figure out once; rendering it in the second format then need not do it again."""
+    import matplotlib
+
+    with matplotlib.rc_context(STYLE):
+        picture.figure.draw_without_rendering()
+        picture.figure.set_layout_engine("none")
+
+
+def annotated(
+    axes: Axes, values: Sequence[Sequence[float]], texts: Sequence[Sequence[str]], **options: Any
+) -> Any:
+    """A heat map whose cells carry their value in black or white, whichever can be read on the colour."""
+    image = axes.imshow(values, cmap=MAP, aspect="auto", **options)
+    for row, line in enumerate(texts):
+        for column, text in enumerate(line):
+            red, green, blue, _ = image.cmap(image.norm(values[row][column]))
+            dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
+            axes.text(column, row, text, ha="center", va="center", color="white" if dark else "black", fontsize=9)
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    return image
+
+
+def short(name: str, most: int = 34) -> str:
+    """A name that fits over a panel."""
+    return name if len(name) <= most else name[: most - 1] + "…"

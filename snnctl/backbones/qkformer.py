@@ -1,0 +1,146 @@
+"""QKFormer for sequences: cheap token attention first, spiking self-attention after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt
+from torch import Tensor, nn
+
+from snnctl.backbones.blocks import SpikingLinear
+from snnctl.backbones.mask_attention import QKTokenAttention, SharedKeyAttention
+from snnctl.backbones.transformer import AttentionMap, attention_rules, make_attention, make_block, map_kind
+from snnctl.backbones.units import Units
+from snnctl.core.catalog import BACKBONES
+from snnctl.core.registry import Slot
+from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.neurons.base import NeuronFactory
+from snnctl.positions.base import PositionFactory
+
+
+@BACKBONES.register("qkformer")
+class QKFormer(nn.Module):
+    """Blocks with Q-K token attention, then blocks with spiking self-attention; all positions stay (one scale).
+
+    The hierarchical form for images, which halves the image between stages, is another network. A position that
+    acts on attention maps reaches the self-attention blocks alone.
+
+    Equation:
+        x = neuron(Linear(position(x)))      with `embed_norm` BN after Linear
+        x = x + QKTA(x);  x = x + MLP(x)     repeated `qk_depth` times
+        x = x + SSA(x);   x = x + MLP(x)     repeated `depth` times
+
+    Args:
+        signal: the encoder's output [T, B, L, F].
+        dim: D, width of a token, >= 1 (256 as in SeqSNN).
+        qk_depth: blocks with token attention, >= 1 (2 as in arXiv 2501.16745).
+        depth: blocks with self-attention after them, >= 0 (2 as in arXiv 2501.16745).
+        heads: attention heads, >= 1, divides `dim` (8 as in SeqSNN).
+        hidden: width inside the MLPs, >= 1; null means 4 * dim.
+        position: positional encoding, applied to the encoder's spikes.
+        neuron: neuron of every layer; one instance per place.
+        attention_map: map of the self-attention, as in `spikformer`.
+        attention_scale: factor on the self-attention product, > 0; null sizes it, as in `spikformer`.
+        learn_attention_scale: whether that scale is learned, as in `spikformer`.
+        attention_threshold: as in `spikformer`, > 0.
+        embed_norm: whether BatchNorm follows the embedding.
+        norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's).
+        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
+            too), softmax attention (in the first blocks with the keys as values).
+
+    Shape: [T, B, L, F] -> [T, B, L, dim].
+
+    Raises:
+        ShapeError: `heads` does not divide `dim`, or the position does not fit the signal or the map.
+
+    Source: Zhou et al. 2024, "QKFormer", arXiv 2403.16552; for series as in arXiv 2501.16745.
+    """
+
+    def __init__(
+        self,
+        signal: SignalSpec,
+        *,
+        dim: Annotated[int, Ge(1)] = 256,
+        qk_depth: Annotated[int, Ge(1)] = 2,
+        depth: Annotated[int, Ge(0)] = 2,
+        heads: Annotated[int, Ge(1)] = 8,
+        hidden: Annotated[int, Ge(1)] | None = None,
+        position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
+        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        attention_map: AttentionMap = "auto",
+        attention_scale: Annotated[float, Gt(0.0)] | None = 0.125,
+        learn_attention_scale: bool = False,
+        attention_threshold: Annotated[float, Gt(0.0)] = 0.5,
+        embed_norm: bool = False,
+        norm_gain: Annotated[float, Gt(0.0)] = 1.0,
+        spiking: bool = True,
+    ) -> None:
+        given = {
+            "dim": dim,
+            "heads": heads,
+            "attention_scale": attention_scale,
+            "learn_attention_scale": learn_attention_scale,
+        }
+        for knob, message in self.rules(given):
+            raise ShapeError(message, knob=knob)
+        super().__init__()
+        units = Units(neuron, spiking)
+        self.position = units.place(
+            position,
+            signal,
+            ("agreement", "pairs") if depth else (),
+            "qkformer" if depth else "qkformer with `depth: 0`",
+        )
+        self.embed = SpikingLinear(
+            self.position.output.features,
+            dim,
+            units.hidden,
+            norm_gain=norm_gain if embed_norm else None,
+            code=self.position.input_code,
+        )
+        kind = map_kind(attention_map, self.position)
+        attentions: list[nn.Module] = [
+            QKTokenAttention(dim, heads, units.hidden, norm_gain=norm_gain)
+            if spiking
+            else SharedKeyAttention(dim, heads, norm_gain=norm_gain)
+            for _ in range(qk_depth)
+        ]
+        attentions += [
+            make_attention(
+                dim,
+                heads,
+                units,
+                length=signal.length,
+                kind=kind,
+                scale=attention_scale,
+                learn_scale=learn_attention_scale,
+                threshold=attention_threshold,
+                norm_gain=norm_gain,
+            )
+            for _ in range(depth)
+        ]
+        self.blocks = nn.ModuleList(
+            make_block(
+                attention,
+                dim,
+                4 * dim if hidden is None else hidden,
+                units,
+                norm_gain=norm_gain,
+                code=self.position.block_code,
+            )
+            for attention in attentions
+        )
+        self.output = units.output(signal, dim, self.embed.neuron.levels * (1 + 2 * len(attentions)))
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Heads split the width evenly; a learned scale is a sigmoid."""
+        yield from attention_rules(knobs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        place = self.position.place(x)
+        x = self.embed(self.position(x), code=place.code)
+        for block in self.blocks:
+            x = block(x, place)
+        return x

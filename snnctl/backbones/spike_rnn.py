@@ -1,0 +1,153 @@
+"""Spike-RNN: spiking layers with recurrent weights from position to position, or without any."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import torch
+from annotated_types import Ge, Gt
+from torch import Tensor, nn
+
+from snnctl.backbones.blocks import SpikingLinear
+from snnctl.backbones.recurrence import Tanh, goes_on
+from snnctl.backbones.units import Units
+from snnctl.core.catalog import BACKBONES
+from snnctl.core.registry import Slot
+from snnctl.core.shapes import SignalSpec
+from snnctl.neurons.base import NeuronFactory, State
+from snnctl.neurons.norm import TokenNorm
+from snnctl.positions.base import PositionFactory
+
+
+class SpikingRecurrent(SpikingLinear):
+    """A spiking layer whose spikes at one position are input at the next, step by step.
+
+    The input's current, norm included, is made for all positions at once; only the recurrent product and the neuron
+    run position by position. A neuron with a state goes on with it, so its time axis is l*T + t; psn and masked_psn
+    have none that could go on and start anew at each position.
+
+    Equation:
+        I[t, l] = BN(W x[t, l] + b) + U s[t, l-1]      s[t, -1] = 0
+        s[:, l] = neuron(I[:, l])                      its membrane goes on from position l-1
+
+    Args:
+        inputs, outputs, neuron, norm_gain, code: as in `SpikingLinear`.
+        gain: of the orthogonal initial U, > 0.
+
+    Shape: [T, B, L, inputs] -> [T, B, L, outputs].
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        neuron: NeuronFactory,
+        *,
+        norm_gain: float | None = 1.0,
+        code: int = 0,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__(inputs, outputs, neuron, norm_gain=norm_gain, code=code)
+        self.recurrent = nn.Linear(outputs, outputs, bias=False)
+        nn.init.orthogonal_(self.recurrent.weight, gain)
+
+    def forward(
+        self, x: Tensor, state: State | None = None, *, return_state: bool = False, code: Tensor | None = None
+    ) -> Any:
+        """Run over positions; the state after the last one is its spikes [T, B, outputs] and the neuron's state."""
+        currents = self.linear(x, code)
+        if isinstance(self.norm, TokenNorm):
+            currents = self.norm(currents + self.linear.bias)
+        spikes, membrane = (torch.zeros_like(currents[:, :, 0]), None) if state is None else state
+        carries = goes_on(self.neuron)
+        out = []
+        for current in currents.unbind(2):
+            current = current + self.recurrent(spikes)
+            if carries:
+                spikes, membrane = self.neuron(current, membrane, return_state=True)
+            else:
+                spikes = self.neuron(current)
+            out.append(spikes)
+        together = torch.stack(out, dim=2)
+        return (together, (spikes, membrane)) if return_state else together
+
+
+@BACKBONES.register("spike_rnn")
+class SpikeRNN(nn.Module):
+    """Spiking RNN: membranes and recurrent weights carry earlier positions on to later ones.
+
+    `form: pooled` is what has been released under this name: no recurrent weights, each position by itself, order
+    only through the encoder and the position. The non-spiking twin is a tanh RNN, whose T lanes are independent; the
+    pooled one has rectifiers.
+
+    Equation:
+        x       = neuron(BN(Linear(position(x))))
+        I[t, l] = BN(W x[t, l] + b) + U s[t, l-1]             recurrent, repeated `layers` times
+        x[:, l] = s[:, l] = neuron(I[:, l])                   the membrane goes on from position l-1
+        x       = neuron(BN(Linear(x)))                       pooled, repeated `layers` times
+
+    Args:
+        signal: the encoder's output [T, B, L, F].
+        width: D, neurons per layer, >= 1 (128 as in SeqSNN).
+        layers: layers behind the first one, >= 1 (2, ours).
+        form: recurrent (our reading of arXiv 2402.01533, where the state persists over positions) or pooled (as
+            released).
+        position: positional encoding, applied to the encoder's spikes.
+        neuron: neuron of every layer; one instance per place.
+        recurrent_gain: gain of the orthogonal initial U, > 0 (1, ours; unused by pooled).
+        norm_gain: initial gain of every BatchNorm, > 0 (2 lets a decayed-input LIF of tau 2 fire from the start,
+            ours); null leaves the norms out, as released: then most neurons start silent.
+        spiking: false builds the non-spiking twin: the same layers and sizes, other units for neurons.
+
+    Shape: [T, B, L, F] -> [T, B, L, width].
+
+    Raises:
+        ShapeError: the position does not fit the signal, or needs an attention map.
+
+    Source: Lv et al. 2024, "Efficient and effective time-series forecasting with SNNs", arXiv 2402.01533;
+        github.com/microsoft/SeqSNN for the pooled form. Recurrent weights and norms are ours.
+    """
+
+    def __init__(
+        self,
+        signal: SignalSpec,
+        *,
+        width: Annotated[int, Ge(1)] = 128,
+        layers: Annotated[int, Ge(1)] = 2,
+        form: Literal["recurrent", "pooled"] = "recurrent",
+        position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
+        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        recurrent_gain: Annotated[float, Gt(0.0)] = 1.0,
+        norm_gain: Annotated[float, Gt(0.0)] | None = 2.0,
+        spiking: bool = True,
+    ) -> None:
+        super().__init__()
+        units = Units(neuron, spiking)
+        self.position = units.place(position, signal, kind="spike_rnn")
+        self.embed = SpikingLinear(
+            self.position.output.features,
+            width,
+            units.hidden,
+            norm_gain=norm_gain,
+            code=self.position.input_code,
+        )
+
+        def layer() -> SpikingLinear:
+            code = self.position.block_code
+            if form == "pooled":
+                return SpikingLinear(width, width, units.hidden, norm_gain=norm_gain, code=code)
+            return SpikingRecurrent(width, width, cell, norm_gain=norm_gain, code=code, gain=recurrent_gain)
+
+        def cell(channels: int) -> Any:
+            return units.hidden(channels) if spiking else Tanh()
+
+        made = [layer() for _ in range(layers)]
+        self.layers = nn.ModuleList(made)
+        self.output = units.output(signal, width, made[-1].neuron.levels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        place = self.position.place(x)
+        x = self.embed(self.position(x), code=place.code)
+        for layer in self.layers:
+            x = layer(x, code=place.code)
+        return x

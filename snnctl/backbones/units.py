@@ -1,0 +1,92 @@
+"""What stands at the places of a network: spiking neurons, or what its non-spiking twin has there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.neurons.base import NeuronFactory, SpikingNeuron, neuron_factory
+from snnctl.positions.base import Needs, Position, PositionFactory, position_factory
+
+
+class Unit(nn.Module):
+    """Stands for a neuron in a non-spiking twin: called alike, keeps no state."""
+
+    fuses_norm = False
+    levels = 1
+
+    def activate(self, x: Tensor) -> Tensor:
+        """The output for the input x, elementwise."""
+        return x
+
+    def forward(self, x: Tensor, state: Any = None, *, return_state: bool = False) -> Any:
+        y = self.activate(x)
+        return (y, None) if return_state else y
+
+
+class Rectifier(Unit):
+    """y = max(x, 0)."""
+
+    def activate(self, x: Tensor) -> Tensor:
+        return x.relu()
+
+
+class Linear(Unit):
+    """y = x: where a twin has no need of a non-linearity, as at the end of a residual branch."""
+
+
+class Units:
+    """Makes the units of a network, one per place.
+
+    Args:
+        neuron: name or factory of the spiking neuron.
+        spiking: False makes the non-spiking twin: the same layers and sizes, real numbers between them.
+    """
+
+    def __init__(self, neuron: str | NeuronFactory, spiking: bool) -> None:
+        self.spiking = spiking
+        self._neuron = neuron_factory(neuron)
+
+    def hidden(self, channels: int) -> Any:
+        """A neuron; in the twin a rectifier."""
+        return self._neuron(channels) if self.spiking else Rectifier()
+
+    def linear(self, channels: int) -> Any:
+        """A neuron; in the twin nothing, for queries, keys, values and the ends of residual branches."""
+        return self._neuron(channels) if self.spiking else Linear()
+
+    def place(
+        self, position: str | PositionFactory, signal: SignalSpec, offers: tuple[Needs, ...] = (), kind: str = ""
+    ) -> Position:
+        """The position of a backbone whose attention `offers` something to positions.
+
+        Raises:
+            ShapeError: the position acts on attention, and the backbone `kind` has none of that sort.
+        """
+        made = position_factory(position)(signal)
+        if made.needs is not None and made.needs not in offers:
+            wants = "a map of queries and keys" if made.needs == "agreement" else "attention"
+            raise ShapeError(
+                f"position {type(made).__name__} acts on {wants}, which {kind or 'this backbone'} does not have",
+                knob="position",
+                help="gray can be concatenated instead (`combine: concat`)"
+                if made.needs == "agreement"
+                else "use it in spikformer, ispikformer, qkformer or spike_driven",
+            )
+        if not self.spiking:
+            for name, child in made.named_children():
+                if isinstance(child, SpikingNeuron):
+                    setattr(made, name, Rectifier())
+        return made
+
+    def output(self, signal: SignalSpec, features: int, levels: int, length: int | None = None) -> SignalSpec:
+        """What a backbone gives: whole numbers 0..levels, or real ones from a twin."""
+        return SignalSpec(
+            signal.steps,
+            signal.length if length is None else length,
+            features,
+            kind="spikes" if self.spiking else "real",
+            levels=levels if self.spiking else 1,
+        )

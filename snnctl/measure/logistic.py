@@ -1,0 +1,98 @@
+"""Logistic regression baseline: a linear map to class scores, the optimum of a convex loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# From strong to weak, so that a tie on validation keeps the simpler model.
+PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
+_MOST_STEPS = 200
+# A spread below this share of the magnitude is the rounding of a constant feature.
+_CONSTANT = 1e-9
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A fitted model.
+
+    Args:
+        shift, scale: [F] what is taken off each feature, and what it is divided by.
+        weight: [K, F].
+        bias: [K].
+        penalty: the one chosen on validation.
+    """
+
+    shift: Tensor
+    scale: Tensor
+    weight: Tensor
+    bias: Tensor
+    penalty: float
+
+    def scores(self, features: Tensor) -> Tensor:
+        """[B, F] -> [B, K], log-probabilities up to a constant."""
+        return F.linear((features - self.shift) / self.scale, self.weight, self.bias)
+
+
+def fit_logistic(
+    train: tuple[Tensor, Tensor],
+    val: tuple[Tensor, Tensor],
+    classes: int,
+    *,
+    penalties: Sequence[float] = PENALTIES,
+) -> Logistic:
+    """Fit on `train` for every penalty and keep the one with the lowest cross-entropy on `val`.
+
+    Equation:
+        z = (x - mean) / sd                                   (statistics of train; constant features are 0)
+        W, b = argmin mean cross_entropy(z W' + b, y) + penalty / 2 |W|^2
+
+    Args:
+        train, val: features [N, F] float64 and classes [N] int64.
+        classes: K.
+        penalties: to choose from; the bias is not penalised.
+    """
+    features, targets = train
+    shift = features.mean(0)
+    centred = features - shift
+    scale = centred.square().mean(0).sqrt()
+    constant = scale <= _CONSTANT * features.abs().amax(0)
+    scale = scale.masked_fill(constant, 1.0)
+    z = (centred / scale).masked_fill(constant, 0.0)
+    weight = torch.zeros(classes, features.shape[1], dtype=torch.float64)
+    bias = torch.zeros(classes, dtype=torch.float64)
+    best, lowest = None, float("inf")
+    for penalty in penalties:
+        weight, bias = _minimise(z, targets, weight, bias, penalty)
+        model = Logistic(shift, scale, weight.masked_fill(constant, 0.0), bias, penalty)
+        reached = float(F.cross_entropy(model.scores(val[0]), val[1]))
+        if best is None or reached < lowest:
+            best, lowest = model, reached
+    assert best is not None
+    return best
+
+
+def _minimise(z: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
+    """The optimum, from the optimum of the penalty before."""
+    weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
+    optimiser = torch.optim.LBFGS(
+        [weight, bias],
+        max_iter=_MOST_STEPS,
+        tolerance_grad=1e-8,
+        tolerance_change=1e-12,
+        line_search_fn="strong_wolfe",
+    )
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        value = F.cross_entropy(F.linear(z, weight, bias), targets) + 0.5 * penalty * weight.square().sum()
+        value.backward()
+        return value
+
+    with torch.enable_grad():
+        optimiser.step(loss)
+    return weight.detach(), bias.detach()

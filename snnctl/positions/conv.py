@@ -1,0 +1,81 @@
+"""The relative encoding of spiking transformers: a convolution over neighbouring positions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge, MaxLen, MinLen
+from torch import Tensor, nn
+
+from snnctl.core.catalog import POSITIONS
+from snnctl.core.registry import Slot
+from snnctl.core.shapes import SignalSpec
+from snnctl.neurons.base import NeuronFactory, neuron_factory
+from snnctl.neurons.norm import TokenNorm
+from snnctl.positions.base import Position
+from snnctl.positions.grid import check_grid
+
+Grid = Annotated[list[Annotated[int, Ge(1)]], MinLen(2), MaxLen(2)]
+
+
+@POSITIONS.register("conv")
+class ConvPosition(Position):
+    """Adds spikes that depend on a position's neighbours (RPE, Conv-PE): relative position, no absolute one.
+
+    Only edges tell where a position stands; the CPG-PE paper's authors criticise that it acts as a residual branch.
+
+    Equation:
+        y = x + neuron(BN(Conv(x)))      kernel 3 (sequence) or 3 x 3 (`grid`), zeros beyond the ends, no bias
+
+    Args:
+        signal: what comes in.
+        neuron: neuron of the branch.
+        norm_gain: initial gain of the BatchNorm, > 0 (1 is torch's).
+        grid: [rows, columns] of an image whose positions these are, row by row; null is a sequence.
+
+    Shape: [T, B, L, D] -> [T, B, L, D]; parameters 3 D^2 + 2 D, or 9 D^2 + 2 D with `grid`.
+
+    Raises:
+        ShapeError: `grid` does not hold L positions.
+
+    Source: Zhou et al. 2023, "Spikformer", arXiv 2209.15425; ConvPE of github.com/microsoft/SeqSNN, without dropout.
+    """
+
+    binary = False
+
+    def __init__(
+        self,
+        signal: SignalSpec,
+        *,
+        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        norm_gain: Annotated[float, Ge(0.0)] = 1.0,
+        grid: Grid | None = None,
+    ) -> None:
+        self.grid = check_grid(grid, signal)
+        channels = signal.features
+        self._levels = 1
+        super().__init__()
+        self.conv: nn.Conv1d | nn.Conv2d = (
+            nn.Conv1d(channels, channels, 3, padding=1, bias=False)
+            if self.grid is None
+            else nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        )
+        self.norm = TokenNorm(channels, gain=norm_gain)
+        self.neuron = neuron_factory(neuron)(channels)
+        self._levels = self.neuron.levels
+        self.output = self.describe(signal)
+
+    def describe(self, signal: SignalSpec) -> SignalSpec:
+        return signal if signal.kind == "real" else signal.replace(levels=signal.levels + self._levels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        T, B, L, D = x.shape
+        channels_first = x.flatten(0, 1).transpose(1, 2)
+        if self.grid is not None:
+            channels_first = channels_first.unflatten(2, self.grid)
+        current = self.conv(channels_first).flatten(2).transpose(1, 2).reshape(T, B, L, D)
+        spikes: Tensor = self.neuron(self.norm(current))
+        return x + self.disturb(spikes, (2,))
+
+    def extra_repr(self) -> str:
+        return "" if self.grid is None else f"grid={self.grid}"

@@ -1,0 +1,103 @@
+"""Gray code of the position, counted by an attention map that counts agreeing bits."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from annotated_types import Ge, Le
+from torch import Tensor
+
+from snnctl.core.catalog import POSITIONS
+from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.positions.base import Needs, Place, TablePosition, concat
+from snnctl.positions.conv import Grid
+from snnctl.positions.grid import check_grid
+
+
+@POSITIONS.register("gray")
+class Gray(TablePosition):
+    """Gray-PE: the Gray code of the position stands beside every query and key, and the map counts agreeing bits.
+
+    Positions at a power of two apart differ in one bit (distance 1) or two, wherever they are: relative position
+    from binary codes. The bits are the same for all steps and samples, so what they add to a map is one whole
+    number per pair of positions.
+
+    Equation:
+        G(l)    = l XOR (l >> 1), written with `bits` bits, lowest first
+        map     = sum_d NOT(q_d XOR k_d) + (bits - Hamming(G(i), G(j)))      (attention)
+        y[t, l] = [x[t, l], G(l)]                                            (concat)
+
+    Args:
+        signal: what comes in; optional, `code` works without.
+        bits: width of the code, 1 to 62; null takes as many as tell all positions apart (the authors find 7 enough
+            for 168 positions and 5 for 12 or 32). With too few, the code repeats.
+        combine: attention needs a backbone with an attention map; concat gives the bits to the first layer of any
+            backbone, as `cpg` (ours).
+        grid: [rows, columns] of an image, row by row: the codes of row and column side by side, `bits` each; null
+            is a sequence.
+
+    Shape: [T, B, L, D] -> [T, B, L, D] (attention) or [T, B, L, D + width of the code] (concat).
+
+    Raises:
+        ShapeError: `grid` does not hold L positions, or the backbone has no such map.
+
+    Source: Lv et al. 2025, "Toward relative positional encoding in spiking transformers", arXiv 2501.16745.
+    """
+
+    def __init__(
+        self,
+        signal: SignalSpec | None = None,
+        *,
+        bits: Annotated[int, Ge(1), Le(62)] | None = None,
+        combine: Literal["attention", "concat"] = "attention",
+        grid: Grid | None = None,
+    ) -> None:
+        if signal is None and (bits is None or grid is not None):
+            raise ShapeError(
+                "without a signal the number of bits must be given, and no grid", knob="grid" if bits else "bits"
+            )
+        self.grid = None if signal is None else check_grid(grid, signal)
+        largest = max(self.grid) if self.grid else signal.length if signal is not None else 1
+        self.bits = max(1, (largest - 1).bit_length()) if bits is None else bits
+        self.combine = combine
+        self.needs: Needs | None = "agreement" if combine == "attention" else None
+        super().__init__(signal)
+
+    def describe(self, signal: SignalSpec) -> SignalSpec:
+        if self.combine == "attention":
+            return signal
+        width = self.bits * (2 if self.grid else 1)
+        return signal.replace(features=signal.features + width)
+
+    def table(self, length: int) -> Tensor:
+        position = torch.arange(length, device="cpu")
+        if self.grid is None:
+            return gray_bits(position, self.bits)
+        columns = self.grid[1]
+        return torch.cat((gray_bits(position // columns, self.bits), gray_bits(position % columns, self.bits)), dim=1)
+
+    def attention_bias(self, length: int) -> Tensor | None:
+        """How many bits the codes of two positions share, [length, length]."""
+        if self.combine != "attention":
+            return None
+        signs = self.table(length).to(torch.get_default_dtype()) * 2 - 1
+        return (signs.shape[1] + signs @ signs.T) / 2
+
+    def place(self, x: Tensor) -> Place:
+        if self.combine != "attention":
+            return Place()
+        signs = self.rows(x.shape[2], x) * 2 - 1
+        return Place(bias=self.disturb((signs.shape[1] + signs @ signs.T) / 2, (0, 1)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x if self.combine == "attention" else concat(x, self.located(x))
+
+    def extra_repr(self) -> str:
+        return f"bits={self.bits}, combine={self.combine!r}, grid={self.grid}"
+
+
+def gray_bits(position: Tensor, bits: int) -> Tensor:
+    """Gray code of whole numbers [n] as booleans [n, bits], lowest bit first."""
+    code = position ^ (position >> 1)
+    return (code[:, None] >> torch.arange(bits, device=position.device)) & 1 == 1

@@ -1,0 +1,110 @@
+"""Classification: one of K classes for every item."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch.nn.functional as F
+from annotated_types import Ge, Lt, MinLen
+from torch import Tensor, nn
+
+from snnctl.core.catalog import TASKS
+from snnctl.core.shapes import SignalSpec
+from snnctl.measure.baselines import BaselineReport
+from snnctl.measure.classes import ClassificationMetrics, ClassMetricName
+from snnctl.measure.classifiers import ClassifierName, run_classifiers
+from snnctl.measure.labels import LabelledBatch, LabelledData
+
+DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy", "macro_f1"]
+DEFAULT_BASELINES: list[ClassifierName] = ["majority", "linear", "linear_pooled"]
+
+
+@TASKS.register("classification")
+class Classification:
+    """Predicts which one of the data's classes an item belongs to.
+
+    Equation:
+        scores [B, K] = network(inputs)
+        loss = mean of -sum_k q_k log softmax(scores)_k,  q = (1 - s) onehot(target) + s / K,  s = label_smoothing
+
+    Args:
+        data: data with classes.
+        label_smoothing: share of the target that is spread over all classes, 0 <= s < 1; it is part of the
+            loss that is reported, too (0 is plain cross-entropy; 0.1 is usual for images).
+        metrics: reported metrics, the first is the headline; balanced_accuracy is the mean recall of the
+            classes, macro_f1 the mean of their F1.
+        baselines: reference classifiers to report beside the network: the most frequent class, logistic
+            regression on the flattened input, and on its mean over positions, which is blind to order.
+
+    Shape: inputs as the data gives them, prediction [B, K], targets [B].
+    """
+
+    needs: ClassVar[Literal["classes"]] = "classes"
+
+    def __init__(
+        self,
+        data: LabelledData,
+        *,
+        label_smoothing: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
+        metrics: Annotated[list[ClassMetricName], MinLen(1)] = DEFAULT_METRICS,
+        baselines: list[ClassifierName] = DEFAULT_BASELINES,
+    ) -> None:
+        self.data = data
+        self.label_smoothing = label_smoothing
+        self.metrics = tuple(metrics)
+        self.baselines = tuple(baselines)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Names given twice."""
+        for knob in ("metrics", "baselines"):
+            for name, count in Counter(knobs.get(knob, ())).items():
+                if count > 1:
+                    yield knob, f"`{name}` is named {count} times"
+
+    @property
+    def headline(self) -> str:
+        """The first metric."""
+        return self.metrics[0]
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """What the encoder gets: the data as it is."""
+        return self.data.input_signal
+
+    @property
+    def outputs(self) -> int:
+        """One score per class."""
+        return self.data.classes
+
+    def predict(self, network: nn.Module | Callable[[Tensor], Tensor], batch: LabelledBatch) -> Tensor:
+        """Scores [B, K]; their softmax is the network's belief."""
+        scores: Tensor = network(batch.inputs)
+        return scores
+
+    def loss(self, prediction: Tensor, batch: LabelledBatch) -> Tensor:
+        """Mean cross-entropy over the items."""
+        return F.cross_entropy(prediction, batch.targets, label_smoothing=self.label_smoothing)
+
+    def loss_weight(self, batch: LabelledBatch) -> int:
+        """How many items there are."""
+        return len(batch.targets)
+
+    def meter(self) -> ClassificationMetrics:
+        """Fresh metrics for one split."""
+        return ClassificationMetrics(self.metrics, self.data.classes)
+
+    def run_baselines(
+        self,
+        split: str = "test",
+        *,
+        seed: int = 0,
+        batch_size: int = 512,
+        progress: Callable[[str, float], None] | None = None,
+    ) -> BaselineReport:
+        """The baselines of this task, fitted on `train`, scored on `split`; none of them draws at random."""
+        return run_classifiers(
+            self.baselines, self.data, self.metrics, batch_size=batch_size, split=split, progress=progress
+        )

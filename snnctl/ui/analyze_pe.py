@@ -1,0 +1,178 @@
+"""The analysis of positional encodings on a terminal: the code as a picture, the comparison, where the files lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from snnctl.ui.tables import table
+from snnctl.ui.words import figure
+
+_SHADES = " ░▒▓█"
+_LOW, _HIGH = (0, 32, 81), (253, 231, 55)  # the ends of a scale from dark blue to yellow
+_MOST_NEURONS = 48
+
+
+class Code(Protocol):
+    """What is drawn of an encoding: see `snnctl.analysis.encoding.Encoding`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def code(self) -> Any: ...
+
+
+@contextmanager
+def follow(console: Console, *, shown: bool) -> Iterator[Callable[[str, float], None]]:
+    """A callback `(text, share done)`: a bar on a terminal, elsewhere one line per kind of work."""
+    if not shown:
+        yield lambda *_: None
+    elif console.is_terminal:
+        columns = (BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}"))
+        with Progress(*columns, console=console, transient=True) as progress:
+            bar = progress.add_task("", total=1.0)
+            yield lambda text, done: progress.update(bar, description=escape(text), completed=done)
+    else:
+        said: set[str] = set()
+
+        def line(text: str, done: float) -> None:
+            kind = text.split()[0]
+            if kind not in said and done < 1:
+                said.add(kind)
+                console.print(escape(text if kind != "figure" else "drawing"), soft_wrap=True)
+
+        yield line
+
+
+def show_analysis(console: Console, document: Mapping[str, Any], first: Code) -> None:
+    """The first encoding's code, all encodings in a table, what follows from it, and the files."""
+    head = f"[bold]{escape(document['name'])}[/]  T={document['steps']} L={document['tokens']}"
+    console.print(head, soft_wrap=True)
+    if first.code.size:
+        console.print()
+        console.print(code_picture(first, console))
+    console.print()
+    _comparison(console, document["encodings"])
+    console.print()
+    for sentence in document["sentences"][first.name]:
+        console.print(escape(sentence), soft_wrap=True)
+    for note in document["notes"]:
+        console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
+    if document["trained"] is not None:
+        _trained(console, document["trained"])
+    _files(console, document)
+
+
+def code_picture(encoding: Code, console: Console) -> Text:
+    """The code as characters: a column per position, two neurons per line where half blocks can show them."""
+    code = encoding.code[: max(8, console.width - 8), :_MOST_NEURONS]
+    rows, neurons = code.shape
+    of = len(encoding.code)
+    cut = f"first {rows} of {of} positions" if rows < of else f"{rows} positions"
+    more = f", first {neurons} of {encoding.code.shape[1]} neurons" if neurons < encoding.code.shape[1] else ""
+    text = Text(f"{encoding.name}: {cut}{more}, position p to the right, neuron k downwards\n", no_wrap=True)
+    if encoding.kind != "real":
+        _half_blocks(text, (code > 0).T.tolist())
+    elif console.color_system in ("256", "truecolor"):
+        _coloured(text, _scaled(code))
+    else:
+        for k, line in enumerate(_scaled(code)):
+            text.append(f"{k:>4} ", "dim")
+            text.append("".join(_SHADES[min(4, int(value * 5))] for value in line) + "\n")
+    text.rstrip()
+    return text
+
+
+def _half_blocks(text: Text, fires: Sequence[Sequence[bool]]) -> None:
+    for k in range(0, len(fires), 2):
+        below = fires[k + 1] if k + 1 < len(fires) else [False] * len(fires[k])
+        line = "".join(" ▀▄█"[up + 2 * low] for up, low in zip(fires[k], below, strict=True))
+        text.append(f"{k:>4} ", "dim").append("│", "dim").append(line, "spike").append("│\n", "dim")
+
+
+def _coloured(text: Text, values: Sequence[Sequence[float]]) -> None:
+    for k in range(0, len(values), 2):
+        text.append(f"{k:>4} ", "dim")
+        for column, up in enumerate(values[k]):
+            style = _colour(up)
+            if k + 1 < len(values):
+                style += f" on {_colour(values[k + 1][column])}"
+            text.append("▀", style)
+        text.append("\n")
+
+
+def _scaled(code: Any) -> list[list[float]]:
+    """Columns of values in 0..1, [n][rows]."""
+    low, high = float(code.min()), float(code.max())
+    return [[float(v) for v in line] for line in ((code.T - low) / ((high - low) or 1.0))]
+
+
+def _colour(value: float) -> str:
+    red, green, blue = (round(a + (b - a) * value) for a, b in zip(_LOW, _HIGH, strict=True))
+    return f"rgb({red},{green},{blue})"
+
+
+def _comparison(console: Console, encodings: Mapping[str, Mapping[str, Any]]) -> None:
+    columns = (">rows", ">neurons", ">distinct", ">colliding pairs", ">free prefix", ">tokens", ">constant", ">rate")
+    shown = table("encoding", *columns)
+    for number, (name, facts) in enumerate(encodings.items()):
+        label = f"[bold]{escape(name)}[/]" if number == 0 else escape(name)
+        pairs = f"{facts['collisions']:,}"
+        shown.add_row(
+            label,
+            f"{facts['length']:,}",
+            str(facts["neurons"]),
+            f"{facts['unique']:,}",
+            pairs if facts["collisions"] else f"[good]{pairs}[/]",
+            f"{facts['longest_prefix']:,}",
+            f"{facts['unique_tokens']:,}/{facts['tokens']:,}",
+            str(facts["constant_neurons"]),
+            figure(facts["firing_rate"], 3),
+        )
+    console.print(shown)
+
+
+def _trained(console: Console, found: Mapping[str, Any]) -> None:
+    console.print()
+    if found["disturbance"]:
+        metrics = list(found["disturbance"][0]["metrics"])
+        shown = table(f"position, {found['split']} split", *[f">{name}" for name in metrics])
+        for row in found["disturbance"]:
+            shown.add_row(row["kind"], *[_spread(row["metrics"][name]) for name in metrics])
+        console.print(shown)
+        console.print()
+    if found["probe"]["layers"]:
+        chance = figure(found["probe"]["chance"], 3)
+        shown = table("position read back from", ">accuracy", ">without position", f">chance {chance}")
+        for row in found["probe"]["layers"]:
+            without = figure(row["accuracy_removed"], 3)
+            shown.add_row(row["layer"], figure(row["accuracy"], 3), without, "")
+        console.print(shown)
+        console.print()
+    for sentence in found["sentences"]:
+        console.print(escape(sentence), soft_wrap=True)
+
+
+def _spread(values: Mapping[str, float]) -> str:
+    return figure(values["mean"]) + (f" ± {figure(values['sd'], 2)}" if values["sd"] else "")
+
+
+def _files(console: Console, document: Mapping[str, Any]) -> None:
+    kinds: dict[str, int] = {}
+    for name in document["files"]:
+        suffix = Path(name).suffix.lstrip(".")
+        kinds[suffix] = kinds.get(suffix, 0) + 1
+    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    console.print(f"\n{len(document['files'])} files in {escape(document['out'])} ({counted})", soft_wrap=True)
+    page = Path(document["page"])
+    console.print(f"page: {escape(str(page))}   [dim]self-contained, works offline[/]", soft_wrap=True)
+    console.print(f"open it: {escape(page.resolve().as_uri())}", soft_wrap=True)
