@@ -100,7 +100,7 @@ def spectrum(membrane: Floats) -> tuple[Floats, Floats]:
     """
     length = len(membrane)
     amplitude = np.abs(np.fft.rfft(membrane - membrane.mean(axis=0), axis=0)) * (2.0 / length)
-    return np.fft.rfftfreq(length), amplitude
+    return np.asarray(np.fft.rfftfreq(length), dtype=np.float64), np.asarray(amplitude, dtype=np.float64)
 
 
 def peaks(frequency: Floats, amplitude: Floats) -> Floats:

@@ -175,10 +175,11 @@ def encoding_of(
     rows = tokens * steps if index == "TL" else tokens
     code = _floats(module.code(rows))
     membrane = threshold = omegas = None
-    if hasattr(module, "membrane") and code.size:
-        membrane = _floats(module.membrane(rows))
-        threshold = float(module.threshold)  # type: ignore[arg-type]
-        omegas = _omegas(_floats(module.membrane(2)))
+    oscillator: Any = module if hasattr(module, "membrane") else None
+    if oscillator is not None and code.size:
+        membrane = _floats(oscillator.membrane(rows))
+        threshold = float(oscillator.threshold)
+        omegas = _omegas(_floats(oscillator.membrane(2)))
     bias = getattr(module, "attention_bias", lambda _: None)(tokens)
     return Encoding(
         name=name,

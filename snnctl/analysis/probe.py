@@ -94,7 +94,9 @@ def spikes_of(network: nn.Module, length: int, take: Callable[[str, Tensor], Non
             handle.remove()
 
 
-def probe(network: nn.Module, length: int, fitting: Callable[[], None], testing: Callable[[], None]) -> list[ProbeScore]:
+def probe(
+    network: nn.Module, length: int, fitting: Callable[[], None], testing: Callable[[], None]
+) -> list[ProbeScore]:
     """Fit a probe per layer while `fitting` runs the network, then score it while `testing` does.
 
     Args:

@@ -166,11 +166,13 @@ def write(found: Analysis, out: Path, command: str, tell: Tell = lambda *_: None
         return _write(found, out, command, tell)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise DiagnosticError(Diagnostic("U453", f"`{out}` cannot be written: {reason}", help="name another --out")) from error
+        raise DiagnosticError(
+            Diagnostic("U453", f"`{out}` cannot be written: {reason}", help="name another --out")
+        ) from error
 
 
 def _write(found: Analysis, out: Path, command: str, tell: Tell) -> dict[str, Any]:
-    from snnctl.analysis.figures.style import freeze, png, svg
+    from snnctl.analysis.figures.style import render
 
     names: list[str] = []
 
@@ -188,10 +190,9 @@ def _write(found: Analysis, out: Path, command: str, tell: Tell) -> dict[str, An
     images: dict[str, bytes] = {}
     for number, picture in enumerate(pictures):
         tell(f"figure {picture.name}", 0.1 + 0.85 * number / len(pictures))
-        freeze(picture)
-        images[picture.name] = png(picture)
+        images[picture.name], drawing = render(picture)
         put(f"{picture.name}.png", images[picture.name])
-        put(f"{picture.name}.svg", svg(picture))
+        put(f"{picture.name}.svg", drawing)
     facts = provenance(found, command)
     document = {**found.document(), "provenance": facts}
     write_text(out / PAGE, page(document, parts, images, [PAGE, SUMMARY, *names]))

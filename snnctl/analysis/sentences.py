@@ -21,8 +21,8 @@ def of_encoding(encoding: Encoding) -> list[str]:
     if facts["collisions"]:
         pairs = "1 pair of them shares" if facts["collisions"] == 1 else f"{facts['collisions']:,} pairs share"
         said.append(
-            f"{encoding.name}: {facts['unique']:,} distinct codes for {facts['length']:,} {rows}; {pairs} a code, the "
-            f"first {facts['longest_prefix']:,} do not."
+            f"{encoding.name}: {facts['unique']:,} distinct codes for {facts['length']:,} {rows}; {pairs} a code. The "
+            f"longest prefix without a collision has {facts['longest_prefix']:,}."
         )
     else:
         said.append(f"{encoding.name}: no two of the {facts['length']:,} {rows} share a code at this length.")
@@ -34,14 +34,16 @@ def of_encoding(encoding: Encoding) -> list[str]:
     if encoding.kind == "spikes":
         if facts["constant_neurons"]:
             said.append(
-                f"{facts['always_on']} neurons always fire and {facts['always_off']} never do: {facts['constant_neurons']}"
-                f" of {encoding.neurons} carry nothing at this length."
+                f"{facts['always_on']} neurons always fire and {facts['always_off']} never do:"
+                f" {facts['constant_neurons']} of {encoding.neurons} carry nothing at this length."
             )
         duty = "" if encoding.duty is None else f", {encoding.duty:.3f} in the long run"
         said.append(f"A neuron fires at {facts['firing_rate']:.3f} of the positions on average{duty}.")
     if encoding.omegas is not None:
         whole = int((encoding.omegas[0::2] * encoding.rows >= 2 * np.pi).sum())
-        said.append(f"{whole} of {(encoding.neurons + 1) // 2} pairs complete a period within {encoding.rows:,} {rows}.")
+        said.append(
+            f"{whole} of {(encoding.neurons + 1) // 2} pairs complete a period within {encoding.rows:,} {rows}."
+        )
     if encoding.kind == "real":
         said.append(f"The code is real: rows count as equal when they agree to {encoding.tolerance:g}.")
     if not encoding.binary:

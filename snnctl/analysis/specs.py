@@ -70,7 +70,8 @@ def parse_spec(text: str, number: int) -> Wanted:
 
 def parse_specs(texts: Sequence[str]) -> list[Wanted]:
     """All of them; what is wrong with any is reported at once."""
-    found, problems = [], []
+    found: list[Wanted] = []
+    problems: list[Diagnostic] = []
     for number, text in enumerate(texts, 1):
         try:
             found.append(parse_spec(text, number))

@@ -116,14 +116,14 @@ class Trained:
         by_kind = {one.kind: fmean(one.values[self.headline]) for one in self.disturbance}
         if by_kind:
             said.append(
-                f"{self.headline} on {self.split}: {by_kind['undisturbed']:.4g} as trained, {by_kind['removed']:.4g} with "
-                f"the position removed, {by_kind['shuffled']:.4g} shuffled (mean of {len(SHUFFLES)})."
+                f"{self.headline} on {self.split}: {by_kind['undisturbed']:.4g} as trained, {by_kind['removed']:.4g} "
+                f"with the position removed, {by_kind['shuffled']:.4g} shuffled (mean of {len(SHUFFLES)})."
             )
         if self.probe:
             best = max(self.probe, key=lambda score: score.accuracy)
             said.append(
-                f"A linear probe names the position of {best.accuracy:.1%} of the tokens of unseen samples from the spikes "
-                f"of {best.layer}; guessing gives {self.chance:.1%}."
+                f"A linear probe names the position of {best.accuracy:.1%} of the tokens of unseen samples from the "
+                f"spikes of {best.layer}; guessing gives {self.chance:.1%}."
             )
         return said + self.notes
 
@@ -146,8 +146,8 @@ class Trained:
                 for d, (mean, sd) in enumerate(np.column_stack(one.by_distance).tolist())
             ]
             found["attention.csv"] = tables.csv_text(("layer", "distance", "mean", "sd"), lines)
-            for one in self.attention:
-                found[f"attention-{one.layer}.csv"] = tables.matrix(one.matrix, "i", "j")
+            for each in self.attention:
+                found[f"attention-{each.layer}.csv"] = tables.matrix(each.matrix, "i", "j")
         if self.disturbance:
             metrics = [
                 [one.kind, name, number, value]
@@ -203,7 +203,9 @@ def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, te
                         stack.enter_context(position.disturbed("removed"))
                 start = 0.05 + 0.2 * number
                 fitting = passes(fit_on, at_once, "probe", start, 0.13)
-                found[number] = probe(network, signal.length, fitting, passes(test_on, at_once, "probe", start + 0.13, 0.07))
+                found[number] = probe(
+                    network, signal.length, fitting, passes(test_on, at_once, "probe", start + 0.13, 0.07)
+                )
         if not found[0]:
             notes.append("No layer of neurons has one output per token, so there is nothing to probe.")
     else:

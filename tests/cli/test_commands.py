@@ -156,7 +156,11 @@ def test_init_copies_a_recipe(say: Any, capsys: pytest.CaptureFixture[str]) -> N
 @pytest.mark.parametrize("row", shipped_recipes(), ids=lambda row: row["name"])
 def test_init_knows_every_shipped_recipe(row: dict[str, Any], say: Any) -> None:
     say("init", row["name"], "--out", "copy.yaml")
-    assert load_recipe("copy.yaml").digest() == load_recipe(row["path"]).digest()
+    copy, shipped = (load_recipe(path).values for path in ("copy.yaml", row["path"]))
+    for values in (copy, shipped):  # a relative path is relative to the recipe, so it moves with the copy
+        if "source" in values["data"]:
+            values["data"]["source"] = Path(values["data"]["source"]).name
+    assert copy == shipped
 
 
 def test_schema_goes_to_stdout_or_a_file(say: Any) -> None:

@@ -12,12 +12,12 @@ from snnctl.core.catalog import REGISTRIES
 
 def test_functions_give_registry_names() -> None:
     assert list(complete_kind("sc")) == ["scaler", "schedule"]
-    assert list(complete_component("spik")) == ["spikformer"]
+    assert list(complete_component("spikf")) == ["spikformer"]
     assert set(REGISTRIES) <= set(complete_component(""))
     neurons = [f"model.neuron={name}" for name in REGISTRIES["neuron"].names()]
     assert list(complete_override("model.neuron=")) == neurons
     assert {"model.neuron=if", "model.neuron=lif"} <= set(neurons)
-    assert list(complete_override("model=spi")) == ["model=spikformer"]
+    assert list(complete_override("model=spikf")) == ["model=spikformer"]
     assert list(complete_override("data.scaler=stan")) == ["data.scaler=standard"]
     assert list(complete_override("train.epochs=")) == []
 

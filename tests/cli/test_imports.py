@@ -30,6 +30,7 @@ def loaded_by(*words: str) -> set[str]:
         ["--help"],
         ["train", "--help"],
         ["data", "prep", "--help"],
+        ["analyze-pe", "--help"],
         ["bench", "--help"],
         ["bench", "recipe", "--help"],
         ["--version"],

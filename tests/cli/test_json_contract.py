@@ -27,6 +27,7 @@ DONE = [
     ["data", "info", QUICKSTART],
     ["data", "prep", "co2"],
     ["bench", "neurons", "--quick"],
+    ["analyze-pe", "--position", "none", "--length", "4"],
 ]
 REFUSED = [
     ["trian"],
@@ -65,6 +66,15 @@ REFUSED = [
     ["bench", "recipe"],
     ["bench", "recipe", "no_such.yaml"],
     ["bench", "recipe", QUICKSTART, "--precision", "fp16"],
+    ["analyze-pe"],
+    ["analyze-pe", "no_such.yaml"],
+    ["analyze-pe", "no_such_run"],
+    ["analyze-pe", "no_such_run", "--set", "model.position=cpg"],
+    ["analyze-pe", "--position", "cgp"],
+    ["analyze-pe", "--position", "cpg: {neurons: 0}"],
+    ["analyze-pe", "--position", "{type: cpg"],
+    ["analyze-pe", "--position", "cpg", "--split", "train"],
+    ["analyze-pe", "--position", "cpg", "--sweep", "no_such.csv"],
     [],
 ]
 

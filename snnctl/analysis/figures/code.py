@@ -8,7 +8,20 @@ import numpy as np
 
 from snnctl.analysis import codes
 from snnctl.analysis.encoding import Encoding
-from snnctl.analysis.figures.style import BLUE, CODE_MAP, GREY, INK, MAP, ORANGE, PALE, RED, Picture, sheet, styled
+from snnctl.analysis.figures.style import (
+    BLUE,
+    CODE_MAP,
+    GREY,
+    INK,
+    MAP,
+    ORANGE,
+    PALE,
+    RED,
+    Picture,
+    sheet,
+    styled,
+    whole_ticks,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,10 +60,11 @@ def raster(encoding: Encoding) -> Picture:
         axes.set_title(f"neuron {neuron}: {wave} of pair {neuron // 2}{_period(encoding, neuron)}", fontsize=9)
     for axes in grid[-1]:
         axes.set_xlabel(position_label(encoding))
+        whole_ticks(axes, y=False)
     for axes in grid[:, 0]:
         axes.set_ylabel("membrane U")
     caption = (
-        f"Potential of the first {pairs} pairs over the first {rows} positions (line; dots where it is read), threshold "
+        f"Potential of the first {pairs} pairs over the first {rows} positions (dots where it is read), threshold "
         f"{encoding.threshold:g} (dashed), and a bar at every position where the neuron fires."
     )
     return Picture(f"raster-{encoding.slug}", "Spikes and membranes", caption, figure)
@@ -114,6 +128,7 @@ def draw_code(axes: Axes, encoding: Encoding, code: codes.Floats, *, colour_bar:
     else:
         axes.imshow(code.T > 0, aspect="auto", cmap=ListedColormap([PALE, "#123a5e"]), vmin=0, vmax=1)
     axes.spines[:].set_visible(False)
+    whole_ticks(axes)
 
 
 @styled
@@ -124,7 +139,9 @@ def similarity(encoding: Encoding) -> Picture:
         panels: list[tuple[Any, str]] = [(encoding.cosine, "cosine")]
     else:
         panels = [(encoding.hamming, "Hamming distance"), (encoding.dot, "dot product")]
-    figure = sheet(10 if len(panels) > 1 else 9.5, 8 if len(panels) > 1 else 4.3, f"{encoding.name}: pairs of positions")
+    figure = sheet(
+        10 if len(panels) > 1 else 9.5, 8 if len(panels) > 1 else 4.3, f"{encoding.name}: pairs of positions"
+    )
     grid: Any = figure.subplots(2, 2) if len(panels) > 1 else figure.subplots(1, 2, squeeze=False)
     places = [(grid[0][0], grid[1][0]), (grid[0][1], grid[1][1])] if len(panels) > 1 else [(grid[0][0], grid[0][1])]
     short_label = "p = t·L + l" if encoding.index == "TL" else "p = l"
@@ -137,6 +154,8 @@ def similarity(encoding: Encoding) -> Picture:
         draw_band(below, mean, sd, BLUE, "mean over pairs")
         below.set(title=f"{name} against distance", xlabel="distance |i − j| (positions)", ylabel=name)
         below.margins(x=0.01)
+        whole_ticks(above)
+        whole_ticks(below, y=False)
         below.legend(loc="best")
     cut = f" The first {rows} of {encoding.rows} positions." if rows < encoding.rows else ""
     caption = (
@@ -163,16 +182,21 @@ def neurons(encoding: Encoding) -> Picture:
     on, off = encoding.always_on, encoding.constant & ~encoding.always_on
     free = ~encoding.constant
     axes.bar(k[free], encoding.rates[free], color=BLUE, width=0.8, label=f"fires at times ({free.sum()})")
-    axes.bar(k[on], encoding.rates[on], color=ORANGE, width=0.8, label=f"always on ({on.sum()})", hatch="///", ec="white")
+    axes.bar(
+        k[on], encoding.rates[on], color=ORANGE, width=0.8, label=f"always on ({on.sum()})", hatch="///", ec="white"
+    )
     axes.plot(k[off], np.zeros(off.sum()) + 0.02, "x", color=RED, ms=6, mew=1.8, label=f"always off ({off.sum()})")
     mean = float(encoding.rates.mean())
     axes.axhline(mean, color=INK, lw=1, label=f"mean {mean:.3f}")
     if encoding.duty is not None:
         axes.axhline(encoding.duty, color=GREY, lw=1, ls=(0, (4, 2)), label=f"long-run {encoding.duty:.3f}")
-    axes.set(xlabel="neuron k (sine, cosine, sine, ...; slower to the right)", ylabel="share of positions", ylim=(0, 1.04))
+    axes.set(
+        xlabel="neuron k (sine, cosine, sine, ...; slower to the right)", ylabel="share of positions", ylim=(0, 1.04)
+    )
     if encoding.membrane is None:
         axes.set_xlabel("neuron k")
     axes.margins(x=0.01)
+    whole_ticks(axes, y=False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     caption = (
         f"Share of the {encoding.rows} positions at which each neuron fires. {int(on.sum())} always fire and "
@@ -184,7 +208,7 @@ def neurons(encoding: Encoding) -> Picture:
 @styled
 def spectrum(encoding: Encoding) -> Picture:
     """Amplitude spectrum of each pair's membrane beside the frequency that theory gives, and the periods."""
-    from matplotlib.ticker import FuncFormatter, MaxNLocator
+    from matplotlib.ticker import FuncFormatter
 
     assert encoding.membrane is not None
     assert encoding.omegas is not None
@@ -202,13 +226,20 @@ def spectrum(encoding: Encoding) -> Picture:
     seen = theory >= edges[0]
     left.plot(theory[seen], pairs[seen], "o", mfc="none", mec="white", ms=6.5, mew=2.6)
     left.plot(theory[seen], pairs[seen], "o", mfc="none", mec=RED, ms=6.5, mew=1.4, label="w_k / 2π")
-    left.plot(np.full((~seen).sum(), edges[0]), pairs[~seen], "<", color=RED, ms=5, clip_on=False, label="slower than that")
-    left.set(xscale="log", xlabel="frequency (cycles per position)", ylabel="pair k", title="amplitude, each pair's largest = 1")
+    left.plot(
+        np.full((~seen).sum(), edges[0]), pairs[~seen], "<", color=RED, ms=5, clip_on=False, label="slower than shown"
+    )
+    left.set(
+        xscale="log",
+        xlabel="frequency (cycles per position)",
+        ylabel="pair k",
+        title="amplitude, each pair's largest = 1",
+    )
     left.set_xlim(edges[0], 0.5)
     left.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     left.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
     left.invert_yaxis()
-    left.yaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_ticks(left, x=False)
     figure.colorbar(image, ax=left, pad=0.02)
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper right", ncols=2)
     measured = 1 / np.maximum(codes.peaks(frequency, amplitude)[0::2], 1e-12)
@@ -218,7 +249,7 @@ def spectrum(encoding: Encoding) -> Picture:
     right.axvline(encoding.rows, color=GREY, lw=1, ls=(0, (4, 2)), label=f"M = {encoding.rows}")
     right.set(xscale="log", xlabel="period (positions)", title="periods")
     right.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    right.legend(loc="lower left")
+    right.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="none")
     full = int((theory * encoding.rows >= 1).sum())
     caption = (
         f"Spectrum of the membranes (not of the spikes, whose harmonics can beat the fundamental) with the theoretical "
@@ -236,6 +267,7 @@ def attention_bias(encoding: Encoding) -> Picture:
     image = axes.imshow(encoding.bias, cmap=MAP)
     axes.spines[:].set_visible(False)
     axes.set(xlabel="key position j (of L)", ylabel="query position i (of L)")
+    whole_ticks(axes)
     figure.colorbar(image, ax=axes, label="added to the map, before its scale", pad=0.02)
     caption = f"Added to entry (i, j) of every attention map: from {encoding.bias.min():g} to {encoding.bias.max():g}."
     return Picture(f"bias-{encoding.slug}", "Attention bias", caption, figure)

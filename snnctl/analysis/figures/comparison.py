@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,18 @@ import numpy as np
 from snnctl.analysis import codes
 from snnctl.analysis.encoding import MOST_PAIRED_ROWS, Encoding
 from snnctl.analysis.figures.code import draw_band, draw_code
-from snnctl.analysis.figures.style import COLOURS, DASHES, GREY, MAP, Picture, annotated, sheet, short, styled
+from snnctl.analysis.figures.style import (
+    COLOURS,
+    DASHES,
+    GREY,
+    MAP,
+    Picture,
+    annotated,
+    sheet,
+    short,
+    styled,
+    whole_ticks,
+)
 from snnctl.analysis.sensitivity import Cell, Sweep
 from snnctl.analysis.theory import STEP, TITLE, Integration
 
@@ -40,9 +52,11 @@ def collisions(encodings: Sequence[Encoding]) -> Picture:
     right.set_ylim(bottom=-0.2)
     for axes in (left, right):
         axes.margins(x=0.01)
+        whole_ticks(axes, y=False)
+    whole_ticks(left)
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=min(5, len(encodings) + 1))
     caption = (
-        "How many of the first m codes differ, and how many pairs of positions share a code (logarithmic above 1). A dot "
+        "How many of the first m codes differ, and how many pairs of positions share one (logarithmic above 1). A dot "
         "ends the longest prefix without a collision; without one there is none at this length."
     )
     return Picture("collisions", "Distinct codes and collisions", caption, figure)
@@ -59,13 +73,15 @@ def side_by_side(encodings: Sequence[Encoding]) -> Picture:
     for column, encoding in enumerate(shown):
         colour = COLOURS[column % len(COLOURS)]
         top, middle, bottom = grid[:, column]
-        top.set_title(short(encoding.name, 26), color=colour)
+        top.set_title(fill(short(encoding.name, 44), 22), color=colour, fontsize=9.5)
         stacked = encoding.stacked[:tokens]
         if encoding.neurons:
             draw_code(top, encoding, encoding.code[: min(encoding.tokens, tokens)], colour_bar=False)
             cosine = codes.cosine(stacked)
             image = middle.imshow(cosine, cmap=MAP, vmin=-1, vmax=1, aspect="auto")
             middle.spines[:].set_visible(False)
+            whole_ticks(middle, most=5)
+            middle.yaxis.get_major_locator().set_params(integer=True)
             mean, sd = codes.by_distance(cosine)
             draw_band(bottom, mean, sd, colour, "")
             lowest = min(lowest, float((mean - sd).min()))
@@ -73,6 +89,7 @@ def side_by_side(encodings: Sequence[Encoding]) -> Picture:
             _empty(top, "no code")
             _empty(middle, "no code")
             bottom.text(0.5, 0.5, "no code", ha="center", va="center", color=GREY, transform=bottom.transAxes)
+        whole_ticks(bottom, y=False, most=5)
         bottom.set(xlim=(-0.5, tokens - 0.5), xlabel="token l, or |i − j| (of L)")
         if column:
             bottom.tick_params(labelleft=False)
@@ -85,9 +102,9 @@ def side_by_side(encodings: Sequence[Encoding]) -> Picture:
     if image is not None:
         figure.colorbar(image, ax=list(grid[1]), label="cosine of tokens", pad=0.01)
     caption = (
-        "Top: the code at the first step t = 0. Middle: cosine of each two tokens, all their codes taken together. Bottom: "
-        "its mean against distance, with one standard deviation. Positions, cosines and colours have the same scale in all "
-        "columns."
+        "Top: the code at the first step t = 0. Middle: cosine of each two tokens, all codes taken together. Bottom: "
+        "its mean against distance, with one standard deviation. All columns have the same "
+        "scales."
     )
     return Picture("comparison", "Side by side", caption, figure)
 
@@ -114,7 +131,7 @@ def sensitivity(cells: Sequence[Cell]) -> Picture:
     for axes, (name, title, scale) in zip(grid, panels, strict=True):
         _heat(axes, {(c.base, c.neurons): float(getattr(c, name)) for c in cells}, title, lambda v: f"{v:,.0f}", scale)
     caption = (
-        f"Statistics of the code itself, no training: more neurons tell more positions apart, a larger base fewer, since "
+        f"Statistics of the code itself, no training: more neurons tell more positions apart, a larger base fewer: "
         f"slow pairs stay constant within {length} positions."
     )
     return Picture("sensitivity", "Sensitivity to base and neurons", caption, figure)
@@ -153,7 +170,9 @@ def theory(found: Sequence[Integration], neurons: int) -> Picture:
         p = np.arange(1, len(one.error))  # they all begin at the exact state
         left.plot(p, np.maximum(one.error[1:], 1e-17), **look)
         right.plot(p, one.wrong_bits[1:], **look)
-    left.set(yscale="log", xlabel="time = position p", ylabel="largest |U − closed form|", title="error of the membranes")
+    left.set(
+        yscale="log", xlabel="time = position p", ylabel="largest |U − closed form|", title="error of the membranes"
+    )
     right.set(xlabel="time = position p", ylabel="wrong bits up to p", title="spikes that come out wrong")
     right.set_yscale("symlog", linthresh=1)
     right.set_ylim(bottom=-0.2)
@@ -161,7 +180,7 @@ def theory(found: Sequence[Integration], neurons: int) -> Picture:
     worst = "; ".join(f"{one.method} {one.worst:.1e}, {one.wrong} wrong bits" for one in found)
     caption = (
         f"Coupled pairs dU_a/dt = w U_b, dU_b/dt = −w U_a from (0, 1), n = {neurons}, base {base:g}, step {STEP:g} "
-        f"(rotation is exact at any step). Largest error: {worst}. Explicit Euler is the failing example. This checks a "
+        f"(rotation is exact at any step). Largest error: {worst}. Explicit Euler is the one that fails. This checks a "
         f"{TITLE}."
     )
     return Picture("theory", "Closed form and integration", caption, figure)

@@ -7,7 +7,21 @@ from typing import Any
 import numpy as np
 
 from snnctl.analysis.figures.code import draw_band
-from snnctl.analysis.figures.style import BLUE, COLOURS, DASHES, GREY, INK, MAP, ORANGE, RED, Picture, sheet, short, styled
+from snnctl.analysis.figures.style import (
+    BLUE,
+    COLOURS,
+    DASHES,
+    GREY,
+    INK,
+    MAP,
+    ORANGE,
+    RED,
+    Picture,
+    sheet,
+    short,
+    styled,
+    whole_ticks,
+)
 from snnctl.analysis.trained import Trained
 
 MAPS_SHOWN = 6
@@ -44,7 +58,7 @@ def disturbance(found: Trained) -> Picture:
         axes.set_title(name)
     grid[0][0].set_ylabel("value of the metric")
     caption = (
-        f"The same weights on the {found.split} split with the position as trained, taken away (all zeros) and shuffled "
+        f"The same weights on the {found.split} split with the position as trained, removed (all zeros) and shuffled "
         f"over positions (dots: shuffles). The dashed line is the undisturbed value."
     )
     return Picture("disturbance", "Disturbed position", caption, figure)
@@ -53,7 +67,7 @@ def disturbance(found: Trained) -> Picture:
 @styled
 def probe(found: Trained) -> Picture:
     """Accuracy of the probe per layer, with and without the position."""
-    layers = [short(score.layer, 40) for score in found.probe]
+    layers = [short(score.layer.removesuffix(".neuron"), 48) for score in found.probe]
     removed = {score.layer: score.accuracy for score in found.probe_removed}
     figure = sheet(9.5, 1.9 + 0.34 * len(layers), "Position read back from the spikes of each layer")
     axes = figure.subplots()
@@ -65,7 +79,9 @@ def probe(found: Trained) -> Picture:
     axes.axvline(found.chance, color=INK, lw=1, ls=(0, (4, 2)), label=f"chance 1/L = {found.chance:.3f}")
     axes.set_yticks(y, layers)
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1.02), xlabel=f"share of tokens whose position l is named exactly ({found.tested} unseen samples)")
+    axes.set(
+        xlim=(0, 1.02), xlabel=f"share of tokens whose position l is named exactly ({found.tested} unseen samples)"
+    )
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     caption = (
         f"Linear probe of a token's spike counts over T, fitted on {found.fitted} samples and scored on {found.tested} "
@@ -82,13 +98,12 @@ def attention(found: Trained) -> Picture:
     for number, one in enumerate(found.attention):
         look = COLOURS[number % len(COLOURS)], short(one.layer), DASHES[number % len(DASHES)]
         draw_band(axes, *one.by_distance, *look)
-    if found.length <= 12:
-        axes.set_xticks(range(found.length))
+    whole_ticks(axes, y=False)
     axes.set(xlabel="distance |i − j| (tokens)", ylabel="mean score, before scale and bias")
     axes.margins(x=0.02)
     axes.legend(loc="best")
     caption = (
-        f"Scores of queries and keys at the same distance, mean over {found.attention_samples} samples, steps and heads; "
+        f"Scores of queries and keys at the same distance, mean over {found.attention_samples} samples, steps, heads; "
         f"the band is one standard deviation over pairs."
     )
     return Picture("attention", "Attention against distance", caption, figure)
@@ -104,9 +119,7 @@ def maps(found: Trained) -> Picture:
         image = axes.imshow(one.matrix, cmap=MAP)
         axes.spines[:].set_visible(False)
         axes.set(title=short(one.layer, 28), xlabel="key token j (of L)")
-        if found.length <= 12:
-            axes.set_xticks(range(found.length))
-            axes.set_yticks(range(found.length))
+        whole_ticks(axes)
         figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02)
     grid[0][0].set_ylabel("query token i (of L)")
     caption = "Mean over samples, steps and heads of each block's map, before scale and bias."

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec, cast
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,7 +72,7 @@ def styled(function: Callable[P, Picture]) -> Callable[P, Picture]:
     def draw(*args: P.args, **kwargs: P.kwargs) -> Picture:
         import matplotlib
 
-        with matplotlib.rc_context(STYLE):
+        with matplotlib.rc_context(cast(Any, STYLE)):
             return function(*args, **kwargs)
 
     return draw
@@ -83,44 +83,38 @@ def sheet(width: float, height: float, title: str) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08, hspace=0.04, wspace=0.04)  # type: ignore[union-attr]
+    layout: Any = figure.get_layout_engine()
+    layout.set(w_pad=0.08, h_pad=0.08, hspace=0.04, wspace=0.04)
     figure.suptitle(title, x=0.01, ha="left")
     return figure
 
 
-def png(picture: Picture) -> bytes:
-    """The figure as PNG."""
-    return _render(picture, "png", {"Software": None}, dpi=DPI)
+def render(picture: Picture) -> tuple[bytes, bytes]:
+    """The figure as PNG, and as SVG with text as outlines so that it looks the same everywhere.
 
-
-def svg(picture: Picture) -> bytes:
-    """The figure as SVG, with text as outlines so that it looks the same everywhere."""
-    return _render(picture, "svg", {"Date": None, "Creator": None})
-
-
-def _render(picture: Picture, form: str, metadata: dict[str, Any], **options: Any) -> bytes:
+    It is laid out once for both, and each canvas is asked itself: `savefig` would lay out and draw anew each time.
+    """
     import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    file = BytesIO()
+    figure = picture.figure
     with matplotlib.rc_context(STYLE):
-        picture.figure.savefig(file, format=form, metadata=metadata, **options)
-    return file.getvalue()
+        figure.set_dpi(DPI)
+        raster = FigureCanvasAgg(figure)
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.execute(figure)
+            figure.set_layout_engine("none")
+        image, drawing = BytesIO(), BytesIO()
+        raster.print_png(image, metadata={"Software": None})
+        FigureCanvasSVG(figure).print_svg(drawing, metadata={"Date": None, "Creator": None})
+    return image.getvalue(), drawing.getvalue()
 
 
-def freeze(picture: Picture) -> None:
-    """Lay the figure out once; rendering it in the second format then need not do it again."""
-    import matplotlib
-
-    with matplotlib.rc_context(STYLE):
-        picture.figure.draw_without_rendering()
-        picture.figure.set_layout_engine("none")
-
-
-def annotated(
-    axes: Axes, values: Sequence[Sequence[float]], texts: Sequence[Sequence[str]], **options: Any
-) -> Any:
+def annotated(axes: Axes, values: Sequence[Sequence[float]], texts: Sequence[Sequence[str]], **options: Any) -> Any:
     """A heat map whose cells carry their value in black or white, whichever can be read on the colour."""
-    image = axes.imshow(values, cmap=MAP, aspect="auto", **options)
+    image: Any = axes.imshow(values, cmap=MAP, aspect="auto", **options)
     for row, line in enumerate(texts):
         for column, text in enumerate(line):
             red, green, blue, _ = image.cmap(image.norm(values[row][column]))
@@ -129,6 +123,16 @@ def annotated(
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return image
+
+
+def whole_ticks(axes: Axes, *, x: bool = True, y: bool = True, most: int = 9) -> None:
+    """Ticks at whole numbers only: there is no position between two positions."""
+    from matplotlib.ticker import MaxNLocator
+
+    if x:
+        axes.xaxis.set_major_locator(MaxNLocator(most, integer=True))
+    if y:
+        axes.yaxis.set_major_locator(MaxNLocator(most, integer=True))
 
 
 def short(name: str, most: int = 34) -> str:
