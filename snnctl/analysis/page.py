@@ -135,9 +135,10 @@ def _list(sentences: Sequence[str]) -> str:
 def _figure(picture: Picture, image: bytes) -> str:
     data = base64.b64encode(image).decode("ascii")
     caption = escape(picture.caption)
+    width = round(96 * picture.figure.get_figwidth())  # text of the same size in all figures
     return (
         f"<h3>{escape(picture.title)}</h3>"
-        f'<figure><img src="data:image/png;base64,{data}" alt="{caption}"><figcaption>{caption} '
+        f'<figure><img src="data:image/png;base64,{data}" width="{width}" alt="{caption}"><figcaption>{caption} '
         f'<a href="{picture.name}.svg">SVG</a></figcaption></figure>'
     )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 
 from snnctl.analysis.specs import Wanted, companions, default_signal, own_config, probed_network, signal_of
+from snnctl.core.diagnostic import DiagnosticError, ExitCode
 from snnctl.core.shapes import SignalSpec
 from snnctl.engine.checkpoint import WEIGHTS, load_weights
 from snnctl.engine.run_dir import RunDir
@@ -49,11 +50,18 @@ def of_positions(wanted: list[Wanted], length: int | None, steps: int | None) ->
 def of_recipe(recipe: Recipe, others: Sequence[Wanted], length: int | None, steps: int | None) -> Subject:
     """A recipe's position before training, and others beside it.
 
+    Where the data is missing, `length` and the encoder's own steps stand in for what it would say.
+
     Raises:
-        DiagnosticError: as `snnctl.build.check`.
+        DiagnosticError: as `snnctl.build.check`; not for missing data if `length` is given.
     """
-    signal = _resized(signal_of(recipe), length, steps)
     own = own_config(recipe)
+    try:
+        signal = _resized(signal_of(recipe), length, steps)
+    except DiagnosticError as error:
+        if length is None or error.exit_code != ExitCode.DATA:
+            raise
+        signal = default_signal([Wanted(own, "recipe")], length, steps or recipe.values["encoder"].get("steps"))
     wanted = [Wanted(own, "recipe", label="the recipe's position"), *(others or companions(own))]
     return Subject(recipe.name, wanted, signal, Path("pe") / recipe.name, recipe.train.seed, recipe)
 

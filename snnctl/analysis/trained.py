@@ -119,12 +119,20 @@ class Trained:
                 f"{self.headline} on {self.split}: {by_kind['undisturbed']:.4g} as trained, {by_kind['removed']:.4g} "
                 f"with the position removed, {by_kind['shuffled']:.4g} shuffled (mean of {len(SHUFFLES)})."
             )
+            if by_kind["undisturbed"] == by_kind["removed"] == by_kind["shuffled"]:
+                said.append("Nothing changes: what the position says does not reach the output.")
         if self.probe:
             best = max(self.probe, key=lambda score: score.accuracy)
-            said.append(
-                f"A linear probe names the position of {best.accuracy:.1%} of the tokens of unseen samples from the "
-                f"spikes of {best.layer}; guessing gives {self.chance:.1%}."
-            )
+            share = f"{best.accuracy:.1%} of the tokens of unseen samples"
+            if best.accuracy > 1.1 * self.chance:
+                said.append(
+                    f"A linear probe names the position of {share} from the spikes of {best.layer}; guessing gives "
+                    f"{self.chance:.1%}."
+                )
+            else:
+                said.append(
+                    f"A linear probe does no better than guessing in any layer: {share}, chance {self.chance:.1%}."
+                )
         return said + self.notes
 
     def tables(self) -> dict[str, str]:

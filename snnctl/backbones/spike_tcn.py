@@ -39,6 +39,7 @@ class SpikingTCNBlock(nn.Module):
         norm_join: whether BatchNorm follows the residual add.
         between: what goes from layer to layer.
         codes: columns of a code that comes beside the input of the first and of the second convolution.
+        last: whether the network ends here; a twin then has no rectifier, which could cut off its one channel.
 
     Shape: [T, B, L, inputs] -> [T, B, L, outputs].
     """
@@ -55,6 +56,7 @@ class SpikingTCNBlock(nn.Module):
         norm_join: bool,
         between: Between,
         codes: tuple[int, int] = (0, 0),
+        last: bool = False,
     ) -> None:
         super().__init__()
         self.between = between
@@ -71,7 +73,7 @@ class SpikingTCNBlock(nn.Module):
         self.join: nn.Module = nn.Identity()
         if norm_join and norm_gain is not None:
             self.join = TokenNorm(outputs, gain=norm_gain)
-        self.neuron = units.hidden(outputs)
+        self.neuron = units.linear(outputs) if last else units.hidden(outputs)
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
         steps = len(x)
@@ -175,6 +177,7 @@ class SpikeTCN(nn.Module):
                 norm_join=norm_join,
                 between=between,
                 codes=(later if i else first, later),
+                last=i == len(widths) - 2,
             )
             for i, (inputs, outputs) in enumerate(pairwise(widths))
         ]

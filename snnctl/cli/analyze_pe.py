@@ -33,7 +33,7 @@ def analyze_pe(
     ctx: typer.Context,
     subject: Annotated[
         Path | None,
-        typer.Argument(metavar="[RECIPE | RUN]", help="Recipe file (.yaml) or run directory.", show_default=False),
+        typer.Argument(metavar="RECIPE|RUN", help="Recipe file (.yaml) or run directory.", show_default=False),
     ] = None,
     position: Annotated[
         list[str],

@@ -24,6 +24,12 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, but not rendered: that is most of the time."""
+    monkeypatch.setattr("snnctl.analysis.figures.style.render", lambda picture: (b"\x89PNG", b"<svg/>"))
+
+
 def analyse(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
     assert run(["analyze-pe", *words, "--json"]) == 0
     out, err = capsys.readouterr()
@@ -96,6 +102,18 @@ def test_positions_alone(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["length"] for row in collisions] == [str(m) for m in range(1, 49)]
 
 
+@pytest.mark.usefixtures("undrawn")
+def test_recipe_without_its_data(capsys: pytest.CaptureFixture[str]) -> None:
+    missing = [QUICKSTART, "--set", "data.source=electricity", "--set", "encoder={type: repeat, steps: 2}"]
+    assert run(["analyze-pe", *missing, "--json"]) == 3
+    problems = json.loads(capsys.readouterr().out)["diagnostics"]
+    (problem,) = [item for item in problems if item["severity"] == "error"]
+    assert problem["code"] == "D101"
+    assert "data prep electricity" in problem["help"]
+    document = analyse(capsys, *missing, "--position", "none", "--length", "24")
+    assert document["encodings"]["cpg"]["length"] == 48
+
+
 def test_encodings_of_one_type_are_told_apart_by_name() -> None:
     from snnctl.analysis.specs import default_signal, make_encodings, parse_specs
 
@@ -110,12 +128,6 @@ def test_encodings_of_one_type_are_told_apart_by_name() -> None:
     ]
     assert notes == []
     assert [e.rows for e in encodings] == [48, 48, 48, 12]
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures are made, but not rendered: that is most of the time."""
-    monkeypatch.setattr("snnctl.analysis.figures.style.render", lambda picture: (b"\x89PNG", b"<svg/>"))
 
 
 @pytest.mark.usefixtures("undrawn")

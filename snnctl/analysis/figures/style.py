@@ -21,7 +21,7 @@ MAP = "viridis"  # for quantities
 CODE_MAP = "cividis"  # for real codes
 DPI = 130
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {  # matplotlib annotates its parameters as a list of names, which differs between versions
     "font.family": "sans-serif",
     "font.size": 10,
     "axes.titlesize": 10.5,
