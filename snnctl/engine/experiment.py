@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.training import Train
 from snnctl.engine.schedule import Schedule
+from snnctl.neurons.base import SpikingNeuron
 from snnctl.tasks.base import Task
 
 
@@ -30,6 +31,11 @@ class Network(nn.Module):
         """Predictions for a batch of inputs."""
         found: Tensor = self.readout(self.backbone(self.encoder(x)), x)
         return found
+
+    @property
+    def spikes(self) -> bool:
+        """Whether any neuron spikes; a twin has none."""
+        return any(isinstance(module, SpikingNeuron) for module in self.modules())
 
     @property
     def has_skip(self) -> bool:

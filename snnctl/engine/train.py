@@ -164,6 +164,7 @@ def measure_run(
         "leaky": bool(experiment.data.leaks),
         "leaks": list(experiment.data.leaks),
         "metrics": found.named(split),
+        "spiking": experiment.network.spikes,
         "skip": experiment.network.has_skip,
         "baselines": scores,
         "baselines_omitted": report.omitted if report else {},

@@ -28,6 +28,7 @@ def over_seeds(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "split": first["split"],
         "seeds": [r["seed"] for r in results],
         "parameters": first["parameters"],
+        "spiking": first.get("spiking", True),
         "skip": first["skip"],
         "leaky": first["leaky"],
         "leaks": first["leaks"],

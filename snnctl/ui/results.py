@@ -18,8 +18,7 @@ _BAR = 20
 def show_results(console: Console, results: Mapping[str, Any]) -> None:
     """One run."""
     split = results["split"]
-    own = "spiking + linear skip" if results["skip"] else "spiking (this run)"
-    scores = {own: _short_names(results["metrics"], split), **results["baselines"]}
+    scores = {_own(results, "this run"): _short_names(results["metrics"], split), **results["baselines"]}
     _scores(console, f"{results['name']}: {split} split, seed {results['seed']}", scores)
     _omitted(console, results)
     console.print()
@@ -38,6 +37,12 @@ def show_results(console: Console, results: Mapping[str, Any]) -> None:
         _next(console, results["run"])
 
 
+def _own(document: Mapping[str, Any], what: str) -> str:
+    """The name of the network's own row; what does not spike is named."""
+    kind = "spiking" if document.get("spiking", True) else "non-spiking twin"
+    return f"{kind}{' + linear skip' if document['skip'] else ''} ({what})"
+
+
 def _next(console: Console, run: str) -> None:
     console.print("next:")
     for command, why in (
@@ -45,6 +50,7 @@ def _next(console: Console, run: str) -> None:
         (f"snnctl show {run}/recipe.yaml", "every value that was used"),
         (f"snnctl train {run}/recipe.yaml --seeds 1,2,3", "mean and sd over seeds"),
         (f"snnctl train {run}/recipe.yaml --set model.position=none", "the same without position encoding"),
+        (f"snnctl train {run}/recipe.yaml --set model.spiking=false", "its non-spiking twin, the fair baseline"),
     ):
         console.print(f"  {escape(command)}   [dim]{why}[/]", soft_wrap=True)
 
@@ -52,17 +58,17 @@ def _next(console: Console, run: str) -> None:
 def show_seeds(console: Console, document: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> None:
     """Several seeds: mean and standard deviation beside the baselines."""
     split = document["split"]
-    own = "spiking + linear skip" if document["skip"] else "spiking"
-    scores: dict[str, Any] = {f"{own} (mean of {len(results)})": _short_names(document["metrics"], split)}
+    scores: dict[str, Any] = {_own(document, f"mean of {len(results)}"): _short_names(document["metrics"], split)}
     scores |= document["baselines"]
     seeds = ", ".join(str(seed) for seed in document["seeds"])
     _scores(console, f"{document['name']}: {split} split, seeds {seeds}", scores)
     _omitted(console, document)
     spikes = document["spikes"]
-    console.print(
-        f"\nmean rate {_cell(spikes['mean_rate'])}  silent channels {_cell(spikes['silent_share'])}"
-        f"  saturated {_cell(spikes['saturated_share'])}"
-    )
+    if document.get("spiking", True):
+        console.print(
+            f"\nmean rate {_cell(spikes['mean_rate'])}  silent channels {_cell(spikes['silent_share'])}"
+            f"  saturated {_cell(spikes['saturated_share'])}"
+        )
     _leaks(console, document["leaks"])
     console.print(f"\n{duration(document['seconds'])} in all; run directories:")
     for run in document["run"]:
@@ -121,6 +127,9 @@ def _leaks(console: Console, leaks: Sequence[str]) -> None:
 
 
 def _layers(console: Console, spikes: Mapping[str, Any]) -> None:
+    if not spikes["layers"]:
+        console.print("no layer of this network spikes")
+        return
     shown = table("layer", ">channels", ">rate", "", ">silent", ">saturated")
     for layer in spikes["layers"]:
         share = layer["rate"] / layer["levels"]
