@@ -33,6 +33,8 @@ class LogDistance(TablePosition):
 
     def __init__(self, signal: SignalSpec | None = None) -> None:
         super().__init__(signal, rows=0)
+        if signal is not None:  # sized at once: an average of the network's buffers is taken while it trains
+            self._rows = self.table(signal.length).to(torch.get_default_dtype())
 
     def describe(self, signal: SignalSpec) -> SignalSpec:
         return signal

@@ -51,7 +51,10 @@ def test_every_position_in_every_backbone(position: str, backbone: str, spiking:
         return
     module = build(backbone, position, spiking=spiking)
     x = spikes() if spiking else torch.randn(SIGNAL.shape(3), generator=torch.Generator().manual_seed(1))
+    before = {name: buffer.shape for name, buffer in module.named_buffers()}
     out = module(x)
+    # Weight averaging pairs the buffers of a network with those of a copy made before the first batch.
+    assert {name: buffer.shape for name, buffer in module.named_buffers()} == before
     output: Any = module.output
     assert tuple(out.shape) == output.shape(3)
     assert out.isfinite().all()
