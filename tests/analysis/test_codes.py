@@ -5,6 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from golden.test_cpg_codes import COLLISIONS, LENGTHS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -14,7 +15,6 @@ from snnctl.analysis.encoding import Encoding, encoding_of
 from snnctl.core.shapes import SignalSpec
 from snnctl.positions import CPG, NoPosition, Sinusoid
 from snnctl.positions.base import Position
-from tests.golden.test_cpg_codes import COLLISIONS, LENGTHS
 
 
 def encoding(module: Position, steps: int = 4, tokens: int = 12) -> Encoding:

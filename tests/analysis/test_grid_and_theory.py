@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from golden.test_cpg_codes import COLLISIONS, LENGTHS
 
 from snnctl.analysis.sensitivity import BASES, NEURONS, grid, read_sweep
 from snnctl.analysis.theory import TITLE, compare
 from snnctl.core.diagnostic import DiagnosticError
-from tests.golden.test_cpg_codes import COLLISIONS, LENGTHS
 
 
 @pytest.mark.parametrize("tokens", [3, 12, 42, 168])

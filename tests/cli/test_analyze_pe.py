@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from engine.tiny_runs import tiny, trained
 
 from snnctl.cli.app import run
 from snnctl.recipe.shipped import shipped_folder
-from tests.engine.tiny_runs import tiny, trained
 
 QUICKSTART = str(shipped_folder() / "quickstart.yaml")
 PROMISED = {"length", "neurons", "unique", "collisions", "constant_neurons", "firing_rate"}
