@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.backbones.blocks import SpikingLinear
-from snnctl.backbones.transformer import AttentionMap, attention_rules, make_attention, make_block, map_kind
+from snnctl.backbones.transformer import AttentionMap, attention_rules, make_blocks
 from snnctl.backbones.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
@@ -104,27 +104,21 @@ class ISpikformer(nn.Module):
         self.embed = SpikingLinear(
             self.position.output.features, dim, units.hidden, norm_gain=norm_gain, code=self.position.input_code
         )
-        kind = map_kind(attention_map, self.position)
         self.blocks = nn.ModuleList(
-            make_block(
-                make_attention(
-                    dim,
-                    heads,
-                    units,
-                    length=tokens.length,
-                    kind=kind,
-                    scale=attention_scale,
-                    learn_scale=learn_attention_scale,
-                    threshold=attention_threshold,
-                    norm_gain=norm_gain,
-                ),
-                dim,
-                4 * dim if hidden is None else hidden,
+            make_blocks(
+                depth,
+                self.position,
                 units,
+                dim=dim,
+                heads=heads,
+                hidden=hidden,
+                length=tokens.length,
+                attention_map=attention_map,
+                scale=attention_scale,
+                learn_scale=learn_attention_scale,
+                threshold=attention_threshold,
                 norm_gain=norm_gain,
-                code=self.position.block_code,
             )
-            for _ in range(depth)
         )
         self.output = units.output(signal, dim, self.embed.neuron.levels * (1 + 2 * depth), length=tokens.length)
 

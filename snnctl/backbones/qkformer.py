@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from snnctl.backbones.blocks import SpikingLinear
 from snnctl.backbones.mask_attention import QKTokenAttention, SharedKeyAttention
-from snnctl.backbones.transformer import AttentionMap, attention_rules, make_attention, make_block, map_kind
+from snnctl.backbones.transformer import AttentionMap, attention_rules, make_block, make_blocks
 from snnctl.backbones.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
@@ -99,39 +99,39 @@ class QKFormer(nn.Module):
             norm_gain=norm_gain if embed_norm else None,
             code=self.position.input_code,
         )
-        kind = map_kind(attention_map, self.position)
-        attentions: list[nn.Module] = [
-            QKTokenAttention(dim, heads, units.hidden, norm_gain=norm_gain)
-            if spiking
-            else SharedKeyAttention(dim, heads, norm_gain=norm_gain)
-            for _ in range(qk_depth)
-        ]
-        attentions += [
-            make_attention(
-                dim,
-                heads,
-                units,
-                length=signal.length,
-                kind=kind,
-                scale=attention_scale,
-                learn_scale=learn_attention_scale,
-                threshold=attention_threshold,
-                norm_gain=norm_gain,
-            )
-            for _ in range(depth)
-        ]
-        self.blocks = nn.ModuleList(
+        cheap = [
             make_block(
-                attention,
+                QKTokenAttention(dim, heads, units.hidden, norm_gain=norm_gain)
+                if spiking
+                else SharedKeyAttention(dim, heads, norm_gain=norm_gain),
                 dim,
                 4 * dim if hidden is None else hidden,
                 units,
                 norm_gain=norm_gain,
                 code=self.position.block_code,
             )
-            for attention in attentions
+            for _ in range(qk_depth)
+        ]
+        self.blocks = nn.ModuleList(
+            [
+                *cheap,
+                *make_blocks(
+                    depth,
+                    self.position,
+                    units,
+                    dim=dim,
+                    heads=heads,
+                    hidden=hidden,
+                    length=signal.length,
+                    attention_map=attention_map,
+                    scale=attention_scale,
+                    learn_scale=learn_attention_scale,
+                    threshold=attention_threshold,
+                    norm_gain=norm_gain,
+                ),
+            ]
         )
-        self.output = units.output(signal, dim, self.embed.neuron.levels * (1 + 2 * len(attentions)))
+        self.output = units.output(signal, dim, self.embed.neuron.levels * (1 + 2 * len(self.blocks)))
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

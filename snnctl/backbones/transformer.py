@@ -90,6 +90,46 @@ def make_block(
     return TransformerBlock(attention, make_mlp(dim, hidden, units, norm_gain=norm_gain, code=code))
 
 
+def make_blocks(
+    depth: int,
+    position: Position,
+    units: Units,
+    *,
+    dim: int,
+    heads: int,
+    hidden: int | None,
+    length: int,
+    attention_map: AttentionMap,
+    scale: float | None,
+    learn_scale: bool,
+    threshold: float,
+    norm_gain: float,
+) -> list[TransformerBlock]:
+    """`depth` blocks with self-attention over `length` positions; `hidden` of None means 4 * `dim`."""
+    kind = map_kind(attention_map, position)
+    return [
+        make_block(
+            make_attention(
+                dim,
+                heads,
+                units,
+                length=length,
+                kind=kind,
+                scale=scale,
+                learn_scale=learn_scale,
+                threshold=threshold,
+                norm_gain=norm_gain,
+            ),
+            dim,
+            4 * dim if hidden is None else hidden,
+            units,
+            norm_gain=norm_gain,
+            code=position.block_code,
+        )
+        for _ in range(depth)
+    ]
+
+
 def attention_rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Heads split the width evenly; a learned scale is a sigmoid."""
     if knobs["dim"] % knobs["heads"]:

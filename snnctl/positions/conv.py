@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Ge, MaxLen, MinLen
+from annotated_types import Ge, Gt, MaxLen, MinLen
 from torch import Tensor, nn
 
 from snnctl.core.catalog import POSITIONS
@@ -48,7 +48,7 @@ class ConvPosition(Position):
         signal: SignalSpec,
         *,
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        norm_gain: Annotated[float, Ge(0.0)] = 1.0,
+        norm_gain: Annotated[float, Gt(0.0)] = 1.0,
         grid: Grid | None = None,
     ) -> None:
         self.grid = check_grid(grid, signal)

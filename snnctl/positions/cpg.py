@@ -143,7 +143,8 @@ class CPGLinear(CPGTable):
     """The CPG code as a position-dependent current: the first layer has weights for it beside those of the data.
 
     Equal to `cpg` with concat, whose layer's weights are [W | W_c], but the wide tensor is never made: W_c c[p] is
-    the same for the whole batch.
+    the same for the whole batch. In a network whose first layer is a convolution (spike_tcn) the code enters at the
+    current position alone, where concat would also bring that of earlier taps.
 
     Equation:
         I[t, l] = W x[t, l] + W_c c[p] + b      c and p as in `cpg`
