@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from snnctl import __version__
 from snnctl.analysis import sensitivity, sentences, tables, theory
 from snnctl.analysis.encoding import Encoding
-from snnctl.analysis.page import Section, page
+from snnctl.analysis.page import page
 from snnctl.analysis.sensitivity import Cell, Sweep
 from snnctl.analysis.theory import Integration
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.engine.files import write_atomically, write_json, write_text
+from snnctl.report.page import Section
+from snnctl.report.provenance import provenance
+from snnctl.report.saving import Tell, prepare, save
 
 if TYPE_CHECKING:
-    from snnctl.analysis.figures.style import Picture
     from snnctl.analysis.trained import Trained
+    from snnctl.report.style import Picture
 
 PAGE, SUMMARY = "index.html", "summary.json"
 # Long enough for the failing method to fail, and what the golden figures are measured at.
 THEORY_ROWS, MOST_THEORY_ROWS = 672, 4096
 THEORY_BASES = (1000.0, 10000.0)
-
-Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -161,50 +156,14 @@ def write(found: Analysis, out: Path, command: str, tell: Tell = lambda *_: None
     Raises:
         DiagnosticError: U453, the folder cannot be made or written to.
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        return _write(found, out, command, tell)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DiagnosticError(
-            Diagnostic("U453", f"`{out}` cannot be written: {reason}", help="name another --out")
-        ) from error
-
-
-def _write(found: Analysis, out: Path, command: str, tell: Tell) -> dict[str, Any]:
-    from snnctl.analysis.figures.style import render
-
-    names: list[str] = []
-
-    def put(name: str, content: str | bytes) -> None:
-        names.append(name)
-        data = content.encode() if isinstance(content, str) else content
-        write_atomically(out / name, lambda path: _fill(path, data))
-
-    tell("tables", 0.0)
-    for name, text in _tables(found).items():
-        put(name, text)
-    tell("figures", 0.1)
-    parts = sections(found)
-    pictures = [picture for part in parts for picture in part.pictures]
-    images: dict[str, bytes] = {}
-    for number, picture in enumerate(pictures):
-        tell(f"figure {picture.name}", 0.1 + 0.85 * number / len(pictures))
-        images[picture.name], drawing = render(picture)
-        put(f"{picture.name}.png", images[picture.name])
-        put(f"{picture.name}.svg", drawing)
-    facts = provenance(found, command)
+    prepare(out)
+    facts = provenance(command, {encoding.name: encoding.config for encoding in found.encodings})
     document = {**found.document(), "provenance": facts}
-    write_text(out / PAGE, page(document, parts, images, [PAGE, SUMMARY, *names]))
-    files = [str(out / name) for name in (PAGE, SUMMARY, *names)]
-    document = {**document, "out": str(out), "page": str(out / PAGE), "files": files}
-    write_json(out / SUMMARY, document)
-    tell("done", 1.0)
-    return document
-
-
-def _fill(path: Path, data: bytes) -> None:
-    path.write_bytes(data)
+    tell("tables", 0.0)
+    made = _tables(found)
+    tell("figures", 0.1)
+    shown = page(document, sections(found))
+    return save(out, shown, made, document, page_name=PAGE, document_name=SUMMARY, tell=tell)
 
 
 def _tables(found: Analysis) -> dict[str, str]:
@@ -218,18 +177,3 @@ def _tables(found: Analysis) -> dict[str, str]:
     if found.trained is not None:
         made |= found.trained.tables()
     return made
-
-
-def provenance(found: Analysis, command: str) -> dict[str, Any]:
-    """What made this: command, time, versions, knobs."""
-    return {
-        "command": command,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": {
-            "snnctl": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("torch", "numpy", "matplotlib")},
-        },
-        "system": f"{platform.system()} {platform.machine()}",
-        "knobs": {encoding.name: encoding.config for encoding in found.encodings},
-    }

@@ -11,7 +11,7 @@ from torch import nn
 from snnctl.analysis.specs import Wanted, companions, default_signal, own_config, probed_network, signal_of
 from snnctl.core.diagnostic import DiagnosticError, ExitCode
 from snnctl.core.shapes import SignalSpec
-from snnctl.engine.checkpoint import WEIGHTS, load_weights
+from snnctl.engine.checkpoint import load_weights, weights_folder
 from snnctl.engine.run_dir import RunDir
 from snnctl.positions.base import Position
 from snnctl.recipe import Recipe
@@ -81,13 +81,6 @@ def of_run(run: RunDir, recipe: Recipe, others: Sequence[Wanted], length: int | 
     first = Wanted(own, "run", position, "the run's position")
     wanted = [first, *(others or companions(own))]
     return Subject(recipe.name, wanted, resized, run.path / "pe", recipe.train.seed, recipe, run)
-
-
-def weights_folder(run: RunDir) -> Path:
-    """The best weights, or the last ones if there are no best."""
-    best: Path = run.best
-    last: Path = run.last
-    return best if (best / WEIGHTS).exists() else last
 
 
 def position_of(network: nn.Module) -> Position | None:

@@ -12,22 +12,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snnctl.analysis import tables
 from snnctl.analysis.attention import AttentionMap, AttentionMaps
 from snnctl.analysis.probe import ProbeScore, probe
-from snnctl.analysis.subject import weights_folder
-from snnctl.engine.checkpoint import load_weights
+from snnctl.engine.checkpoint import load_weights, weights_folder
 from snnctl.engine.evaluate import evaluate
 from snnctl.engine.experiment import Experiment
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.positions.base import Disturbance, Position
+from snnctl.report import tables
+from snnctl.report.saving import Tell
 
 SHUFFLES = (0, 1, 2)  # seeds
 _MOST_MAP_ENTRIES = 8_000_000  # of attention maps held at once, for 8 heads
 _MOST_SPIKES = 8_000_000  # of a layer's spikes held at once, for 256 channels
-
-Tell = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,8 @@ class Gate(SpikingNeuron):
     Shape: [T, B, *, channels] -> [T, B, *, channels]; there is no state.
     """
 
+    leaks = False
+
     def __init__(self, channels: int, *, surrogate: Surrogate) -> None:
         super().__init__(channels)
         self.surrogate = surrogate

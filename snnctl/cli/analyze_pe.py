@@ -16,9 +16,9 @@ from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 if TYPE_CHECKING:
-    from snnctl.analysis.report import Tell
     from snnctl.analysis.subject import Subject
     from snnctl.analysis.trained import Trained
+    from snnctl.report.saving import Tell
 
 SPLITS = ("val", "test")
 
@@ -90,7 +90,8 @@ def analyze_pe(
     from snnctl.analysis.subject import of_positions, of_recipe, of_run
     from snnctl.engine.run_dir import RunDir
     from snnctl.recipe import load_recipe
-    from snnctl.ui.analyze_pe import follow, show_analysis
+    from snnctl.ui.analyze_pe import show_analysis
+    from snnctl.ui.report import follow
 
     wanted = parse_specs(position)
     swept = None if sweep is None else read_sweep(sweep)

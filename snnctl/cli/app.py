@@ -57,11 +57,13 @@ def _add_commands() -> None:
         bench,
         data,
         doctor,
+        energy,
         evaluate,
         init,
         list_components,
         schema,
         show,
+        stats,
         train,
         validate,
     )
@@ -69,6 +71,8 @@ def _add_commands() -> None:
     commands = (
         ("train", train.train, "Train a recipe and test it beside the baselines."),
         ("eval", evaluate.evaluate, "Measure a run on a split."),
+        ("stats", stats.stats, "Show the spikes of a run: rates, rasters, membranes, a page."),
+        ("energy", energy.energy, "Estimate the energy of a run: counted, priced, beside its twins."),
         ("analyze-pe", analyze_pe.analyze_pe, "Analyse positional encodings: codes, figures, a page."),
         ("validate", validate.validate, "Find everything that is wrong with recipes."),
         ("list", list_components.list_components, "List components or shipped recipes."),

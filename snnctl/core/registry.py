@@ -96,6 +96,10 @@ class Registry:
 
         return enter
 
+    def name_of(self, component: Callable[..., Any]) -> str | None:
+        """The name that `component` is registered under; None where it is not, or has not been looked up yet."""
+        return next((name for name, known in self._components.items() if known is component), None)
+
     def _owner(self, name: str) -> str | None:
         if name in self._components:
             return self._components[name].__module__

@@ -24,7 +24,8 @@ class SpikingNeuron(nn.Module):
 
     Class attributes: `causal`, no spike depends on later input; `streams`, a state can be passed in and asked
     for, so that an input in chunks gives what the whole does; `fuses_norm`, `forward` also takes `norm` and
-    `offset`, as LIF's does.
+    `offset`, as LIF's does; `atomic`, it is one operation for who counts operations, with nothing but membranes
+    inside; `leaks`, its membrane decays by itself.
 
     Args:
         channels: size of the last axis, for per-channel parameters.
@@ -34,6 +35,8 @@ class SpikingNeuron(nn.Module):
     causal: ClassVar[bool] = True
     streams: ClassVar[bool] = True
     fuses_norm: ClassVar[bool] = False
+    atomic: ClassVar[bool] = True
+    leaks: ClassVar[bool] = True
 
     def __init__(self, channels: int, *, levels: int = 1) -> None:
         super().__init__()

@@ -313,6 +313,8 @@ class IF(_IntegrateAndFire):
     Source: spikingjelly 2.0 (IFNode).
     """
 
+    leaks = False
+
     def __init__(
         self,
         channels: int,

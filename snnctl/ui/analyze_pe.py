@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from snnctl.ui.report import show_files
 from snnctl.ui.tables import table
 from snnctl.ui.words import figure
 
@@ -31,28 +29,6 @@ class Code(Protocol):
     def code(self) -> Any: ...
 
 
-@contextmanager
-def follow(console: Console, *, shown: bool) -> Iterator[Callable[[str, float], None]]:
-    """A callback `(text, share done)`: a bar on a terminal, elsewhere one line per kind of work."""
-    if not shown:
-        yield lambda *_: None
-    elif console.is_terminal:
-        columns = (BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}"))
-        with Progress(*columns, console=console, transient=True) as progress:
-            bar = progress.add_task("", total=1.0)
-            yield lambda text, done: progress.update(bar, description=escape(text), completed=done)
-    else:
-        said: set[str] = set()
-
-        def line(text: str, done: float) -> None:
-            kind = text.split()[0]
-            if kind not in said and done < 1:
-                said.add(kind)
-                console.print(escape(text if kind != "figure" else "drawing"), soft_wrap=True)
-
-        yield line
-
-
 def show_analysis(console: Console, document: Mapping[str, Any], first: Code) -> None:
     """The first encoding's code, all encodings in a table, what follows from it, and the files."""
     head = f"[bold]{escape(document['name'])}[/]  T={document['steps']} L={document['tokens']}"
@@ -69,7 +45,7 @@ def show_analysis(console: Console, document: Mapping[str, Any], first: Code) ->
         console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
     if document["trained"] is not None:
         _trained(console, document["trained"])
-    _files(console, document)
+    show_files(console, document)
 
 
 def code_picture(encoding: Code, console: Console) -> Text:
@@ -164,15 +140,3 @@ def _trained(console: Console, found: Mapping[str, Any]) -> None:
 
 def _spread(values: Mapping[str, float]) -> str:
     return figure(values["mean"]) + (f" ± {figure(values['sd'], 2)}" if values["sd"] else "")
-
-
-def _files(console: Console, document: Mapping[str, Any]) -> None:
-    kinds: dict[str, int] = {}
-    for name in document["files"]:
-        suffix = Path(name).suffix.lstrip(".")
-        kinds[suffix] = kinds.get(suffix, 0) + 1
-    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    console.print(f"\n{len(document['files'])} files in {escape(document['out'])} ({counted})", soft_wrap=True)
-    page = Path(document["page"])
-    console.print(f"page: {escape(str(page))}   [dim]self-contained, works offline[/]", soft_wrap=True)
-    console.print(f"open it: {escape(page.resolve().as_uri())}", soft_wrap=True)

@@ -8,11 +8,13 @@ import pytest
 
 from snnctl.analysis.encoding import Encoding, encoding_of
 from snnctl.analysis.figures import code, comparison
-from snnctl.analysis.figures.style import render
-from snnctl.analysis.page import Section, page
-from snnctl.analysis.report import analyse, provenance
+from snnctl.analysis.page import page
+from snnctl.analysis.report import analyse
 from snnctl.analysis.theory import compare
 from snnctl.positions import CPG
+from snnctl.report.page import Section, html
+from snnctl.report.provenance import provenance
+from snnctl.report.style import render
 
 
 @pytest.fixture
@@ -56,8 +58,9 @@ def test_page_needs_nothing_beside_itself(cpg: Encoding) -> None:
     found = analyse("<name> & more", [cpg])
     picture = code.code_matrix(cpg)
     images = {picture.name: render(picture)[0]}
-    document = {**found.document(), "provenance": provenance(found, "snnctl analyze-pe --position 'a<b'")}
-    text = page(document, [Section("cpg", [picture], ["<said>"])], images, ["index.html"])
+    facts = provenance("snnctl analyze-pe --position 'a<b'", {cpg.name: cpg.config})
+    shown = page({**found.document(), "provenance": facts}, [Section("cpg", [picture], ["<said>"])])
+    text = html(shown, images, ["index.html"])
     assert re.findall(r'src="(?!data:)', text) == []
     assert not re.search(r"https?://|<script|<link|@import|url\(", text)
     assert "&lt;name&gt; &amp; more" in text

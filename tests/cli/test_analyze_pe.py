@@ -27,7 +27,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are made, but not rendered: that is most of the time."""
-    monkeypatch.setattr("snnctl.analysis.figures.style.render", lambda picture: (b"\x89PNG", b"<svg/>"))
+    monkeypatch.setattr("snnctl.report.saving.render", lambda picture: (b"\x89PNG", b"<svg/>"))
 
 
 def analyse(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:

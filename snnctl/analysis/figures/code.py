@@ -8,7 +8,7 @@ import numpy as np
 
 from snnctl.analysis import codes
 from snnctl.analysis.encoding import Encoding
-from snnctl.analysis.figures.style import (
+from snnctl.report.style import (
     BLUE,
     CODE_MAP,
     GREY,

@@ -11,7 +11,9 @@ import numpy as np
 from snnctl.analysis import codes
 from snnctl.analysis.encoding import MOST_PAIRED_ROWS, Encoding
 from snnctl.analysis.figures.code import draw_band, draw_code
-from snnctl.analysis.figures.style import (
+from snnctl.analysis.sensitivity import Cell, Sweep
+from snnctl.analysis.theory import STEP, TITLE, Integration
+from snnctl.report.style import (
     COLOURS,
     DASHES,
     GREY,
@@ -23,8 +25,6 @@ from snnctl.analysis.figures.style import (
     styled,
     whole_ticks,
 )
-from snnctl.analysis.sensitivity import Cell, Sweep
-from snnctl.analysis.theory import STEP, TITLE, Integration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

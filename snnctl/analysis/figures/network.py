@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from snnctl.analysis.figures.code import draw_band
-from snnctl.analysis.figures.style import (
+from snnctl.analysis.trained import Trained
+from snnctl.report.style import (
     BLUE,
     COLOURS,
     DASHES,
@@ -22,7 +23,6 @@ from snnctl.analysis.figures.style import (
     styled,
     whole_ticks,
 )
-from snnctl.analysis.trained import Trained
 
 MAPS_SHOWN = 6
 

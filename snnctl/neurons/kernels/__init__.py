@@ -167,6 +167,7 @@ def can_be_fast(x: Tensor) -> bool:
         and not torch.jit.is_tracing()
         and not _is_transformed(x)
         and not torch.is_autocast_enabled("cpu")
+        and not torch._C._len_torch_dispatch_stack()  # someone counts operations: what they see must be torch's own
         and _llvm_is_there()
     )
 

@@ -18,7 +18,7 @@ COLOURS = (BLUE, ORANGE, GREEN, RED, PINK, SKY)
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (8, 2)), (0, (2, 2)))
 INK, GREY, PALE = "#1d2327", "#6b7680", "#eef1f4"
 MAP = "viridis"  # for quantities
-CODE_MAP = "cividis"  # for real codes
+CODE_MAP = "cividis"  # for real codes of either sign
 DPI = 130
 
 STYLE: Any = {  # matplotlib annotates its parameters as a list of names, which differs between versions

@@ -1,0 +1,219 @@
+"""What was counted, as numbers: the rows between the operation counter and the cost tables.
+
+Every count is per sample (one inference, all time steps). A number is a float, or an array [B] with one value per
+sample of a batch: prices are sums of products of them, so the same code serves both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = float | NDArray[np.float64]
+
+# synapse: weights times a signal; product: signal times signal, as in attention; neuron: updates of membranes;
+# lookup: rows of a table by index; the others are elementwise work on the path.
+Kind = Literal[
+    "synapse",
+    "product",
+    "lookup",
+    "neuron",
+    "norm",
+    "pool",
+    "residual",
+    "scale",
+    "activation",
+    "elementwise",
+    "reduction",
+]
+# What drives a product: spikes, which gate additions, or real numbers, which have to be multiplied.
+Source = Literal["spike", "real"]
+
+
+@dataclass(frozen=True)
+class Products:
+    """Multiply-accumulates of one layer or of one product of signals.
+
+    `f` is the true fan-out of an input element: how many outputs it reaches through weights that are not zero, without
+    padding. `c` is the code of a spike, 0..levels.
+
+    Args:
+        dense: if nothing were zero; taps on padding included, as layers are usually counted.
+        inside: the same without taps on padding; equals `dense` where there is no padding.
+        events: sum of f over inputs that are not zero. For real inputs these are the effective multiply-accumulates;
+            for a product of two spike signals, coincidences.
+        popcount: sum of popcount(c) * f; for two spike signals popcount(a) * popcount(b).
+        unary: sum of c * f; for two spike signals a * b.
+        inputs: input elements.
+        active_inputs: inputs that are not zero.
+        popcount_inputs: sum of popcount(c) over inputs.
+        unary_inputs: sum of c over inputs.
+        bits: bits of a code, ceil(log2(levels + 1)); for two spike signals the product of both.
+    """
+
+    dense: Number = 0.0
+    inside: Number = 0.0
+    events: Number = 0.0
+    popcount: Number = 0.0
+    unary: Number = 0.0
+    inputs: Number = 0.0
+    active_inputs: Number = 0.0
+    popcount_inputs: Number = 0.0
+    unary_inputs: Number = 0.0
+    bits: int = 1
+
+
+@dataclass(frozen=True)
+class Elementwise:
+    """Single operations; `special` are those without a usual price (division, exponential, square root, ...)."""
+
+    adds: Number = 0.0
+    muls: Number = 0.0
+    compares: Number = 0.0
+    special: Number = 0.0
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes of a layer with weights, for models of memory.
+
+    Args:
+        form: convolution (any number of axes) or fully connected.
+        inputs, outputs: elements per step and sample.
+        weights, bias: elements of the parameters; bias 0 = none.
+        kernel: taps per output channel and input channel (k * k for a square kernel), 1 for fc.
+        kernel_side: k, the largest side; stride: the smallest step; groups: as in torch.
+        in_channels, out_channels: of the whole layer.
+        levels_in: highest spike value of the input, 1 = binary.
+    """
+
+    form: Literal["conv", "fc"]
+    inputs: int
+    outputs: int
+    weights: int
+    bias: int
+    in_channels: int
+    out_channels: int
+    kernel: int = 1
+    kernel_side: int = 1
+    stride: int = 1
+    groups: int = 1
+    levels_in: int = 1
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """One place of neurons.
+
+    Args:
+        name: of the neuron's class, as registered.
+        updates: membranes x steps.
+        membranes: number of neurons.
+        leaky: whether the membrane decays (a multiplication per update).
+        spikes, popcount_spikes, unary_spikes: what came out: events, bits set, sum of values.
+        ever_active: neurons with at least one spike in the sample.
+        levels: highest spike value.
+        per_update: operations of one update, read off the step equation.
+    """
+
+    name: str
+    updates: Number = 0.0
+    membranes: float = 0.0
+    leaky: bool = True
+    spikes: Number = 0.0
+    popcount_spikes: Number = 0.0
+    unary_spikes: Number = 0.0
+    ever_active: Number = 0.0
+    levels: int = 1
+    per_update: Elementwise = field(default_factory=Elementwise)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One entry of the count: one operation of one layer.
+
+    Args:
+        layer: dotted module name in the network.
+        op: what ran, in torch's words: linear, conv2d, matmul, add, ...
+        kind: see `Kind`.
+        source: what drives a product; "real" for everything else.
+        steps: how many time steps this stands for; 1 where it has no time axis.
+        same_each_step: the input is the same at every step (direct coding), so that it could be computed once.
+        stem: a layer with weights whose input is data, not spikes.
+        foldable: a norm in evaluation directly behind a layer with weights: it can be folded into them.
+        products, elementwise: the counts; the one that does not apply is zero.
+        geometry: of layers with weights.
+        neurons: of kind "neuron".
+        feeds: the row of the neurons that get this layer's output, by their layer's name; "" for none.
+        events_by_step: events of each step, mean over samples; empty where there is no time axis.
+    """
+
+    layer: str
+    op: str
+    kind: Kind
+    source: Source = "real"
+    steps: int = 1
+    same_each_step: bool = False
+    stem: bool = False
+    foldable: bool = False
+    products: Products = field(default_factory=Products)
+    elementwise: Elementwise = field(default_factory=Elementwise)
+    geometry: Geometry | None = None
+    neurons: Neurons | None = None
+    feeds: str = ""
+    events_by_step: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Uncounted:
+    """An operation that no rule covers: its name, where it ran, how many numbers it wrote per sample."""
+
+    op: str
+    layer: str
+    elements: float
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Everything that one network did for one sample.
+
+    Args:
+        rows: in order of execution.
+        steps: T.
+        coverage: share of computed numbers that a rule covers, 0..1 (movement of data is no computation).
+        uncounted: the rest.
+        samples: how many samples this is the mean of; 1 for a single batch of arrays.
+    """
+
+    rows: tuple[Row, ...]
+    steps: int
+    coverage: float = 1.0
+    uncounted: tuple[Uncounted, ...] = ()
+    samples: int = 1
+
+
+def scaled(row: Row, factor: float) -> Row:
+    """The row with all its counts multiplied."""
+    return mapped(row, lambda number: number * factor)
+
+
+def mapped(row: Row, change: Callable[[Number], Number]) -> Row:
+    """The row with `change` applied to every count (not to sizes)."""
+
+    def each(part: Products | Elementwise) -> dict[str, Number]:
+        return {f.name: change(getattr(part, f.name)) for f in fields(part) if f.name != "bits"}
+
+    neurons = row.neurons
+    if neurons is not None:
+        names = ("updates", "spikes", "popcount_spikes", "unary_spikes", "ever_active")
+        neurons = replace(neurons, **{name: change(getattr(neurons, name)) for name in names})  # type: ignore[arg-type]
+    return replace(
+        row,
+        products=replace(row.products, **each(row.products)),  # type: ignore[arg-type]
+        elementwise=replace(row.elementwise, **each(row.elementwise)),
+        neurons=neurons,
+    )

@@ -1,0 +1,187 @@
+"""The energy of a trained run: its count on real samples, priced, beside its twins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+
+from snnctl.build import build_network
+from snnctl.core.diagnostic import DiagnosticError
+from snnctl.energy.bill import Bill, Options
+from snnctl.energy.counter import OperationCounter
+from snnctl.energy.counts import Counts
+from snnctl.energy.neurobench import metrics
+from snnctl.energy.price import price, price_dense
+from snnctl.energy.rules import RULES, RuleName
+from snnctl.energy.streaming import CountMean, Spread
+from snnctl.energy.table import IntScaled, Table, load_table
+from snnctl.energy.thresholds import Verdict, active_share, firing_rate, spikes_per_synapse, verdicts
+from snnctl.engine.experiment import Experiment
+from snnctl.recipe import Recipe
+from snnctl.report.saving import Tell
+
+# The twin in whole numbers is priced by width; a table that has no prices by width leaves that to this one.
+BY_WIDTH = "int_scaled"
+
+
+@dataclass(frozen=True)
+class Priced:
+    """One table.
+
+    Args:
+        bill: of the network as it ran.
+        standard_error: of its joules, over samples.
+        by_rule: joules under every rule for spikes of several levels.
+        twin: the non-spiking twin, dense, in one step; None where there is none.
+        quantised: the twin in whole numbers of as many values; and the table it is priced by.
+    """
+
+    bill: Bill
+    standard_error: float | None
+    by_rule: dict[RuleName, float]
+    twin: Bill | None
+    quantised: Bill | None
+
+    @property
+    def joules(self) -> float:
+        """Per sample."""
+        return float(np.mean(self.bill.joules))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """All that is known about the energy of one network.
+
+    Args:
+        counts: mean over the samples.
+        event_errors: standard error of each row's events.
+        tables: one entry per cost table.
+        verdicts: under the first table.
+        twin_counts: of the non-spiking twin; None if it cannot be built.
+        twin_note: how the twin was made, or why there is none.
+        neurobench: its metrics.
+        facts: what was measured: run, split, samples, checkpoint.
+    """
+
+    name: str
+    counts: Counts
+    event_errors: tuple[float | None, ...]
+    tables: tuple[Priced, ...]
+    verdicts: tuple[Verdict, ...]
+    twin_counts: Counts | None
+    twin_note: str
+    neurobench: dict[str, Any]
+    facts: dict[str, Any]
+
+    @property
+    def per_synapse(self) -> float:
+        """Spikes per synapse per inference."""
+        return float(np.mean(spikes_per_synapse(self.counts)))
+
+    @property
+    def rate(self) -> float:
+        """Share of neurons that spike in a step."""
+        return float(np.mean(firing_rate(self.counts)))
+
+    @property
+    def active(self) -> float:
+        """Share of neurons that spike at least once in a sample."""
+        return float(np.mean(active_share(self.counts)))
+
+
+def estimate(
+    experiment: Experiment,
+    recipe: Recipe,
+    tables: Sequence[Table],
+    options: Options,
+    *,
+    split: str = "test",
+    samples: int = 256,
+    batch_size: int | None = None,
+    facts: dict[str, Any] | None = None,
+    tell: Tell = lambda *_: None,
+) -> Estimate:
+    """Count what the network of `experiment` computes on the first `samples` of a split, and price it.
+
+    Args:
+        experiment: with the weights that are to be measured, on its device.
+        recipe: what it was built from, for the twin.
+        samples: at most; a smaller split is used whole.
+        batch_size: samples per pass; None = the run's own.
+        tell: progress.
+    """
+    data = experiment.data.split(split)
+    wanted = min(samples, len(data))
+    size = min(batch_size or experiment.eval_batch_size, wanted)
+    device = next(experiment.network.parameters()).device
+    network = experiment.network.eval()
+    counter = OperationCounter(network, encoded=network.signals["encoder"])
+    mean, spreads = CountMean(), [Spread() for _ in tables]
+    for first in range(0, wanted, size):
+        indices = torch.arange(first, min(first + size, wanted))
+        batch = data.batch(indices).to(device)
+        found = counter.count(partial(experiment.task.predict, network, batch), batch.inputs, len(indices))
+        mean.add(found, len(indices))
+        for spread, table in zip(spreads, tables, strict=True):
+            spread.add(price(found, table, options).joules, len(indices))
+        tell("count", 0.05 + 0.75 * (first + len(indices)) / wanted)
+    counts = mean.counts()
+    tell("twin", 0.82)
+    twin_counts, note = _twin(experiment, recipe, data.batch(torch.arange(min(8, wanted))).to(device))
+    priced = tuple(
+        _priced(table, options, counts, spread, twin_counts) for table, spread in zip(tables, spreads, strict=True)
+    )
+    return Estimate(
+        name=experiment.name,
+        counts=counts,
+        event_errors=tuple(spread.standard_error for spread in mean.events.values()),
+        tables=priced,
+        verdicts=tuple(verdicts(counts, tables[0])),
+        twin_counts=twin_counts,
+        twin_note=note,
+        neurobench=metrics(network, counts),
+        facts={**(facts or {}), "split": split, "samples": wanted, "of": len(data), "steps": counts.steps},
+    )
+
+
+def _priced(table: Table, options: Options, counts: Counts, spread: Spread, twin: Counts | None) -> Priced:
+    rules: dict[RuleName, float] = {}
+    if table.device is None:
+        for rule in RULES.values():
+            rules[rule.name] = float(np.mean(price(counts, table, replace(options, rule=rule.name)).joules))
+    by_width = table if isinstance(table.arithmetic, IntScaled) else load_table(BY_WIDTH)
+    spikes = any(row.neurons is not None for row in counts.rows)
+    return Priced(
+        bill=price(counts, table, options),
+        standard_error=spread.standard_error,
+        by_rule=rules,
+        twin=None if twin is None else price_dense(twin, table, options),
+        quantised=price_dense(counts, by_width, options) if spikes else None,
+    )
+
+
+def _twin(experiment: Experiment, recipe: Recipe, batch: Any) -> tuple[Counts | None, str]:
+    """The count of the same recipe with `model.spiking: false`, untrained: its dense work does not need weights."""
+    if not experiment.network.spikes:
+        return None, "this network is a non-spiking twin itself"
+    if "spiking" not in recipe.values["model"]:
+        return None, f"`{recipe.values['model']['type']}` has no non-spiking twin (`model.spiking`)"
+    values = {**recipe.values, "model": {**recipe.values["model"], "spiking": False}}
+    try:
+        network = build_network(replace(recipe, values=values), experiment.task.input_signal, experiment.task.outputs)
+    except DiagnosticError as error:
+        return None, f"the twin cannot be built: {error.diagnostics[0].message}"
+    network = network.to(batch.inputs.device).eval()
+    counter = OperationCounter(network, encoded=network.signals["encoder"], check=False)
+    samples = len(batch)
+    found = counter.count(lambda: experiment.task.predict(network, batch), batch.inputs, samples)
+    mean = CountMean()
+    mean.add(found, samples)
+    return mean.counts(), (
+        "the same recipe with model.spiking=false, one step, every product charged; its weights do not matter for that"
+    )

@@ -1,0 +1,163 @@
+"""Multiply-accumulates of one product: dense, and those that are left when zeros vanish.
+
+A product of a signal with weights or with another signal is counted by the inputs: each input that is not zero causes
+as many operations as it has partners that are not zero. That is exact for strides, groups, dilation and padding, since
+the partners of an input are found by running the layer backwards over ones; and it costs one pass over the input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import grad
+
+from snnctl.energy.signals import Signal
+
+
+@dataclass(frozen=True)
+class Tallied:
+    """One product.
+
+    Args:
+        dense, inside: multiply-accumulates in all, with and without taps on padding.
+        events, popcount, unary: operations, one number for each leading index of the driving operand.
+        inputs: elements of the driving operand.
+        active, popcount_inputs, unary_inputs: its codes, one number for each leading index.
+    """
+
+    dense: float
+    inside: float
+    events: Tensor
+    popcount: Tensor
+    unary: Tensor
+    inputs: int
+    active: Tensor
+    popcount_inputs: Tensor
+    unary_inputs: Tensor
+
+
+def popcount(codes: Tensor) -> Tensor:
+    """How many bits are set in each whole number; as a float of the same shape."""
+    left, found = codes.abs().to(torch.int64), torch.zeros_like(codes)
+    while bool(left.any()):
+        found += left & 1
+        left >>= 1
+    return found
+
+
+def codes_of(x: Tensor, signal: Signal) -> tuple[Tensor, Tensor, Tensor]:
+    """Whether each element is an event, how many bits its code has set, and the code: three floats.
+
+    Of real numbers only the first means anything; the other two repeat it.
+    """
+    if signal.made != "spike":
+        active = (x != 0).to(torch.float32)
+        return active, active, active
+    codes = x if signal.scale == 1.0 else x / signal.scale
+    codes = codes.to(torch.float32)
+    if signal.levels <= 1:
+        return codes, codes, codes
+    return (codes != 0).to(torch.float32), popcount(codes.round()), codes
+
+
+def not_spikes(x: Tensor, signal: Signal) -> str:
+    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of their scale, 0..levels."""
+    if signal.made != "spike":
+        return ""
+    codes = x.detach().to(torch.float64) / signal.scale
+    worst = float((codes - codes.round()).abs().max()) if codes.numel() else 0.0
+    if worst > 1e-4:
+        wrong = codes.flatten()[(codes - codes.round()).abs().flatten().argmax()] * signal.scale
+        return f"{float(wrong):.4g} is not a whole multiple of {signal.scale:g}"
+    if codes.numel() and not 0 <= float(codes.min()) <= float(codes.max()) <= signal.levels:
+        return f"codes run from {float(codes.min()):g} to {float(codes.max()):g}, declared are 0 to {signal.levels}"
+    return ""
+
+
+def matmul(a: Tensor, b: Tensor, signal_a: Signal, signal_b: Signal) -> Tallied:
+    """`a` [*, m, k] @ `b` [*, k, n], driven by `a`: numbers per leading index and row of `a`, [*, m].
+
+    Where `b` is spikes too, its codes count as well: coincidences, and products of codes. Where `b` is real, or
+    weights, its zeros vanish.
+    """
+    rows = codes_of(a, signal_a)
+    partners = codes_of(b, signal_b) if signal_b.made == "spike" else ((b != 0).to(torch.float32),) * 3
+    made: list[Tensor] = []
+    for mine, theirs in zip(rows, partners, strict=True):
+        if made and mine is rows[0] and theirs is partners[0]:
+            made.append(made[0])
+        else:
+            made.append((mine @ theirs.sum(-1).unsqueeze(-1)).squeeze(-1).double())
+    dense = float(math.prod(a.shape) * b.shape[-1])
+    sums = [codes.sum(-1, dtype=torch.float64) for codes in rows]
+    return Tallied(dense, dense, made[0], made[1], made[2], a.numel(), sums[0], sums[1], sums[2])
+
+
+Fan = Tensor  # how many outputs each input element reaches, shaped like one input without the batch
+
+
+def convolution_fan(
+    shape: torch.Size,
+    weight: Tensor,
+    out: torch.Size,
+    *,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    groups: int,
+    transposed: bool = False,
+) -> tuple[Fan, float]:
+    """The fan-out of each input element, and the multiply-accumulates of one input without those on padding.
+
+    Args:
+        shape: of the input [N, C, *].
+        weight: [out, in / groups, *]; zeros in it reach nothing.
+        out: shape of the output.
+    """
+    mask = (weight != 0).to(torch.float32)
+    run = _CONVOLUTIONS[weight.dim() - 2]
+    if transposed:
+        # Each input reaches the outputs that lie under its kernel: a convolution of ones with the same mask.
+        ones = torch.ones((1, *out[1:]), device=weight.device)
+        reach = run[0](ones, mask, None, stride, padding, dilation, groups)
+        full = run[0](ones, torch.ones_like(mask), None, stride, padding, dilation, groups)
+        return reach[0], float(full.sum())
+    ones = torch.ones((1, *out[1:]), device=weight.device)
+    size = [1, *shape[1:]]
+    reach = run[1](size, mask, ones, stride, padding, dilation, groups)
+    full = run[1](size, torch.ones_like(mask), ones, stride, padding, dilation, groups)
+    return reach[0], float(full.sum(dtype=torch.float64))
+
+
+_CONVOLUTIONS: dict[int, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
+    1: (torch.nn.functional.conv1d, grad.conv1d_input),
+    2: (torch.nn.functional.conv2d, grad.conv2d_input),
+    3: (torch.nn.functional.conv3d, grad.conv3d_input),
+}
+
+
+def convolution(x: Tensor, signal: Signal, fan: Fan, *, dense: float, inside: float) -> Tallied:
+    """A convolution of `x` [N, C, *] whose inputs have the fan-out `fan` [C, *]: numbers per image, [N].
+
+    Args:
+        dense, inside: of one image.
+    """
+    flat = fan.reshape(-1)
+    images = len(x)
+    rows = codes_of(x, signal)
+    made: list[Tensor] = []
+    sums: list[Tensor] = []
+    for codes in rows:
+        if made and codes is rows[0]:
+            made.append(made[0])
+            sums.append(sums[0])
+            continue
+        matrix = codes.reshape(images, -1)
+        made.append((matrix @ flat).double())
+        sums.append(matrix.sum(-1, dtype=torch.float64))
+    counted = (made[0], made[1], made[2], x.numel(), sums[0], sums[1], sums[2])
+    return Tallied(dense * images, inside * images, *counted)

@@ -1,0 +1,1 @@
+"""Figures of spikes. matplotlib is loaded when one is drawn, not before."""

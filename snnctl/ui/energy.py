@@ -1,0 +1,134 @@
+"""The energy estimate on a terminal: totals beside the twins, where it goes, what was decided, what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from snnctl.ui.report import show_files
+from snnctl.ui.tables import table
+from snnctl.ui.words import figure
+
+_BAR = 24
+_MOST_LAYERS = 18
+_UNITS = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"), (1e-12, "pJ"))
+
+
+def joules(value: float | None, digits: int = 4) -> str:
+    """`1.234 µJ`."""
+    if value is None or value != value:
+        return "-"
+    size, unit = next(((s, u) for s, u in _UNITS if abs(value) >= s), _UNITS[-1])
+    return f"{value / size:.{digits}g} {unit}"
+
+
+def show_energy(console: Console, document: Mapping[str, Any]) -> None:
+    """The whole estimate."""
+    head = (
+        f"[bold]{escape(document['name'])}[/]  energy per sample, mean of {document['samples']:,} of"
+        f" {document['of']:,} {document['split']} samples, T={document['steps']}"
+    )
+    console.print(head, soft_wrap=True)
+    _totals(console, document)
+    name, cost = next(iter(document["costs"].items()))
+    console.print(f"\n[bold]by layer[/], {escape(name)}, rule {cost['rule']}", soft_wrap=True)
+    _layers(console, document, cost)
+    _operations(console, document)
+    if document["verdicts"]:
+        console.print("\n[bold]what that means[/]")
+        for verdict in document["verdicts"]:
+            mark = {True: "[good]+[/]", False: "[bad]-[/]", None: " "}[verdict["wins"]]
+            console.print(f"{mark} {escape(verdict['sentence'])}  [dim]{escape(verdict['source'])}[/]", soft_wrap=True)
+    _policies(console, document)
+    show_files(console, document)
+
+
+def _totals(console: Console, document: Mapping[str, Any]) -> None:
+    shown = table("costs", "rule", ">spiking", ">± std. error", ">non-spiking twin", ">ratio", ">quantised twin")
+    for name, cost in document["costs"].items():
+        twin = cost["ann_twin_joules"]
+        ratio = cost["snn_joules"] / twin if twin else None
+        better = "good" if ratio is not None and ratio < 1 else "bad"
+        lower = "" if cost["complete"] else " *"
+        own = cost["quantised_twin_costs"] == name
+        by = "" if own or cost["quantised_twin_costs"] is None else f" [dim]({cost['quantised_twin_costs']})[/]"
+        shown.add_row(
+            f"[key]{escape(name)}[/]",
+            cost["rule"],
+            f"[bold]{joules(cost['snn_joules'])}[/]{lower}",
+            joules(cost["snn_standard_error"], 2),
+            joules(twin),
+            "-" if ratio is None else f"[{better}]{ratio:.3g}[/]",
+            joules(cost["quantised_twin_joules"]) + by,
+        )
+    console.print(shown)
+    if any(not cost["complete"] for cost in document["costs"].values()):
+        console.print("[dim]* some operations have no price in this table and are left out: see below[/]")
+    console.print("[dim]absolute figures of different tables are not comparable; the ratio is to the twin's[/]")
+    several = {name: cost["rules"] for name, cost in document["costs"].items() if len(set(cost["rules"].values())) > 3}
+    if any(row["bits"] > 1 and row["source"] == "spike" for row in document["rows"]) and several:
+        console.print("\n[bold]spikes of several levels, by rule[/]")
+        names = list(next(iter(several.values())))
+        rules = table("costs", *[f">{name}" for name in names])
+        for name, found in several.items():
+            rules.add_row(f"[key]{escape(name)}[/]", *[joules(found[rule]) for rule in names])
+        console.print(rules)
+
+
+def _layers(console: Console, document: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
+    layers: Mapping[str, float] = cost["layers"]
+    total = sum(layers.values()) or 1.0
+    ranked = sorted(layers, key=lambda name: -layers[name])[:_MOST_LAYERS]
+    most = max(layers.values(), default=0.0) or 1.0
+    shown = table("layer", ">energy", ">share", "")
+    for layer in (name for name in layers if name in ranked):
+        bar = "▇" * max(1 if layers[layer] else 0, round(_BAR * layers[layer] / most))
+        shown.add_row(escape(layer), joules(layers[layer]), f"{layers[layer] / total:.1%}", f"[spike]{bar}[/]")
+    console.print(shown)
+    if len(layers) > len(ranked):
+        console.print(f"[dim]and {len(layers) - len(ranked)} cheaper ones; energy.csv has all[/]")
+    terms = ", ".join(f"{name} {value / total:.1%}" for name, value in cost["terms"].items())
+    console.print(f"[dim]by kind: {terms}[/]", soft_wrap=True)
+
+
+def _operations(console: Console, document: Mapping[str, Any]) -> None:
+    found = document["operations"]
+    console.print(
+        f"\nper sample {figure(found['macs'])} MACs and {figure(found['acs'])} ACs (rule {found['rule']}) of"
+        f" {figure(found['dense_macs'])} dense; {figure(found['neuron_updates'])} neuron updates, firing rate"
+        f" {document['firing_rate']:.2%}, {document['spikes_per_synapse']:.3g} spikes per synapse",
+        soft_wrap=True,
+    )
+    console.print(f"coverage {document['coverage']:.2%} of computed numbers", soft_wrap=True)
+    for item in document["uncounted"]:
+        console.print(f"  [bad]not counted[/] {item['op']} in {escape(item['layer'])}: {item['elements']:,.0f} numbers")
+
+
+def _policies(console: Console, document: Mapping[str, Any]) -> None:
+    console.print("\n[bold]decided[/]")
+    said: set[str] = set()
+    for name, cost in document["costs"].items():
+        for sentence in cost["policies"]:
+            if sentence not in said:
+                said.add(sentence)
+                mark = "" if len(document["costs"]) == 1 else f"[dim]{escape(name)}:[/] "
+                console.print(f"  {mark}{escape(sentence)}", soft_wrap=True)
+        left: dict[tuple[str, str], float] = {}
+        for item in cost["uncharged"]:
+            key = (item["what"], item["reason"])
+            left[key] = left.get(key, 0.0) + item["amount"]
+        for (what, reason), amount in left.items():
+            console.print(f"  [dim]{escape(name)}:[/] not charged: {amount:,.0f} {escape(what)}: {escape(reason)}")
+    console.print(f"  Twin: {escape(document['twin'])}.", soft_wrap=True)
+
+
+def show_tables(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:
+    """The shipped cost tables."""
+    shown = table("costs", "rule", "what it is")
+    for row in rows:
+        shown.add_row(f"[key]{row['name']}[/]", row["rule"], escape(row["summary"]))
+    console.print(shown)
+    console.print("\n[dim]snnctl energy --show-costs NAME prints one with its sources; edit a copy, pass its path[/]")

@@ -1,0 +1,91 @@
+"""The spikes of a run on a terminal: a table with bars and a strip of steps per layer, totals, health, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from snnctl.ui.report import show_files
+from snnctl.ui.tables import table
+from snnctl.ui.words import figure
+
+_BAR = 12
+_STRIP = 16
+_SHADES = " ▁▂▃▄▅▆▇█"
+
+
+def show_stats(console: Console, document: Mapping[str, Any]) -> None:
+    """Everything that fits."""
+    split = f"{document['samples']:,} of {document['samples_of']:,} samples of the {document['split']} split"
+    console.print(f"[bold]{escape(document['name'])}[/]  {split if document['layers'] else ''}", soft_wrap=True)
+    if document["layers"]:
+        _layers(console, document)
+        _totals(console, document["totals"], document["classes"])
+    for note in document["notes"]:
+        console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
+    for verdict in document["health"]:
+        text = f"{verdict['message']}: {verdict['help']}"
+        console.print(f"[bold yellow]{verdict['code']}[/] {escape(text)}", soft_wrap=True)
+    if document["files"]:
+        show_files(console, document)
+
+
+def _layers(console: Console, document: Mapping[str, Any]) -> None:
+    columns = ("layer", ">channels", ">rate", "", "by step", ">silent", ">of elements", ">saturated")
+    shown = table(*columns)
+    for layer in document["layers"]:
+        share = layer["rate"] / layer["levels"]
+        bar = "▇" * max(1 if share > 0 else 0, round(share * _BAR))
+        elements = layer["elements"]
+        shown.add_row(
+            escape(layer["name"]),
+            str(layer["channels"]),
+            figure(layer["rate"], 3),
+            f"[spike]{bar}[/]",
+            f"[spike]{strip(layer['rate_by_step'])}[/]",
+            _percent(layer["silent_share"], "bad"),
+            "-" if elements is None else _percent(elements["silent_share"], "dim"),
+            _percent(layer["saturated_share"], "bad"),
+        )
+    totals = document["totals"]
+    silent, saturated = (_percent(totals[name], "bad") for name in ("silent_share", "saturated_share"))
+    shown.add_row("[bold]all[/]", "", figure(totals["mean_rate"], 3), "", "", silent, "", saturated)
+    console.print(shown)
+    console.print(
+        "[dim]rate: spikes per neuron and step; by step: each layer on its own scale from 0; "
+        "silent, saturated: share of channels; of elements: each place and channel by itself[/]",
+        soft_wrap=True,
+    )
+
+
+def strip(values: Sequence[float]) -> str:
+    """Values over time as characters, at most 16 of them, scaled to the highest; longer ones are averaged."""
+    count = min(len(values), _STRIP)
+    edges = [round(i * len(values) / count) for i in range(count + 1)] if count else []
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    most = max(means, default=0.0)
+    return "".join(_SHADES[round(8 * mean / most) if most else 0] for mean in means)
+
+
+def _percent(value: float | None, style: str) -> str:
+    if value is None or value != value:
+        return "-"
+    return f"[{style}]{value:.0%}[/]" if value >= 0.005 else f"{value:.0%}"
+
+
+def _totals(console: Console, totals: Mapping[str, Any], sizes: Sequence[int] | None) -> None:
+    spikes = totals["spikes_per_sample"]
+    if spikes:
+        sd = f" ± {figure(spikes['sd'], 3)}" if spikes["samples"] > 1 else ""
+        console.print(f"\n{spikes['mean']:,.0f}{sd} spikes per sample, from {spikes['min']:,} to {spikes['max']:,}")
+    if totals["spikes_by_class"] and sizes:
+        shown = table("class", ">samples", ">spikes per sample", "")
+        most = max((v for v in totals["spikes_by_class"] if v is not None and v == v), default=0.0)
+        for k, (count, mean) in enumerate(zip(sizes, totals["spikes_by_class"], strict=True)):
+            bar = "▇" * round(_BAR * mean / most) if mean is not None and mean == mean and most else ""
+            shown.add_row(str(k), f"{count:,}", figure(mean), f"[spike]{bar}[/]")
+        console.print(shown)

@@ -1,0 +1,69 @@
+"""A page says what it was given, escaped, and needs nothing beside itself; saving is whole or refused."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from snnctl.core.diagnostic import DiagnosticError
+from snnctl.report.page import Page, Section, Table, html
+from snnctl.report.provenance import provenance
+from snnctl.report.saving import prepare, save
+from snnctl.report.style import Picture, sheet, styled
+from snnctl.report.tables import csv_text, matrix
+
+
+@styled
+def picture() -> Picture:
+    figure = sheet(3, 2, "a line")
+    figure.subplots().plot([1, 2, 3])
+    return Picture("line", "A <line>", 'of "three" points', figure)
+
+
+def a_page(*pictures: Picture) -> Page:
+    table = Table(["name", "count", "share"], [["a & b", 12345, 0.123456], ["c", None, float("nan")]], "Counts")
+    section = Section("First <part>", pictures, ["x < y"], [table])
+    return Page("Title & more", "lead <b>", [section], provenance("snnctl a 'b<c'", {}))
+
+
+def test_html() -> None:
+    one = picture()
+    text = html(a_page(one), {"line": b"\x89PNG"}, ["a b.csv"])
+    assert "<td>a &amp; b</td><td>12,345</td><td>0.1235</td>" in text
+    assert "<td>c</td><td>–</td><td>–</td>" in text
+    assert "<h3>Counts</h3>" in text
+    assert "x &lt; y" in text
+    assert "snnctl a &#x27;b&lt;c&#x27;" in text
+    assert "<h3>Knobs</h3>" not in text
+    assert 'alt="of &quot;three&quot; points"' in text
+    assert 'width="288"' in text  # 3 inches of 96
+    assert re.findall(r'href="#s(\d)"', text) == re.findall(r'<h2 id="s(\d)"', text) == ["0", "1", "2"]
+    assert not re.search(r"https?://|<script|<link|@import|url\(", text)
+
+
+def test_saved_files_are_those_that_are_named(tmp_path: Path) -> None:
+    done: list[float] = []
+    tables = {"t.csv": csv_text(("a", "b"), [[1, 0.5], ["x,y", None]])}
+    out = tmp_path / "deep" / "out"
+    found = save(out, a_page(picture()), tables, {"n": 1}, document_name="d.json", tell=lambda _, d: done.append(d))
+    names = ["report.html", "d.json", "t.csv", "line.png", "line.svg"]
+    assert found["files"] == [str(out / name) for name in names]
+    assert sorted(path.name for path in out.iterdir()) == sorted(names)
+    assert json.loads((out / "d.json").read_text()) == found
+    assert (out / "t.csv").read_text() == 'a,b\n1,0.5\n"x,y",\n'
+    assert done == sorted(done)
+    assert done[-1] == 1.0
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DiagnosticError) as caught:
+        prepare(tmp_path / "file" / "out")
+    assert caught.value.diagnostics[0].code == "U453"
+
+
+def test_matrix() -> None:
+    import numpy as np
+
+    assert matrix(np.array([[1.0, 0.25], [2.0, 3.0]]), "p", "k") == "p,k0,k1\n0,1,0.25\n1,2,3\n"
