@@ -17,7 +17,6 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 SPLITS = ("train", "val", "test")
 RULES = ("event", "bitplane", "unary", "allbits", "mac", "dense_mac")
-DEFAULT_COSTS = "horowitz45_fp32,lemaire45"
 
 
 def _complete_costs(incomplete: str) -> Iterator[str]:
@@ -30,21 +29,31 @@ def energy(
     ctx: typer.Context,
     run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)] = None,
     costs: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME[,NAME|FILE...]",
-            help="Cost tables: shipped names or YAML files, the first is the headline.",
+            help="Cost tables: shipped names or YAML files, the first is the headline; else the recipe's"
+            " (horowitz45_fp32,lemaire45).",
             autocompletion=_complete_costs,
+            show_default=False,
         ),
-    ] = DEFAULT_COSTS,
+    ] = None,
     rule: Annotated[
         str | None,
         typer.Option(
             metavar="|".join(RULES), help="How a spike is charged; else as the table says.", show_default=False
         ),
     ] = None,
-    split: Annotated[str, typer.Option(metavar="|".join(SPLITS), help="Which part of the data.")] = "test",
-    samples: Annotated[int, typer.Option(metavar="N", min=1, help="Samples to count on.")] = 256,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(SPLITS), help="Which part of the data; else the recipe's (test).", show_default=False
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Samples to count on; else the recipe's (256).", show_default=False),
+    ] = None,
     norms: Annotated[str, typer.Option(metavar="folded|counted", help="Norms behind layers with weights.")] = "folded",
     stem: Annotated[
         str, typer.Option(metavar="run|once|steps", help="Layers whose input is the same at each step.")
@@ -79,7 +88,7 @@ def energy(
         return _tables(session, show_costs)
     given = {
         "rule": (rule, (*RULES, None)),
-        "split": (split, SPLITS),
+        "split": (split, (*SPLITS, None)),
         "norms": (norms, ("folded", "counted")),
         "stem": (stem, ("run", "once", "steps")),
         "padding": (padding, ("exact", "counted")),
@@ -94,27 +103,27 @@ def energy(
             raise DiagnosticError(Diagnostic("U408", message))
     if run is None:
         help = "snnctl energy RUN, or snnctl energy --list-costs"
-        raise DiagnosticError(Diagnostic("U470", "name a run directory", help=help))
-    from snnctl.energy.bill import Options
-    from snnctl.energy.table import load_table
-    from snnctl.ui.report import follow
-
-    names = [name.strip() for name in costs.split(",") if name.strip()]
-    if not names:
-        raise DiagnosticError(Diagnostic("U408", "--costs names no table", help="snnctl energy --list-costs"))
-    tables = [load_table(name) for name in dict.fromkeys(names)]
+        raise DiagnosticError(Diagnostic("U461", "name a run directory", help=help))
     from snnctl.build import build
+    from snnctl.energy.bill import Options
     from snnctl.energy.estimate import estimate
     from snnctl.energy.report import write
+    from snnctl.energy.table import load_table
     from snnctl.engine.checkpoint import WEIGHTS, load_weights
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.runtime import Runtime
     from snnctl.engine.train import changed_data
     from snnctl.recipe import load_recipe
     from snnctl.ui.energy import show_energy
+    from snnctl.ui.report import follow
 
     folder = RunDir.open(run)
     recipe = load_recipe(folder.recipe, allow_plugins=not no_plugins)
+    own = recipe.energy
+    names = [name.strip() for name in (costs or own.costs).split(",") if name.strip()]
+    if not names:
+        raise DiagnosticError(Diagnostic("U408", "--costs names no table", help="snnctl energy --list-costs"))
+    tables = [load_table(name) for name in dict.fromkeys(names)]
     with follow(session.console, shown=not (session.json or session.quiet)) as tell:
         tell("data", 0.0)
         experiment = build(recipe)
@@ -128,9 +137,9 @@ def energy(
             experiment,
             recipe,
             tables,
-            Options(rule, norms, stem, padding, neurons, elementwise, zeros),  # type: ignore[arg-type]
-            split=split,
-            samples=samples,
+            Options(rule or own.rule, norms, stem, padding, neurons, elementwise, zeros),  # type: ignore[arg-type]
+            split=split or own.split,
+            samples=samples or own.samples,
             facts={"run": str(folder.path), "checkpoint": weights.name},
             tell=tell,
         )

@@ -21,7 +21,6 @@ from snnctl.report.saving import Tell, prepare, save
 from snnctl.report.tables import csv_text
 
 DOCUMENT, PAGE = "energy.json", "report.html"
-_NO_TWIN = "no non-spiking twin"
 
 
 def _mean(number: Number) -> float:
@@ -54,12 +53,24 @@ def document(found: Estimate) -> dict[str, Any]:
     }
 
 
+def ratio(priced: Priced) -> float | None:
+    """Spiking over non-spiking; None where there is no twin or a product in either has no price."""
+    if priced.twin is None:
+        return None
+    left = (item.what for bill in (priced.bill, priced.twin) for item in bill.uncharged)
+    if "multiply-accumulates" in left:
+        return None
+    twin = _mean(priced.twin.joules)
+    return priced.joules / twin if twin else None
+
+
 def _costs(priced: Priced) -> dict[str, Any]:
     bill = priced.bill
     return {
         "snn_joules": priced.joules,
         "snn_standard_error": priced.standard_error,
         "ann_twin_joules": None if priced.twin is None else _mean(priced.twin.joules),
+        "ratio": ratio(priced),
         "quantised_twin_joules": None if priced.quantised is None else _mean(priced.quantised.joules),
         "quantised_twin_costs": None if priced.quantised is None else priced.quantised.table.name,
         "rule": bill.rule,
@@ -144,7 +155,7 @@ def _totals_table(found: Estimate) -> Table:
                 priced.joules * 1e9,
                 error,
                 None if twin is None else twin * 1e9,
-                None if not twin else priced.joules / twin,
+                ratio(priced),
                 quantised,
             )
         )

@@ -17,10 +17,18 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.engine.files import write_atomically
+from snnctl.core.files import write_atomically
+from snnctl.engine.run_dir import RunDir
 
 WEIGHTS, TRAINER = "weights.safetensors", "trainer.pt"
 _FACTS = "snnctl"
+
+
+def weights_folder(run: RunDir) -> Path:
+    """The best weights, or the last ones if there are no best."""
+    best: Path = run.best
+    last: Path = run.last
+    return best if (best / WEIGHTS).exists() else last
 
 
 def save_weights(folder: Path, network: nn.Module, facts: dict[str, int]) -> None:

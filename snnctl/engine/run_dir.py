@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.engine.files import append_json, read_json_lines, write_json, write_text
+from snnctl.core.files import write_json, write_text
+from snnctl.engine.files import append_json, read_json_lines
 
 SCHEMA = 1
 

@@ -13,6 +13,7 @@ import yaml
 
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.estimation import Energy
 from snnctl.core.signature import knobs
 from snnctl.core.training import Train
 from snnctl.recipe.overrides import apply_overrides
@@ -49,6 +50,11 @@ class Recipe:
     def train(self) -> Train:
         """The typed training section."""
         return Train.model_validate(self.values["train"], strict=False)
+
+    @property
+    def energy(self) -> Energy:
+        """The typed section for energy estimates; the default one for runs made before there was one."""
+        return Energy.model_validate(self.values.get("energy", {}), strict=False)
 
     def to_yaml(self) -> str:
         """The resolved recipe, itself runnable."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import MinLen
 from pydantic import Field
 
+from snnctl.core.estimation import Energy
 from snnctl.core.training import Section, Train
 
 SCHEMA = 1
@@ -31,6 +32,7 @@ class RecipeModel(Section):
     optim: Any = Field("adam", description="the optimiser")
     schedule: Any = Field("constant", description="the learning rate over time")
     train: Train = Field(Train(), description="how the network is trained")
+    energy: Energy = Field(Energy(), description="what `snnctl energy` counts on and which prices it takes")
 
 
 SLOTS = {

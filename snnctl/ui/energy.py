@@ -50,7 +50,7 @@ def _totals(console: Console, document: Mapping[str, Any]) -> None:
     shown = table("costs", "rule", ">spiking", ">± std. error", ">non-spiking twin", ">ratio", ">quantised twin")
     for name, cost in document["costs"].items():
         twin = cost["ann_twin_joules"]
-        ratio = cost["snn_joules"] / twin if twin else None
+        ratio = cost["ratio"]
         better = "good" if ratio is not None and ratio < 1 else "bad"
         lower = "" if cost["complete"] else " *"
         own = cost["quantised_twin_costs"] == name

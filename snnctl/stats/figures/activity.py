@@ -225,7 +225,9 @@ def classes(found: Survey) -> Picture:
     if len(numbers) <= _NUMBERS:
         axes.set_xticks(range(len(numbers)), [f"class {k}\n{found.class_sizes[k]:,} samples" for k in numbers])
     else:
-        axes.set_xlabel("class")
+        told = spread(len(numbers), _NUMBERS)
+        axes.set_xticks(told, [str(numbers[i]) for i in told])
+        axes.set_xlabel(f"class ({len(numbers)} of {len(counted)} occur)")
     figure.colorbar(image, ax=axes, pad=0.02, label="% from the layer's mean")
     caption = f"Mean spikes per sample; the colour is the difference from the mean of the layer over all samples.{cut}"
     return Picture("spikes-by-class", "Spikes by class", caption, figure)

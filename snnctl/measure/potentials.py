@@ -1,0 +1,185 @@
+"""How far membranes are from their threshold before the reset, by running neurons' definitions on recorded input.
+
+The protocol: a neuron fires by `self.surrogate.spike(x)`, once per `step`, where x is the distance of the membrane
+from the threshold (`snnctl.neurons.surrogate.Surrogate`). That call is watched. What was seen counts only if it
+explains the spikes: x >= 0 exactly where the neuron fires, or x <= 0 where it does not (neurons that fire strictly
+above the threshold). A neuron that has no state, or whose spikes are not explained, is named with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from snnctl.neurons.base import SpikingNeuron, State
+from snnctl.neurons.surrogate import Surrogate
+
+MOST_VALUES = 2**19  # kept of one layer and call, evenly taken
+
+NO_STATE = "it keeps no state, so it has no membrane"
+NO_MEMBRANE = "its state is no membrane: nothing in it has the shape of one time step"
+NO_SURROGATE = "it does not fire by a surrogate, so its distance from the threshold is not known"
+UNEXPLAINED = "the argument of its surrogate does not explain its spikes"
+
+
+@dataclass(frozen=True)
+class Potentials:
+    """Membranes of one layer before the reset.
+
+    Args:
+        name: of the layer.
+        neuron: class of its neurons.
+        distances: membrane minus threshold, in units of the membrane, float32 [N]; `alif` gives it in thresholds.
+            0 and above has fired. Empty if `reason` is not.
+        agreement: share of spikes that the definition and the kernel in use have alike; nan without distances.
+        reason: why there are none.
+    """
+
+    name: str
+    neuron: str
+    distances: Tensor
+    agreement: float
+    reason: str = ""
+
+
+class _Watched(Surrogate):
+    def __init__(self, inner: Surrogate) -> None:
+        self.inner = inner
+        self.seen: list[Tensor] = []
+
+    def forward_smooth(self, x: Tensor) -> Tensor:
+        return self.inner.forward_smooth(x)
+
+    def gradient(self, x: Tensor) -> Tensor:
+        return self.inner.gradient(x)
+
+    def spike(self, x: Tensor) -> Tensor:
+        self.seen.append(x.detach())
+        return self.inner.spike(x)
+
+
+@contextmanager
+def _watching(neuron: SpikingNeuron) -> Iterator[_Watched]:
+    inner: Any = neuron.surrogate
+    watched = _Watched(inner)
+    neuron.surrogate = watched  # type: ignore[assignment]
+    try:
+        yield watched
+    finally:
+        neuron.surrogate = inner
+
+
+@torch.no_grad()
+def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> tuple[Tensor, Tensor] | str:
+    """Distances from the threshold and spikes, both [T, B, *, channels], or the reason why they are not known.
+
+    Args:
+        neuron: run step by step, as its definition says.
+        x: input current [T, B, *, channels].
+        state: where to go on from; None starts from rest.
+    """
+    if not neuron.streams:
+        return NO_STATE
+    state = neuron.initial_state(x[0]) if state is None else state
+    parts = state if isinstance(state, tuple) else (state,)
+    if not parts:
+        return NO_STATE
+    if not any(isinstance(part, Tensor) and part.shape == x.shape[1:] for part in parts):
+        return NO_MEMBRANE
+    if not isinstance(getattr(neuron, "surrogate", None), Surrogate):
+        return NO_SURROGATE
+    found, fired = [], []
+    with _watching(neuron) as watched:
+        for x_t in x.unbind(0):
+            watched.seen.clear()
+            spikes, state = neuron.step(x_t, state)
+            if len(watched.seen) != 1 or watched.seen[0].shape != spikes.shape:
+                return UNEXPLAINED
+            found.append(watched.seen[0])
+            fired.append(spikes)
+    return _explained(neuron, torch.stack(found), torch.stack(fired))
+
+
+def _explained(neuron: SpikingNeuron, x: Tensor, spikes: Tensor) -> tuple[Tensor, Tensor] | str:
+    if torch.equal(x >= 0, spikes > 0) and neuron.levels == 1:
+        return x, spikes
+    if torch.equal(x < 0, spikes > 0) and neuron.levels == 1:
+        return -x, spikes
+    threshold = _threshold(neuron)
+    if neuron.levels > 1 and threshold is not None:  # x is the distance from the nearest of several thresholds
+        distance = x + (spikes - (x >= 0).to(spikes.dtype)) * threshold
+        if torch.equal(distance >= 0, spikes > 0):
+            return distance, spikes
+    return UNEXPLAINED
+
+
+def _threshold(neuron: SpikingNeuron) -> float | Tensor | None:
+    dynamics = getattr(neuron, "dynamics", None)
+    found = getattr(neuron, "v_threshold", None) if dynamics is None else dynamics().v_threshold
+    return found if isinstance(found, float | Tensor) else None
+
+
+class PotentialMeter:
+    """Runs the definition of every `SpikingNeuron` on the input it gets while the `with` block runs.
+
+    For a few samples: it keeps up to `MOST_VALUES` distances per layer and call.
+
+    Args:
+        network: whose neurons are watched, in evaluation mode.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self._neurons = {n: m for n, m in network.named_modules() if isinstance(m, SpikingNeuron)}
+        self._found: dict[str, list[Tensor]] = {}
+        self._alike: dict[str, list[Tensor]] = {}
+        self._reasons: dict[str, str] = {}
+        self._handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> PotentialMeter:
+        for name, neuron in self._neurons.items():
+            self._handles.append(neuron.register_forward_hook(self._hook(name, neuron), with_kwargs=True))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def _hook(self, name: str, neuron: SpikingNeuron) -> Any:
+        def measure(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+            given = dict(zip(("x", "state"), inputs, strict=False)) | named
+            x, norm, offset = given["x"].detach(), given.get("norm"), given.get("offset")
+            if norm is not None:
+                x = norm(x if offset is None else x + offset)
+            found = distances(neuron, x, given.get("state"))
+            if isinstance(found, str):
+                self._reasons[name] = found
+                return
+            spikes = output[0] if isinstance(output, tuple) else output
+            values = found[0].flatten()
+            kept = values[:: -(-len(values) // MOST_VALUES)] if len(values) else values
+            self._found.setdefault(name, []).append(kept.float().cpu())
+            self._alike.setdefault(name, []).append((found[1] == spikes).flatten().double().mean().cpu())
+
+        return measure
+
+    def summary(self) -> list[Potentials]:
+        """One entry per layer that has run, in the network's order."""
+        found = []
+        for name, neuron in self._neurons.items():
+            kind = type(neuron).__name__
+            if name in self._reasons:
+                found.append(Potentials(name, kind, torch.empty(0), float("nan"), self._reasons[name]))
+            elif name in self._found:
+                alike = float(torch.stack(self._alike[name]).mean())
+                found.append(Potentials(name, kind, torch.cat(self._found[name]), alike))
+        return found
