@@ -112,12 +112,13 @@ def estimate(
         experiment: with the weights that are to be measured, on its device.
         recipe: what it was built from, for the twin.
         samples: at most; a smaller split is used whole.
-        batch_size: samples per pass; None = the run's own.
+        batch_size: samples per pass; None = the run's own, up to fourfold: counting has a fixed cost per pass.
         tell: progress.
     """
     data = experiment.data.split(split)
     wanted = min(samples, len(data))
-    size = min(batch_size or experiment.eval_batch_size, wanted)
+    usual = experiment.eval_batch_size
+    size = min(batch_size or max(usual, min(256, 4 * usual)), wanted)
     device = next(experiment.network.parameters()).device
     network = experiment.network.eval()
     counter = OperationCounter(network, encoded=network.signals["encoder"])

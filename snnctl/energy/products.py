@@ -78,23 +78,39 @@ def not_spikes(x: Tensor, signal: Signal) -> str:
     return ""
 
 
-def matmul(a: Tensor, b: Tensor, signal_a: Signal, signal_b: Signal) -> Tallied:
+def weight_fan(b: Tensor) -> Tensor:
+    """How many outputs each input reaches through weights `b` [k, n] that are not zero: [k]."""
+    return (b != 0).to(torch.float32).sum(-1)
+
+
+def matmul(a: Tensor, b: Tensor, signal_a: Signal, signal_b: Signal, fan: Tensor | None = None) -> Tallied:
     """`a` [*, m, k] @ `b` [*, k, n], driven by `a`: numbers per leading index and row of `a`, [*, m].
 
     Where `b` is spikes too, its codes count as well: coincidences, and products of codes. Where `b` is real, or
     weights, its zeros vanish.
+
+    Args:
+        fan: of `b`, where it is weights and known already.
     """
     rows = codes_of(a, signal_a)
-    partners = codes_of(b, signal_b) if signal_b.made == "spike" else ((b != 0).to(torch.float32),) * 3
+    if signal_b.made == "spike":
+        partners = [codes.sum(-1) for codes in _distinct(codes_of(b, signal_b))]
+    else:
+        partners = [weight_fan(b) if fan is None else fan]
     made: list[Tensor] = []
-    for mine, theirs in zip(rows, partners, strict=True):
-        if made and mine is rows[0] and theirs is partners[0]:
+    sums: list[Tensor] = []
+    for number, mine in enumerate(rows):
+        if number and mine is rows[0] and len(partners) == 1:
             made.append(made[0])
         else:
-            made.append((mine @ theirs.sum(-1).unsqueeze(-1)).squeeze(-1).double())
+            made.append((mine @ partners[min(number, len(partners) - 1)].unsqueeze(-1)).squeeze(-1))
+        sums.append(sums[0] if number and mine is rows[0] else mine.sum(-1))
     dense = float(math.prod(a.shape) * b.shape[-1])
-    sums = [codes.sum(-1, dtype=torch.float64) for codes in rows]
     return Tallied(dense, dense, made[0], made[1], made[2], a.numel(), sums[0], sums[1], sums[2])
+
+
+def _distinct(codes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return codes[:1] if codes[0] is codes[1] else codes
 
 
 Fan = Tensor  # how many outputs each input element reaches, shaped like one input without the batch
@@ -157,7 +173,7 @@ def convolution(x: Tensor, signal: Signal, fan: Fan, *, dense: float, inside: fl
             sums.append(sums[0])
             continue
         matrix = codes.reshape(images, -1)
-        made.append((matrix @ flat).double())
-        sums.append(matrix.sum(-1, dtype=torch.float64))
+        made.append(matrix @ flat)
+        sums.append(matrix.sum(-1))
     counted = (made[0], made[1], made[2], x.numel(), sums[0], sums[1], sums[2])
     return Tallied(dense * images, inside * images, *counted)

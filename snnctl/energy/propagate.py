@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -35,11 +34,11 @@ def moved(name: str, args: Sequence[Any], out: Any, steps: int) -> Signal | None
     if axes is None:
         return None
     keeps_columns = name in ops.RESHAPES | ops.SAME_SHAPE | {"expand", "unsqueeze"} and new[-1:] == shape[-1:]
-    found = replace(signal, axes=fitting(axes, new), columns=signal.columns if keeps_columns else ())
+    found = signal._replace(axes=fitting(axes, new), columns=signal.columns if keeps_columns else ())
     if name == "expand" and signal.flows and found.axes.time is None and new[:1] == [steps]:
         grown = len(new) == len(shape) + 1 or (len(new) == len(shape) and shape[0] == 1 and steps > 1)
         if grown and (found.axes.sample is None or found.axes.sample.dim > 0):
-            return replace(found, axes=replace(found.axes, time=Axis(0, steps)), same_each_step=True)
+            return found._replace(axes=found.axes._replace(time=Axis(0, steps)), same_each_step=True)
     if name in ("index_put", "index_put_", "scatter", "masked_fill", "masked_fill_", "copy_"):
         return joined([signal_of(a) for a in args if isinstance(a, Tensor) and a.is_floating_point()] or [found])
     return found
@@ -92,17 +91,17 @@ def _joined(name: str, args: Sequence[Any], out: Tensor, steps: int) -> Signal:
     if name == "stack":
         axes = inserted(axes, dim)
         if axes.time is None and dim == 0 and len(parts) == steps and found.flows:
-            axes = replace(axes, time=Axis(0, steps))
+            axes = axes._replace(time=Axis(0, steps))
     else:
         axes = without(axes, dim, kept=True) if any(p.shape[dim] != out.shape[dim] for p in parts) else axes
         if dim == out.dim() - 1 and found.made == "real" and any(s.made == "spike" for s in signals):
-            found = replace(found, columns=tuple((p.shape[dim], s) for p, s in zip(parts, signals, strict=True)))
-    return replace(found, axes=fitting(axes, out.shape))
+            found = found._replace(columns=tuple((p.shape[dim], s) for p, s in zip(parts, signals, strict=True)))
+    return found._replace(axes=fitting(axes, out.shape))
 
 
 def computed(name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tensor) -> Signal:
     """The signal of the result of elementwise work or a reduction."""
-    return replace(_computed(name, args, kwargs, out), columns=())
+    return _computed(name, args, kwargs, out)._replace(columns=())
 
 
 def _computed(name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tensor) -> Signal:
@@ -119,23 +118,22 @@ def _computed(name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tenso
     else:
         flowing = [s for s in signals if s.flows and s.levels] or [s for s in signals if s.flows]
         found = flowing[0] if flowing else CONSTANT
-        found = replace(
-            found,
+        found = found._replace(
             raw=any(s.raw for s in signals if s.flows),
             same_each_step=found.same_each_step and all(s.same_each_step for s in signals if s.flows and s.levels),
             from_weights=False,
         )
         if name in ops.COMPARISONS and found.flows:
-            found = replace(found, made="spike", levels=1, scale=1.0)
+            found = found._replace(made="spike", levels=1, scale=1.0)
         elif name not in ops.KEEPS_SPIKES or "abs" in name:
             found = found.as_real()
     if name in ops.REDUCTIONS:
-        return replace(found, axes=fitting(_reduced(found.axes, args, kwargs, tensors[0].dim()), out.shape))
+        return found._replace(axes=fitting(_reduced(found.axes, args, kwargs, tensors[0].dim()), out.shape))
     best = NOWHERE
     for tensor, signal in zip(tensors, signals, strict=True):
         here = fitting(aligned(signal.axes, tensor.dim(), out.dim()), out.shape)
         best = Axes(best.time or here.time, best.sample or here.sample)
-    return replace(found, axes=best)
+    return found._replace(axes=best)
 
 
 def _complement(args: Sequence[Any]) -> Signal | None:

@@ -6,8 +6,7 @@ them spikes; adding two spike signals gives spikes with more levels; comparing g
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
@@ -16,8 +15,7 @@ from snnctl.energy.axes import NOWHERE, Axes
 Made = Literal["spike", "real", "weight", "constant"]
 
 
-@dataclass(frozen=True)
-class Signal:
+class Signal(NamedTuple):
     """What is known of a tensor.
 
     Args:
@@ -39,7 +37,7 @@ class Signal:
     raw: bool = False
     same_each_step: bool = False
     from_weights: bool = False
-    columns: tuple[tuple[int, Signal], ...] = ()
+    columns: tuple[tuple[int, Any], ...] = ()
 
     @property
     def flows(self) -> bool:
@@ -48,7 +46,7 @@ class Signal:
 
     def as_real(self) -> Signal:
         """The same place, no longer spikes."""
-        return replace(self, made="real", levels=1, scale=1.0) if self.made == "spike" else self
+        return self._replace(made="real", levels=1, scale=1.0) if self.made == "spike" else self
 
 
 CONSTANT = Signal()
@@ -80,12 +78,12 @@ def joined(signals: list[Signal]) -> Signal:
         return signals[0] if signals else CONSTANT
     first = flowing[0]
     same_step = all(signal.same_each_step for signal in flowing)
-    common = replace(first, raw=any(s.raw for s in flowing), same_each_step=same_step, from_weights=False)
+    common = first._replace(raw=any(s.raw for s in flowing), same_each_step=same_step, from_weights=False)
     spikes = all(s.made == "spike" for s in flowing) and len({s.scale for s in flowing}) == 1
     # A constant beside spikes is a code that was declared real.
     if not spikes or any(s.made in ("weight", "constant") for s in signals):
         return common.as_real()
-    return replace(common, levels=max(s.levels for s in flowing))
+    return common._replace(levels=max(s.levels for s in flowing))
 
 
 def added(a: Signal, b: Signal) -> Signal:
@@ -93,15 +91,14 @@ def added(a: Signal, b: Signal) -> Signal:
     if not (a.flows or b.flows):
         return CONSTANT
     main = a if a.flows and (not b.flows or a.levels) else b
-    common = replace(
-        main,
+    common = main._replace(
         raw=any(s.raw for s in (a, b) if s.flows and s.levels),
         same_each_step=all(s.same_each_step or not s.flows for s in (a, b)),
         # A bias may still be folded; a residual may not.
         from_weights=main.from_weights and not (a.flows and b.flows),
     )
     if a.made == b.made == "spike" and (a.scale == b.scale or not a.levels or not b.levels):
-        return replace(common, levels=a.levels + b.levels)
+        return common._replace(levels=a.levels + b.levels)
     return common.as_real()
 
 
@@ -114,14 +111,13 @@ def multiplied(a: Signal, b: Signal, factor: float | None) -> Signal:
     if not (a.flows or b.flows):
         return CONSTANT
     main = a if a.flows else b
-    common = replace(
-        main,
+    common = main._replace(
         raw=any(s.raw for s in (a, b) if s.flows),
         same_each_step=all(s.same_each_step or not s.flows for s in (a, b)),
         from_weights=main.from_weights and not (a.flows and b.flows),
     )
     if a.made == b.made == "spike":
-        return replace(common, levels=max(a.levels * b.levels, 1), scale=a.scale * b.scale)
+        return common._replace(levels=max(a.levels * b.levels, 1), scale=a.scale * b.scale)
     if main.made == "spike" and factor is not None and factor > 0:
-        return replace(common, scale=main.scale * factor)
+        return common._replace(scale=main.scale * factor)
     return common.as_real()

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from snnctl.energy.axes import NOWHERE, Axes, Axis, fitting, without
 from snnctl.energy.counts import Elementwise, Geometry, Kind
-from snnctl.energy.products import Fan, convolution, convolution_fan, matmul
+from snnctl.energy.products import Fan, convolution, convolution_fan, matmul, weight_fan
 from snnctl.energy.rules import bits_of
 from snnctl.energy.signals import Signal, note, signal_of
 from snnctl.energy.tally import RowKey, Tally
-
 
 Driven = Literal["spike", "real", "zeros"]
 
@@ -59,7 +58,7 @@ def product(ledger: Ledger, name: str, args: Any, out: Tensor) -> Signal:
         start = 0
         for width, part in both.mine.columns:
             # A real code beside a signal is multiplied like the signal.
-            signal = replace(part if part.flows else both.mine, axes=both.mine.axes, columns=())
+            signal = (part if part.flows else both.mine)._replace(axes=both.mine.axes, columns=())
             piece = _Operands(a[..., start : start + width], b[start : start + width], signal, both.theirs)
             _one_product(ledger, op, piece, out, bias is not None and start == 0)
             start += width
@@ -87,7 +86,11 @@ def _one_product(ledger: Ledger, op: str, both: _Operands, out: Tensor, bias: bo
         found = matmul(b.mT, columns, theirs, mine)
         driver, rows = theirs, _swapped(theirs.axes, b.dim())
     else:
-        found = matmul(a, b, mine, theirs)
+        fan = None
+        if theirs.made == "weight":
+            key = (b.data_ptr(), b.shape, b.stride())
+            fan, _ = ledger.fan(key, lambda: (weight_fan(b), 0.0))
+        found = matmul(a, b, mine, theirs, fan)
         driver, rows = mine, mine.axes
     source: Driven = "spike" if "spike" in (mine.made, theirs.made) else "real"
     if not (driver.levels and (theirs.levels or not theirs.flows)):
@@ -99,7 +102,7 @@ def _one_product(ledger: Ledger, op: str, both: _Operands, out: Tensor, bias: bo
     else:
         bits = bits_of(driver.levels) if driver.made == "spike" else 1
     tally.product(found, fitting(rows, found.events.shape), bits)
-    outside = replace(driver, axes=_axes_of_result(both, out))
+    outside = driver._replace(axes=_axes_of_result(both, out))
     if kind == "synapse":
         _synapse(ledger, tally, *((b, a) if flipped else (a, b)), out, outside, bias)
     ledger.stamp(tally, outside, raw=any(s.raw for s in (mine, theirs) if s.flows))
@@ -114,7 +117,7 @@ def _axes_of_result(both: _Operands, out: Tensor) -> Axes:
         return left
     shift = out.dim() - both.b.dim()
     moved = (
-        None if x is None else replace(x, dim=x.dim + shift) for x in (both.theirs.axes.time, both.theirs.axes.sample)
+        None if x is None else x._replace(dim=x.dim + shift) for x in (both.theirs.axes.time, both.theirs.axes.sample)
     )
     return fitting(Axes(*moved), out.shape)
 
@@ -125,7 +128,7 @@ def _swapped(axes: Axes, dims: int) -> Axes:
     def move(axis: Axis | None) -> Axis | None:
         if axis is None or axis.dim == dims - 2:
             return None
-        return replace(axis, dim=dims - 2) if axis.dim == dims - 1 else axis
+        return axis._replace(dim=dims - 2) if axis.dim == dims - 1 else axis
 
     return Axes(move(axes.time), move(axes.sample))
 

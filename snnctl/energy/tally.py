@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -49,14 +50,31 @@ class Tally:
 
     def spread(self, name: str, values: Tensor, axes: Axes) -> None:
         """Counts that differ from sample to sample; `axes` of `values`."""
-        table = by_step_and_sample(values, axes).to("cpu", torch.float64).numpy()
+        self.enter(name, self.table(values, axes), axes)
+
+    def table(self, values: Tensor, axes: Axes) -> Floats:
+        """`values` by step and sample: [T or 1, B or 1]."""
+        found: Floats = by_step_and_sample(values, axes).to("cpu", torch.float64).numpy()
+        return found
+
+    def enter(self, name: str, table: Floats, axes: Axes) -> None:
+        """What `table` made of one count, under `name`."""
         per_sample = table.sum(0)
         if len(per_sample) != self.samples:
             per_sample = np.full(self.samples, per_sample.sum() / self.samples)
-        self.arrays[name] = self.arrays.get(name, np.zeros(self.samples)) + per_sample
+        known = self.arrays.get(name)
+        self.arrays[name] = per_sample if known is None else known + per_sample
         if name == "events" and axes.time is not None and len(table) == self.steps:
             now = table.sum(1) / self.samples
             self.by_step = now if self.by_step is None else self.by_step + now
+
+    def spread_all(self, names: Sequence[str], tensors: Sequence[Tensor], axes: Axes) -> None:
+        """Several counts; those of binary spikes are one tensor, which is summed once."""
+        made: dict[int, Floats] = {}
+        for name, values in zip(names, tensors, strict=True):
+            if id(values) not in made:
+                made[id(values)] = self.table(values, axes)
+            self.enter(name, made[id(values)], axes)
 
     def product(self, found: Tallied, axes: Axes, bits: int) -> None:
         """One more product; `axes` of its numbers per leading index."""
@@ -65,8 +83,7 @@ class Tally:
         self.add("inside", found.inside)
         self.add("inputs", found.inputs)
         tensors = (found.events, found.popcount, found.unary, found.active, found.popcount_inputs, found.unary_inputs)
-        for name, values in zip(_COUNTED, tensors, strict=True):
-            self.spread(name, values, axes)
+        self.spread_all(_COUNTED, tensors, axes)
 
     def operations(self, found: Elementwise) -> None:
         """Elementwise operations of the whole batch."""

@@ -96,10 +96,10 @@ class Watch(TorchDispatchMode):
 
     def _as_declared(self, out: Tensor, encoded: SignalSpec) -> Signal:
         """The encoder's output: its axes are known, and whether it is spikes is its word."""
-        signal = replace(signal_of(out), axes=self._layout(out, signal_of(out).axes))
+        signal = signal_of(out)._replace(axes=self._layout(out, signal_of(out).axes))
         if encoded.kind == "spikes" and signal.made != "spike":
-            return replace(signal, made="spike", levels=encoded.levels, scale=1.0, raw=False)
-        return signal if signal.flows else replace(signal, made="real")
+            return signal._replace(made="spike", levels=encoded.levels, scale=1.0, raw=False)
+        return signal if signal.flows else signal._replace(made="real")
 
     def _layout(self, x: Tensor, axes: Axes) -> Axes:
         """[T, B, *] by contract, where following the views did not say otherwise."""
@@ -107,7 +107,7 @@ class Watch(TorchDispatchMode):
             time = Axis(0, self.steps) if x.shape[0] == self.steps else None
             return Axes(time, Axis(1, self.samples, x.shape[1] // self.samples))
         if axes.time is None and x.shape[0] == self.steps and axes.sample is not None and axes.sample.dim > 0:
-            return replace(axes, time=Axis(0, self.steps))
+            return axes._replace(time=Axis(0, self.steps))
         return axes
 
     def _enter_neuron(self, name: str) -> Callable[..., None]:
@@ -144,8 +144,7 @@ class Watch(TorchDispatchMode):
         self.stamp(tally, signal)
         tally.same_each_step = False
         tally.add("updates", spikes.numel())
-        for part, codes in zip(("spikes", "popcount", "unary"), codes_of(spikes, signal), strict=True):
-            tally.spread(f"{part}_out", codes.double(), axes)
+        tally.spread_all(("spikes_out", "popcount_out", "unary_out"), codes_of(spikes, signal), axes)
         fired = (spikes != 0).any(0)
         earlier = self.fired.get(name)
         if fresh or earlier is None or earlier[0].shape != fired.shape:
@@ -165,7 +164,7 @@ class Watch(TorchDispatchMode):
 
     def _close(self, name: str) -> None:
         fired, axes = self.fired.pop(name)
-        self.tally((name, "neuron", "neuron", "real")).spread("ever_active", fired.double(), axes)
+        self.tally((name, "neuron", "neuron", "real")).spread("ever_active", fired.to(torch.float32), axes)
 
     # -- operations ------------------------------------------------------------------------------------------------
 
@@ -182,7 +181,7 @@ class Watch(TorchDispatchMode):
             signal = self._computed(name, args, kwargs, out)
         for made in out if isinstance(out, (tuple, list)) else (out,):
             if isinstance(made, Tensor):
-                note(made, replace(signal, axes=fitting(signal.axes, made.shape)))
+                note(made, signal._replace(axes=fitting(signal.axes, made.shape)))
 
     def _computed(self, name: str, args: Any, kwargs: Any, out: Any) -> Signal:
         made = out[0] if isinstance(out, (tuple, list)) else out
@@ -200,7 +199,7 @@ class Watch(TorchDispatchMode):
             tally = self.tally((self.layer, name, "lookup", "real"))
             tally.add("inputs", args[1].numel())
             tally.geometry = Geometry("fc", 1, args[0].shape[1], args[0].numel(), 0, args[0].shape[0], args[0].shape[1])
-            return replace(signal_of(args[1]), from_weights=True)
+            return signal_of(args[1])._replace(from_weights=True)
         signal = computed(name, args, kwargs, made)
         cost = None
         if "pool" in name:
@@ -212,7 +211,7 @@ class Watch(TorchDispatchMode):
             tally.operations(cost)
             self.stamp(tally, signal)
             kept = signal if name in ops.KEEPS_SPIKES else signal.as_real()
-            return replace(kept, axes=fitting(signal_of(args[0]).axes, made.shape))
+            return kept._replace(axes=fitting(signal_of(args[0]).axes, made.shape))
         if name not in ops.ELEMENTWISE:
             key = (name, self.layer)
             self.uncounted[key] = self.uncounted.get(key, 0.0) + made.numel() / self.samples

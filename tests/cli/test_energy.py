@@ -37,8 +37,18 @@ def energy(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 
 
 def test_the_document_can_be_recomputed_from_its_own_rows(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = energy(capsys, str(folder), "--costs", "horowitz45_fp32", "--rule", "event", "--elementwise", "omitted",
-                   "--neurons", "omitted")
+    found = energy(
+        capsys,
+        str(folder),
+        "--costs",
+        "horowitz45_fp32",
+        "--rule",
+        "event",
+        "--elementwise",
+        "omitted",
+        "--neurons",
+        "omitted",
+    )
     cost = found["costs"]["horowitz45_fp32"]
     macs = sum(r["inside"] for r in found["rows"] if r["kind"] in ("synapse", "product") and r["source"] == "real")
     acs = sum(r["events"] for r in found["rows"] if r["kind"] in ("synapse", "product") and r["source"] == "spike")

@@ -42,8 +42,19 @@ def test_views_keep_steps_and_samples_apart(data: st.DataObject) -> None:
             assert torch.equal(values, index.view(shape).expand_as(values))
 
 
-SHAPES = [(T, B, 2, 6), (T * B, 12), (T * B * 2, 6), (T, B * 12), (T * B, 2, 6), (T, B, 12), (T, B, 4, 3), (T * B * 12,),
-          (B, T, 12), (2, T * B, 6), (T, 2, B, 6)]
+SHAPES = [
+    (T, B, 2, 6),
+    (T * B, 12),
+    (T * B * 2, 6),
+    (T, B * 12),
+    (T * B, 2, 6),
+    (T, B, 12),
+    (T, B, 4, 3),
+    (T * B * 12,),
+    (B, T, 12),
+    (2, T * B, 6),
+    (T, 2, B, 6),
+]
 
 
 def test_flattening_and_back_forgets_nothing() -> None:

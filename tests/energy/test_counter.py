@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from snnctl.core.catalog import BACKBONES, NEURONS
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
+from snnctl.encoders import Patch, Repeat
 from snnctl.energy.counter import OperationCounter
 from snnctl.energy.counts import Counts, Row
 from snnctl.energy.neurobench import connection_sparsity, footprint, synaptic_operations
-from snnctl.encoders import Patch, Repeat
 from snnctl.neurons import IF, LIF
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.readouts import MeanLinear
@@ -332,9 +332,7 @@ class SmallMLP(nn.Module):
         return found
 
 
-@pytest.mark.parametrize(
-    ("network", "shape"), [(SmallCNN, (3, 4, 2, 8, 8)), (SmallMLP, (3, 4, 8))], ids=["cnn", "mlp"]
-)
+@pytest.mark.parametrize(("network", "shape"), [(SmallCNN, (3, 4, 2, 8, 8)), (SmallMLP, (3, 4, 8))], ids=["cnn", "mlp"])
 def test_counts_agree_with_neurobench(network: type[nn.Module], shape: tuple[int, ...]) -> None:
     torch.manual_seed(1)
     made = network().eval()

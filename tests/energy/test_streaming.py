@@ -25,10 +25,11 @@ def test_one_value_has_no_standard_error() -> None:
 
 
 def batch(events: np.ndarray, dense: float) -> Counts:  # type: ignore[type-arg]
-    synapse = Row("a", "mm", "synapse", "spike", steps=2, products=Products(dense=dense, events=events, popcount=events))
-    neurons = Row("n", "neuron", "neuron", neurons=Neurons("lif", updates=4.0, membranes=2.0, spikes=events / 2,
-                                                           per_update=Elementwise(adds=1.0)))
-    return Counts((synapse, neurons), steps=2)
+    products = Products(dense=dense, events=events, popcount=events)
+    work = Elementwise(adds=1.0)
+    neurons = Neurons("lif", updates=4.0, membranes=2.0, spikes=events / 2, per_update=work)
+    synapse = Row("a", "mm", "synapse", "spike", steps=2, products=products)
+    return Counts((synapse, Row("n", "neuron", "neuron", neurons=neurons)), steps=2)
 
 
 def test_counts_of_unequal_batches_are_the_mean_over_samples() -> None:
@@ -46,7 +47,9 @@ def test_counts_of_unequal_batches_are_the_mean_over_samples() -> None:
     assert neurons.membranes == 2.0
     # Prices are linear: the price of the mean is the mean of the prices.
     table = load_table("horowitz45_fp32")
-    each = np.concatenate([np.broadcast_to(price(batch(part, 10.0), table).joules, len(part)) for part in (whole[:3], whole[3:])])
+    each = np.concatenate(
+        [np.broadcast_to(price(batch(part, 10.0), table).joules, len(part)) for part in (whole[:3], whole[3:])]
+    )
     assert price(found, table).joules == pytest.approx(each.mean())
 
 
