@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from snnctl.cli.options import NoPlugins
 from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from snnctl.engine.evaluate import Evaluation
+    from snnctl.stats.predictions import Predictions
 
 SPLITS = ("train", "val", "test")
 CHECKPOINTS = ("best", "last")
@@ -24,6 +32,19 @@ def evaluate(
         str, typer.Option(metavar="|".join(CHECKPOINTS), help="Which weights; best falls back on last.")
     ] = "best",
     baselines: Annotated[bool, typer.Option(help="Also fit and score the baselines.")] = True,
+    examples: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Of a classifier: show N items with confidence and spikes, and its confusion.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where --examples writes; else RUN/predictions.", show_default=False),
+    ] = None,
     no_plugins: NoPlugins = False,
 ) -> int:
     """Measure a run: metrics beside the baselines, firing rates per layer, health."""
@@ -37,6 +58,8 @@ def evaluate(
     from snnctl.engine.runtime import Runtime
     from snnctl.engine.train import changed_data, measure_run
     from snnctl.recipe import load_recipe
+    from snnctl.stats.predictions import predictions, write
+    from snnctl.ui.predictions import show_predictions
     from snnctl.ui.results import show_results
 
     folder = RunDir.open(run)
@@ -45,12 +68,28 @@ def evaluate(
     changed = changed_data(experiment, folder)
     if changed is not None:
         session.warn([replace(changed, severity="warning", help="")])
+    runtime = Runtime.of(recipe.train)
+    seen: list[Predictions] = []
+
+    def inspect(found: Evaluation) -> None:
+        if examples is not None:
+            seen.append(predictions(experiment, experiment.network, found.meter, split, examples, runtime.device))
+
     results = measure_run(
         experiment,
         folder,
-        Runtime.of(recipe.train),
+        runtime,
         split=split,
         baselines=baselines,
         weights=folder.last if checkpoint == "last" else None,
+        inspect=inspect,
     )
-    return session.answer(results, lambda console: show_results(console, results))
+    if not seen:
+        return session.answer(results, lambda console: show_results(console, results))
+    made = write(seen[0], out or folder.path / "predictions", f"snnctl {shlex.join(sys.argv[1:])}")
+
+    def show(console: Console) -> None:
+        show_results(console, results)
+        show_predictions(console, made)
+
+    return session.answer({**results, "predictions": made}, show)

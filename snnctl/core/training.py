@@ -30,6 +30,17 @@ class EarlyStop(Section):
         return value < best if self.mode == "min" else value > best
 
 
+class ParameterGroup(Section):
+    """Parameters that learn at another pace than the rest."""
+
+    match: str = Field(
+        description="glob over parameter names, as `snnctl train --dry-run` lists layers: encoder.*, *.norm.*",
+        min_length=1,
+    )
+    lr_scale: Annotated[float, Ge(0)] = Field(1.0, description="factor on the learning rate; 0 freezes them")
+    weight_decay_scale: Annotated[float, Ge(0)] = Field(1.0, description="factor on the weight decay")
+
+
 class Train(Section):
     """How the network is trained."""
 
@@ -58,6 +69,15 @@ class Train(Section):
         0.0,
         lt=1.0,
         description="decay per step of the moving average of weights that is evaluated and kept; 0 = off",
+    )
+    groups: list[ParameterGroup] = Field(
+        [], description="parameters with a learning rate or weight decay of their own; the first match counts"
+    )
+    init_from: str | None = Field(
+        None, description="run directory, or safetensors file, whose weights training starts from; null = none"
+    )
+    init_match: Literal["all", "fitting"] = Field(
+        "all", description="all = every weight must come from there; fitting = those of equal name and shape do"
     )
     checkpoint_every: Annotated[int, Ge(1)] = Field(1, description="epochs between checkpoints")
     log_every: Annotated[int, Ge(1)] = Field(1, description="epochs between plain log lines")

@@ -55,7 +55,7 @@ class OperationCounter:
             samples: B.
 
         Raises:
-            DiagnosticError: E501, something declared as spikes is none.
+            DiagnosticError: E510, something declared as spikes is none.
         """
         watch = Watch(self, samples)
         note(inputs, Signal("real", axes=Axes(sample=Axis(0, samples, len(inputs) // samples)), raw=True))

@@ -274,7 +274,7 @@ class Watch(TorchDispatchMode):
         reason = not_spikes(x, signal)
         if reason:
             help = "a neuron's `levels` must be its highest spike; real numbers cannot be charged as spikes"
-            raise DiagnosticError(Diagnostic("E501", f"`{layer}` declares spikes that are none: {reason}", help=help))
+            raise DiagnosticError(Diagnostic("E510", f"`{layer}` declares spikes that are none: {reason}", help=help))
 
     def counts(self) -> Counts:
         """What was counted."""

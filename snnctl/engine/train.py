@@ -20,6 +20,7 @@ from snnctl.engine.loop import Trainer
 from snnctl.engine.numerics import out_of_memory
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
+from snnctl.engine.warm_start import warm_start
 from snnctl.measure.health import verdicts
 
 
@@ -34,7 +35,15 @@ class Head:
 
 
 def start_run(experiment: Experiment, head: Head, runtime: Runtime, parent: Path, out: Path | None) -> RunDir:
-    """A new run directory that already holds a checkpoint of the untrained network."""
+    """A new run directory that already holds a checkpoint of the untrained network.
+
+    Raises:
+        DiagnosticError: U418, the weights to start from are not there or do not fit.
+    """
+    settings = experiment.train
+    begun = None
+    if settings.init_from is not None:
+        begun = warm_start(experiment.network, Path(settings.init_from), settings.init_match)
 
     def fill(run: RunDir) -> None:
         run.write_head(head.recipe, head.source, environment())
@@ -46,6 +55,7 @@ def start_run(experiment: Experiment, head: Head, runtime: Runtime, parent: Path
             data_fingerprint=experiment.data.fingerprint,
             leaks=list(experiment.data.leaks),
             digest=head.digest,
+            **({} if begun is None else {"init": begun.to_json()}),
             **head.facts,
         )
 
@@ -142,12 +152,19 @@ def measure_run(
     baselines: bool = True,
     weights: Path | None = None,
     progress: Callable[[str, float], None] | None = None,
+    inspect: Callable[[Evaluation], None] | None = None,
 ) -> dict[str, Any]:
-    """Measure the best weights (the last ones if none was better than nothing) on `split`."""
+    """Measure the best weights (the last ones if none was better than nothing) on `split`.
+
+    Args:
+        inspect: called with what was measured, while the network still holds these weights.
+    """
     folder = weights or (run.best if (run.best / WEIGHTS).exists() else run.last)
     network = experiment.network.to(runtime.device)
     facts = load_weights(folder, network)
     found = evaluate(network, experiment.task, experiment.data.split(split), experiment.eval_batch_size, runtime)
+    if inspect is not None:
+        inspect(found)
     report = experiment.task.run_baselines(split, progress=progress) if baselines else None
     scores = dict(report.scores) if report else {}
     if baselines and experiment.network.has_skip:

@@ -193,6 +193,9 @@ def _absolute_paths(values: dict[str, Any], source: Source, folder: Path) -> Non
             text = config[knob.name]
             if knob.path is not None and isinstance(text, str) and text not in knob.path.known:
                 config[knob.name] = str(_resolve(text, source, (*path, knob.name), folder))
+    start = values["train"]["init_from"]
+    if start is not None:
+        values["train"]["init_from"] = str(_resolve(start, source, ("train", "init_from"), folder))
 
 
 class _Dumper(yaml.SafeDumper):

@@ -157,7 +157,7 @@ class Declares(SpikingNeuron):
 
 def test_what_is_declared_spikes_must_be_spikes() -> None:
     network = nn.Sequential(Declares(3), nn.Linear(3, 2))
-    with pytest.raises(DiagnosticError, match="E501"):
+    with pytest.raises(DiagnosticError, match="E510"):
         count(network, torch.ones(1, 2, 3), None)
 
 
