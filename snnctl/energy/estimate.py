@@ -38,7 +38,7 @@ class Priced:
         standard_error: of its joules, over samples.
         by_rule: joules under every rule for spikes of several levels.
         twin: the non-spiking twin, dense, in one step; None where there is none.
-        quantised: the twin in whole numbers of as many values; and the table it is priced by.
+        quantised: the twin in whole numbers of as many values; None where the table has no prices by width.
     """
 
     bill: Bill
@@ -61,6 +61,7 @@ class Estimate:
         counts: mean over the samples.
         event_errors: standard error of each row's events.
         tables: one entry per cost table.
+        by_width: under a table that prices by width, for the quantised twin, whatever tables were asked for.
         verdicts: under the first table.
         twin_counts: of the non-spiking twin; None if it cannot be built.
         twin_note: how the twin was made, or why there is none.
@@ -72,6 +73,7 @@ class Estimate:
     counts: Counts
     event_errors: tuple[float | None, ...]
     tables: tuple[Priced, ...]
+    by_width: Priced
     verdicts: tuple[Verdict, ...]
     twin_counts: Counts | None
     twin_note: str
@@ -137,11 +139,13 @@ def estimate(
     priced = tuple(
         _priced(table, options, counts, spread, twin_counts) for table, spread in zip(tables, spreads, strict=True)
     )
+    own = next((found for found in priced if found.quantised is not None), None)
     return Estimate(
         name=experiment.name,
         counts=counts,
         event_errors=tuple(spread.standard_error for spread in mean.events.values()),
         tables=priced,
+        by_width=own or _priced(load_table(BY_WIDTH), options, counts, Spread(), twin_counts),
         verdicts=tuple(verdicts(counts, tables[0])),
         twin_counts=twin_counts,
         twin_note=note,
@@ -155,14 +159,13 @@ def _priced(table: Table, options: Options, counts: Counts, spread: Spread, twin
     if table.device is None:
         for rule in RULES.values():
             rules[rule.name] = float(np.mean(price(counts, table, replace(options, rule=rule.name)).joules))
-    by_width = table if isinstance(table.arithmetic, IntScaled) else load_table(BY_WIDTH)
-    spikes = any(row.neurons is not None for row in counts.rows)
+    comparable = isinstance(table.arithmetic, IntScaled) and any(row.neurons is not None for row in counts.rows)
     return Priced(
         bill=price(counts, table, options),
         standard_error=spread.standard_error,
         by_rule=rules,
         twin=None if twin is None else price_dense(twin, table, options),
-        quantised=price_dense(counts, by_width, options) if spikes else None,
+        quantised=price_dense(counts, table, options) if comparable else None,
     )
 
 

@@ -14,7 +14,7 @@ from snnctl.energy.bill import Bill
 from snnctl.energy.counts import Number, Row
 from snnctl.energy.estimate import Estimate, Priced
 from snnctl.energy.rules import RULES
-from snnctl.energy.thresholds import break_even
+from snnctl.energy.thresholds import break_even, twin_bits
 from snnctl.report.page import Page, Section, Table
 from snnctl.report.provenance import provenance
 from snnctl.report.saving import Tell, prepare, save
@@ -34,6 +34,7 @@ def document(found: Estimate) -> dict[str, Any]:
         "name": found.name,
         **found.facts,
         "costs": {priced.bill.table.name: _costs(priced) for priced in found.tables},
+        "quantised": _quantised(found),
         "operations": {
             "macs": _mean(first.bill.macs),
             "acs": _mean(first.bill.acs),
@@ -64,6 +65,23 @@ def ratio(priced: Priced) -> float | None:
     return priced.joules / twin if twin else None
 
 
+def _quantised(found: Estimate) -> dict[str, Any] | None:
+    """The spiking network and its quantised twin under one table that prices by width."""
+    priced = found.by_width
+    if priced.quantised is None:
+        return None
+    twin = _mean(priced.quantised.joules)
+    bits = max((twin_bits(found.counts.steps, r.neurons.levels) for r in found.counts.rows if r.neurons), default=1)
+    name = priced.bill.table.name
+    return {
+        "costs": name,
+        "bits": bits,
+        "snn_joules": priced.joules,
+        "twin_joules": twin,
+        "ratio": priced.joules / twin,
+    }
+
+
 def _costs(priced: Priced) -> dict[str, Any]:
     bill = priced.bill
     return {
@@ -72,7 +90,6 @@ def _costs(priced: Priced) -> dict[str, Any]:
         "ann_twin_joules": None if priced.twin is None else _mean(priced.twin.joules),
         "ratio": ratio(priced),
         "quantised_twin_joules": None if priced.quantised is None else _mean(priced.quantised.joules),
-        "quantised_twin_costs": None if priced.quantised is None else priced.quantised.table.name,
         "rule": bill.rule,
         "rules": priced.by_rule,
         "complete": bill.complete,
@@ -133,6 +150,17 @@ def write(found: Estimate, out: Path, command: str, tell: Tell = lambda *_: None
     return save(out, page, _csv(found, made), made, page_name=PAGE, document_name=DOCUMENT, tell=tell, start=0.87)
 
 
+def quantised_sentence(found: Estimate) -> list[str]:
+    """The fair comparison in words, or nothing where nothing spikes."""
+    both = _quantised(found)
+    if both is None:
+        return []
+    return [
+        f"Under {both['costs']}, which prices by width: spiking {both['snn_joules'] * 1e9:.4g} nJ, its twin with"
+        f" {both['bits']}-bit activations {both['twin_joules'] * 1e9:.4g} nJ (dense), ratio {both['ratio']:.3g}."
+    ]
+
+
 def _constants(bill: Bill) -> dict[str, Any]:
     return {constant.key: f"{constant.value:g}: {constant.source}" for constant in bill.table.constants()}
 
@@ -143,11 +171,7 @@ def _totals_table(found: Estimate) -> Table:
     for priced in found.tables:
         twin = None if priced.twin is None else _mean(priced.twin.joules)
         error = None if priced.standard_error is None else priced.standard_error * 1e9
-        quantised = "–"
-        if priced.quantised is not None:
-            own = priced.quantised.table.name == priced.bill.table.name
-            value = _mean(priced.quantised.joules) * 1e9
-            quantised = f"{value:.4g}" + ("" if own else f" ({priced.quantised.table.name})")
+        quantised = None if priced.quantised is None else _mean(priced.quantised.joules) * 1e9
         rows.append(
             (
                 priced.bill.table.name,
@@ -168,7 +192,12 @@ def _sections(found: Estimate) -> Iterator[Section]:
     yield Section(
         "Spiking network and twins",
         [figures.totals(found)],
-        [f"Non-spiking twin: {found.twin_note}.", f"Coverage of computed numbers: {whole.coverage:.2%}.", *uncounted],
+        [
+            *quantised_sentence(found),
+            f"Non-spiking twin: {found.twin_note}.",
+            f"Coverage of computed numbers: {whole.coverage:.2%}.",
+            *uncounted,
+        ],
     )
     for number, priced in enumerate(found.tables):
         bill = priced.bill
@@ -247,7 +276,6 @@ def _csv(found: Estimate, made: dict[str, Any]) -> dict[str, str]:
             cost["snn_standard_error"],
             cost["ann_twin_joules"],
             cost["quantised_twin_joules"],
-            cost["quantised_twin_costs"],
         )
         for name, cost in made["costs"].items()
     ]
@@ -267,7 +295,6 @@ def _csv(found: Estimate, made: dict[str, Any]) -> dict[str, str]:
                 "standard_error",
                 "ann_twin_joules",
                 "quantised_twin_joules",
-                "quantised_twin_costs",
             ),
             totals,
         ),

@@ -53,8 +53,6 @@ def _totals(console: Console, document: Mapping[str, Any]) -> None:
         ratio = cost["ratio"]
         better = "good" if ratio is not None and ratio < 1 else "bad"
         lower = "" if cost["complete"] else " *"
-        own = cost["quantised_twin_costs"] == name
-        by = "" if own or cost["quantised_twin_costs"] is None else f" [dim]({cost['quantised_twin_costs']})[/]"
         shown.add_row(
             f"[key]{escape(name)}[/]",
             cost["rule"],
@@ -62,12 +60,21 @@ def _totals(console: Console, document: Mapping[str, Any]) -> None:
             joules(cost["snn_standard_error"], 2),
             joules(twin),
             "-" if ratio is None else f"[{better}]{ratio:.3g}[/]",
-            joules(cost["quantised_twin_joules"]) + by,
+            joules(cost["quantised_twin_joules"]),
         )
     console.print(shown)
     if any(not cost["complete"] for cost in document["costs"].values()):
         console.print("[dim]* some operations have no price in this table and are left out: see below[/]")
     console.print("[dim]absolute figures of different tables are not comparable; the ratio is to the twin's[/]")
+    both = document["quantised"]
+    if both is not None:
+        better = "good" if both["ratio"] < 1 else "bad"
+        console.print(
+            f"under {both['costs']}, which prices by width: spiking {joules(both['snn_joules'])}, quantised twin"
+            f" ({both['bits']}-bit activations, dense) {joules(both['twin_joules'])}, ratio"
+            f" [{better}]{both['ratio']:.3g}[/]",
+            soft_wrap=True,
+        )
     several = {name: cost["rules"] for name, cost in document["costs"].items() if len(set(cost["rules"].values())) > 3}
     if any(row["bits"] > 1 and row["source"] == "spike" for row in document["rows"]) and several:
         console.print("\n[bold]spikes of several levels, by rule[/]")
