@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import knobs, params_model
 from snnctl.engine.experiment import Experiment, Network
+from snnctl.engine.groups import Group, UnmatchedGroupError, parameter_groups, scaled
 from snnctl.engine.schedule import Schedule
 from snnctl.neurons import SpikingNeuron
 from snnctl.recipe import Recipe
@@ -73,7 +74,11 @@ def build_network(recipe: Recipe, signal: SignalSpec, outputs: int) -> Network:
     encoder = placed("encoder", "encoder", signal)
     backbone = placed("backbone", "model", encoder.output)
     readout = placed("readout", "readout", backbone.output, outputs, signal)
-    network = Network(encoder, backbone, readout)
+    try:
+        network = Network(encoder, backbone, readout)
+    except ShapeError as error:
+        section = "model" if error.knob == "backbone" else "readout"
+        raise DiagnosticError(recipe.problem("R401", error.message, (section, "type"), error.help)) from error
     _check_steps(recipe, network)
     return network
 
@@ -108,7 +113,8 @@ def load_data(recipe: Recipe) -> Any:
     Raises:
         DiagnosticError: Dxxx missing or unfit, R3xx window, horizon or split do not fit its length.
     """
-    return _located(recipe, lambda: make("data", recipe.values["data"]).load())
+    with building_with(recipe.train.seed):
+        return _located(recipe, lambda: make("data", recipe.values["data"]).load())
 
 
 def build(recipe: Recipe) -> Experiment:
@@ -123,13 +129,28 @@ def build(recipe: Recipe) -> Experiment:
         torch.manual_seed(stream_seed(recipe.train.seed, "init"))
         network = build_network(recipe, task.input_signal, task.outputs)
 
-    def make_optimizer(parameters: Iterable[nn.Parameter]) -> Optimizer:
-        return make("optim", recipe.values["optim"], parameters)
+    def make_optimizer(network: nn.Module) -> Optimizer:
+        groups = _groups(recipe, network)
+        optimizer = make("optim", recipe.values["optim"], [{"params": group.parameters} for group in groups])
+        return scaled(optimizer, groups)
 
     def make_schedule(optimizer: Optimizer, epochs: int, per_epoch: int) -> Schedule:
         return make("schedule", recipe.values["schedule"], optimizer, epochs, per_epoch)
 
     return Experiment(recipe.name, network, task, data, recipe.train, make_optimizer, make_schedule)
+
+
+def _groups(recipe: Recipe, network: nn.Module) -> list[Group]:
+    """Parameters by `train.groups`.
+
+    Raises:
+        DiagnosticError: R404, a pattern matches nothing.
+    """
+    try:
+        return parameter_groups(network, recipe.train.groups)
+    except UnmatchedGroupError as error:
+        where: KeyPath = ("train", "groups", error.number, "match")
+        raise DiagnosticError(recipe.problem("R404", str(error), where, error.help)) from None
 
 
 def check(recipe: Recipe) -> list[Diagnostic]:
@@ -148,6 +169,7 @@ def check(recipe: Recipe) -> list[Diagnostic]:
         task = make("task", recipe.values["task"], probe)
         with torch.device("meta"):
             network = build_network(recipe, task.input_signal, task.outputs)
+        _groups(recipe, network)
         if any(REGISTRIES[kind].source(config["type"]) != "snnctl" for kind, config, _ in components(recipe.values)):
             _push(recipe, network, task.input_signal, task.outputs)
     except DiagnosticError as error:
@@ -161,8 +183,10 @@ def _push(recipe: Recipe, network: Network, signal: SignalSpec, outputs: int) ->
             found = network(torch.empty(signal.shape(2)))
     except Exception as error:
         raise DiagnosticError(_failure(recipe, "a batch does not pass the network", ("model",), error)) from error
-    if tuple(found.shape) != (2, outputs):
-        message = f"the readout gives {tuple(found.shape)}, the task needs (2, {outputs})"
+    at_every_step = getattr(network.readout, "answers", "item") == "step"
+    wanted = (2, signal.frames, outputs) if at_every_step else (2, outputs)
+    if tuple(found.shape) != wanted:
+        message = f"the readout gives {tuple(found.shape)}, the task needs {wanted}"
         raise DiagnosticError(recipe.problem("R402", message, ("readout",)))
 
 

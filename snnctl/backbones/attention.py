@@ -14,6 +14,7 @@ from snnctl.neurons.base import NeuronFactory
 from snnctl.neurons.kernels import can_be_fast, pack_spikes, unpack_spikes
 from snnctl.neurons.kernels.gradients import first_gradients_only
 from snnctl.positions.base import MapKind
+from snnctl.positions.ragged import Ragged
 
 
 class SpikingSelfAttention(nn.Module):
@@ -43,7 +44,7 @@ class SpikingSelfAttention(nn.Module):
         kind: which map.
         learn_scale: whether the scale is learned, as a sigmoid that starts at `scale` (below 1).
 
-    Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None.
+    Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None. Packed tokens [T, 1, N, D] stay packed.
 
     Raises:
         ShapeError: an xnor map of spikes with more than one level.
@@ -77,12 +78,17 @@ class SpikingSelfAttention(nn.Module):
         if kind == "xnor" and self.qkv.neuron.levels > 1:
             raise ShapeError("an xnor map needs binary spikes", knob="attention_map", help="use `attention_map: dot`")
 
-    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
         packed = self.qkv(x)
+        if tokens is not None:  # values of padding are 0, and so is all that it could add
+            packed = tokens.unpack(packed)
+            bias = None if bias is None else tokens.pairs(bias)
         if self.kind == "dot" and bias is None:
             current = attend_packed(packed, self.heads, self.gain)
         else:
             current = join_heads(self.scores(packed, bias) @ split_heads(packed, self.heads)[2]) * self.gain
+        if tokens is not None:
+            current = tokens.pack(current)
         if self.gate is not None:
             current = current * self.gate.sigmoid()
         spikes: Tensor = self.projection(self.neuron(current))
@@ -121,11 +127,17 @@ class SoftmaxAttention(nn.Module):
         self.qkv = NormedLinear(dim, 3 * dim, norm_gain=norm_gain)
         self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
 
-    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
         packed = self.qkv(x)
-        attended = self.scores(packed, bias).softmax(-1) @ split_heads(packed, self.heads)[2]
-        y: Tensor = self.projection(join_heads(attended))
-        return y
+        if tokens is None:
+            attended = self.scores(packed, bias).softmax(-1) @ split_heads(packed, self.heads)[2]
+            y: Tensor = self.projection(join_heads(attended))
+            return y
+        packed = tokens.unpack(packed)
+        bias = None if bias is None else tokens.pairs(bias)
+        attended = tokens.between(self.scores(packed, bias)).softmax(-1) @ split_heads(packed, self.heads)[2]
+        masked: Tensor = self.projection(tokens.pack(join_heads(attended)))
+        return masked
 
     def scores(self, packed: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map [T, B, heads, L, L] before the softmax."""

@@ -154,10 +154,10 @@ class SpikingLayer(nn.Module):
         if not isinstance(self.norm, TokenNorm):
             return self.neuron(current, state, return_state=return_state)
         bias = self.weights.bias
-        assert bias is not None
         if self.neuron.fuses_norm:
             return self.neuron(current, state, return_state=return_state, norm=self.norm, offset=bias)
-        return self.neuron(self.norm(current + bias), state, return_state=return_state)
+        current = current if bias is None else current + bias
+        return self.neuron(self.norm(current), state, return_state=return_state)
 
     @torch.no_grad()
     def fold_norm(self) -> None:
@@ -165,8 +165,10 @@ class SpikingLayer(nn.Module):
         if not isinstance(self.norm, TokenNorm):
             return
         scale, shift = self.norm.in_evaluation()
-        weight, bias = self.weights.weight, self.weights.bias
-        assert bias is not None
+        weight = self.weights.weight
+        if self.weights.bias is None:
+            self.weights.bias = nn.Parameter(weight.new_zeros(weight.shape[0]))
+        bias = self.weights.bias
         weight.copy_(weight.double() * scale.view(-1, *(1,) * (weight.dim() - 1)))
         if self.weights.code_weight is not None:
             self.weights.code_weight.copy_(self.weights.code_weight.double() * scale[:, None])
@@ -274,6 +276,7 @@ class SpikingConv(SpikingLayer):
         padding: zeros around the image; None keeps H and W at stride 1 (odd kernels).
         groups: as in torch's convolution.
         norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        bias: whether there is a bias; a norm cancels it.
 
     Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W']; the state is the neuron's, [B, H', W', outputs].
     """
@@ -289,9 +292,10 @@ class SpikingConv(SpikingLayer):
         padding: int | None = None,
         groups: int = 1,
         norm_gain: float | None = 1.0,
+        bias: bool = True,
     ) -> None:
         padding = kernel // 2 if padding is None else padding
-        conv = ConvWeights(inputs, outputs, kernel, stride, padding, groups=groups)
+        conv = ConvWeights(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
         conv.adds_bias = norm_gain is None
         super().__init__(outputs, neuron, norm_gain)
         self.conv = conv

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from snnctl.backbones.attention import split_heads
 from snnctl.backbones.blocks import NormedLinear, SpikingLinear
 from snnctl.neurons.base import NeuronFactory
+from snnctl.positions.ragged import Ragged
 
 
 class SpikeDrivenAttention(nn.Module):
@@ -42,11 +43,18 @@ class SpikeDrivenAttention(nn.Module):
         self.neuron = neuron(dim)
         self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
 
-    def forward(self, s: Tensor, bias: Tensor | None = None) -> Tensor:
+    def forward(self, s: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
         q, k, v = self.qkv(s).chunk(3, -1)
         both = q * k
-        weighted = both.sum(2, keepdim=True) if bias is None else bias @ both
-        gate = self.neuron(weighted * self.scale)
+        if tokens is None:
+            weighted = both.sum(2, keepdim=True) if bias is None else bias @ both
+            gate = self.neuron(weighted * self.scale)
+        elif bias is None:
+            per_sequence = self.neuron(tokens.total(both).unsqueeze(2) * self.scale)
+            gate = tokens.share(per_sequence.squeeze(2))
+        else:
+            weighted = tokens.pairs(bias) @ tokens.unpack(both)
+            gate = self.neuron(tokens.pack(weighted) * self.scale)
         current: Tensor = self.projection(gate * v)
         return current
 
@@ -80,7 +88,7 @@ class QKTokenAttention(nn.Module):
         self.neuron = neuron(heads)
         self.projection = SpikingLinear(dim, dim, neuron, norm_gain=norm_gain)
 
-    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
         q, k = self.qk(x).chunk(2, -1)
         passes = self.neuron(q.unflatten(-1, (self.heads, -1)).sum(-1))
         masked = passes.unsqueeze(-1) * k.unflatten(-1, (self.heads, -1))
@@ -107,11 +115,16 @@ class SharedKeyAttention(nn.Module):
         self.qk = NormedLinear(dim, 2 * dim, norm_gain=norm_gain)
         self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
 
-    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
         packed = self.qk(x)
+        if tokens is not None:
+            packed = tokens.unpack(packed)
+            bias = None if bias is None else tokens.pairs(bias)
         _, k = split_heads(packed, self.heads, 2)
-        attended = self.scores(packed, bias).softmax(-1) @ k
-        y: Tensor = self.projection(attended.transpose(2, 3).flatten(-2))
+        scores = self.scores(packed, bias)
+        attended = (scores if tokens is None else tokens.between(scores)).softmax(-1) @ k
+        joined = attended.transpose(2, 3).flatten(-2)
+        y: Tensor = self.projection(joined if tokens is None else tokens.pack(joined))
         return y
 
     def scores(self, packed: Tensor, bias: Any = None) -> Tensor:

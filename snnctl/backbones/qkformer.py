@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.blocks import SpikingLinear
+from snnctl.backbones.first_layer import Embed, highest_value, spiking_layer
 from snnctl.backbones.mask_attention import QKTokenAttention, SharedKeyAttention
 from snnctl.backbones.transformer import AttentionMap, attention_rules, make_block, make_blocks
 from snnctl.backbones.units import Units
@@ -17,6 +17,7 @@ from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.base import PositionFactory
+from snnctl.positions.ragged import Ragged
 
 
 @BACKBONES.register("qkformer")
@@ -44,6 +45,8 @@ class QKFormer(nn.Module):
         attention_scale: factor on the self-attention product, > 0; null sizes it, as in `spikformer`.
         learn_attention_scale: whether that scale is learned, as in `spikformer`.
         attention_threshold: as in `spikformer`, > 0.
+        embed: always has a layer before the blocks; needed has one only where the width or a code calls for it: after a
+            patch_split of width `dim`, for the codes of cpg and its like alone, as published for images.
         embed_norm: whether BatchNorm follows the embedding.
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's).
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
@@ -56,6 +59,8 @@ class QKFormer(nn.Module):
 
     Source: Zhou et al. 2024, "QKFormer", arXiv 2403.16552; for series as in arXiv 2501.16745.
     """
+
+    takes_ragged: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -72,6 +77,7 @@ class QKFormer(nn.Module):
         attention_scale: Annotated[float, Gt(0.0)] | None = 0.125,
         learn_attention_scale: bool = False,
         attention_threshold: Annotated[float, Gt(0.0)] = 0.5,
+        embed: Embed = "always",
         embed_norm: bool = False,
         norm_gain: Annotated[float, Gt(0.0)] = 1.0,
         spiking: bool = True,
@@ -92,13 +98,7 @@ class QKFormer(nn.Module):
             ("agreement", "pairs") if depth else (),
             "qkformer" if depth else "qkformer with `depth: 0`",
         )
-        self.embed = SpikingLinear(
-            self.position.output.features,
-            dim,
-            units.hidden,
-            norm_gain=norm_gain if embed_norm else None,
-            code=self.position.input_code,
-        )
+        self.embed = spiking_layer(embed, self.position, dim, units, norm_gain if embed_norm else None)
         cheap = [
             make_block(
                 QKTokenAttention(dim, heads, units.hidden, norm_gain=norm_gain)
@@ -131,16 +131,16 @@ class QKFormer(nn.Module):
                 ),
             ]
         )
-        self.output = units.output(signal, dim, self.embed.neuron.levels * (1 + 2 * len(self.blocks)))
+        self.output = units.output(signal, dim, highest_value(self.embed, self.blocks))
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Heads split the width evenly; a learned scale is a sigmoid."""
         yield from attention_rules(knobs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        place = self.position.place(x)
-        x = self.embed(self.position(x), code=place.code)
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        place = self.position.place(x, tokens)
+        x = self.embed(self.position(x, tokens), code=place.code)
         for block in self.blocks:
-            x = block(x, place)
+            x = block(x, place, tokens)
         return x

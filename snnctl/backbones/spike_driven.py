@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.backbones.attention import SoftmaxAttention
 from snnctl.backbones.blocks import NormedLinear, SpikingLinear
+from snnctl.backbones.first_layer import Embed, current_layer
 from snnctl.backbones.mask_attention import SpikeDrivenAttention
 from snnctl.backbones.transformer import attention_rules
 from snnctl.backbones.units import Units
@@ -18,6 +19,7 @@ from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.base import Place, PositionFactory
+from snnctl.positions.ragged import Ragged
 
 
 class _Block(nn.Module):
@@ -31,8 +33,8 @@ class _Block(nn.Module):
         self.widen = SpikingLinear(dim, hidden, units.hidden, norm_gain=norm_gain, code=code)
         self.narrow = NormedLinear(hidden, dim, norm_gain=norm_gain, code=code)
 
-    def forward(self, u: Tensor, place: Place) -> Tensor:
-        u = u + self.attention(self.before_attention(u), place.bias)
+    def forward(self, u: Tensor, place: Place, tokens: Ragged | None) -> Tensor:
+        u = u + self.attention(self.before_attention(u), place.bias, tokens)
         hidden = self.widen(self.before_mlp(u), code=place.code)
         current: Tensor = u + self.narrow(hidden, place.code)
         return current
@@ -60,6 +62,8 @@ class SpikeDriven(nn.Module):
         hidden: width inside the MLPs, >= 1; null means 4 * dim.
         position: positional encoding, applied to the encoder's spikes.
         neuron: neuron of every layer; one instance per place.
+        embed: always has a layer before the blocks; needed has none where the encoder hands on currents of width `dim`
+            (patch_split with `ends_with: current`, as published for images) and the position adds no code.
         attention_scale: factor on the sum of coincidences, > 0 (1: the sum itself, as published; a log bias
             makes sums larger).
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
@@ -74,6 +78,8 @@ class SpikeDriven(nn.Module):
     Source: Yao et al. 2023, "Spike-driven Transformer", arXiv 2307.01694.
     """
 
+    takes_ragged: ClassVar[bool] = True
+
     def __init__(
         self,
         signal: SignalSpec,
@@ -84,6 +90,7 @@ class SpikeDriven(nn.Module):
         hidden: Annotated[int, Ge(1)] | None = None,
         position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        embed: Embed = "always",
         attention_scale: Annotated[float, Gt(0.0)] = 1.0,
         norm_gain: Annotated[float, Gt(0.0)] = 1.0,
         spiking: bool = True,
@@ -93,9 +100,7 @@ class SpikeDriven(nn.Module):
         super().__init__()
         units = Units(neuron, spiking)
         self.position = units.place(position, signal, ("pairs",), "spike_driven")
-        self.embed = NormedLinear(
-            self.position.output.features, dim, norm_gain=norm_gain, code=self.position.input_code
-        )
+        self.embed = current_layer(embed, self.position, dim, norm_gain)
         self.blocks = nn.ModuleList(
             _Block(
                 dim,
@@ -117,10 +122,10 @@ class SpikeDriven(nn.Module):
         """Heads split the width evenly."""
         yield from attention_rules(knobs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        place = self.position.place(x)
-        u = self.embed(self.position(x), place.code)
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        place = self.position.place(x, tokens)
+        u = self.embed(self.position(x, tokens), place.code)
         for block in self.blocks:
-            u = block(u, place)
+            u = block(u, place, tokens)
         spikes: Tensor = self.neuron(u)
         return spikes

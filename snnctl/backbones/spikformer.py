@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.blocks import SpikingLinear
+from snnctl.backbones.first_layer import Embed, highest_value, spiking_layer
 from snnctl.backbones.transformer import (
     AttentionMap,
     attention_rules,
@@ -20,6 +20,7 @@ from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.base import PositionFactory
+from snnctl.positions.ragged import Ragged
 
 
 @BACKBONES.register("spikformer")
@@ -51,6 +52,8 @@ class Spikformer(nn.Module):
             number per block; arXiv 2501.16745 finds that xnor maps need it).
         attention_threshold: threshold of the neuron after the attention product as a share of the neuron's
             own, > 0 (0.5 as in Spikformer; arXiv 2402.01533 prints 0.25).
+        embed: always has a layer before the blocks; needed has one only where the width or a code calls for it: after a
+            patch_split of width `dim`, for the codes of cpg and its like alone, as published for images.
         embed_norm: whether BatchNorm follows the embedding (the published time-series code has none; with
             few features the first layer may start silent without it).
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
@@ -66,6 +69,8 @@ class Spikformer(nn.Module):
         github.com/microsoft/SeqSNN.
     """
 
+    takes_ragged: ClassVar[bool] = True
+
     def __init__(
         self,
         signal: SignalSpec,
@@ -80,6 +85,7 @@ class Spikformer(nn.Module):
         attention_scale: Annotated[float, Gt(0.0)] | None = 0.125,
         learn_attention_scale: bool = False,
         attention_threshold: Annotated[float, Gt(0.0)] = 0.5,
+        embed: Embed = "always",
         embed_norm: bool = False,
         norm_gain: Annotated[float, Gt(0.0)] = 1.0,
         spiking: bool = True,
@@ -95,13 +101,7 @@ class Spikformer(nn.Module):
         super().__init__()
         units = Units(neuron, spiking)
         self.position = units.place(position, signal, ("agreement", "pairs"), "spikformer")
-        self.embed = SpikingLinear(
-            self.position.output.features,
-            dim,
-            units.hidden,
-            norm_gain=norm_gain if embed_norm else None,
-            code=self.position.input_code,
-        )
+        self.embed = spiking_layer(embed, self.position, dim, units, norm_gain if embed_norm else None)
         self.blocks = nn.ModuleList(
             make_blocks(
                 depth,
@@ -118,16 +118,16 @@ class Spikformer(nn.Module):
                 norm_gain=norm_gain,
             )
         )
-        self.output = units.output(signal, dim, self.embed.neuron.levels * (1 + 2 * depth))
+        self.output = units.output(signal, dim, highest_value(self.embed, self.blocks))
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Heads split the width evenly; a learned scale is a sigmoid."""
         yield from attention_rules(knobs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        place = self.position.place(x)
-        x = self.embed(self.position(x), code=place.code)
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        place = self.position.place(x, tokens)
+        x = self.embed(self.position(x, tokens), code=place.code)
         for block in self.blocks:
-            x = block(x, place)
+            x = block(x, place, tokens)
         return x

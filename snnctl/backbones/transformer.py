@@ -12,6 +12,7 @@ from snnctl.backbones.mlp import SpikingMLP, make_mlp
 from snnctl.backbones.units import Units
 from snnctl.core.shapes import ShapeError
 from snnctl.positions.base import MapKind, Place, Position
+from snnctl.positions.ragged import Ragged
 
 AttentionMap = Literal["auto", "dot", "xnor"]
 
@@ -31,9 +32,9 @@ class TransformerBlock(nn.Module):
         self.attention = attention
         self.mlp = mlp
 
-    def forward(self, x: Tensor, place: Place) -> Tensor:
+    def forward(self, x: Tensor, place: Place, tokens: Ragged | None = None) -> Tensor:
         """`place` is what the position hands on: a bias for the attention map, a code for the MLP."""
-        x = x + self.attention(x, place.bias)
+        x = x + self.attention(x, place.bias, tokens)
         spikes: Tensor = x + self.mlp(x, place.code)
         return spikes
 

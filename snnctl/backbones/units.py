@@ -83,10 +83,9 @@ class Units:
 
     def output(self, signal: SignalSpec, features: int, levels: int, length: int | None = None) -> SignalSpec:
         """What a backbone gives: whole numbers 0..levels, or real ones from a twin."""
-        return SignalSpec(
-            signal.steps,
-            signal.length if length is None else length,
-            features,
+        return signal.replace(
+            length=signal.length if length is None else length,
+            features=features,
             kind="spikes" if self.spiking else "real",
             levels=levels if self.spiking else 1,
         )

@@ -113,5 +113,7 @@ def why_no_peer(network: nn.Module) -> str:
     """Why `network` has no equal in spikingjelly modules, or ""."""
     if type(network) is not Spikformer:
         return f"the backbone is {type(network).__name__}, not Spikformer"
+    if network.output.ragged:
+        return "its sequences differ in length"
     neurons = [m.neuron for m in network.modules() if isinstance(m, SpikingLinear | SpikingSelfAttention)]
     return next((reason for neuron in neurons if (reason := why_not_lif(neuron))), "")

@@ -64,7 +64,7 @@ def _step(engine: str, experiment: Experiment, network: nn.Module, precision: Pr
         network = copy.deepcopy(network)
     task, settings = experiment.task, experiment.train
     runtime = Runtime(precision, "cpu", kernel, settings.chunk_steps)
-    trained, optimizer = runtime.prepare(network, experiment.make_optimizer(network.parameters()))
+    trained, optimizer = runtime.prepare(network, experiment.make_optimizer(network))
     trained.train()
     split = experiment.data.split("train")
     indices = next(iter(batches(epoch_order(len(split), settings.seed, 0), settings.batch_size)))

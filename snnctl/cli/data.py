@@ -19,9 +19,13 @@ _OF_A_RECIPE = ("window", "horizon", "splits", "scaler", "window_norm", "calenda
 
 
 def _complete(incomplete: str) -> list[str]:
+    from snnctl.data.events.known import KNOWN_SPIKE_NAMES
+    from snnctl.data.images.known import KNOWN_IMAGE_NAMES
     from snnctl.data.known import KNOWN_NAMES
+    from snnctl.data.texts.known import TEXT_NAMES
 
-    return [name for name in KNOWN_NAMES if name.startswith(incomplete)]
+    names = (*KNOWN_NAMES, *KNOWN_IMAGE_NAMES, *TEXT_NAMES, *KNOWN_SPIKE_NAMES)
+    return [name for name in names if name.startswith(incomplete)]
 
 
 @app.command("prep")
@@ -49,6 +53,10 @@ def prep(
 
     rows: list[dict[str, Any]] = []
     for name in names:
+        images = _images(name, from_, cache, session) or _spikes(name, from_, cache, session)
+        if images is not None:
+            rows.append(images)
+            continue
         known = _source_of(name) if name.endswith((".yaml", ".yml")) else name
         with transfer(session.console, known, shown=not (session.json or session.quiet)) as progress:
             found = prepare(known, source=from_, cache=cache, progress=progress)
@@ -56,6 +64,26 @@ def prep(
 
     def show(console: Any) -> None:
         for row in rows:
+            if "spikes" in row:
+                console.print(
+                    f"[bold]{row['name']}[/] {row['status']}: {row['items']:,} recordings, {row['spikes']:,} spikes of"
+                    f" {row['units']} units in {row['classes']} classes  [dim]{row['path']}[/]",
+                    soft_wrap=True,
+                )
+                console.print(
+                    f"  licence: {row['licence']}" + (f"; {row['note']}" if row["note"] else ""), soft_wrap=True
+                )
+                continue
+            if "shape" in row:
+                console.print(
+                    f"[bold]{row['name']}[/] {row['status']}: {row['items']:,} images of {row['shape']} in"
+                    f" {row['classes']} classes  [dim]{row['path']}[/]",
+                    soft_wrap=True,
+                )
+                console.print(
+                    f"  licence: {row['licence']}" + (f"; {row['note']}" if row["note"] else ""), soft_wrap=True
+                )
+                continue
             console.print(
                 f"[bold]{row['name']}[/] {row['status']}: {row['rows']:,} rows x {row['columns']} columns, "
                 f"{row['missing']:,} missing  [dim]{row['path']}[/]",
@@ -64,6 +92,88 @@ def prep(
             console.print(f"  licence: {row['licence']}" + (f"; {row['note']}" if row["note"] else ""), soft_wrap=True)
 
     return session.answer({"prepared": rows}, show)
+
+
+def _images(name: str, source: Path | None, cache: Path | None, session: Session) -> dict[str, Any] | None:
+    """Prepare an image set, by its name or by the recipe that uses one; None where no images are meant."""
+    from snnctl.data.images.known import KNOWN_IMAGES
+
+    recipe = None
+    if name.endswith((".yaml", ".yml")):
+        from snnctl.recipe import load_recipe
+
+        recipe = load_recipe(name)
+        if recipe.values["data"]["type"] not in ("image", "event_frames", "sequential_image"):
+            return None
+    elif name not in KNOWN_IMAGES:
+        return None
+    from snnctl.build import make
+    from snnctl.data.images.prepare import prepare_known
+    from snnctl.data.images.store import images_folder
+    from snnctl.ui.transfer import transfer
+
+    known = KNOWN_IMAGES.get(name if recipe is None else str(recipe.values["data"].get("source")))
+    with transfer(session.console, name, shown=not (session.json or session.quiet)) as progress:
+        if recipe is None or (source is not None and known is not None):
+            assert known is not None
+            found = prepare_known(known.name, source=source, cache=cache, progress=progress)
+        else:
+            found = make("data", recipe.values["data"]).prepare(progress)
+            cache = None
+    return {
+        "name": name,
+        "status": "ready",
+        "path": str(images_folder(cache) / found.key),
+        "items": sum(found.parts.values()),
+        "parts": found.parts,
+        "shape": " x ".join(map(str, found.shape)),
+        "classes": len(found.classes),
+        "bytes": found.bytes,
+        "licence": found.licence or "unknown",
+        "note": known.note if known is not None else "",
+    }
+
+
+def _spikes(name: str, source: Path | None, cache: Path | None, session: Session) -> dict[str, Any] | None:
+    """Prepare recordings of spikes, by their name or by the recipe that uses them; None where none are meant."""
+    from snnctl.data.events.known import KNOWN_SPIKES
+
+    recipe = None
+    if name.endswith((".yaml", ".yml")):
+        from snnctl.recipe import load_recipe
+
+        recipe = load_recipe(name)
+        if recipe.values["data"]["type"] != "event_spikes":
+            return None
+    elif name not in KNOWN_SPIKES:
+        return None
+    from snnctl.data.events.prepare import prepare_spikes
+    from snnctl.data.events.store import spikes_folder
+    from snnctl.ui.transfer import transfer
+
+    known = KNOWN_SPIKES.get(name if recipe is None else str(recipe.values["data"]["source"]))
+    with transfer(session.console, name, shown=not (session.json or session.quiet)) as progress:
+        if known is not None:
+            found = prepare_spikes(known.name, source, cache=cache, progress=progress)
+        else:
+            from snnctl.build import make
+
+            assert recipe is not None
+            found = make("data", recipe.values["data"]).prepare(progress)
+            cache = None
+    return {
+        "name": name,
+        "status": "ready",
+        "path": str(spikes_folder(cache) / found.key),
+        "items": sum(found.parts.values()),
+        "parts": found.parts,
+        "spikes": sum(found.spikes.values()),
+        "units": found.units,
+        "classes": len(found.classes),
+        "bytes": found.bytes,
+        "licence": found.licence or "unknown",
+        "note": known.note if known is not None else "",
+    }
 
 
 def _source_of(recipe: str) -> str:

@@ -15,6 +15,8 @@ def doctor(ctx: typer.Context) -> int:
 
     from snnctl.data.cache import cache_dir, is_prepared
     from snnctl.data.known import KNOWN_NAMES
+    from snnctl.data.texts.known import TEXT_NAMES
+    from snnctl.data.texts.prepare import has_texts
     from snnctl.engine.environment import environment
     from snnctl.neurons.kernels import available_kernels
     from snnctl.ui.tables import show_doctor
@@ -32,7 +34,8 @@ def doctor(ctx: typer.Context) -> int:
         "kernels": available_kernels(),
         "extras": {extra: find_spec(module) is not None for extra, module in extras.items()},
         "cache": str(cache_dir()),
-        "prepared": [name for name in KNOWN_NAMES if is_prepared(name)],
+        "prepared": [name for name in KNOWN_NAMES if is_prepared(name)]
+        + [name for name in TEXT_NAMES if has_texts(name)],
     }
     session.warn(_advice(facts))
     return session.answer(document, lambda console: show_doctor(console, document))

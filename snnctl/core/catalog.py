@@ -13,12 +13,31 @@ _SCALING = "snnctl.data.scaling"
 
 TASKS = Registry(
     "task",
-    {"forecasting": "snnctl.tasks.forecasting", "classification": "snnctl.tasks.classification"},
+    {
+        "forecasting": "snnctl.tasks.forecasting",
+        "classification": "snnctl.tasks.classification",
+        "step_classification": "snnctl.tasks.steps",
+    },
 )
-DATA = Registry("data", {"timeseries": "snnctl.data.timeseries", "order": "snnctl.data.order"})
+DATA = Registry(
+    "data",
+    {
+        "timeseries": "snnctl.data.timeseries",
+        "order": "snnctl.data.order",
+        "text": "snnctl.data.texts.component",
+        "image": "snnctl.data.images.component",
+        "event_frames": "snnctl.data.images.component",
+        "sequential_image": "snnctl.data.events.sequential",
+        "event_spikes": "snnctl.data.events.component",
+        "mts_xor": "snnctl.data.events.mts_xor",
+    },
+)
 SCALERS = Registry(
     "scaler",
     dict.fromkeys(("none", "standard", "global_standard", "max", "column_max", "minmax"), _SCALING),
+)
+TOKENIZERS = Registry(
+    "tokenizer", dict.fromkeys(("word", "character", "byte_pair", "pretrained"), "snnctl.data.texts.tokenizers")
 )
 ENCODERS = Registry(
     "encoder",
@@ -27,6 +46,9 @@ ENCODERS = Registry(
         "delta": "snnctl.encoders.delta",
         "conv": "snnctl.encoders.conv",
         "patch": "snnctl.encoders.patch",
+        "patch_split": "snnctl.encoders.patch_split",
+        "embedding": "snnctl.encoders.embedding",
+        "none": "snnctl.encoders.none",
     },
 )
 POSITIONS = Registry(
@@ -85,6 +107,7 @@ READOUTS = Registry(
         "flatten_linear": "snnctl.readouts.linear",
         "last_linear": "snnctl.readouts.linear",
         "variate_linear": "snnctl.readouts.variate",
+        "step_linear": "snnctl.readouts.steps",
     },
 )
 OPTIMS = Registry("optim", dict.fromkeys(("adam", "adamw", "sgd", "rmsprop"), _OPTIM))
@@ -96,6 +119,7 @@ REGISTRIES: dict[str, Registry] = {
         TASKS,
         DATA,
         SCALERS,
+        TOKENIZERS,
         ENCODERS,
         POSITIONS,
         BACKBONES,

@@ -6,10 +6,10 @@ sequence, C channels or variables, H W space, D model width. Activations are tim
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-Kind = Literal["real", "spikes"]
+Kind = Literal["real", "spikes", "tokens"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,15 @@ class SignalSpec:
         steps: T, or 0 for data that has not been encoded yet ([B, L, C]).
         length: L, positions in the sequence.
         features: C or D, size of the last axis.
-        kind: "spikes" (whole numbers 0..levels) or "real".
-        levels: highest spike value, 1 = binary; meaningless for "real".
+        kind: "spikes" (whole numbers 0..levels), "real", or "tokens" (whole numbers 0..features-1 without a last
+            axis, [B, L]; 0 is padding).
+        levels: highest spike value, 1 = binary; meaningless for others.
+        ragged: whether sequences of a batch differ in length, L being the longest possible; activations are then
+            packed, see `snnctl.positions.ragged`.
+        words: what each token stands for, by number; empty where that is not known.
+        grid: (rows, columns) of an image whose positions these are, row by row; None for a sequence.
+        frames: steps that the data itself has, before encoding ([B, frames, L, C]); 0 = none.
+        dt_ms: what one of the data's own steps lasts, in milliseconds; 0 = not known.
     """
 
     steps: int
@@ -29,17 +36,36 @@ class SignalSpec:
     features: int
     kind: Kind = "real"
     levels: int = 1
+    ragged: bool = False
+    words: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    grid: tuple[int, int] | None = None
+    frames: int = 0
+    dt_ms: float = 0.0
 
     def shape(self, batch: int) -> tuple[int, ...]:
-        """The tensor's shape for a batch of `batch`."""
-        inner = (batch, self.length, self.features)
+        """The tensor's shape for a batch of `batch`, padded to full length where it is ragged."""
+        if self.kind == "tokens":
+            return (batch, self.length)
+        inner = (batch, *self.inner)
         return (self.steps, *inner) if self.steps else inner
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """The axes of one item, without T: those that a read-out of the raw data flattens."""
+        return (*((self.frames,) if self.frames else ()), self.length, self.features)
 
     def describe(self) -> str:
         """`T=4 L=168 D=256 spikes`, for tables and messages."""
+        if self.kind == "tokens":
+            return (
+                f"L<={self.length} {self.features} tokens" if self.ragged else f"L={self.length} {self.features} tokens"
+            )
         head = f"T={self.steps} " if self.steps else ""
         kind = self.kind if self.kind == "real" or self.levels == 1 else f"spikes 0..{self.levels}"
-        return f"{head}L={self.length} D={self.features} {kind}"
+        head += f"frames={self.frames} " if self.frames else ""
+        grid = f" ({self.grid[0]} x {self.grid[1]})" if self.grid else ""
+        dt = f", {self.dt_ms:.4g} ms a step" if self.dt_ms else ""
+        return f"{head}L{'<=' if self.ragged else '='}{self.length}{grid} D={self.features} {kind}{dt}"
 
     def replace(self, **changes: Any) -> SignalSpec:
         """A copy with some fields changed."""

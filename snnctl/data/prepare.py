@@ -1,4 +1,4 @@
-"""Getting a named series ready: fetch, verify, convert into the cache, all or nothing."""
+"""Getting named data ready: fetch, verify, convert into the cache, all or nothing."""
 
 from __future__ import annotations
 
@@ -37,19 +37,20 @@ from snnctl.data.problems import data_error
 from snnctl.data.readers import read_file
 from snnctl.data.selection import ReadOptions
 from snnctl.data.series import Series
+from snnctl.data.texts.known import KNOWN_TEXTS
 
 __all__ = ["Prepared", "cache_dir", "is_prepared", "load_prepared", "prepare"]
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A named series that is ready to use.
+    """A named series or set of texts that is ready to use.
 
     Args:
         name: the known name.
         status: "builtin", "ready" (it was already there) or "prepared" (by this call).
         path: the cache folder, or the file that ships with snnctl.
-        rows, columns, missing: of the series; `missing` counts empty cells.
+        rows, columns, missing: of the series or table; `missing` counts empty cells.
         bytes: on disk.
         licence: as the source states it.
         note: what to mind when using it.
@@ -69,11 +70,11 @@ class Prepared:
 def prepare(
     name: str, *, source: Path | None = None, cache: Path | None = None, progress: Progress | None = None
 ) -> Prepared:
-    """Make the series `name` ready; returns at once when a sound copy is in the cache.
+    """Make the series or texts `name` ready; returns at once when a sound copy is in the cache.
 
     Args:
-        name: one of `KNOWN_NAMES`.
-        source: a local file to read; None = download it, if its address is known.
+        name: one of `KNOWN_NAMES` or `KNOWN_TEXTS`.
+        source: a local file (or folder of texts) to read; None = download it, if its address is known.
         cache: folder of prepared series; None = `cache_dir()`.
         progress: called with (bytes done, bytes in all or None) while bytes are fetched or read.
 
@@ -81,8 +82,10 @@ def prepare(
         DiagnosticError: D101 unknown name or no source, D107 not the expected data, D108 no download, or what
             reading the file found.
     """
+    if name in KNOWN_TEXTS:
+        return _texts(name, source, cache)
     if name not in KNOWN:
-        raise data_error("D101", f"unknown series `{name}`", help=choices(name, KNOWN_NAMES))
+        raise data_error("D101", f"unknown data `{name}`", help=choices(name, (*KNOWN_NAMES, *KNOWN_TEXTS)))
     known, cache = KNOWN[name], cache or cache_dir()
     if known.builtin:
         return _builtin(known)
@@ -190,6 +193,15 @@ def _ready(known: KnownSeries, cache: Path, status: Literal["ready", "prepared"]
         licence=known.licence,
         note=known.note,
     )
+
+
+def _texts(name: str, source: Path | None, cache: Path | None) -> Prepared:
+    from snnctl.data.texts.prepare import prepare_texts
+
+    manifest, folder, fresh = prepare_texts(name, source, cache)
+    size = sum(stored.bytes for stored in manifest.files.values())
+    rows, note = sum(manifest.sizes.values()), KNOWN_TEXTS[name].note
+    return Prepared(name, "prepared" if fresh else "ready", folder, rows, 2, manifest.empty, size, "none stated", note)
 
 
 def _builtin(known: KnownSeries) -> Prepared:

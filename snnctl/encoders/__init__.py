@@ -1,9 +1,10 @@
-"""Encoders: real-valued data [B, L, C] in, spikes over T simulation steps out."""
+"""Encoders: real-valued data [B, L, C] or tokens [B, L] in, spikes over T simulation steps out."""
 
 from snnctl.encoders.base import Encoder
 from snnctl.encoders.conv import Conv
 from snnctl.encoders.delta import Delta
+from snnctl.encoders.embedding import Embedding
 from snnctl.encoders.patch import Patch
 from snnctl.encoders.repeat import Repeat
 
-__all__ = ["Conv", "Delta", "Encoder", "Patch", "Repeat"]
+__all__ = ["Conv", "Delta", "Embedding", "Encoder", "Patch", "Repeat"]

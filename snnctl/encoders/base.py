@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import ClassVar
 
 from torch import Tensor, nn
 
@@ -25,6 +26,8 @@ class Encoder(nn.Module):
         ShapeError: `signal` has been encoded already.
     """
 
+    takes_tokens: ClassVar[bool] = False
+
     def __init__(
         self,
         signal: SignalSpec,
@@ -37,6 +40,12 @@ class Encoder(nn.Module):
         super().__init__()
         if signal.steps:
             raise ShapeError(f"an encoder takes raw data [B, L, C], not {signal.describe()}")
+        if signal.kind == "tokens" and not self.takes_tokens:
+            message = "the data are tokens, numbers that stand for words, and this encoder takes real values"
+            raise ShapeError(message, knob="type", help="use `encoder: {type: embedding}`")
+        if signal.frames:
+            message = f"the data bring {signal.frames} steps of their own, and this encoder makes its own"
+            raise ShapeError(message, knob="type", help="use `encoder: {type: patch_split}`, or `none`")
         features = signal.features if features is None else features
         self.neuron = None if neuron is None else neuron_factory(neuron)(features)
         self.steps = steps
@@ -46,6 +55,8 @@ class Encoder(nn.Module):
             features=features,
             kind="real" if self.neuron is None else "spikes",
             levels=1 if self.neuron is None else self.neuron.levels,
+            ragged=signal.ragged,
+            grid=signal.grid if length is None else None,
         )
 
     @abstractmethod

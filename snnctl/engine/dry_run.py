@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from snnctl.engine.allocator import keep_freed_memory
 from snnctl.engine.evaluate import evaluate
 from snnctl.engine.experiment import Experiment
+from snnctl.engine.feed import training_batch
 from snnctl.engine.order import batches, epoch_order, steps_per_epoch
 from snnctl.engine.runtime import Runtime
 
@@ -38,7 +39,7 @@ def _forecast(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
     settings, task = experiment.train, experiment.task
     split, validation = experiment.data.split("train"), experiment.data.split("val")
     network = copy.deepcopy(experiment.network)
-    optimizer = experiment.make_optimizer(network.parameters())
+    optimizer = experiment.make_optimizer(network)
     network_, optimizer = runtime.prepare(network, optimizer)
     order = epoch_order(len(split), settings.seed, 0)
     drawn = [i for _, i in zip(range(_TIMED_STEPS + 1), batches(order, settings.batch_size), strict=False)]
@@ -48,7 +49,7 @@ def _forecast(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
     seconds = []
     for number, indices in enumerate(drawn):
         begun = perf_counter()
-        batch = split.batch(indices).to(runtime.device)
+        batch = training_batch(split, indices, settings.seed, 0, number).to(runtime.device)
         # Watched modules run apart where they would run as one: memory is counted in a step that nobody watches.
         hooks = _watch_shapes(network, layers) if number == 0 else []
         saved = {} if number <= 1 else saved

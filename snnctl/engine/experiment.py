@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from snnctl.core.shapes import SignalSpec
+from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.training import Train
 from snnctl.engine.schedule import Schedule
 from snnctl.neurons.base import SpikingNeuron
@@ -19,17 +19,31 @@ from snnctl.tasks.base import Task
 class Network(nn.Module):
     """Encoder, backbone and readout, one after the other.
 
+    Where sequences of a batch differ in length, the encoder knows which places are padding, and all three work on the
+    tokens alone.
+
     Shape:
-        input as the encoder takes it ([B, L, C] for series) -> [B, outputs].
+        input as the encoder takes it ([B, L, C] for series, [B, L] for tokens) -> [B, outputs].
+
+    Raises:
+        ShapeError: sequences differ in length, and backbone or readout cannot have that.
     """
 
     def __init__(self, encoder: nn.Module, backbone: nn.Module, readout: nn.Module) -> None:
         super().__init__()
         self.encoder, self.backbone, self.readout = encoder, backbone, readout
+        self.ragged = bool(getattr(getattr(encoder, "output", None), "ragged", False))
+        if self.ragged:
+            _check_ragged(backbone, readout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predictions for a batch of inputs."""
-        found: Tensor = self.readout(self.backbone(self.encoder(x)), x)
+        found: Tensor
+        if self.ragged:
+            tokens = self.encoder.tokens(x)  # type: ignore[operator]
+            found = self.readout(self.backbone(self.encoder(x, tokens), tokens), x, tokens)
+        else:
+            found = self.readout(self.backbone(self.encoder(x)), x)
         return found
 
     @property
@@ -53,6 +67,17 @@ class Network(nn.Module):
         """What flows after the encoder and after the backbone."""
         parts = {"encoder": self.encoder, "backbone": self.backbone}
         return {name: cast(SignalSpec, part.output) for name, part in parts.items()}
+
+
+def _check_ragged(backbone: nn.Module, readout: nn.Module) -> None:
+    known = {
+        "backbone": (backbone, "spikformer, spike_driven, qkformer"),
+        "readout": (readout, "mean_linear, last_linear, flatten_linear"),
+    }
+    for kind, (part, fitting) in known.items():
+        if not getattr(part, "takes_ragged", False):
+            message = f"{kind} {type(part).__name__} takes sequences of one length, and those of the data differ"
+            raise ShapeError(message, knob=kind, help=f"those that take them: {fitting}")
 
 
 class SkipAlone(nn.Module):
@@ -85,7 +110,7 @@ class Experiment:
     task: Task
     data: Any
     train: Train
-    make_optimizer: Callable[[Iterable[nn.Parameter]], Optimizer]
+    make_optimizer: Callable[[nn.Module], Optimizer]
     make_schedule: Callable[[Optimizer, int, int], Schedule]
 
     @property

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.core.documents import finite
-from snnctl.core.files import write_atomically, write_json, write_text
-
-__all__ = ["append_json", "read_json_lines", "write_atomically", "write_json", "write_text"]
 
 
 def append_json(path: Path, document: Any) -> None:

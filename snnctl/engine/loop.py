@@ -17,6 +17,7 @@ from snnctl.engine.allocator import keep_freed_memory
 from snnctl.engine.checkpoint import TRAINER, load_trainer, save_trainer, save_weights
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment
+from snnctl.engine.feed import a_core_is_free, ahead, training_batch
 from snnctl.engine.interrupt import StopRequest
 from snnctl.engine.numerics import first_non_finite, non_finite_gradient, non_finite_loss, non_finite_weights
 from snnctl.engine.order import batches, epoch_order, steps_per_epoch
@@ -61,7 +62,7 @@ class Trainer:
         self.settings = experiment.train
         self.split = experiment.data.split("train")
         self.per_epoch = steps_per_epoch(len(self.split), self.settings.batch_size)
-        optimizer = experiment.make_optimizer(experiment.network.parameters())
+        optimizer = experiment.make_optimizer(experiment.network)
         self.network, self.optimizer = runtime.prepare(experiment.network, optimizer)
         self.schedule = experiment.make_schedule(self.optimizer, self.settings.epochs, self.per_epoch)
         self.average: AveragedModel | None = None
@@ -73,6 +74,8 @@ class Trainer:
             )
         self.state = LoopState()
         self.saved_epochs = 0
+        # Only where making a batch takes time of its own: a thread that hands over a view costs more than it saves.
+        self._feeds_ahead = hasattr(self.split, "training_batch") and a_core_is_free(runtime.device)
         self._rng: Tensor | None = None
         self._live_rate = float("nan")
 
@@ -195,16 +198,15 @@ class Trainer:
         order = epoch_order(len(self.split), settings.seed, state.epoch)
         gradients: list[LayerGradients] = []
         items, told = 0, 0.0
-        for number, indices in enumerate(batches(order, settings.batch_size)):
-            if number < state.step_in_epoch:
-                continue
+        jobs = list(enumerate(batches(order, settings.batch_size)))[state.step_in_epoch :]
+        for (number, indices), batch in ahead(jobs, self._make_batch, threaded=self._feeds_ahead):
             if number == 0:
                 with GradientMeter(self.network) as meter, SpikeMeter(self.network) as spikes:
-                    self._step(indices)
+                    self._step(batch)
                 gradients = meter.summary()
                 self._live_rate = spikes.totals().mean_rate
             else:
-                self._step(indices)
+                self._step(batch)
             state.step += 1
             state.step_in_epoch += 1
             items += len(indices)
@@ -218,9 +220,14 @@ class Trainer:
         self._validate(gradients, speed, begun, started, before)
         return True
 
-    def _step(self, indices: Tensor) -> None:
+    def _make_batch(self, job: tuple[int, Tensor]) -> Any:
+        number, indices = job
+        rank, epoch = self.runtime.rank, self.state.epoch
+        return training_batch(self.split, self.runtime.my_share(indices), self.settings.seed, epoch, number, rank)
+
+    def _step(self, batch: Any) -> None:
         state, settings, task = self.state, self.settings, self.experiment.task
-        batch = self.split.batch(self.runtime.my_share(indices)).to(self.runtime.device)
+        batch = batch.to(self.runtime.device)
         with self.runtime.forward_pass():
             prediction = task.predict(self.network, batch)
         loss = task.loss(prediction.float(), batch)

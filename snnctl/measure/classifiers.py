@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from snnctl.measure.baselines import BaselineReport, NotApplicableError, Progress
 from snnctl.measure.classes import ClassificationMetrics, ClassMetricName
+from snnctl.measure.cnn import fit_cnn
 from snnctl.measure.labels import LabelledData, LabelledSplit, labelled_batches
 from snnctl.measure.logistic import fit_logistic
+from snnctl.measure.tfidf import fit_tfidf
 
-ClassifierName = Literal["majority", "linear", "linear_pooled"]
+ClassifierName = Literal["majority", "linear", "linear_pooled", "cnn", "tfidf"]
 Classifier = Callable[[Tensor], Tensor]  # inputs [B, ...] -> scores [B, K]
 
-# Doubles of the training inputs held at once (512 MB).
-_MOST_VALUES = 2**26
+# Input values up to which features are doubles, and the optimum is exact; more are single floats, which takes seconds.
+_MOST_DOUBLES = 2**22
+# Input values held at all (1 GB of single floats); of more items an even selection is taken.
+_MOST_VALUES = 2**28
 
 
 def flattened(inputs: Tensor) -> Tensor:
@@ -48,6 +54,7 @@ def run_classifiers(
     data: LabelledData,
     metric_names: Sequence[ClassMetricName],
     *,
+    seed: int = 0,
     batch_size: int = 512,
     split: str = "test",
     progress: Progress | None = None,
@@ -56,9 +63,11 @@ def run_classifiers(
 
     Args:
         names: which baselines, in report order: the majority class, logistic regression on the flattened
-            inputs, and on their mean over positions.
+            inputs, on their mean over positions, a small convolutional network, and logistic
+            regression on the tf-idf of tokens.
         data: data with classes.
         metric_names: metrics of the scores.
+        seed: of the network's weights and order; the others draw nothing.
         batch_size: items gathered at once.
         split: the part to score on; it has no say in any choice.
         progress: told how far each baseline is.
@@ -66,7 +75,8 @@ def run_classifiers(
     report = BaselineReport({}, {}, {})
     for name in names:
         try:
-            predict, chosen = _fit(name, data, batch_size)
+            told = None if progress is None else partial(progress, name)
+            predict, chosen = _fit(name, data, batch_size, seed, told)
         except NotApplicableError as reason:
             report.omitted[name] = str(reason)
             continue
@@ -81,28 +91,68 @@ def run_classifiers(
     return report
 
 
-def _fit(name: ClassifierName, data: LabelledData, batch_size: int) -> tuple[Classifier, str]:
+def _fit(
+    name: ClassifierName, data: LabelledData, batch_size: int, seed: int, progress: Callable[[float], None] | None
+) -> tuple[Classifier, str]:
     train, val = data.split("train"), data.split("val")
     if not len(train):
         raise NotApplicableError("it needs train items to fit on, and there are none")
     if name == "majority":
         return majority(data, batch_size), ""
+    if name == "cnn":
+        if data.input_signal.grid is None:
+            raise NotApplicableError("the inputs are no images")
+        return fit_cnn(data, seed, progress)
     if not len(val):
         raise NotApplicableError("its penalty is chosen on val items, and there are none")
+    if name == "tfidf":
+        return _tfidf(data, train, val, batch_size)
     features = pooled if name == "linear_pooled" else flattened
     sample = train.batch(torch.arange(1)).inputs
     if not sample.is_floating_point():
         raise NotApplicableError(f"it needs real inputs, these are {sample.dtype}".replace("torch.", ""))
     if name == "linear_pooled" and sample.dim() != 3:
         raise NotApplicableError("the inputs have no axis of positions to pool over")
-    values = features(sample).numel() * (len(train) + len(val))
-    if values > _MOST_VALUES:
-        raise NotApplicableError(f"{values:,} input values are more than it holds at once ({_MOST_VALUES:,})")
-    model = fit_logistic(_gather(train, features, batch_size), _gather(val, features, batch_size), data.classes)
-    return (lambda inputs: model.scores(features(inputs))), f"penalty {model.penalty:g}"
+    width = features(sample).numel()
+    single = width * (len(train) + len(val)) > _MOST_DOUBLES
+    dtype = torch.float32 if single else torch.float64
+    most = max(1, _MOST_VALUES // width)
+    fitted = _gather(train, features, batch_size, width, dtype, most)
+    model = fit_logistic(fitted, _gather(val, features, batch_size, width, dtype, most), data.classes)
+    of = f", on {len(fitted[1]):,} of {len(train):,} items" if len(fitted[1]) < len(train) else ""
+    return (lambda inputs: model.scores(features(inputs).to(dtype))), f"penalty {model.penalty:g}{of}"
 
 
-def _gather(split: LabelledSplit, features: Callable[[Tensor], Tensor], batch_size: int) -> tuple[Tensor, Tensor]:
-    """All features [N, F] and classes [N] of a split."""
-    parts = [(features(batch.inputs), batch.targets.cpu()) for batch in labelled_batches(split, batch_size)]
-    return torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
+def _tfidf(data: LabelledData, train: LabelledSplit, val: LabelledSplit, batch_size: int) -> tuple[Classifier, str]:
+    signal = data.input_signal
+    if signal.kind != "tokens":
+        raise NotApplicableError("it counts words, and the inputs are not tokens")
+    model = fit_tfidf(_tokens(train, batch_size), _tokens(val, batch_size), signal.features, data.classes)
+    return (lambda inputs: model.scores(inputs.cpu())), f"penalty {model.penalty:g}"
+
+
+def _tokens(split: LabelledSplit, batch_size: int) -> tuple[Tensor, Tensor]:
+    """All tokens [N, L] and classes [N] of a split."""
+    batches = list(labelled_batches(split, batch_size))
+    longest = max(batch.inputs.shape[1] for batch in batches)
+    padded = [F.pad(batch.inputs.cpu(), (0, longest - batch.inputs.shape[1])) for batch in batches]
+    return torch.cat(padded), torch.cat([batch.targets.cpu() for batch in batches])
+
+
+def _gather(
+    split: LabelledSplit,
+    features: Callable[[Tensor], Tensor],
+    batch_size: int,
+    width: int,
+    dtype: torch.dtype,
+    most: int,
+) -> tuple[Tensor, Tensor]:
+    """Features [N, F] and classes [N] of a split; of more than `most` items an even selection."""
+    count = min(len(split), most)
+    chosen = torch.arange(count) * len(split) // count
+    values, targets = torch.empty(count, width, dtype=dtype), torch.empty(count, dtype=torch.int64)
+    for first in range(0, count, batch_size):
+        batch = split.batch(chosen[first : first + batch_size])
+        values[first : first + batch_size] = features(batch.inputs)
+        targets[first : first + batch_size] = batch.targets.cpu()
+    return values, targets

@@ -12,12 +12,14 @@ from snnctl.core.shapes import SignalSpec
 
 
 class LabelledBatch(Protocol):
-    """Inputs [B, ...] and targets [B] int64; every target is known."""
+    """Inputs [B, ...] and targets [B] int64, every target known; or, of mixed items, shares of classes [B, K]."""
 
     @property
     def inputs(self) -> Tensor: ...
     @property
     def targets(self) -> Tensor: ...
+    @property
+    def soft(self) -> Tensor | None: ...
 
 
 class LabelledSplit(Protocol):

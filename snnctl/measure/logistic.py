@@ -12,8 +12,11 @@ from torch import Tensor
 # From strong to weak, so that a tie on validation keeps the simpler model.
 PENALTIES = (1.0, 1e-1, 1e-2, 1e-3, 1e-4)
 _MOST_STEPS = 200
+# In single precision the last digits of the optimum are noise, and each step is over many values.
+_MOST_SINGLE_STEPS = 60
 # A spread below this share of the magnitude is the rounding of a constant feature.
 _CONSTANT = 1e-9
+_CONSTANT_SINGLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -52,19 +55,21 @@ def fit_logistic(
         W, b = argmin mean cross_entropy(z W' + b, y) + penalty / 2 |W|^2
 
     Args:
-        train, val: features [N, F] float64 and classes [N] int64.
+        train, val: features [N, F] and classes [N] int64; features of train in float32 are many, and are overwritten.
         classes: K.
         penalties: to choose from; the bias is not penalised.
     """
     features, targets = train
     shift = features.mean(0)
-    centred = features - shift
-    scale = centred.square().mean(0).sqrt()
-    constant = scale <= _CONSTANT * features.abs().amax(0)
+    single = features.dtype == torch.float32
+    largest = torch.maximum(features.amax(0), -features.amin(0))
+    centred = features.sub_(shift) if single else features - shift
+    scale = torch.linalg.vector_norm(centred, dim=0) / len(centred) ** 0.5
+    constant = scale <= (_CONSTANT_SINGLE if single else _CONSTANT) * largest
     scale = scale.masked_fill(constant, 1.0)
-    z = (centred / scale).masked_fill(constant, 0.0)
-    weight = torch.zeros(classes, features.shape[1], dtype=torch.float64)
-    bias = torch.zeros(classes, dtype=torch.float64)
+    z = centred.div_(scale).masked_fill_(constant, 0.0)
+    weight = torch.zeros(classes, features.shape[1], dtype=features.dtype)
+    bias = torch.zeros(classes, dtype=features.dtype)
     best, lowest = None, float("inf")
     for penalty in penalties:
         weight, bias = _minimise(z, targets, weight, bias, penalty)
@@ -81,7 +86,7 @@ def _minimise(z: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, penalty:
     weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
     optimiser = torch.optim.LBFGS(
         [weight, bias],
-        max_iter=_MOST_STEPS,
+        max_iter=_MOST_SINGLE_STEPS if z.dtype == torch.float32 else _MOST_STEPS,
         tolerance_grad=1e-8,
         tolerance_change=1e-12,
         line_search_fn="strong_wolfe",

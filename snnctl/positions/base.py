@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import SignalSpec
+from snnctl.positions.ragged import Ragged
 
 Disturbance = Literal["removed", "shuffled"]
 MapKind = Literal["dot", "xnor"]
@@ -34,6 +35,8 @@ class Place(NamedTuple):
 
 class Position(nn.Module):
     """Base of all positional encodings: [T, B, L, D] -> [T, B, L, D'].
+
+    Both methods also take a batch of sequences of different lengths (`tokens`), whose tokens come packed, [T, 1, N, D].
 
     A position acts in up to three places. `forward` changes the backbone's input. `place` gives the layers behind
     it a code, for which they have extra weights (`input_code` columns in the first layer, `block_code` in those of
@@ -71,7 +74,7 @@ class Position(nn.Module):
         """Whole numbers [length, length] that weigh pairs of positions, on the CPU; None where there are none."""
         return None
 
-    def place(self, x: Tensor) -> Place:
+    def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
         """What the layers behind get for the input `x` [T, B, L, D] of `forward`."""
         return Place()
 
@@ -144,11 +147,22 @@ class TablePosition(Position):
                 self._rows = self.table(count).to(device=like.device, dtype=self._rows.dtype)
         return self._rows[:count].to(device=like.device, dtype=like.dtype)
 
-    def located(self, x: Tensor) -> Tensor:
+    def located(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         """The code of each place of `x` [T, B, L, D]: [T, 1, L, n] by index TL, [1, 1, L, n] by L."""
         steps = x.shape[0] if self.index == "TL" else 1
-        code = self.rows(steps * x.shape[2], x).view(steps, 1, x.shape[2], -1)
-        return self.disturb(code, (2,))
+        length = positions(x, tokens)
+        code = self.rows(steps * length, x).view(steps, 1, length, -1)
+        return spread(self.disturb(code, (2,)), tokens)
+
+
+def positions(x: Tensor, tokens: Ragged | None) -> int:
+    """How many positions there are: those of `x` [T, B, L, D], or as many as its packed sequences may have."""
+    return x.shape[2] if tokens is None else tokens.length
+
+
+def spread(code: Tensor, tokens: Ragged | None) -> Tensor:
+    """A code with one row per position as it is, or with one per packed token."""
+    return code if tokens is None else tokens.locate(code)
 
 
 def concat(x: Tensor, code: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Ge, Gt, MaxLen, MinLen
+from annotated_types import Gt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import POSITIONS
@@ -13,9 +13,8 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.neurons.base import NeuronFactory, neuron_factory
 from snnctl.neurons.norm import TokenNorm
 from snnctl.positions.base import Position
-from snnctl.positions.grid import check_grid
-
-Grid = Annotated[list[Annotated[int, Ge(1)]], MinLen(2), MaxLen(2)]
+from snnctl.positions.grid import Grid, check_grid
+from snnctl.positions.ragged import Ragged
 
 
 @POSITIONS.register("conv")
@@ -31,9 +30,10 @@ class ConvPosition(Position):
         signal: what comes in.
         neuron: neuron of the branch.
         norm_gain: initial gain of the BatchNorm, > 0 (1 is torch's).
-        grid: [rows, columns] of an image whose positions these are, row by row; null is a sequence.
+        grid: [rows, columns] of an image whose positions these are, row by row; null takes what the encoder says
+            (an image or a sequence), sequence makes it one.
 
-    Shape: [T, B, L, D] -> [T, B, L, D]; parameters 3 D^2 + 2 D, or 9 D^2 + 2 D with `grid`.
+    Shape: [T, B, L, D] -> [T, B, L, D]; parameters 3 D^2 + 2 D, or 9 D^2 + 2 D on an image.
 
     Raises:
         ShapeError: `grid` does not hold L positions.
@@ -68,14 +68,18 @@ class ConvPosition(Position):
     def describe(self, signal: SignalSpec) -> SignalSpec:
         return signal if signal.kind == "real" else signal.replace(levels=signal.levels + self._levels)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        current = self._current(x) if tokens is None else tokens.pack(self._current(tokens.unpack(x)))
+        spikes: Tensor = self.neuron(self.norm(current))
+        # With sequences of different lengths, positions are shuffled among all tokens of the batch.
+        return x + self.disturb(spikes, (2,))
+
+    def _current(self, x: Tensor) -> Tensor:
         T, B, L, D = x.shape
         channels_first = x.flatten(0, 1).transpose(1, 2)
         if self.grid is not None:
             channels_first = channels_first.unflatten(2, self.grid)
-        current = self.conv(channels_first).flatten(2).transpose(1, 2).reshape(T, B, L, D)
-        spikes: Tensor = self.neuron(self.norm(current))
-        return x + self.disturb(spikes, (2,))
+        return self.conv(channels_first).flatten(2).transpose(1, 2).reshape(T, B, L, D)
 
     def extra_repr(self) -> str:
         return "" if self.grid is None else f"grid={self.grid}"

@@ -14,8 +14,9 @@ from snnctl.core.catalog import POSITIONS
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
-from snnctl.positions.base import Place, Position, TablePosition, concat, oscillation
+from snnctl.positions.base import Place, Position, TablePosition, concat, oscillation, positions, spread
 from snnctl.positions.distinct import distinct_code
+from snnctl.positions.ragged import Ragged
 
 Combine = Literal["concat", "add"]
 Index = Literal["TL", "L"]
@@ -130,11 +131,11 @@ class CPG(CPGTable):
             )
         return signal.replace(levels=signal.levels + 1)
 
-    def place(self, x: Tensor) -> Place:
-        return Place(self.located(x)) if self.where == "all" else Place()
+    def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
+        return Place(self.located(x, tokens)) if self.where == "all" else Place()
 
-    def forward(self, x: Tensor) -> Tensor:
-        code = self.located(x)
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        code = self.located(x, tokens)
         return x + code if self.combine == "add" else concat(x, code)
 
 
@@ -180,10 +181,10 @@ class CPGLinear(CPGTable):
     def describe(self, signal: SignalSpec) -> SignalSpec:
         return signal
 
-    def place(self, x: Tensor) -> Place:
-        return Place(self.located(x))
+    def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
+        return Place(self.located(x, tokens))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         return x
 
 
@@ -260,11 +261,12 @@ class LearnedCPG(Position):
         spikes = self._potential(length) >= self.raw_threshold.double().tanh()
         return spikes.to("cpu", torch.get_default_dtype())
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         steps = x.shape[0] if self.index == "TL" else 1
-        above = self._potential(steps * x.shape[2]) - self.raw_threshold.double().tanh()
-        code = self.surrogate.spike(above).to(x.dtype).view(steps, 1, x.shape[2], self.neurons)
-        return concat(x, self.disturb(code, (2,)))
+        length = positions(x, tokens)
+        above = self._potential(steps * length) - self.raw_threshold.double().tanh()
+        code = self.surrogate.spike(above).to(x.dtype).view(steps, 1, length, self.neurons)
+        return concat(x, spread(self.disturb(code, (2,)), tokens))
 
     def extra_repr(self) -> str:
         return f"neurons={self.neurons}, index={self.index!r}"

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.positions.base import Needs, Place, TablePosition, concat
-from snnctl.positions.conv import Grid
-from snnctl.positions.grid import check_grid
+from snnctl.positions.base import Needs, Place, TablePosition, concat, positions
+from snnctl.positions.grid import Grid, check_grid
+from snnctl.positions.ragged import Ragged
 
 
 @POSITIONS.register("gray")
@@ -35,7 +35,7 @@ class Gray(TablePosition):
         combine: attention needs a backbone with an attention map; concat gives the bits to the first layer of any
             backbone, as `cpg` (ours).
         grid: [rows, columns] of an image, row by row: the codes of row and column side by side, `bits` each; null
-            is a sequence.
+            takes what the encoder says (an image or a sequence), sequence makes it one (Gray-PE 1D).
 
     Shape: [T, B, L, D] -> [T, B, L, D] (attention) or [T, B, L, D + width of the code] (concat).
 
@@ -84,14 +84,14 @@ class Gray(TablePosition):
         signs = self.table(length).to(torch.get_default_dtype()) * 2 - 1
         return (signs.shape[1] + signs @ signs.T) / 2
 
-    def place(self, x: Tensor) -> Place:
+    def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
         if self.combine != "attention":
             return Place()
-        signs = self.rows(x.shape[2], x) * 2 - 1
+        signs = self.rows(positions(x, tokens), x) * 2 - 1
         return Place(bias=self.disturb((signs.shape[1] + signs @ signs.T) / 2, (0, 1)))
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x if self.combine == "attention" else concat(x, self.located(x))
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        return x if self.combine == "attention" else concat(x, self.located(x, tokens))
 
     def extra_repr(self) -> str:
         return f"bits={self.bits}, combine={self.combine!r}, grid={self.grid}"

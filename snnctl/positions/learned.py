@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.positions.base import Position
+from snnctl.positions.base import Position, positions, spread
+from snnctl.positions.ragged import Ragged
 
 
 @POSITIONS.register("learned")
@@ -41,8 +42,8 @@ class Learned(Position):
     def code(self, length: int) -> Tensor:
         return self._first(length).detach().cpu()
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.disturb(self._first(x.shape[2]), (0,))
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        return x + spread(self.disturb(self._first(positions(x, tokens)), (0,)), tokens)
 
     def _first(self, length: int) -> Tensor:
         if length > len(self.rows):

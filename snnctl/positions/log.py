@@ -7,7 +7,8 @@ from torch import Tensor
 
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import SignalSpec
-from snnctl.positions.base import Needs, Place, TablePosition
+from snnctl.positions.base import Needs, Place, TablePosition, positions
+from snnctl.positions.ragged import Ragged
 
 
 @POSITIONS.register("log")
@@ -52,8 +53,8 @@ class LogDistance(TablePosition):
     def attention_bias(self, length: int) -> Tensor | None:
         return self.table(length).to(torch.get_default_dtype())
 
-    def place(self, x: Tensor) -> Place:
-        return Place(bias=self.disturb(self._bias(x.shape[2], x), (0, 1)))
+    def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
+        return Place(bias=self.disturb(self._bias(positions(x, tokens), x), (0, 1)))
 
     def _bias(self, length: int, like: Tensor) -> Tensor:
         # The map of a shorter sequence is not a part of the map of a longer one: L is in the formula.
@@ -62,5 +63,5 @@ class LogDistance(TablePosition):
                 self._rows = self.table(length).to(like.device, torch.get_default_dtype())
         return self._rows.to(device=like.device, dtype=like.dtype)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         return x

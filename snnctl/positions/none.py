@@ -7,6 +7,7 @@ from torch import Tensor
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import SignalSpec
 from snnctl.positions.base import Position
+from snnctl.positions.ragged import Ragged
 
 
 @POSITIONS.register("none")
@@ -25,5 +26,5 @@ class NoPosition(Position):
     def describe(self, signal: SignalSpec) -> SignalSpec:
         return signal
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         return x

@@ -12,6 +12,7 @@ from snnctl.core.catalog import POSITIONS
 from snnctl.core.seeds import run_seed, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.positions.base import TablePosition, concat
+from snnctl.positions.ragged import Ragged
 
 
 @POSITIONS.register("random")
@@ -77,8 +78,8 @@ class Random(TablePosition):
         bits = torch.rand(length, self.neurons, generator=generator, device="cpu", dtype=torch.float64) < 0.5
         return bits if self.values == "bits" else bits.double() * 2 - 1
 
-    def forward(self, x: Tensor) -> Tensor:
-        code = self.located(x)
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        code = self.located(x, tokens)
         return x + code if self.combine == "add" else concat(x, code)
 
     def extra_repr(self) -> str:

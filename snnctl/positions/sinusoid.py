@@ -10,6 +10,7 @@ from torch import Tensor
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import SignalSpec
 from snnctl.positions.base import TablePosition, oscillation
+from snnctl.positions.ragged import Ragged
 
 
 @POSITIONS.register("sinusoid")
@@ -43,8 +44,8 @@ class Sinusoid(TablePosition):
     def table(self, length: int) -> Tensor:
         return oscillation(length, self.features, self.base)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.located(x)
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        return x + self.located(x, tokens)
 
     def extra_repr(self) -> str:
         return f"features={self.features}, base={self.base}"

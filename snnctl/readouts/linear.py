@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from snnctl.core.catalog import READOUTS
 from snnctl.core.shapes import SignalSpec
+from snnctl.positions.ragged import Ragged
 from snnctl.readouts.base import Readout, Skip
 
 
@@ -27,6 +31,8 @@ class MeanLinear(Readout):
     Source: github.com/microsoft/SeqSNN; the skip is ours.
     """
 
+    takes_ragged: ClassVar[bool] = True
+
     def __init__(
         self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, *, skip: Skip = "none"
     ) -> None:
@@ -35,6 +41,12 @@ class MeanLinear(Readout):
 
     def read(self, spikes: Tensor) -> Tensor:
         y: Tensor = self.linear(spikes.mean(dim=(0, 2)))
+        return y
+
+    def read_tokens(self, spikes: Tensor, tokens: Ragged) -> Tensor:
+        """The mean over the tokens of each sequence."""
+        means = tokens.total(spikes.mean(dim=0, keepdim=True))[0] / tokens.counts[:, None]
+        y: Tensor = self.linear(means)
         return y
 
 
@@ -56,6 +68,8 @@ class FlattenLinear(Readout):
     Source: head of PatchTST, arXiv 2211.14730; the skip is ours.
     """
 
+    takes_ragged: ClassVar[bool] = True
+
     def __init__(
         self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, *, skip: Skip = "none"
     ) -> None:
@@ -64,6 +78,12 @@ class FlattenLinear(Readout):
 
     def read(self, spikes: Tensor) -> Tensor:
         y: Tensor = self.linear(spikes.mean(dim=0).flatten(1))
+        return y
+
+    def read_tokens(self, spikes: Tensor, tokens: Ragged) -> Tensor:
+        """Zeros where a sequence has no token."""
+        rates = tokens.unpack(spikes.mean(dim=0, keepdim=True))[0]
+        y: Tensor = self.linear(F.pad(rates, (0, 0, 0, self.signal.length - rates.shape[1])).flatten(1))
         return y
 
 
@@ -85,6 +105,8 @@ class LastLinear(Readout):
     Source: Spike-TCN of github.com/microsoft/SeqSNN; the skip is ours.
     """
 
+    takes_ragged: ClassVar[bool] = True
+
     def __init__(
         self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, *, skip: Skip = "none"
     ) -> None:
@@ -93,4 +115,9 @@ class LastLinear(Readout):
 
     def read(self, spikes: Tensor) -> Tensor:
         y: Tensor = self.linear(spikes[:, :, -1].mean(dim=0))
+        return y
+
+    def read_tokens(self, spikes: Tensor, tokens: Ragged) -> Tensor:
+        """The last token of each sequence."""
+        y: Tensor = self.linear(spikes[:, 0].index_select(1, tokens.last).mean(dim=0))
         return y

@@ -36,7 +36,8 @@ class Classification:
         metrics: reported metrics, the first is the headline; balanced_accuracy is the mean recall of the
             classes, macro_f1 the mean of their F1.
         baselines: reference classifiers to report beside the network: the most frequent class, logistic
-            regression on the flattened input, and on its mean over positions, which is blind to order.
+            regression on the flattened input, and on its mean over positions, which is blind to order; for images
+            also cnn, a small convolutional network; for texts tfidf, words and their pairs weighed by how rare they are.
 
     Shape: inputs as the data gives them, prediction [B, K], targets [B].
     """
@@ -85,8 +86,9 @@ class Classification:
         return scores
 
     def loss(self, prediction: Tensor, batch: LabelledBatch) -> Tensor:
-        """Mean cross-entropy over the items."""
-        return F.cross_entropy(prediction, batch.targets, label_smoothing=self.label_smoothing)
+        """Mean cross-entropy over the items; of mixed ones with the shares of their classes."""
+        targets = batch.targets if batch.soft is None else batch.soft
+        return F.cross_entropy(prediction, targets, label_smoothing=self.label_smoothing)
 
     def loss_weight(self, batch: LabelledBatch) -> int:
         """How many items there are."""
@@ -104,7 +106,7 @@ class Classification:
         batch_size: int = 512,
         progress: Callable[[str, float], None] | None = None,
     ) -> BaselineReport:
-        """The baselines of this task, fitted on `train`, scored on `split`; none of them draws at random."""
+        """The baselines of this task, fitted on `train`, scored on `split`; only cnn draws, from `seed`."""
         return run_classifiers(
-            self.baselines, self.data, self.metrics, batch_size=batch_size, split=split, progress=progress
+            self.baselines, self.data, self.metrics, seed=seed, batch_size=batch_size, split=split, progress=progress
         )

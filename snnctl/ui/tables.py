@@ -124,7 +124,12 @@ def _cut(split: Mapping[str, Any]) -> str:
     """One split in words: windows of a series, or items with classes."""
     if "windows" in split:
         return f"{split['windows']:,} windows in {split['rows']:,} rows from row {split['first_row']:,}"
-    return f"{split['items']:,} items, by class: {_plain(split['per_class'])}"
+    tokens = ""
+    if "mean_tokens" in split:
+        tokens = (
+            f"; {split['mean_tokens']} tokens each, {split['unknown_share']:.1%} unknown, {split['cut_short']:,} cut"
+        )
+    return f"{split['items']:,} items, by class: {_plain(split['per_class'])}{tokens}"
 
 
 def _plain(value: Any) -> str:

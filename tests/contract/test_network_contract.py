@@ -11,12 +11,16 @@ from snnctl.core.catalog import BACKBONES, ENCODERS, NEURONS, POSITIONS, READOUT
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import SpikingNeuron, Surrogate
 
-RAW = SignalSpec(steps=0, length=12, features=6)
+RAW = SignalSpec(steps=0, length=12, features=6, grid=(3, 4))
+TOKENS = SignalSpec(steps=0, length=12, features=6, kind="tokens", ragged=True)
+FRAMES = SignalSpec(steps=0, length=3, features=6, kind="spikes", frames=4, dt_ms=10.0)
 ENCODED = SignalSpec(steps=4, length=12, features=6, kind="spikes")
 
 # Knobs without a default, or whose default is larger than a quick test needs.
 KNOBS: dict[tuple[str, str], dict[str, Any]] = {
     ("encoder", "patch"): {"length": 4, "dim": 5},
+    ("encoder", "embedding"): {"dim": 5},
+    ("encoder", "patch_split"): {"dim": 8, "stages": 2, "pools": [2], "norm_gain": 2.0},
     ("backbone", "spikformer"): {"dim": 16, "depth": 1, "heads": 4, "embed_norm": True, "norm_gain": 2.0},
     ("backbone", "ispikformer"): {"dim": 16, "depth": 1, "heads": 4, "norm_gain": 2.0},
     ("backbone", "spike_driven"): {"dim": 16, "depth": 1, "heads": 4, "norm_gain": 2.0},
@@ -41,6 +45,10 @@ VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("encoder", "patch", {"length": 4, "dim": 5, "stride": 2}),
     ("encoder", "patch", {"length": 4, "dim": 5, "neuron": None}),
     ("encoder", "repeat", {"neuron": None}),
+    ("encoder", "embedding", {"dim": 5, "steps": 3, "neuron": None, "norm_gain": None}),
+    ("encoder", "patch_split", {"dim": 8, "stages": 2, "pools": [], "neuron": None}),
+    ("encoder", "patch_split", {"dim": 6, "stages": 1, "pools": [1], "neuron": "plif", "norm_gain": 2.0}),
+    ("encoder", "patch_split", {"dim": 8, "stages": 2, "pools": [1], "steps": 3, "ends_with": "current"}),
     ("encoder", "delta", {"neuron": None}),
     ("encoder", "conv", {"neuron": None}),
     ("position", "cpg", {"neurons": 6, "combine": "add"}),
@@ -95,20 +103,28 @@ LAYERS = [
 REGISTRY = {r.kind: r for r in (ENCODERS, POSITIONS, BACKBONES, READOUTS)}
 
 
+def raw(name: str) -> SignalSpec:
+    return {"embedding": TOKENS, "none": FRAMES}.get(name, RAW)
+
+
 def build(kind: str, name: str, knobs: dict[str, Any], seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     component = REGISTRY[kind].get(name)
     module: nn.Module = (
         component(ENCODED, 5, **knobs)
         if kind == "readout"
-        else component(RAW if kind == "encoder" else ENCODED, **knobs)
+        else component(raw(name) if kind == "encoder" else ENCODED, **knobs)
     )
     return module
 
 
-def sample(kind: str, batch: int = 7, dtype: torch.dtype = torch.float64, device: str = "cpu") -> Tensor:
+def sample(kind: str, name: str, batch: int = 7, dtype: torch.dtype = torch.float64, device: str = "cpu") -> Tensor:
     generator = torch.Generator().manual_seed(1)
-    if kind == "encoder":
+    if kind == "encoder" and raw(name) is TOKENS:
+        return torch.randint(0, 6, TOKENS.shape(batch), generator=generator).to(device)
+    if kind == "encoder" and raw(name) is FRAMES:
+        x = torch.randint(0, 2, FRAMES.shape(batch), generator=generator)
+    elif kind == "encoder":
         x = torch.randn(RAW.shape(batch), generator=generator) * 3
     else:
         x = torch.randint(0, 2, ENCODED.shape(batch), generator=generator)
@@ -116,6 +132,8 @@ def sample(kind: str, batch: int = 7, dtype: torch.dtype = torch.float64, device
 
 
 def expected_shape(kind: str, module: Any, batch: int) -> tuple[int, ...]:
+    if kind == "readout" and getattr(module, "answers", "item") == "step":
+        return (batch, ENCODED.steps, module.outputs)
     return (batch, module.outputs) if kind == "readout" else module.output.shape(batch)
 
 
@@ -123,7 +141,7 @@ def expected_shape(kind: str, module: Any, batch: int) -> tuple[int, ...]:
 class TestLayer:
     def test_shape_and_values_are_as_declared(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
         module = build(kind, name, knobs)
-        out = module(sample(kind, dtype=torch.float32))
+        out = module(sample(kind, name, dtype=torch.float32))
         assert tuple(out.shape) == expected_shape(kind, module, 7)
         assert out.dtype == torch.float32
         assert out.isfinite().all()
@@ -136,7 +154,7 @@ class TestLayer:
 
     def test_every_parameter_learns(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
         module = build(kind, name, knobs)
-        out = module(sample(kind, dtype=torch.float32))
+        out = module(sample(kind, name, dtype=torch.float32))
         if out.requires_grad:
             (out * torch.linspace(-1, 1, out.numel()).view_as(out)).sum().backward()
         for parameter_name, parameter in module.named_parameters():
@@ -145,45 +163,45 @@ class TestLayer:
 
     def test_keeps_nothing_between_calls(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
         module = build(kind, name, knobs).double().eval()
-        x = sample(kind)
+        x = sample(kind, name)
         first = module(x)
-        module(1 - x)
+        module(1 - x if x.is_floating_point() else x.flip(0))
         assert torch.equal(module(x), first)
 
     def test_samples_do_not_see_each_other(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
         module = build(kind, name, knobs).double()
-        module(sample(kind, batch=32))  # running statistics of BatchNorm
+        module(sample(kind, name, batch=32))  # running statistics of BatchNorm
         module.eval()
-        x = sample(kind)
+        x = sample(kind, name)
         axis = 0 if kind == "encoder" else 1
         alone = [module(x.narrow(axis, i, 1)) for i in range(7)]
         together = torch.cat(alone, dim=0 if kind == "readout" else 1)
         torch.testing.assert_close(module(x), together, rtol=0, atol=1e-9)
 
     def test_float64(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
-        assert build(kind, name, knobs).double()(sample(kind)).dtype == torch.float64
+        assert build(kind, name, knobs).double()(sample(kind, name)).dtype == torch.float64
 
     def test_meta_device(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
         with torch.device("meta"):
             module = build(kind, name, knobs)
-            out = module(sample(kind, dtype=torch.float32, device="meta"))
+            out = module(sample(kind, name, dtype=torch.float32, device="meta"))
         assert out.is_meta
         assert all(parameter.is_meta for parameter in module.parameters())
         assert tuple(out.shape) == expected_shape(kind, module, 7)
 
     def test_non_contiguous_input(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
         module = build(kind, name, knobs).double().eval()
-        x = sample(kind)
+        x = sample(kind, name)
         strided = x.transpose(0, -1).contiguous().transpose(0, -1)
         assert not strided.is_contiguous()
         torch.testing.assert_close(module(strided), module(x), rtol=0, atol=1e-9)
 
     def test_checkpoint_round_trip(self, kind: str, name: str, knobs: dict[str, Any]) -> None:
         module = build(kind, name, knobs).double()
-        module(sample(kind))
+        module(sample(kind, name))
         fresh = build(kind, name, knobs, seed=1).double()
         fresh.load_state_dict(module.state_dict())
-        assert torch.equal(fresh.eval()(sample(kind)), module.eval()(sample(kind)))
+        assert torch.equal(fresh.eval()(sample(kind, name)), module.eval()(sample(kind, name)))
 
 
 NEURON_VARIANTS: list[tuple[str, dict[str, Any]]] = [

@@ -128,7 +128,7 @@ def test_memory_of_one_linear() -> None:
         Task(),
         Data(),
         Train(epochs=3, batch_size=4),
-        lambda parameters: torch.optim.Adam(parameters),
+        lambda network: torch.optim.Adam(network.parameters()),
         lambda optimizer, epochs, per_epoch: constant(optimizer, epochs, per_epoch),
     )
     before = readout.linear.weight.detach().clone()

@@ -15,6 +15,7 @@ class Items:
     inputs: Tensor
     targets: Tensor
     observed: None = None
+    soft: None = None
 
     def __len__(self) -> int:
         return len(self.targets)

@@ -9,7 +9,6 @@ from label_fakes import Items, Labelled, labelled
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from snnctl.measure import classifiers
 from snnctl.measure.classifiers import run_classifiers
 from snnctl.measure.logistic import fit_logistic
 
@@ -77,7 +76,7 @@ def test_the_split_that_is_scored_chooses_nothing() -> None:
     assert run_classifiers(["linear"], data, ["accuracy"], split="val") == before
 
 
-def test_what_does_not_apply_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_apply_says_why() -> None:
     flat = labelled(shape=(4,))
     assert run_classifiers(["linear_pooled"], flat, ["accuracy"]).omitted == {
         "linear_pooled": "the inputs have no axis of positions to pool over"
@@ -91,8 +90,6 @@ def test_what_does_not_apply_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     data.parts["val"] = Items(torch.empty(0, 4, 2), torch.empty(0, dtype=torch.int64))
     report = run_classifiers(["majority", "linear"], data, ["accuracy"])
     assert (list(report.scores), list(report.omitted)) == (["majority"], ["linear"])
-    monkeypatch.setattr(classifiers, "_MOST_VALUES", 100)
-    assert "2,240 input values" in run_classifiers(["linear"], labelled(), ["accuracy"]).omitted["linear"]
 
 
 def test_no_random_number_is_drawn_and_no_gradient_needed() -> None:

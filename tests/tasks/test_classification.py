@@ -12,6 +12,7 @@ from torch import nn
 
 from snnctl.core.catalog import TASKS
 from snnctl.core.signature import defaults, params_model
+from snnctl.data.batch import Batch
 from snnctl.data.order import Order
 from snnctl.tasks.base import Task
 from snnctl.tasks.classification import Classification
@@ -74,3 +75,19 @@ def test_knobs() -> None:
         with pytest.raises(ValidationError):
             model(**wrong)
     assert defaults(Classification)["label_smoothing"] == 0.0
+
+
+def test_mixed_items_count_for_the_shares_of_their_classes(task: Classification) -> None:
+    batch = task.data.split("train").batch(torch.arange(4))
+    scores = torch.randn(4, 3, dtype=torch.float64)
+    other, share = (batch.targets + 1) % 3, 0.3
+    soft = torch.zeros(4, 3, dtype=torch.float64)
+    soft[torch.arange(4), batch.targets], soft[torch.arange(4), other] = share, 1 - share
+    mixed = Batch(batch.inputs, batch.targets, soft=soft).to("cpu")
+    for smoothing in (0.0, 0.1):
+        smoothed = Classification(task.data, label_smoothing=smoothing)
+        one, two = (
+            float(F.cross_entropy(scores, targets, label_smoothing=smoothing)) for targets in (batch.targets, other)
+        )
+        assert float(smoothed.loss(scores, mixed)) == pytest.approx(share * one + (1 - share) * two, abs=1e-12)
+    assert task.loss_weight(mixed) == 4

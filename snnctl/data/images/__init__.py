@@ -1,0 +1,1 @@
+"""Images and event frames: sources, decoded arrays on disk, splits, augmentation."""

@@ -1,0 +1,72 @@
+"""Which items of a set are train, val and test, where its makers have not said so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from snnctl.core.seeds import stream_seed
+from snnctl.data.problems import data_error
+
+Indices = npt.NDArray[np.int64]
+Share = float | int
+
+
+def draw_share(labels: Any, wanted: Share, seed: int, stream: int) -> tuple[Indices, Indices]:
+    """Indices (kept, drawn) of items with classes `labels` [N]; every class gives the same share, as far as it goes.
+
+    Args:
+        wanted: a share of the items, or how many.
+        seed, stream: the draw is a pure function of them.
+    """
+    total = len(labels)
+    count = wanted if isinstance(wanted, int) else round(total * wanted)
+    random = np.random.default_rng(stream_seed(seed, "split", stream))
+    shuffled = random.permutation(total)
+    # A class's items in turn get ranks 0, 1, ... spread evenly over 0..1: the lowest of all ranks are drawn.
+    rank = np.empty(total)
+    for label in np.unique(labels):
+        own = shuffled[labels[shuffled] == label]
+        rank[own] = (np.arange(len(own)) + random.random()) / len(own)
+    chosen = np.argsort(rank, kind="stable")[:count]
+    drawn = np.zeros(total, bool)
+    drawn[chosen] = True
+    return np.flatnonzero(~drawn), np.flatnonzero(drawn)
+
+
+def cut_parts(
+    labels: Mapping[str, Any], val: Share, test: Share, seed: int, file: str = ""
+) -> dict[str, tuple[str, Indices]]:
+    """Split -> (part, indices in it), from the parts that the set's makers cut.
+
+    - train, val, test: as they are; - train, test: val is drawn from train; - train, val (its test has no classes):
+    val is the test, and validation is drawn from train; - one part: test is drawn from it, then val from the rest.
+
+    Raises:
+        DiagnosticError: R320, a split would be empty.
+    """
+    every = {part: np.arange(len(found)) for part, found in labels.items()}
+    if "train" in labels and ("val" in labels or "test" in labels):
+        final = "test" if "test" in labels else "val"
+        if "val" in labels and final == "test":
+            found = {name: (name, every[name]) for name in ("train", "val", "test")}
+        else:
+            kept, drawn = draw_share(labels["train"], val, seed, 1)
+            found = {"train": ("train", kept), "val": ("train", drawn), "test": (final, every[final])}
+    elif len(labels) == 1:
+        ((part, classes),) = labels.items()
+        rest, tested = draw_share(classes, test, seed, 0)
+        kept, drawn = draw_share(classes[rest], val, seed, 1)
+        found = {"train": (part, rest[kept]), "val": (part, rest[drawn]), "test": (part, tested)}
+    else:
+        raise data_error("D222", f"it has the parts {', '.join(labels)} and none to train on", file=file)
+    for name, (_, indices) in found.items():
+        if not len(indices):
+            knob = "test" if name == "test" else "val"
+            sizes = ", ".join(f"{name} {len(indices):,}" for name, (_, indices) in found.items())
+            message = f"the {name} split is empty ({sizes})"
+            raise data_error("R320", message, file=file, path=f"data.{knob}", help=f"change `data.{knob}`")
+    return found

@@ -1,0 +1,237 @@
+"""Decoded images as batches: gathered by index, augmented in training, normalised."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snnctl.core.shapes import SignalSpec
+from snnctl.data.batch import Batch
+from snnctl.data.images.augment import Augment
+from snnctl.data.images.cut import Indices
+from snnctl.data.images.store import ImageManifest, ImageStore
+from snnctl.data.splits import SPLIT_NAMES
+
+Normalise = Literal["channel", "unit", "none"]
+_CHUNK = 1 << 24  # bytes of pixels counted at once
+
+
+@dataclass(frozen=True)
+class ImageProbe:
+    """What a check of a recipe needs: shapes and classes, no pixels.
+
+    Args:
+        manifest: of the decoded set.
+        sizes: items in each split.
+    """
+
+    manifest: ImageManifest
+    sizes: Mapping[str, int]
+    leaks: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.manifest.classes)
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """Pixels row by row, channels last, and the grid they lie on."""
+        *frames, rows, columns, channels = self.manifest.shape
+        return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=frames[0] if frames else 0)
+
+
+@dataclass(frozen=True)
+class ImageSplit:
+    """One split: items of one part, by index.
+
+    Args:
+        images: uint8 [N, H, W, C] or [N, T, H, W, C], of the whole part.
+        labels: [N].
+        chosen: which of them are in the split.
+        shift, scale: float32 [C], taken off the pixels, and multiplied with then.
+        classes: K.
+        augment: what training batches go through.
+    """
+
+    images: Any
+    labels: Any
+    chosen: Indices
+    shift: Tensor
+    scale: Tensor
+    classes: int
+    augment: Augment
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The items at `indices` (int64 [B]) as they are.
+
+        Shape:
+            inputs [B, H * W, C] or [B, T, H * W, C] float32, targets [B] int64.
+        """
+        pixels, targets = self._gather(indices)
+        return Batch(_flat(self._normalised(pixels)), targets)
+
+    def training_batch(self, indices: Tensor, seed: int, epoch: int) -> Batch:
+        """The items at `indices` augmented, with shares of classes where images are mixed.
+
+        A pure function: the same seed draws the same. It touches no global random state.
+
+        Args:
+            seed: what is drawn from.
+            epoch: counted from 0; decides whether images are still mixed.
+        """
+        random = np.random.default_rng(seed)
+        pixels, targets = self._gather(indices)
+        shape = pixels.shape
+        # Frames lie beside the channels for a while: all frames of a recording are changed alike.
+        folded = _fold(pixels)
+        frames = folded.shape[-1] // shape[-1]
+        normal = self._normalised(_unfold(self.augment.pixels(folded, random), frames))
+        normal = self.augment.erased(_fold(normal), random)
+        mixed, soft = self.augment.mixed(normal, targets, self.classes, epoch, random)
+        return Batch(_flat(_unfold(mixed, frames) if pixels.dim() == 5 else mixed), targets, soft=soft)
+
+    def _gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
+        rows = self.chosen[indices.numpy()]
+        return torch.from_numpy(np.ascontiguousarray(self.images[rows])), torch.from_numpy(self.labels[rows])
+
+    def _normalised(self, pixels: Tensor) -> Tensor:
+        return (pixels.float() - self.shift) * self.scale
+
+
+def _fold(images: Tensor) -> Tensor:
+    """[B, T, H, W, C] -> [B, H, W, T * C]; [B, H, W, C] stays."""
+    return images if images.dim() == 4 else images.permute(0, 2, 3, 1, 4).flatten(3)
+
+
+def _unfold(images: Tensor, frames: int) -> Tensor:
+    """The inverse of `_fold`; one frame is none."""
+    return images if frames == 1 else images.unflatten(3, (frames, -1)).permute(0, 3, 1, 2, 4)
+
+
+def _flat(images: Tensor) -> Tensor:
+    """[..., H, W, C] -> [..., H * W, C]."""
+    return images.flatten(-3, -2).contiguous()
+
+
+@dataclass(frozen=True)
+class ImageData:
+    """A set of labelled images, cut and normalised.
+
+    Args:
+        store: the decoded arrays.
+        cut: split -> (part, indices).
+        normalise: `channel`: mean 0 and standard deviation 1 per channel over the train pixels; `unit`: 0..1;
+            `none`: 0..255, or counts.
+        augment: of training batches.
+    """
+
+    store: ImageStore
+    cut: Mapping[str, tuple[str, Indices]]
+    normalise: Normalise
+    augment: Augment
+    leaks: tuple[str, ...] = ()
+
+    @property
+    def probe(self) -> ImageProbe:
+        """Shapes and sizes."""
+        return ImageProbe(self.store.manifest, {name: len(indices) for name, (_, indices) in self.cut.items()})
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return self.probe.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of their indices."""
+        return tuple(self.store.manifest.classes)
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """As `ImageProbe.input_signal`."""
+        return self.probe.input_signal
+
+    def split(self, name: str) -> ImageSplit:
+        """The part called `train`, `val` or `test`."""
+        part, indices = self.cut[name]
+        shift, scale = self.normaliser
+        images, labels = self.store.images[part], self.store.labels[part]
+        return ImageSplit(images, labels, indices, shift, scale, self.classes, self.augment)
+
+    @cached_property
+    def normaliser(self) -> tuple[Tensor, Tensor]:
+        """What is taken off each channel, and the factor after it, float32 [C]."""
+        channels = self.store.manifest.shape[-1]
+        if self.normalise == "channel":
+            mean, sd = self.statistics
+            return torch.from_numpy(mean).float(), torch.from_numpy(1 / np.where(sd > 0, sd, 1.0)).float()
+        scale = 1 / 255 if self.normalise == "unit" else 1.0
+        return torch.zeros(channels), torch.full((channels,), scale)
+
+    @cached_property
+    def statistics(self) -> tuple[Any, Any]:
+        """Mean and standard deviation of each channel over the train pixels, exact: from counts of the 256 values."""
+        part, indices = self.cut["train"]
+        images = self.store.images[part]
+        channels = images.shape[-1]
+        counts = np.zeros((channels, 256), np.int64)
+        step = max(1, _CHUNK // int(np.prod(images.shape[1:])))
+        for first in range(0, len(indices), step):
+            block = images[indices[first : first + step]].reshape(-1, channels)
+            for channel in range(channels):
+                counts[channel] += np.bincount(block[:, channel], minlength=256)
+        values, total = np.arange(256), counts.sum(1)
+        mean = counts @ values / total
+        return mean, np.sqrt(np.maximum(counts @ values**2 / total - mean**2, 0.0))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 hex over the decoded files and the splits."""
+        manifest = self.store.manifest
+        facts = {name: stored.sha256 for name, stored in manifest.files.items()}
+        digest = hashlib.sha256(repr((manifest.classes, sorted(facts.items()), self.normalise)).encode())
+        for name in SPLIT_NAMES:
+            part, indices = self.cut[name]
+            digest.update(part.encode() + indices.tobytes())
+        return digest.hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for `snnctl data info`."""
+        manifest = self.store.manifest
+        facts: dict[str, Any] = {
+            "origin": manifest.origin,
+            "format": manifest.format,
+            "shape": " x ".join(map(str, manifest.shape)),
+            "classes": len(manifest.classes),
+            "class_names": list(manifest.classes),
+            "parts": dict(manifest.parts),
+            "splits": {
+                name: {
+                    "items": len(part),
+                    "per_class": np.bincount(part.labels[part.chosen], minlength=self.classes).tolist(),
+                }
+                for name in SPLIT_NAMES
+                for part in (self.split(name),)
+            },
+        }
+        if self.normalise == "channel":
+            mean, sd = self.statistics
+            facts["channel_mean"] = [round(float(value), 3) for value in mean]
+            facts["channel_sd"] = [round(float(value), 3) for value in sd]
+        return facts | {
+            "licence": manifest.licence or "unknown",
+            "bytes": manifest.bytes,
+            "leaks": list(self.leaks),
+            "fingerprint": self.fingerprint,
+        }

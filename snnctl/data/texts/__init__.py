@@ -1,0 +1,1 @@
+"""Texts with classes: where they come from, how they are cut and turned into tokens."""

@@ -1,0 +1,129 @@
+"""Texts as tokens: what a network is trained on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snnctl.core.shapes import SignalSpec
+from snnctl.data.batch import Batch
+from snnctl.data.splits import SPLIT_NAMES
+
+
+@dataclass(frozen=True)
+class TextSplit:
+    """Texts of one split, by index.
+
+    Args:
+        texts: as they were read.
+        flat: [total] int32, the tokens of all texts one after the other.
+        starts: [N + 1] int64, where each text begins in `flat`.
+        targets: [N] int64.
+    """
+
+    texts: tuple[str, ...] = field(repr=False)
+    flat: Tensor
+    starts: Tensor
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @property
+    def lengths(self) -> Tensor:
+        """[N] int64, tokens of each text."""
+        return self.starts.diff()
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The texts at `indices` (int64 [B]), padded with 0 to the longest of them.
+
+        Shape:
+            inputs [B, L] int64, targets [B].
+        """
+        first, count = self.starts[indices], self.starts[indices + 1] - self.starts[indices]
+        place = torch.arange(int(count.max()) if len(count) else 0)
+        within = place < count[:, None]
+        at = (first[:, None] + place).clamp_max(len(self.flat) - 1)
+        return Batch(self.flat[at].long() * within, self.targets[indices])
+
+
+@dataclass(frozen=True)
+class TextData:
+    """Texts with classes.
+
+    Args:
+        origin: name or path of the source.
+        splits: train, val and test.
+        words: what each token stands for; 0 is padding, 1 the unknown.
+        labels: names of the classes.
+        length: L, the most tokens of a text.
+        cut_short: how many texts of each split are longer than that.
+        notes: how splits were made.
+        leaks: texts that stand in two splits.
+    """
+
+    origin: str
+    splits: Mapping[str, TextSplit]
+    words: tuple[str, ...] = field(repr=False)
+    labels: tuple[str, ...]
+    length: int
+    cut_short: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    leaks: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.labels)
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """Tokens, before encoding."""
+        return SignalSpec(0, self.length, len(self.words), kind="tokens", ragged=True, words=self.words)
+
+    def split(self, name: str) -> TextSplit:
+        """The part called `name`."""
+        return self.splits[name]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 hex over every token and class, and what tokens stand for."""
+        digest = hashlib.sha256(repr((self.labels, self.length)).encode())
+        for word in self.words:
+            digest.update(word.encode("utf-8", "surrogatepass") + b"\0")
+        for name in SPLIT_NAMES:
+            part = self.splits[name]
+            for tensor in (part.flat, part.starts, part.targets):
+                digest.update(tensor.numpy().tobytes())
+        return digest.hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for `snnctl data info`."""
+        return {
+            "source": self.origin,
+            "classes": list(self.labels),
+            "tokens": len(self.words),
+            "first_tokens": list(self.words[:12]),
+            "length": self.length,
+            "splits": {
+                name: {
+                    "items": len(part),
+                    "per_class": torch.bincount(part.targets, minlength=self.classes).tolist(),
+                    "mean_tokens": round(float(part.lengths.double().mean()), 2),
+                    "unknown_share": round(float((part.flat == 1).double().mean()), 4),
+                    "cut_short": self.cut_short[name],
+                }
+                for name in SPLIT_NAMES
+                for part in (self.splits[name],)
+            },
+            "empty": sum(not text.strip() for part in self.splits.values() for text in part.texts),
+            "how_it_is_cut": list(self.notes),
+            "leaks": list(self.leaks),
+            "fingerprint": self.fingerprint,
+        }

@@ -1,0 +1,54 @@
+"""Training batches in order: augmented where the data can do that, one of them made ahead where a core is free."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from snnctl.core.seeds import stream_seed
+
+Job = TypeVar("Job")
+Made = TypeVar("Made")
+
+
+def training_batch(split: Any, indices: Tensor, seed: int, epoch: int, number: int, rank: int = 0) -> Any:
+    """The training batch `number` of an epoch: a pure function of the arguments.
+
+    Splits that augment have `training_batch(indices, seed, epoch)`; of others it is the batch that evaluation sees.
+
+    Args:
+        seed: of the run; what is drawn comes from its `augment` stream.
+        rank: of the process, each of which draws for its own share of the batch.
+    """
+    make = getattr(split, "training_batch", None)
+    if make is None:
+        return split.batch(indices)
+    return make(indices, stream_seed(seed, "augment", epoch, number, rank), epoch)
+
+
+def a_core_is_free(device: torch.device) -> bool:
+    """Whether making a batch beside the step before takes nothing from that step."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return device.type != "cpu" or cores > torch.get_num_threads()
+
+
+def ahead(jobs: Iterable[Job], make: Callable[[Job], Made], *, threaded: bool) -> Iterator[tuple[Job, Made]]:
+    """Each job with what `make` made of it, in order; with `threaded` the next is made while this one is used."""
+    if not threaded:
+        for job in jobs:
+            yield job, make(job)
+        return
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed") as pool:
+        waiting = None
+        for job in jobs:
+            following = job, pool.submit(make, job)
+            if waiting is not None:
+                yield waiting[0], waiting[1].result()
+            waiting = following
+        if waiting is not None:
+            yield waiting[0], waiting[1].result()

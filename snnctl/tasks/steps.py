@@ -1,0 +1,127 @@
+"""Classification at every step: one of K classes for each of the data's own steps."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch.nn.functional as F
+from annotated_types import Ge, Lt, MinLen
+from torch import Tensor, nn
+
+from snnctl.core.catalog import TASKS
+from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.measure.baselines import BaselineReport
+from snnctl.measure.classes import ClassMetricName
+from snnctl.measure.steps import StepBatch, StepClassifierName, StepData, StepMetrics, run_step_classifiers
+
+DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy"]
+DEFAULT_BASELINES: list[StepClassifierName] = ["majority", "linear_step", "ceiling"]
+
+
+@TASKS.register("step_classification")
+class StepClassification:
+    """Predicts a class at every step of the data; it is scored at the steps that the data names.
+
+    Equation:
+        scores [B, T, K] = network(inputs)
+        loss = mean over steps that count of -sum_k q_k log softmax(scores[t])_k,
+        q = (1 - s) onehot(target[t]) + s / K,  s = label_smoothing
+
+    Args:
+        data: data with a class at every step.
+        loss_steps: all = every step counts in the loss, those included at which nothing can be known (as published for
+            multi-time-scale XOR); scored = those alone that are scored.
+        label_smoothing: share of the target that is spread over all classes, 0 <= s < 1; it is part of the
+            loss that is reported, too.
+        metrics: reported metrics over scored steps, the first is the headline.
+        baselines: reference classifiers: the most frequent class, linear_step = logistic regression on the step's own
+            input, which remembers nothing, and ceiling = the best decoder, where the data knows how it was made.
+
+    Shape: inputs [B, T, L, C], prediction [B, T, K], targets [B, T], observed [B, T].
+    """
+
+    needs: ClassVar[Literal["step_classes"]] = "step_classes"
+    answers: ClassVar[Literal["step"]] = "step"
+
+    def __init__(
+        self,
+        data: StepData,
+        *,
+        loss_steps: Literal["all", "scored"] = "all",
+        label_smoothing: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
+        metrics: Annotated[list[ClassMetricName], MinLen(1)] = DEFAULT_METRICS,
+        baselines: list[StepClassifierName] = DEFAULT_BASELINES,
+    ) -> None:
+        self.data = data
+        self.loss_steps = loss_steps
+        self.label_smoothing = label_smoothing
+        self.metrics = tuple(metrics)
+        self.baselines = tuple(baselines)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Names given twice."""
+        for knob in ("metrics", "baselines"):
+            for name, count in Counter(knobs.get(knob, ())).items():
+                if count > 1:
+                    yield knob, f"`{name}` is named {count} times"
+
+    @property
+    def headline(self) -> str:
+        """The first metric."""
+        return self.metrics[0]
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """What the encoder gets: the data as it is."""
+        return self.data.input_signal
+
+    @property
+    def outputs(self) -> int:
+        """One score per class, at every step."""
+        return self.data.classes
+
+    def predict(self, network: nn.Module | Callable[[Tensor], Tensor], batch: StepBatch) -> Tensor:
+        """Scores [B, T, K].
+
+        Raises:
+            ShapeError: the network gives other than one answer per step.
+        """
+        scores: Tensor = network(batch.inputs)
+        if scores.shape != (*batch.targets.shape, self.outputs):
+            message = f"the read-out gives {list(scores.shape)}, not {[*batch.targets.shape, self.outputs]}"
+            raise ShapeError(message, knob="type", help="use a read-out that answers at every step")
+        return scores
+
+    def loss(self, prediction: Tensor, batch: StepBatch) -> Tensor:
+        """Mean cross-entropy over the steps that count."""
+        if self.loss_steps == "all" or batch.observed is None:
+            scores, targets = prediction.flatten(0, 1), batch.targets.flatten()
+        else:
+            scores, targets = prediction[batch.observed], batch.targets[batch.observed]
+        return F.cross_entropy(scores, targets, label_smoothing=self.label_smoothing)
+
+    def loss_weight(self, batch: StepBatch) -> int:
+        """How many steps count."""
+        if self.loss_steps == "all" or batch.observed is None:
+            return batch.targets.numel()
+        return int(batch.observed.sum())
+
+    def meter(self) -> StepMetrics:
+        """Fresh metrics for one split."""
+        return StepMetrics(self.metrics, self.data.classes)
+
+    def run_baselines(
+        self,
+        split: str = "test",
+        *,
+        seed: int = 0,
+        batch_size: int = 512,
+        progress: Callable[[str, float], None] | None = None,
+    ) -> BaselineReport:
+        """The baselines of this task, fitted on `train`, scored on `split`; none of them draws from `seed`."""
+        return run_step_classifiers(
+            self.baselines, self.data, self.metrics, batch_size=batch_size, split=split, progress=progress
+        )
