@@ -201,7 +201,9 @@ def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, te
     notes: list[str] = []
     at_once = max(1, min(64, _MOST_SPIKES // max(1, signal.steps * signal.length * 256)))
     found: list[list[ProbeScore]] = [[], []]
-    if signal.length > 1 and len(fit_on) > 1 and len(test_on) > 0:
+    if network.ragged:
+        notes.append("Texts of a batch lie packed in one row: tokens are neither probed, nor is attention by distance.")
+    elif signal.length > 1 and len(fit_on) > 1 and len(test_on) > 0:
         for number, kind in enumerate((None, "removed") if has_position else (None,)):
             with ExitStack() as stack:
                 if kind == "removed":
@@ -218,7 +220,9 @@ def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, te
         notes.append("The probe needs two tokens and a few samples.")
 
     maps = AttentionMaps(network)
-    if len(maps):
+    if network.ragged:
+        pass  # said above
+    elif len(maps):
         few = max(1, min(32, _MOST_MAP_ENTRIES // (signal.steps * signal.length**2 * 8)))
         with maps.watching():
             passes(test_on if len(test_on) else chosen, few, "attention", 0.45, 0.15)()
@@ -249,7 +253,7 @@ def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, te
         tested=len(test_on),
         probe=found[0],
         probe_removed=found[1],
-        attention=maps.maps(),
+        attention=[] if network.ragged else maps.maps(),
         attention_samples=len(test_on) or len(chosen),
         disturbance=disturbance,
         notes=notes,

@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from snnctl.data.scaling import FittedScaler, Scaler
     from snnctl.data.series import Series, SeriesHead
     from snnctl.data.splits import SplitSpec
+    from snnctl.data.texts.component import Text
+    from snnctl.data.texts.dataset import TextData, TextSplit
+    from snnctl.data.texts.known import KNOWN_TEXTS
     from snnctl.data.timeseries import SeriesProbe, TimeSeries
     from snnctl.data.window_norm import WindowNorm, WindowScale
 
 __all__ = [
     "KNOWN",
     "KNOWN_NAMES",
+    "KNOWN_TEXTS",
     "Batch",
     "FittedScaler",
     "ForecastData",
@@ -33,6 +37,9 @@ __all__ = [
     "SeriesProbe",
     "Split",
     "SplitSpec",
+    "Text",
+    "TextData",
+    "TextSplit",
     "TimeSeries",
     "WindowNorm",
     "WindowScale",
@@ -47,6 +54,7 @@ __all__ = [
 _HOME = {
     "KNOWN": "known",
     "KNOWN_NAMES": "known",
+    "KNOWN_TEXTS": "texts.known",
     "Batch": "batch",
     "FittedScaler": "scaling",
     "ForecastData": "forecast",
@@ -60,6 +68,9 @@ _HOME = {
     "SeriesProbe": "timeseries",
     "Split": "batch",
     "SplitSpec": "splits",
+    "Text": "texts.component",
+    "TextData": "texts.dataset",
+    "TextSplit": "texts.dataset",
     "TimeSeries": "timeseries",
     "WindowNorm": "window_norm",
     "WindowScale": "window_norm",

@@ -5,7 +5,8 @@ D107 not the expected data, D108 download, D109 damaged cache, D110 a library is
 D201 ragged rows, D202 not a number, D203 no numeric column, D204 unknown column, D205 infinite value,
 D206 nothing observed, D207 missing values refused, D208 no dates, D209 not two-dimensional.
 D210 no column of texts, D211 none of labels, D212 a label that train lacks, D213 one class, D214 a class too small.
-D220 no picture, D221 pictures of different sizes, D222 no labelled items, D223 a class that train lacks, D224 no events.
+D220 no picture, D221 pictures of different sizes, D222 no labelled items, D223 a class that train lacks,
+D224 no events.
 D225 not the layout of spikes in HDF5, D226 spikes, units, classes or speakers do not match, D227 a time of no spike.
 D228 no recordings of that kind of sound.
 R310 window and horizon against the series, R311 split against the series, R312 a split without a window.

@@ -120,6 +120,8 @@ def estimate(
     data = experiment.data.split(split)
     wanted = min(samples, len(data))
     usual = experiment.eval_batch_size
+    if experiment.network.ragged:
+        batch_size = 1  # texts of a batch lie packed in one row: only alone can their work be told apart
     size = min(batch_size or max(usual, min(256, 4 * usual)), wanted)
     device = next(experiment.network.parameters()).device
     network = experiment.network.eval()

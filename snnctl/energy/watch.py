@@ -103,9 +103,10 @@ class Watch(TorchDispatchMode):
 
     def _layout(self, x: Tensor, axes: Axes) -> Axes:
         """[T, B, *] by contract, where following the views did not say otherwise."""
-        if axes.time is None and axes.sample is None and x.dim() > 1 and x.shape[1] % self.samples == 0:
+        if axes.time is None and axes.sample is None and x.dim() > 1:
             time = Axis(0, self.steps) if x.shape[0] == self.steps else None
-            return Axes(time, Axis(1, self.samples, x.shape[1] // self.samples))
+            apart, rest = divmod(x.shape[1], self.samples)
+            return Axes(time, Axis(1, self.samples, apart) if apart and not rest else None)
         if axes.time is None and x.shape[0] == self.steps and axes.sample is not None and axes.sample.dim > 0:
             return axes._replace(time=Axis(0, self.steps))
         return axes

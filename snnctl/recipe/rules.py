@@ -55,6 +55,19 @@ def data_fits_task(recipe: dict[str, Any]) -> Iterator[Problem]:
     yield ("task", "type"), message, f"tasks for it: {', '.join(fitting)}" if fitting else ""
 
 
+def readout_answers_task(recipe: dict[str, Any]) -> Iterator[Problem]:
+    """A task asks once per item or at every step, and the read-out must answer as often."""
+    readouts, name, task = REGISTRIES["readout"], recipe["readout"]["type"], recipe["task"]["type"]
+    asked = getattr(REGISTRIES["task"].get(task), "answers", "item")
+    given = getattr(readouts.get(name), "answers", "item")
+    if asked == given or readouts.source(name) != "snnctl":  # plug-ins need not say
+        return
+    words = {"item": "once per item", "step": "at every step"}
+    fitting = [other for other in readouts.names() if getattr(readouts.get(other), "answers", "item") == asked]
+    message = f"read-out `{name}` answers {words[given]}, task `{task}` asks {words[asked]}"
+    yield ("readout", "type"), message, f"read-outs for it: {', '.join(fitting)}"
+
+
 def warmup_ends_before_training(recipe: dict[str, Any]) -> Iterator[Problem]:
     """The learning rate must reach its full value before the last epoch."""
     warmup = recipe["schedule"].get("warmup_epochs", 0)
@@ -68,6 +81,7 @@ def warmup_ends_before_training(recipe: dict[str, Any]) -> Iterator[Problem]:
 
 RULES: tuple[Rule, ...] = (
     data_fits_task,
+    readout_answers_task,
     watched_metric_exists,
     best_is_not_worst,
     warmup_ends_before_training,

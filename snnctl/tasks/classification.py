@@ -37,7 +37,8 @@ class Classification:
             classes, macro_f1 the mean of their F1.
         baselines: reference classifiers to report beside the network: the most frequent class, logistic
             regression on the flattened input, and on its mean over positions, which is blind to order; for images
-            also cnn, a small convolutional network; for texts tfidf, words and their pairs weighed by how rare they are.
+            also cnn, a small convolutional network; for texts tfidf, words and their pairs weighed by how rare
+            they are.
 
     Shape: inputs as the data gives them, prediction [B, K], targets [B].
     """

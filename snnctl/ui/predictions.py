@@ -11,7 +11,7 @@ from rich.markup import escape
 from snnctl.ui.report import show_files
 from snnctl.ui.tables import table
 
-_MOST_COLUMNS = 12
+_MOST_COLUMNS = 5
 _MOST_LETTERS = 160
 
 
@@ -28,13 +28,17 @@ def show_predictions(console: Console, document: Mapping[str, Any]) -> None:
 
 def _classes(console: Console, document: Mapping[str, Any], names: list[str]) -> None:
     small = len(names) <= _MOST_COLUMNS
-    shown = table("class", ">items", ">recall", ">precision", ">F1", *([f">→ {n}" for n in names] if small else []))
+    more = [f">→ {name}" for name in names] if small else ["mostly taken for"]
+    shown = table("class", ">items", ">recall", ">precision", ">F1", *more)
     for k, (name, line) in enumerate(zip(names, document["confusion"], strict=True)):
         figures = [_share(document["per_class"][key][k]) for key in ("recall", "precision", "f1")]
         cells = []
         for other, count in enumerate(line if small else []):
             style = "good" if other == k else "bad" if count else "dim"
             cells.append(f"[{style}]{count:,}[/]")
+        if not small:
+            count, other = max((count, other) for other, count in enumerate(line) if other != k)
+            cells.append(f"{escape(names[other])} ({count:,})" if count else "")
         shown.add_row(f"[key]{escape(name)}[/]", f"{sum(line):,}", *figures, *cells)
     console.print(shown)
 

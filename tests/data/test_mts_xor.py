@@ -17,6 +17,7 @@ from snnctl.encoders.none import NoEncoder
 from snnctl.encoders.repeat import Repeat
 from snnctl.measure.steps import StepMetrics
 from snnctl.readouts.steps import StepLinear
+from snnctl.recipe.rules import readout_answers_task
 from snnctl.tasks.steps import StepClassification
 
 PUBLISHED = XorRule(40, 10, 6, 5, 10, 0.2, 0.6, 0.01)
@@ -156,6 +157,18 @@ def test_encoder_hands_spikes_on() -> None:
         Repeat(data.input_signal)
 
 
+def test_a_readout_answers_as_often_as_the_task_asks() -> None:
+    def problems(task: str, readout: str) -> list[Any]:
+        return list(readout_answers_task({"task": {"type": task}, "readout": {"type": readout}}))
+
+    assert problems("step_classification", "step_linear") == problems("classification", "mean_linear") == []
+    ((path, message, help),) = problems("step_classification", "mean_linear")
+    assert path == ("readout", "type")
+    assert message == "read-out `mean_linear` answers once per item, task `step_classification` asks at every step"
+    assert "step_linear" in help
+    assert len(problems("forecasting", "step_linear")) == 1
+
+
 class TestTask:
     def test_loss_by_hand(self) -> None:
         data = small()
@@ -183,9 +196,9 @@ class TestTask:
             StepClassification(data).predict(lambda x: x.new_zeros(len(x), 2), data.split("val").batch(torch.arange(3)))
 
     def test_baselines(self) -> None:
-        report = StepClassification(small()).run_baselines("test")
+        report = StepClassification(small(train=100, val=30)).run_baselines("test")
         assert list(report.scores) == ["majority", "linear_step", "ceiling"]
-        # 200 items of one slow bit and six fast ones each: the majority of train is right about half the time.
+        # 200 slow bits decide: a standard error of 3.5 points where an answer leans on one of their values.
         assert 0.42 < report.scores["majority"]["accuracy"] < 0.58
         # Without memory of the slow bit the step's own spikes tell nothing of the XOR.
         assert 0.42 < report.scores["linear_step"]["accuracy"] < 0.58

@@ -118,8 +118,8 @@ class TestFile:
         assert part.times.max() < 0.2
         lengths = np.diff(part.starts)
         assert sorted(np.flatnonzero(lengths == 0).tolist()) == [24, 30]  # the silent ones
-        people = [data.speakers(name) for name in ("train", "val", "test")]
-        assert sorted(sum(people, [])) == ["ann", "bob", "eve"]
+        people = [person for name in ("train", "val", "test") for person in data.speakers(name)]
+        assert sorted(people) == ["ann", "bob", "eve"]
         official = EventSpikes(source=str(tmp_path / FILE), by="take").load()
         assert sorted(official.cut["test"][1].tolist()) == [row for row in range(36) if row % 6 < 5]
 

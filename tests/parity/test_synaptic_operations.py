@@ -1,4 +1,4 @@
-"""The same synaptic operations as spikingjelly's operation counter, where all spikes are binary and no weight is zero."""
+"""The same synaptic operations as spikingjelly's counter, where all spikes are binary and no weight is zero."""
 
 from typing import Any
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
@@ -100,6 +101,11 @@ class ImageSplit:
         normal = self.augment.erased(_fold(normal), random)
         mixed, soft = self.augment.mixed(normal, targets, self.classes, epoch, random)
         return Batch(_flat(_unfold(mixed, frames) if pixels.dim() == 5 else mixed), targets, soft=soft)
+
+    def show(self, index: int) -> NDArray[np.uint8]:
+        """The picture at `index` as it was decoded, for people: uint8 [H, W, C] or [T, H, W, C]."""
+        picture: NDArray[np.uint8] = np.array(self.images[self.chosen[index]], dtype=np.uint8)
+        return picture
 
     def _gather(self, indices: Tensor) -> tuple[Tensor, Tensor]:
         rows = self.chosen[indices.numpy()]

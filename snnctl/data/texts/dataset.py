@@ -40,6 +40,10 @@ class TextSplit:
         """[N] int64, tokens of each text."""
         return self.starts.diff()
 
+    def show(self, index: int) -> str:
+        """The text at `index` as it was read, for people."""
+        return self.texts[index]
+
     def batch(self, indices: Tensor) -> Batch:
         """The texts at `indices` (int64 [B]), padded with 0 to the longest of them.
 

@@ -1,0 +1,171 @@
+"""The data component `event_spikes`: labelled recordings of spike times, binned on the fly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+
+from snnctl.core.catalog import DATA
+from snnctl.core.registry import SourcePath
+from snnctl.core.shapes import ShapeError
+from snnctl.data.events.augment import SpikeAugment
+from snnctl.data.events.binning import Binning, Bins, Pool
+from snnctl.data.events.cut import By, cut_recordings
+from snnctl.data.events.dataset import SpikeData
+from snnctl.data.events.known import KNOWN_SPIKE_NAMES, KNOWN_SPIKES
+from snnctl.data.events.prepare import known_spikes, local_spikes, prepare_spikes
+from snnctl.data.events.store import Progress, SpikeManifest, open_part
+from snnctl.data.problems import data_error
+
+Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]
+Size = Annotated[list[Annotated[int, Ge(1), Le(4096)]], MinLen(2), MaxLen(2)]
+Speakers = Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
+NO_AUGMENT = SpikeAugment()
+
+
+@DATA.register("event_spikes")
+class EventSpikes:
+    """Recordings of spike times with one class each, such as SHD and SSC: binned into T steps of C channels.
+
+    Sources: shd and ssc from their HDF5 files; fsdd, spoken digits through a front end of snnctl's own; a path to files
+    in that layout; or folders `[train|test/]CLASS/x.npz` with t and unit (or t, x, y, p), or with N-MNIST's .bin files.
+
+    Recordings stay sparse: times and units lie memory-mapped in the cache, and a batch is binned when it is asked for.
+    Makers' parts are kept; what is missing is taken from train, whole speakers where they are known.
+
+    Equation:
+        equal:     bin = floor(time T / max_time)
+        published: bin = 1 + floor(time (T - 1) / max_time): bin 0 stays empty
+        spikes at max_time or later are left out
+
+    Args:
+        source: a known name, or a path (./shd, ./shd_train.h5, ./gestures).
+        steps: T, bins, >= 2.
+        max_time: seconds that are binned, > 0.
+        bins: equal = T bins of max_time / T; published = as in the code of Moro et al. and sparch.
+        channels: C that units are pooled into, <= units (140 = sums of 5 in SHD); null = all units.
+        pool: sum = counts of neighbours are added; subsample = every so-manieth unit alone is kept.
+        levels: highest count of a bin, 1 to 255, larger ones are cut to it; 1 = binary.
+        units: channels of the source; null = as known, else the highest that fires + 1.
+        dt_ms: what networks are told that a bin lasts, > 0; null = what it truly lasts (14.14 ms with 100 published
+            bins, where the publication says 14).
+        size: [rows, columns] of the sensor, for events of pixels; null = 34 x 34 for .bin files.
+        val: share of train that validates where the source has no part for that, or how many recordings; with speakers
+            the nearest whole number of them.
+        test: likewise what tests where the source is not cut.
+        by: how splits that are missing are made: speaker = whole speakers held out, class = the same share of each
+            class, take = the first five takes test (as FSDD's makers have it), auto = speaker where at least three are
+            known, else class.
+        val_speakers, test_speakers: numbers of those held out; null draws them (fsdd with auto: 4, theo; 5, yweweler).
+        split_seed: of those draws; the run's own seed does not touch them.
+        augment: what training recordings go through; evaluation never does.
+
+    Shape:
+        inputs [B, T, 1, C] float32 whole numbers, targets [B].
+
+    Raises:
+        DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
+
+    Source: Cramer et al. 2020, "The Heidelberg spiking data sets", arXiv 1910.07407.
+    """
+
+    gives: ClassVar[Literal["classes"]] = "classes"
+
+    def __init__(
+        self,
+        *,
+        source: Annotated[str, SourcePath(known=KNOWN_SPIKE_NAMES)],
+        steps: Annotated[int, Ge(2)] = 100,
+        max_time: Annotated[float, Gt(0.0)] = 1.4,
+        bins: Bins = "equal",
+        channels: Annotated[int, Ge(1)] | None = None,
+        pool: Pool = "sum",
+        levels: Annotated[int, Ge(1), Le(255)] = 255,
+        units: Annotated[int, Ge(1)] | None = None,
+        dt_ms: Annotated[float, Gt(0.0)] | None = None,
+        size: Size | None = None,
+        val: Share = 0.2,
+        test: Share = 0.2,
+        by: By = "auto",
+        val_speakers: Speakers | None = None,
+        test_speakers: Speakers | None = None,
+        split_seed: Annotated[int, Ge(0)] = 0,
+        augment: SpikeAugment = NO_AUGMENT,
+    ) -> None:
+        given = {"by": by, "val_speakers": val_speakers, "test_speakers": test_speakers}
+        for knob, message in self.rules(given):
+            raise ShapeError(message, knob=knob)
+        known = KNOWN_SPIKES.get(source)
+        if known is not None and by == "auto" and val_speakers is None and test_speakers is None:
+            val_speakers, test_speakers = list(known.val_speakers) or None, list(known.test_speakers) or None
+        self.source, self.known, self.size = source, known, (size[0], size[1]) if size else None
+        self.steps, self.max_time, self.bins, self.pool, self.levels = steps, max_time, bins, pool, levels
+        self.channels, self.units, self.dt_ms = channels, units, dt_ms
+        self.val, self.test, self.by, self.split_seed = val, test, by, split_seed
+        self.val_speakers, self.test_speakers = val_speakers, test_speakers
+        self.augment = SpikeAugment.of(augment)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Named speakers are held out whole, and stand in one split."""
+        for knob in ("val_speakers", "test_speakers"):
+            if knobs[knob] is not None and knobs["by"] in ("class", "take"):
+                yield knob, f"`{knob}` holds whole speakers out, and `by` is {knobs['by']}"
+        shared = set(knobs["val_speakers"] or ()) & set(knobs["test_speakers"] or ())
+        if shared:
+            yield "test_speakers", f"speaker {min(shared)} stands in `val_speakers` and in `test_speakers`"
+
+    def manifest(self, progress: Progress | None = None) -> SpikeManifest:
+        """The set in the cache; a local one is taken in now if it has not been before.
+
+        Raises:
+            DiagnosticError: D101, a named set is not there; or what reading a local one finds.
+        """
+        return known_spikes(self.source) if self.known else local_spikes(self.source, self.size, progress)
+
+    def prepare(self, progress: Progress | None = None) -> SpikeManifest:
+        """The set in the cache; a named one cannot be fetched, and has to be brought."""
+        return prepare_spikes(self.source, progress=progress) if self.known else self.manifest(progress)
+
+    def probe(self) -> SpikeData:
+        """Shapes and sizes of splits: no spike is read."""
+        return self.load()
+
+    def load(self) -> SpikeData:
+        """The set, memory-mapped.
+
+        Raises:
+            DiagnosticError: R320 an empty split, R323 speakers, R324 channels that units cannot be pooled into.
+        """
+        manifest = self.manifest()
+        binning = self._binning(manifest)
+        parts = {name: open_part(manifest, name) for name in manifest.parts}
+        cut = cut_recordings(
+            parts,
+            self.val,
+            self.test,
+            self.by,
+            self.val_speakers,
+            self.test_speakers,
+            self.split_seed,
+            manifest.origin,
+        )
+        return SpikeData(manifest, parts, cut, binning, self.augment, self.dt_ms or binning.bin_ms)
+
+    def _binning(self, manifest: SpikeManifest) -> Binning:
+        units = self.units or max(manifest.units, self.known.units if self.known else 0)
+        channels = self.channels or units
+        problem, knob = "", "channels"
+        if units < manifest.units:
+            problem, knob = f"unit {manifest.units - 1} fires, and `units` is {units}", "units"
+        elif channels > units:
+            problem = f"{units} units cannot be pooled into {channels} channels"
+        elif self.pool == "subsample" and units % channels:
+            problem = f"every so-manieth of {units} units does not give {channels} channels"
+        if problem:
+            fitting = [units // ratio for ratio in range(2, 11) if units % ratio == 0]
+            help = f"channels that divide {units}: {', '.join(map(str, fitting))}" if knob == "channels" else ""
+            raise data_error("R324", problem, file=manifest.origin, path=f"data.{knob}", help=help)
+        return Binning(self.steps, self.max_time, self.bins, units, channels, self.pool, self.levels)

@@ -1,0 +1,212 @@
+"""Recordings as batches: gathered by index, augmented in training, binned on the fly; sparse until then."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snnctl.core.shapes import SignalSpec
+from snnctl.data.batch import Batch
+from snnctl.data.events.augment import SpikeAugment, Spikes, blend
+from snnctl.data.events.binning import Binning
+from snnctl.data.events.source import UNKNOWN
+from snnctl.data.events.store import Recordings, SpikeManifest
+from snnctl.data.images.cut import Indices
+from snnctl.data.splits import SPLIT_NAMES
+
+_CHUNK = 1 << 22  # spikes looked at in one go
+
+
+@dataclass(frozen=True)
+class SpikeSplit:
+    """One split: recordings of one part, by index.
+
+    Args:
+        part: all recordings of the part.
+        chosen: which of them are in the split.
+        binning: how they become [T, C].
+        augment: what training batches go through.
+    """
+
+    part: Recordings
+    chosen: Indices
+    binning: Binning
+    augment: SpikeAugment
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+    @property
+    def labels(self) -> Any:
+        """[N] classes."""
+        return self.part.labels[self.chosen]
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The items at `indices` (int64 [B]) as they are.
+
+        Shape:
+            inputs [B, T, 1, C] float32, targets [B] int64.
+        """
+        rows = self.chosen[indices.numpy()]
+        return self._binned(rows, self._raw)
+
+    def training_batch(self, indices: Tensor, seed: int, epoch: int) -> Batch:
+        """The items at `indices` augmented: a pure function, which touches no global random state.
+
+        Args:
+            seed: what is drawn from.
+            epoch: without effect here.
+        """
+        if self.augment == SpikeAugment():
+            return self.batch(indices)
+        rows, augment = self.chosen[indices.numpy()], self.augment
+        random = np.random.default_rng(seed)
+        blended, by = augment.blended(len(rows), random), augment.distance(random)
+        others = dict(zip(rows[blended].tolist(), self._of_their_class(rows[blended], random).tolist(), strict=True))
+
+        def changed(row: int) -> tuple[Any, Any]:
+            spikes = self._spikes(row)
+            if row in others:
+                spikes = blend(spikes, self._spikes(others[row]), random)
+            return augment.changed(spikes, self.binning.units, self.binning.max_time, by, random)
+
+        return self._binned(rows, changed)
+
+    def _raw(self, row: int) -> tuple[Any, Any]:
+        piece = slice(int(self.part.starts[row]), int(self.part.starts[row + 1]))
+        return np.asarray(self.part.times[piece]), np.asarray(self.part.units[piece])
+
+    def _spikes(self, row: int) -> Spikes:
+        times, units = self._raw(row)
+        return Spikes(times.astype(np.float64), units.astype(np.int64))
+
+    def _of_their_class(self, rows: Any, random: np.random.Generator) -> Any:
+        """For each row a random one of the split with the same class, itself included."""
+        labels = self.part.labels
+        found = np.empty_like(rows)
+        for label in np.unique(labels[rows]):
+            mine = labels[rows] == label
+            found[mine] = random.choice(self._by_class[int(label)], int(mine.sum()))
+        return found
+
+    @cached_property
+    def _by_class(self) -> dict[int, Any]:
+        return {int(label): self.chosen[self.labels == label] for label in np.unique(self.labels)}
+
+    def _binned(self, rows: Any, spikes_of: Callable[[int], tuple[Any, Any]]) -> Batch:
+        # Recording by recording: what one of them needs stays in the processor's cache.
+        binning = self.binning
+        found = np.zeros((len(rows), binning.steps * binning.channels), np.float32)
+        for number, row in enumerate(rows.tolist()):
+            binning.add(found[number], *spikes_of(row))
+        inputs = torch.from_numpy(found).view(len(rows), binning.steps, 1, binning.channels)
+        return Batch(inputs, torch.from_numpy(self.part.labels[rows]))
+
+
+@dataclass(frozen=True)
+class SpikeData:
+    """A set of labelled recordings, cut.
+
+    Args:
+        manifest: of the set.
+        parts: its recordings.
+        cut: split -> (part, indices).
+        binning: how they become [T, C].
+        augment: of training batches.
+        dt_ms: what the network is told that a bin lasts.
+    """
+
+    manifest: SpikeManifest
+    parts: Mapping[str, Recordings]
+    cut: Mapping[str, tuple[str, Indices]]
+    binning: Binning
+    augment: SpikeAugment
+    dt_ms: float
+    leaks: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.manifest.classes)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of their indices."""
+        return tuple(self.manifest.classes)
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """Spikes, or counts of them, that bring their own T."""
+        binning = self.binning
+        return SignalSpec(
+            0, 1, binning.channels, kind="spikes", levels=binning.levels, frames=binning.steps, dt_ms=self.dt_ms
+        )
+
+    def split(self, name: str) -> SpikeSplit:
+        """The part called `train`, `val` or `test`."""
+        part, indices = self.cut[name]
+        return SpikeSplit(self.parts[part], indices, self.binning, self.augment)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 hex over the recordings, the splits and the binning."""
+        facts = {name: stored.sha256 for name, stored in self.manifest.files.items()}
+        digest = hashlib.sha256(repr((self.manifest.classes, sorted(facts.items()), self.binning)).encode())
+        for name in SPLIT_NAMES:
+            part, indices = self.cut[name]
+            digest.update(part.encode() + indices.tobytes())
+        return digest.hexdigest()
+
+    def speakers(self, name: str) -> list[str]:
+        """Who speaks in a split, by name where they have one; empty where nobody is known."""
+        part, indices = self.cut[name]
+        found = [int(number) for number in np.unique(self.parts[part].speakers[indices]) if number != UNKNOWN]
+        names = self.manifest.speakers
+        return [names[number] if number < len(names) else str(number) for number in found]
+
+    def late(self) -> int:
+        """How many spikes lie at `max_time` or later, and are left out."""
+        return sum(
+            int((np.asarray(part.times[first : first + _CHUNK], np.float64) >= self.binning.max_time).sum())
+            for part in self.parts.values()
+            for first in range(0, len(part.times), _CHUNK)
+        )
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for `snnctl data info`."""
+        manifest, binning, total = self.manifest, self.binning, sum(self.manifest.spikes.values())
+        recordings = sum(manifest.parts.values())
+        return {
+            "origin": manifest.origin,
+            "format": manifest.format,
+            "classes": self.classes,
+            "class_names": list(manifest.classes),
+            "parts": dict(manifest.parts),
+            "units": binning.units,
+            "spikes": total,
+            "spikes_per_recording": round(total / recordings, 1),
+            "last_spike_seconds": manifest.seconds,
+            "left_out_after_max_time": self.late(),
+            "steps": binning.steps,
+            "channels": binning.channels,
+            "bins": binning.bins,
+            "bin_ms": round(binning.bin_ms, 3),
+            "dt_ms": round(self.dt_ms, 3),
+            "splits": {
+                name: {"items": len(part), "per_class": np.bincount(part.labels, minlength=self.classes).tolist()}
+                for name in SPLIT_NAMES
+                for part in (self.split(name),)
+            },
+            "speakers": {name: self.speakers(name) for name in SPLIT_NAMES},
+            "licence": manifest.licence or "unknown",
+            "bytes": manifest.bytes,
+            "leaks": list(self.leaks),
+            "fingerprint": self.fingerprint,
+        }

@@ -1,0 +1,202 @@
+"""The data component `sequential_image`: pictures pixel by pixel, in reading order or in one that is shuffled."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+from snnctl.core.catalog import DATA
+from snnctl.core.registry import SourcePath
+from snnctl.core.seeds import stream_seed
+from snnctl.core.shapes import SignalSpec
+from snnctl.data.batch import Batch
+from snnctl.data.images.component import HUB, Image, Share, Size
+from snnctl.data.images.dataset import ImageData, ImageProbe, ImageSplit, Normalise
+from snnctl.data.images.known import KNOWN_IMAGE_NAMES
+from snnctl.data.images.store import ImageManifest, Progress
+
+PixelOrder = Literal["rows", "permuted"]
+
+
+def _signal(pictures: SignalSpec) -> SignalSpec:
+    return SignalSpec(0, 1, pictures.features, frames=pictures.length)
+
+
+@dataclass(frozen=True)
+class SequenceProbe:
+    """What a check needs: see `ImageProbe`."""
+
+    pictures: ImageProbe
+
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        """Those of the pictures."""
+        return self.pictures.leaks
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return self.pictures.classes
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """One pixel a step."""
+        return _signal(self.pictures.input_signal)
+
+
+@dataclass(frozen=True)
+class SequenceSplit:
+    """One split: pictures, and the order in which their pixels come."""
+
+    pictures: ImageSplit
+    order: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The items at `indices` (int64 [B]).
+
+        Shape:
+            inputs [B, H * W, 1, C] float32, targets [B] int64.
+        """
+        found = self.pictures.batch(indices)
+        pixels = found.inputs if self.order is None else found.inputs[:, self.order]
+        return replace(found, inputs=pixels.unsqueeze(2))
+
+
+@dataclass(frozen=True)
+class SequenceData:
+    """A set of pictures as sequences.
+
+    Args:
+        pictures: see `ImageData`.
+        order: [H * W] int64, which pixel comes at each step; None = row by row.
+    """
+
+    pictures: ImageData
+    order: Tensor | None
+
+    @property
+    def leaks(self) -> tuple[str, ...]:
+        """Those of the pictures."""
+        return self.pictures.leaks
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return self.pictures.classes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of their indices."""
+        return self.pictures.class_names
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """One pixel a step."""
+        return _signal(self.pictures.input_signal)
+
+    def split(self, name: str) -> SequenceSplit:
+        """The part called `train`, `val` or `test`."""
+        return SequenceSplit(self.pictures.split(name), self.order)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 hex over the pictures and the order."""
+        order = b"rows" if self.order is None else self.order.numpy().tobytes()
+        return hashlib.sha256(self.pictures.fingerprint.encode() + order).hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for `snnctl data info`."""
+        order = "rows" if self.order is None else "permuted"
+        facts = self.pictures.describe()
+        return facts | {"order": order, "steps": self.input_signal.frames, "fingerprint": self.fingerprint}
+
+
+@DATA.register("sequential_image")
+class SequentialImage:
+    """Labelled pictures given one pixel a step: sequential MNIST, and permuted sequential MNIST.
+
+    Sources, parts and splits as in `image`. The permutation is drawn once and is the same for every picture.
+
+    Args:
+        source: a known name (mnist, fashion_mnist, cifar10 ...), a path, or hub.
+        hub: with `source: hub`, the id that `datasets.load_dataset` fetches; null otherwise.
+        size: [rows, columns] that pictures are scaled and cropped to; null takes them as they are.
+        channels: 1 or 3; null takes what the pictures have.
+        order: rows = in reading order; permuted = in a random order, which tears neighbours apart.
+        order_seed: of that order; the run's own seed does not touch it.
+        val: share of train, or how many items of it, that validate where the source has no part for that.
+        test: share of the whole set, or how many items, that test where the source is not cut.
+        split_seed: of those draws; the run's own seed does not touch them.
+        normalise: unit = 0..1, channel = mean 0 and sd 1 per channel over the train pixels, none = 0..255.
+
+    Shape:
+        inputs [B, H * W, 1, C] float32, targets [B].
+
+    Raises:
+        DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
+
+    Source: Le, Jaitly and Hinton 2015, "A simple way to initialize recurrent networks of rectified linear units",
+        arXiv 1504.00941.
+    """
+
+    gives: ClassVar[Literal["classes"]] = "classes"
+
+    def __init__(
+        self,
+        *,
+        source: Annotated[str, SourcePath(known=(*KNOWN_IMAGE_NAMES, HUB))],
+        hub: str | None = None,
+        size: Size | None = None,
+        channels: Literal[1, 3] | None = None,
+        order: PixelOrder = "rows",
+        order_seed: Annotated[int, Ge(0)] = 0,
+        val: Share = 0.1,
+        test: Share = 0.2,
+        split_seed: Annotated[int, Ge(0)] = 0,
+        normalise: Normalise = "unit",
+    ) -> None:
+        self._image = Image(
+            source=source,
+            hub=hub,
+            size=size,
+            channels=channels,
+            val=val,
+            test=test,
+            split_seed=split_seed,
+            normalise=normalise,
+        )
+        self.order, self.order_seed = order, order_seed
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """An id goes with the hub."""
+        if (knobs["source"] == HUB) != (knobs["hub"] is not None):
+            yield "hub", "`hub` names a set where `source` is hub, and only there"
+
+    def prepare(self, progress: Progress | None = None) -> ImageManifest:
+        """As `Image.prepare`."""
+        return self._image.prepare(progress)
+
+    def probe(self) -> SequenceProbe:
+        """Shapes and sizes of splits."""
+        return SequenceProbe(self._image.probe())
+
+    def load(self) -> SequenceData:
+        """The set, memory-mapped."""
+        pictures = self._image.load()
+        order = None
+        if self.order == "permuted":
+            random = np.random.default_rng(stream_seed(self.order_seed, "data", 0))
+            order = torch.from_numpy(random.permutation(pictures.input_signal.length))
+        return SequenceData(pictures, order)

@@ -1,0 +1,235 @@
+"""Recordings on disk: times and units of all of them end to end, memory-mapped, with a manifest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snnctl.data.cache import StoredFile, cache_dir, sha256_file
+from snnctl.data.events.source import SpikePart, SpikeSource, Whole
+from snnctl.data.problems import data_error
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+_COLUMNS = ("lengths", "labels", "speakers", "takes")
+Progress = Callable[[int, int | None], None]  # bytes done, and in all where that is known
+
+
+@dataclass(frozen=True)
+class SpikeManifest:
+    """What a set is.
+
+    Args:
+        key: name of its folder.
+        origin: the file or folder it was made from.
+        format: of the origin.
+        units: channels, the highest that fired + 1.
+        seconds: time of the last spike.
+        classes, speakers: names; speakers are empty where they have none.
+        parts: part -> recordings.
+        spikes: part -> spikes.
+        times: part -> dtype of its times.
+        files: of the folder, by name.
+        licence: as the source states it.
+        created: UTC, ISO 8601.
+    """
+
+    key: str
+    origin: str
+    format: str
+    units: int
+    seconds: float
+    classes: list[str]
+    speakers: list[str]
+    parts: dict[str, int]
+    spikes: dict[str, int]
+    times: dict[str, str]
+    files: dict[str, StoredFile]
+    licence: str
+    created: str
+    schema: int = SCHEMA
+
+    @property
+    def bytes(self) -> int:
+        """On disk."""
+        return sum(stored.bytes for stored in self.files.values())
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """One part.
+
+    Args:
+        times: [S] seconds, float16 or float32, memory-mapped.
+        units: [S] uint16 or uint32, memory-mapped.
+        starts: [N + 1], where each recording begins, and the end.
+        labels, speakers, takes: [N]; -1 = not known.
+    """
+
+    times: Any
+    units: Any
+    starts: Whole
+    labels: Whole
+    speakers: Whole
+    takes: Whole
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def spikes_folder(cache: Path | None = None) -> Path:
+    """Where sets of recordings lie."""
+    return (cache or cache_dir()) / "spikes"
+
+
+def sound_spikes(key: str, cache: Path | None = None, *, verify: bool = False) -> SpikeManifest | None:
+    """The manifest of a set whose files are all there in their sizes (and checksums, with `verify`), else None."""
+    folder = spikes_folder(cache) / key
+    try:
+        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        files = {name: StoredFile(**entry) for name, entry in document.pop("files").items()}
+        found = SpikeManifest(**document, files=files)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if found.schema != SCHEMA or found.key != key:
+        return None
+    for name, stored in found.files.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != stored.bytes:
+            return None
+        if verify and sha256_file(path) != stored.sha256:
+            return None
+    return found
+
+
+def open_part(manifest: SpikeManifest, part: str, cache: Path | None = None) -> Recordings:
+    """The recordings of one part.
+
+    Raises:
+        DiagnosticError: D109, they cannot be read.
+    """
+    folder = spikes_folder(cache) / manifest.key
+    try:
+        columns = np.load(folder / f"{part}.npz", allow_pickle=False)
+        starts = np.concatenate(([0], np.cumsum(columns["lengths"])))
+        kinds = {"times": manifest.times[part], "units": _unit_type(manifest.units)}
+        flat = [_map(folder / f"{part}.{name}", kind, int(starts[-1])) for name, kind in kinds.items()]
+        return Recordings(flat[0], flat[1], starts, *(columns[name] for name in _COLUMNS[1:]))
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise data_error("D109", f"the set `{manifest.key}` is damaged: {error}", file=folder) from error
+
+
+def _map(path: Path, kind: Any, count: int) -> Any:
+    # An empty file cannot be mapped: a set of silent recordings is one.
+    return np.memmap(path, np.dtype(kind), "r", shape=(count,)) if count else np.empty(0, kind)
+
+
+def _unit_type(units: int) -> Any:
+    return np.uint16 if units <= 1 << 16 else np.uint32
+
+
+def write_spikes(
+    key: str, source: SpikeSource, *, cache: Path | None = None, progress: Progress | None = None
+) -> SpikeManifest:
+    """Take every recording of `source` into the cache; the folder appears whole, by one rename, or not at all.
+
+    Raises:
+        DiagnosticError: D104 the cache cannot be written, D226 and D227 spikes that are none, or what reading finds.
+    """
+    root = spikes_folder(cache)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".take-in-", dir=root))
+    except OSError as error:
+        help = "set XDG_CACHE_HOME to a folder that can be written"
+        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="", help=help) from error
+    try:
+        ready = scratch / key
+        ready.mkdir()
+        manifest = _take_in(key, source, ready, progress)
+        text = json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
+        (ready / MANIFEST).write_text(text, encoding="utf-8")
+        if (root / key).exists():
+            os.replace(root / key, scratch / "old")
+        try:
+            os.replace(ready, root / key)
+        except OSError:
+            if sound_spikes(key, cache) is None:  # else another process was faster; its copy serves as well
+                raise
+    except OSError as error:
+        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return manifest
+
+
+def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | None) -> SpikeManifest:
+    done, bytes_done, highest, last = 0, 0, -1, 0.0
+    kinds: dict[str, str] = {}
+    spikes: dict[str, int] = {}
+    for part in source.parts:
+        columns: dict[str, list[Whole]] = {name: [] for name in _COLUMNS}
+        # Units are written wide, and narrowed once the highest of all parts is known.
+        with (folder / f"{part.name}.times").open("wb") as times, (folder / f"{part.name}.wide").open("wb") as units:
+            for block in part.blocks():
+                _check(block, part, done, source.origin)
+                kind = np.dtype(np.float16 if block.times.dtype == np.float16 else np.float32)
+                kinds.setdefault(part.name, kind.str)
+                block.times.astype(kinds[part.name]).tofile(times)
+                block.units.astype(np.uint32).tofile(units)
+                highest = max(highest, int(block.units.max()) if len(block.units) else -1)
+                last = max(last, float(block.times.max(initial=0)))
+                for name in _COLUMNS:
+                    columns[name].append(getattr(block, name))
+                done += len(block.lengths)
+                if progress is not None:
+                    bytes_done += block.times.nbytes + block.units.nbytes
+                    progress(bytes_done, None)
+        joined = {name: np.concatenate(found) for name, found in columns.items()}
+        spikes[part.name] = int(joined["lengths"].sum())
+        np.savez(folder / f"{part.name}.npz", **joined)  # type: ignore[arg-type]
+    for part in source.parts:
+        _narrow(folder, part.name, _unit_type(highest + 1))
+    return SpikeManifest(
+        key=key,
+        origin=source.origin,
+        format=source.format,
+        units=max(highest + 1, 1),
+        seconds=round(last, 6),
+        classes=list(source.classes),
+        speakers=list(source.speakers),
+        parts={part.name: part.count for part in source.parts},
+        spikes=spikes,
+        times=kinds,
+        files={path.name: StoredFile(path.stat().st_size, sha256_file(path)) for path in sorted(folder.iterdir())},
+        licence=source.licence,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _check(block: Any, part: SpikePart, done: int, origin: str) -> None:
+    where = f"recordings {done} to {done + len(block.lengths) - 1} ({part.name})"
+    if block.times.dtype.kind != "f" or not np.isfinite(block.times).all() or (block.times < 0).any():
+        message = f"a time in {where} is negative or no number"
+        raise data_error("D227", message, file=origin, help="times are seconds from 0 on")
+    if len(block.units) and int(block.units.min()) < 0:
+        raise data_error("D226", f"a unit in {where} is negative", file=origin)
+    if len(block.units) and int(block.units.max()) >= 1 << 31:
+        raise data_error("D226", f"unit {int(block.units.max())} in {where} is too high", file=origin)
+
+
+def _narrow(folder: Path, part: str, kind: Any) -> None:
+    wide = folder / f"{part}.wide"
+    with wide.open("rb") as read, (folder / f"{part}.units").open("wb") as write:
+        while len(values := np.fromfile(read, np.uint32, 1 << 22)):
+            values.astype(kind).tofile(write)
+    wide.unlink()
