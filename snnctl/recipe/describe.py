@@ -9,7 +9,7 @@ from snnctl.core.catalog import REGISTRIES
 from snnctl.core.docs import read_doc
 from snnctl.core.signature import Knob, is_optional, knobs, params_model
 from snnctl.recipe.resolve import dump_yaml
-from snnctl.recipe.schema import SLOTS, RecipeModel
+from snnctl.recipe.schema import PLACEHOLDER, SLOTS, RecipeModel
 
 
 def default_of(knob: Knob) -> Any:
@@ -44,7 +44,7 @@ def paste_ready(kind: str, name: str) -> str:
     """The component with all its defaults, as it would stand in a recipe."""
     values: dict[str, Any] = {"type": name}
     for knob in knobs(REGISTRIES[kind].get(name)):
-        values[knob.name] = "..." if knob.required else default_of(knob)
+        values[knob.name] = PLACEHOLDER if knob.required else default_of(knob)
     key = {"backbone": "model"}.get(kind, kind)
     return dump_yaml({key: values}).rstrip()
 
@@ -92,7 +92,8 @@ def _mapping(kind: str, name: str) -> dict[str, Any]:
         found = model.get("properties", {}).get(knob.name, {})
         if knob.slot is not None:
             found = _use(knob.slot.kind, knob.default, is_optional(knob.annotation))
-        properties[knob.name] = {**found, "description": knob.doc}
+        unfilled = {"not": {"const": PLACEHOLDER}} if knob.required else {}
+        properties[knob.name] = {**found, **unfilled, "description": knob.doc}
     nested = model.get("$defs", {})
     found = {
         "type": "object",

@@ -11,6 +11,7 @@ from snnctl.core.estimation import Energy
 from snnctl.core.training import Section, Train
 
 SCHEMA = 1
+PLACEHOLDER = "..."  # what `snnctl show` offers for a value that has no default
 
 
 class RecipeModel(Section):

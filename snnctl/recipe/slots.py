@@ -18,7 +18,7 @@ from snnctl.core.diagnostic import Diagnostic, choices, did_you_mean, nearest
 from snnctl.core.registry import UnknownComponentError
 from snnctl.core.signature import Knob, is_optional, knobs, members, params_model
 from snnctl.recipe.explain import Owner, explain, plain, shorten, shown
-from snnctl.recipe.schema import SLOTS, RecipeModel
+from snnctl.recipe.schema import PLACEHOLDER, SLOTS, RecipeModel
 from snnctl.recipe.source import KeyPath, Source, path_text
 
 _NOUNS = {"data": "data source", "optim": "optimiser"}
@@ -115,7 +115,10 @@ class Validation:
         for knob in known:
             if knob.slot is not None and knob.name in resolved:
                 resolved[knob.name] = self._slot(knob, given, resolved[knob.name], (*path, knob.name))
-            if knob.path is not None:
+            if knob.required and given.get(knob.name) == PLACEHOLDER and knob.name in resolved:
+                message = f"`{path_text((*path, knob.name))}` is still to be filled in"
+                self.add("R209", message, (*path, knob.name), help=_wanted(knob))
+            elif knob.path is not None:
                 self._check_name(knob, resolved.get(knob.name), (*path, knob.name))
         rules = getattr(component, "rules", None)
         if rules is not None and own_knobs_hold:
