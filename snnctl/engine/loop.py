@@ -1,4 +1,7 @@
-"""The training loop. Reads top to bottom; everything a resumed run needs is in `LoopState`."""
+"""The training loop. Reads top to bottom; everything a resumed run needs is in `LoopState`.
+
+One file, though a little long: an epoch, its checkpoint and its resume are understood together.
+"""
 
 from __future__ import annotations
 
