@@ -131,3 +131,19 @@ def test_depthwise_convolution_without_padding() -> None:
     fan, inside = convolution_fan(x.shape, weight, torch.Size((1, 2, 3, 3)), **geometry)  # type: ignore[arg-type]
     found = convolution(x, SPIKE, fan, dense=162.0, inside=inside)
     assert (total(found.events), found.inside) == (10.0, 162.0)
+
+
+@pytest.mark.parametrize(("stride", "padding", "groups"), [(1, 0, 1), (2, 1, 1), (2, 0, 2), (3, 1, 2)])
+def test_fan_out_of_a_transposed_convolution_is_exact(stride: int, padding: int, groups: int) -> None:
+    torch.manual_seed(0)
+    weight = torch.randn(4, 6 // groups, 3, 3)
+    weight = weight * (torch.rand(weight.shape) < 0.8)
+    out = torch.conv_transpose2d(torch.ones(1, 4, 4, 4), weight, None, stride, padding, 0, groups)
+    geometry = {"stride": [stride] * 2, "padding": [padding] * 2, "dilation": [1, 1], "groups": groups}
+    shape = torch.Size((1, 4, 4, 4))
+    fan, _ = convolution_fan(shape, weight, out.shape, **geometry, transposed=True)  # type: ignore[arg-type]
+    mask = (weight != 0).float()
+    for place in np.ndindex(4, 4, 4):
+        x = torch.zeros(shape)
+        x[(0, *place)] = 1.0
+        assert fan[place] == torch.conv_transpose2d(x, mask, None, stride, padding, 0, groups).sum()
