@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -137,7 +137,9 @@ def estimate(
         tell("count", 0.05 + 0.75 * (first + len(indices)) / wanted)
     counts = mean.counts()
     tell("twin", 0.82)
-    twin_counts, note = _twin(experiment, recipe, data.batch(torch.arange(min(8, wanted))).to(device))
+    # Dense work is the same for every sample, except where samples differ in length.
+    few = torch.arange(wanted).split(1) if experiment.network.ragged else (torch.arange(min(8, wanted)),)
+    twin_counts, note = _twin(experiment, recipe, (data.batch(indices).to(device) for indices in few))
     priced = tuple(
         _priced(table, options, counts, spread, twin_counts) for table, spread in zip(tables, spreads, strict=True)
     )
@@ -171,7 +173,7 @@ def _priced(table: Table, options: Options, counts: Counts, spread: Spread, twin
     )
 
 
-def _twin(experiment: Experiment, recipe: Recipe, batch: Any) -> tuple[Counts | None, str]:
+def _twin(experiment: Experiment, recipe: Recipe, batches: Iterable[Any]) -> tuple[Counts | None, str]:
     """The count of the same recipe with `model.spiking: false`, untrained: its dense work does not need weights."""
     if not experiment.network.spikes:
         return None, "this network is a non-spiking twin itself"
@@ -182,12 +184,12 @@ def _twin(experiment: Experiment, recipe: Recipe, batch: Any) -> tuple[Counts | 
         network = build_network(replace(recipe, values=values), experiment.task.input_signal, experiment.task.outputs)
     except DiagnosticError as error:
         return None, f"the twin cannot be built: {error.diagnostics[0].message}"
-    network = network.to(batch.inputs.device).eval()
+    network = network.to(next(experiment.network.parameters()).device).eval()
     counter = OperationCounter(network, encoded=network.signals["encoder"], check=False)
-    samples = len(batch)
-    found = counter.count(lambda: experiment.task.predict(network, batch), batch.inputs, samples)
     mean = CountMean()
-    mean.add(found, samples)
+    for batch in batches:
+        found = counter.count(partial(experiment.task.predict, network, batch), batch.inputs, len(batch))
+        mean.add(found, len(batch))
     return mean.counts(), (
         "the same recipe with model.spiking=false, one step, every product charged; its weights do not matter for that"
     )
