@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -174,7 +174,14 @@ def check(recipe: Recipe) -> list[Diagnostic]:
             _push(recipe, network, task.input_signal, task.outputs)
     except DiagnosticError as error:
         return list(error.diagnostics)
-    return []
+    return list(_cautions(recipe, network))
+
+
+def _cautions(recipe: Recipe, network: Network) -> Iterator[Diagnostic]:
+    """R405: what the parts of a network say a reader of the recipe would not expect."""
+    for section, part in (("encoder", network.encoder), ("model", network.backbone), ("readout", network.readout)):
+        for text in getattr(part, "cautions", ()):
+            yield replace(recipe.problem("R405", text, (section,), on_key=True), severity="warning")
 
 
 def _push(recipe: Recipe, network: Network, signal: SignalSpec, outputs: int) -> None:

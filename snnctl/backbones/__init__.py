@@ -2,6 +2,7 @@
 
 from snnctl.backbones.attention import SpikingSelfAttention
 from snnctl.backbones.blocks import SpikingConv, SpikingLinear, fold_norms
+from snnctl.backbones.delay_mlp import DelayMLP
 from snnctl.backbones.ispikformer import ISpikformer
 from snnctl.backbones.mlp import SpikingMLP
 from snnctl.backbones.qkformer import QKFormer
@@ -10,8 +11,10 @@ from snnctl.backbones.spike_gru import SpikeGRU
 from snnctl.backbones.spike_rnn import SpikeRNN
 from snnctl.backbones.spike_tcn import SpikeTCN
 from snnctl.backbones.spikformer import Spikformer
+from snnctl.backbones.temporal_conv import TemporalConv
 
 __all__ = [
+    "DelayMLP",
     "ISpikformer",
     "QKFormer",
     "SpikeDriven",
@@ -23,5 +26,6 @@ __all__ = [
     "SpikingLinear",
     "SpikingMLP",
     "SpikingSelfAttention",
+    "TemporalConv",
     "fold_norms",
 ]

@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from snnctl.backbones.time_conv import TimeWeights
 from snnctl.neurons.base import NeuronFactory, State
 from snnctl.neurons.kernels import spike_linear
-from snnctl.neurons.norm import TokenNorm
+from snnctl.neurons.norm import NormKind, TokenNorm, make_norm
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -136,23 +137,26 @@ class SpikingLayer(nn.Module):
     Args:
         outputs: C.
         neuron: factory of the neuron, called with `outputs`.
-        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        norm_gain: initial gain of the norm; None leaves the norm out.
+        norm: which norm, as in `make_norm`.
     """
 
-    def __init__(self, outputs: int, neuron: NeuronFactory, norm_gain: float | None) -> None:
+    def __init__(
+        self, outputs: int, neuron: NeuronFactory, norm_gain: float | None, norm: NormKind = "running"
+    ) -> None:
         super().__init__()
-        self.norm: nn.Module = nn.Identity() if norm_gain is None else TokenNorm(outputs, gain=norm_gain)
+        self.norm = make_norm("none" if norm_gain is None else norm, outputs, norm_gain or 1.0)
         self.neuron = neuron(outputs)
 
     @property
     @abstractmethod
-    def weights(self) -> LinearWeights | ConvWeights | TemporalWeights:
+    def weights(self) -> LinearWeights | ConvWeights | TemporalWeights | TimeWeights:
         """The submodule that makes the current."""
 
     def fire(self, current: Tensor, state: State | None, return_state: bool) -> Any:
         """Norm and neuron; the current has no bias yet where a norm follows."""
         if not isinstance(self.norm, TokenNorm):
-            return self.neuron(current, state, return_state=return_state)
+            return self.neuron(self.norm(current), state, return_state=return_state)
         bias = self.weights.bias
         if self.neuron.fuses_norm:
             return self.neuron(current, state, return_state=return_state, norm=self.norm, offset=bias)
@@ -162,7 +166,7 @@ class SpikingLayer(nn.Module):
     @torch.no_grad()
     def fold_norm(self) -> None:
         """Put what the norm does in evaluation into the weights, and take the norm out."""
-        if not isinstance(self.norm, TokenNorm):
+        if not isinstance(self.norm, TokenNorm) or self.norm.always_batch:
             return
         scale, shift = self.norm.in_evaluation()
         weight = self.weights.weight
@@ -192,15 +196,24 @@ class SpikingLinear(SpikingLayer):
         neuron: factory of the neuron, called with `outputs`.
         norm_gain: initial gain of the BatchNorm; None leaves the norm out.
         code: columns of a code of the position that comes beside the input, see `LinearWeights`; 0 = none.
+        norm: which norm, as in `make_norm`.
 
     Shape: [T, B, *, inputs] -> [T, B, *, outputs].
     """
 
     def __init__(
-        self, inputs: int, outputs: int, neuron: NeuronFactory, *, norm_gain: float | None = 1.0, code: int = 0
+        self,
+        inputs: int,
+        outputs: int,
+        neuron: NeuronFactory,
+        *,
+        norm_gain: float | None = 1.0,
+        code: int = 0,
+        norm: NormKind = "running",
     ) -> None:
-        linear = LinearWeights(inputs, outputs, adds_bias=norm_gain is None, code=code)
-        super().__init__(outputs, neuron, norm_gain)
+        normed = norm_gain is not None and norm in ("running", "batch")
+        linear = LinearWeights(inputs, outputs, adds_bias=not normed, code=code)
+        super().__init__(outputs, neuron, norm_gain, norm)
         self.linear = linear
 
     @property

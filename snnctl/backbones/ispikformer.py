@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.backbones.blocks import SpikingLinear
+from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.transformer import AttentionMap, attention_rules, make_blocks
 from snnctl.backbones.units import Units
 from snnctl.core.catalog import BACKBONES
@@ -26,7 +27,7 @@ _INSTEAD = "use `position: none`, or `code_variables: true` to give each variabl
 
 
 @BACKBONES.register("ispikformer")
-class ISpikformer(nn.Module):
+class ISpikformer(Layered):
     """Spiking transformer over variables: each one's window is a token, attention relates variables.
 
     Order in time enters through the weights of the first layer, which has one per position, so a positional encoding
@@ -55,6 +56,7 @@ class ISpikformer(nn.Module):
         attention_threshold: threshold of the neuron after the attention product as a share of the neuron's own, > 0
             (0.5 as in Spikformer).
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
+        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
             too), softmax attention.
 
@@ -83,6 +85,7 @@ class ISpikformer(nn.Module):
         learn_attention_scale: bool = False,
         attention_threshold: Annotated[float, Gt(0.0)] = 0.5,
         norm_gain: Annotated[float, Gt(0.0)] = 1.0,
+        hierarchy: Hierarchy | None = None,
         spiking: bool = True,
     ) -> None:
         given = {
@@ -121,6 +124,7 @@ class ISpikformer(nn.Module):
             )
         )
         self.output = units.output(signal, dim, self.embed.neuron.levels * (1 + 2 * depth), length=tokens.length)
+        self.impose(hierarchy, signal)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -130,6 +134,10 @@ class ISpikformer(nn.Module):
         name = position.get("type") if isinstance(position, Mapping) else position
         if isinstance(name, str) and name != "none" and not knobs["code_variables"]:
             yield "position", f"{_REFUSED}; {_INSTEAD}"
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [self.embed, *self.blocks]
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.transpose(2, 3)

@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.backbones.first_layer import Embed, highest_value, spiking_layer
+from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.mask_attention import QKTokenAttention, SharedKeyAttention
 from snnctl.backbones.transformer import AttentionMap, attention_rules, make_block, make_blocks
 from snnctl.backbones.units import Units
@@ -21,7 +22,7 @@ from snnctl.positions.ragged import Ragged
 
 
 @BACKBONES.register("qkformer")
-class QKFormer(nn.Module):
+class QKFormer(Layered):
     """Blocks with Q-K token attention, then blocks with spiking self-attention; all positions stay (one scale).
 
     The hierarchical form for images, which halves the image between stages, is another network. A position that
@@ -49,6 +50,7 @@ class QKFormer(nn.Module):
             patch_split of width `dim`, for the codes of cpg and its like alone, as published for images.
         embed_norm: whether BatchNorm follows the embedding.
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's).
+        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
             too), softmax attention (in the first blocks with the keys as values).
 
@@ -80,6 +82,7 @@ class QKFormer(nn.Module):
         embed: Embed = "always",
         embed_norm: bool = False,
         norm_gain: Annotated[float, Gt(0.0)] = 1.0,
+        hierarchy: Hierarchy | None = None,
         spiking: bool = True,
     ) -> None:
         given = {
@@ -132,11 +135,16 @@ class QKFormer(nn.Module):
             ]
         )
         self.output = units.output(signal, dim, highest_value(self.embed, self.blocks))
+        self.impose(hierarchy, signal)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Heads split the width evenly; a learned scale is a sigmoid."""
         yield from attention_rules(knobs)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [self.embed, *self.blocks]
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         place = self.position.place(x, tokens)

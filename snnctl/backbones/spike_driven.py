@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from snnctl.backbones.attention import SoftmaxAttention
 from snnctl.backbones.blocks import NormedLinear, SpikingLinear
 from snnctl.backbones.first_layer import Embed, current_layer
+from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.mask_attention import SpikeDrivenAttention
 from snnctl.backbones.transformer import attention_rules
 from snnctl.backbones.units import Units
@@ -41,7 +42,7 @@ class _Block(nn.Module):
 
 
 @BACKBONES.register("spike_driven")
-class SpikeDriven(nn.Module):
+class SpikeDriven(Layered):
     """Spike-driven transformer: every weight sees binary spikes, and attention is a mask and a sum.
 
     Residuals are added before the neuron (membrane shortcut), so all spikes stay binary, and the cost of the
@@ -67,6 +68,7 @@ class SpikeDriven(nn.Module):
         attention_scale: factor on the sum of coincidences, > 0 (1: the sum itself, as published; a log bias
             makes sums larger).
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
+        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
             too), softmax attention.
 
@@ -93,6 +95,7 @@ class SpikeDriven(nn.Module):
         embed: Embed = "always",
         attention_scale: Annotated[float, Gt(0.0)] = 1.0,
         norm_gain: Annotated[float, Gt(0.0)] = 1.0,
+        hierarchy: Hierarchy | None = None,
         spiking: bool = True,
     ) -> None:
         for knob, message in self.rules({"dim": dim, "heads": heads}):
@@ -116,11 +119,16 @@ class SpikeDriven(nn.Module):
         )
         self.neuron = units.hidden(dim)
         self.output = units.output(signal, dim, self.neuron.levels)
+        self.impose(hierarchy, signal)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Heads split the width evenly."""
         yield from attention_rules(knobs)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [self.embed, *self.blocks, self.neuron]
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         place = self.position.place(x, tokens)

@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.backbones.blocks import LinearWeights, SpikingLinear
+from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.recurrence import Gate, Sigmoid, Tanh, goes_on
 from snnctl.backbones.units import Units
 from snnctl.core.catalog import BACKBONES
@@ -111,7 +112,7 @@ class _Layer(nn.Module):
 
 
 @BACKBONES.register("spike_gru")
-class SpikeGRU(nn.Module):
+class SpikeGRU(Layered):
     """Spiking GRU: gates fire or do not, the hidden state is binary, and a layer of neurons reads it.
 
     The T steps are independent lanes of the gates: h at (t, l) depends on h at (t, l-1). They meet in the layer that
@@ -137,6 +138,7 @@ class SpikeGRU(nn.Module):
         surrogate: derivative of the gates' spikes (atan as in SeqSNN).
         norm_gain: initial gain of the BatchNorms, > 0 (2 lets a decayed-input LIF of tau 2 fire from the start,
             ours); null leaves them out. Gates have none: their threshold is 0, so half of them fire at first.
+        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, other units for neurons.
 
     Shape: [T, B, L, F] -> [T, B, L, width].
@@ -160,6 +162,7 @@ class SpikeGRU(nn.Module):
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
         norm_gain: Annotated[float, Gt(0.0)] | None = 2.0,
+        hierarchy: Hierarchy | None = None,
         spiking: bool = True,
     ) -> None:
         super().__init__()
@@ -184,6 +187,11 @@ class SpikeGRU(nn.Module):
         ]
         self.layers = nn.ModuleList(made)
         self.output = units.output(signal, width, made[-1].out.neuron.levels)
+        self.impose(hierarchy, signal)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [self.embed, *self.layers]
 
     def forward(self, x: Tensor) -> Tensor:
         place = self.position.place(x)

@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.backbones.blocks import SpikingLinear
+from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.recurrence import Tanh, goes_on
 from snnctl.backbones.units import Units
 from snnctl.core.catalog import BACKBONES
@@ -73,7 +74,7 @@ class SpikingRecurrent(SpikingLinear):
 
 
 @BACKBONES.register("spike_rnn")
-class SpikeRNN(nn.Module):
+class SpikeRNN(Layered):
     """Spiking RNN: membranes and recurrent weights carry earlier positions on to later ones.
 
     `form: pooled` is what has been released under this name: no recurrent weights, each position by itself, order
@@ -97,6 +98,7 @@ class SpikeRNN(nn.Module):
         recurrent_gain: gain of the orthogonal initial U, > 0 (1, ours; unused by pooled).
         norm_gain: initial gain of every BatchNorm, > 0 (2 lets a decayed-input LIF of tau 2 fire from the start,
             ours); null leaves the norms out, as released: then most neurons start silent.
+        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, other units for neurons.
 
     Shape: [T, B, L, F] -> [T, B, L, width].
@@ -119,6 +121,7 @@ class SpikeRNN(nn.Module):
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
         recurrent_gain: Annotated[float, Gt(0.0)] = 1.0,
         norm_gain: Annotated[float, Gt(0.0)] | None = 2.0,
+        hierarchy: Hierarchy | None = None,
         spiking: bool = True,
     ) -> None:
         super().__init__()
@@ -144,6 +147,11 @@ class SpikeRNN(nn.Module):
         made = [layer() for _ in range(layers)]
         self.layers = nn.ModuleList(made)
         self.output = units.output(signal, width, made[-1].neuron.levels)
+        self.impose(hierarchy, signal)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [self.embed, *self.layers]
 
     def forward(self, x: Tensor) -> Tensor:
         place = self.position.place(x)

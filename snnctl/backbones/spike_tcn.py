@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.backbones.blocks import LinearWeights, SpikingTemporalConv
+from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
@@ -95,7 +96,7 @@ class SpikingTCNBlock(nn.Module):
 
 
 @BACKBONES.register("spike_tcn")
-class SpikeTCN(nn.Module):
+class SpikeTCN(Layered):
     """Spiking TCN: a position sees itself and earlier ones, twice as far with every block.
 
     With `variables: shared` each variable is a sequence of its own whose features are its spike and the position's
@@ -127,6 +128,7 @@ class SpikeTCN(nn.Module):
         norm_join: whether BatchNorm follows the residual add (true, ours: without it a decayed-input LIF needs spikes
             on both paths, and deeper blocks fall silent; false goes with the published neuron, `{type: lif,
             tau: 100, decay_input: false, reset: soft}`).
+        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons.
 
     Shape: [T, B, L, C] -> [T, B, L, C] (shared) or [T, B, L, channels] (mixed).
@@ -152,6 +154,7 @@ class SpikeTCN(nn.Module):
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
         norm_gain: Annotated[float, Gt(0.0)] | None = 2.0,
         norm_join: bool = True,
+        hierarchy: Hierarchy | None = None,
         spiking: bool = True,
     ) -> None:
         super().__init__()
@@ -184,6 +187,11 @@ class SpikeTCN(nn.Module):
         self.blocks = nn.ModuleList(made)
         features = signal.features if self.shared else channels
         self.output = units.output(signal, features, made[-1].neuron.levels)
+        self.impose(hierarchy, signal)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [*self.blocks]
 
     def forward(self, x: Tensor) -> Tensor:
         batch = x.shape[1]

@@ -9,6 +9,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.backbones.first_layer import Embed, highest_value, spiking_layer
+from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.transformer import (
     AttentionMap,
     attention_rules,
@@ -24,7 +25,7 @@ from snnctl.positions.ragged import Ragged
 
 
 @BACKBONES.register("spikformer")
-class Spikformer(nn.Module):
+class Spikformer(Layered):
     """Spiking transformer: spiking self-attention and MLP with residual adds of spikes.
 
     Residuals are added after the neuron, so activations are whole numbers up to 1 + 2 * depth. Without a
@@ -57,6 +58,7 @@ class Spikformer(nn.Module):
         embed_norm: whether BatchNorm follows the embedding (the published time-series code has none; with
             few features the first layer may start silent without it).
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
+        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
             too), softmax attention.
 
@@ -88,6 +90,7 @@ class Spikformer(nn.Module):
         embed: Embed = "always",
         embed_norm: bool = False,
         norm_gain: Annotated[float, Gt(0.0)] = 1.0,
+        hierarchy: Hierarchy | None = None,
         spiking: bool = True,
     ) -> None:
         given = {
@@ -119,11 +122,16 @@ class Spikformer(nn.Module):
             )
         )
         self.output = units.output(signal, dim, highest_value(self.embed, self.blocks))
+        self.impose(hierarchy, signal)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Heads split the width evenly; a learned scale is a sigmoid."""
         yield from attention_rules(knobs)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [self.embed, *self.blocks]
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         place = self.position.place(x, tokens)

@@ -58,8 +58,7 @@ def _find(what: str, name: str) -> tuple[str, str]:
 
 
 def _component(session: Session, kind: str, name: str) -> int:
-    from snnctl.core.signature import knobs
-    from snnctl.recipe.describe import knob_row, paste_ready
+    from snnctl.recipe.describe import knob_rows, paste_ready
     from snnctl.ui.tables import show_component
 
     component = REGISTRIES[kind].get(name)
@@ -73,7 +72,7 @@ def _component(session: Session, kind: str, name: str) -> int:
         "shape": doc.shape,
         "reference": doc.source,
         "source": REGISTRIES[kind].source(name),
-        "knobs": [knob_row(knob) for knob in knobs(component)],
+        "knobs": knob_rows(component),
         "yaml": paste_ready(kind, name),
     }
     return session.answer(document, lambda console: show_component(console, document))

@@ -71,11 +71,14 @@ BACKBONES = Registry(
     {
         "spikformer": "snnctl.backbones.spikformer",
         "ispikformer": "snnctl.backbones.ispikformer",
+        "spike_mlp": "snnctl.backbones.spike_mlp",
         "spike_rnn": "snnctl.backbones.spike_rnn",
         "spike_gru": "snnctl.backbones.spike_gru",
         "spike_tcn": "snnctl.backbones.spike_tcn",
         "spike_driven": "snnctl.backbones.spike_driven",
         "qkformer": "snnctl.backbones.qkformer",
+        "temporal_conv": "snnctl.backbones.temporal_conv",
+        "delay_mlp": "snnctl.backbones.delay_mlp",
     },
 )
 NEURONS = Registry(
@@ -84,6 +87,7 @@ NEURONS = Registry(
         "if": _LIF,
         "lif": _LIF,
         "plif": _LIF,
+        "tau_lif": "snnctl.neurons.tau_lif",
         "alif": "snnctl.neurons.alif",
         "glif": "snnctl.neurons.glif",
         "klif": "snnctl.neurons.klif",
@@ -108,6 +112,9 @@ READOUTS = Registry(
         "last_linear": "snnctl.readouts.linear",
         "variate_linear": "snnctl.readouts.variate",
         "step_linear": "snnctl.readouts.steps",
+        "leaky": "snnctl.readouts.leaky",
+        "leaky_step": "snnctl.readouts.leaky",
+        "spike_count": "snnctl.readouts.leaky",
     },
 )
 OPTIMS = Registry("optim", dict.fromkeys(("adam", "adamw", "sgd", "rmsprop"), _OPTIM))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-STREAMS = ("init", "order", "augment", "encoder", "dropout", "position", "split", "data")
+STREAMS = ("init", "order", "augment", "encoder", "dropout", "position", "split", "data", "hierarchy")
 
 
 def stream_seed(seed: int, stream: str, *indices: int) -> int:

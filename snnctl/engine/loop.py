@@ -29,6 +29,7 @@ from snnctl.engine.runtime import Runtime
 from snnctl.measure.gradients import GradientMeter, LayerGradients
 from snnctl.measure.health import verdicts
 from snnctl.measure.spikes import SpikeMeter
+from snnctl.neurons.tau_lif import leak_penalty, learned_leaks
 
 _STEP_EVENTS_PER_SECOND = 10
 
@@ -75,6 +76,7 @@ class Trainer:
                 multi_avg_fn=get_ema_multi_avg_fn(self.settings.average),
                 use_buffers=True,
             )
+        self._leaks = learned_leaks(self.network)
         self.state = LoopState()
         self.saved_epochs = 0
         # Only where making a batch takes time of its own: a thread that hands over a view costs more than it saves.
@@ -198,6 +200,7 @@ class Trainer:
         else:
             torch.manual_seed(stream_seed(settings.seed, "dropout", state.epoch))
         self.network.train()
+        self._tell_progress()
         order = epoch_order(len(self.split), settings.seed, state.epoch)
         gradients: list[LayerGradients] = []
         items, told = 0, 0.0
@@ -223,6 +226,17 @@ class Trainer:
         self._validate(gradients, speed, begun, started, before)
         return True
 
+    def _tell_progress(self) -> None:
+        """Tell modules that change while training, in `training_progress`, what share of it is done.
+
+        A function of the epoch alone: a resumed run says the same.
+        """
+        share = self.state.epoch / self.settings.epochs
+        for module in self.network.modules():
+            told = getattr(module, "training_progress", None)
+            if told is not None:
+                told(share)
+
     def _make_batch(self, job: tuple[int, Tensor]) -> Any:
         number, indices = job
         rank, epoch = self.runtime.rank, self.state.epoch
@@ -239,7 +253,7 @@ class Trainer:
             where = first_non_finite(self.network, lambda: task.predict(self.network, batch))
             raise DiagnosticError(non_finite_loss(where, value, state.epoch, state.step_in_epoch))
         self.optimizer.zero_grad(set_to_none=True)
-        self.runtime.backward(loss)
+        self.runtime.backward(loss + leak_penalty(self._leaks) if self._leaks else loss)
         norm = self.runtime.clip(self.network.parameters(), settings.clip_norm)
         if not torch.isfinite(norm):
             raise DiagnosticError(non_finite_gradient(self.network, state.epoch, state.step_in_epoch))

@@ -107,6 +107,7 @@ def step(
     per_epoch: int,
     *,
     every: Annotated[int, Ge(1)] = 10,
+    first: Annotated[int, Ge(1)] | None = None,
     factor: Annotated[float, Gt(0), Lt(1)] = 0.5,
     warmup_epochs: Epochs = 0,
 ) -> Schedule:
@@ -114,10 +115,16 @@ def step(
 
     Args:
         every: epochs between two drops.
+        first: epochs before the first drop; null = every.
         factor: what the rate is multiplied with at each drop.
         warmup_epochs: epochs over which the rate rises linearly from 0.
     """
-    return Schedule(LambdaLR(optimizer, _warmed(lambda e: factor ** int(e // every), warmup_epochs, per_epoch)))
+    wait = every if first is None else first
+
+    def at(epoch: float) -> float:
+        return factor ** (1 + int((epoch - wait) // every)) if epoch >= wait else 1.0
+
+    return Schedule(LambdaLR(optimizer, _warmed(at, warmup_epochs, per_epoch)))
 
 
 @SCHEDULES.register("one_cycle")

@@ -20,6 +20,7 @@ from snnctl.neurons.surrogate import (
     Triangle,
     make_surrogate,
 )
+from snnctl.neurons.tau_lif import TauLIF
 from snnctl.neurons.tc_lif import TCLIF
 
 __all__ = [
@@ -44,6 +45,7 @@ __all__ = [
     "SpikingNeuron",
     "State",
     "Surrogate",
+    "TauLIF",
     "TokenNorm",
     "Triangle",
     "make_surrogate",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
+import torch
 from annotated_types import Gt, Le
 from torch import Tensor
 
@@ -62,7 +63,7 @@ class ALIF(SpikingNeuron):
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "triangle",
     ) -> None:
         super().__init__(channels)
-        self.tau = tau
+        self.tau: float | Tensor = tau
         self.tau_adapt = tau_adapt
         self.v_threshold = v_threshold
         self.beta = beta
@@ -70,13 +71,21 @@ class ALIF(SpikingNeuron):
         self.detach_reset = detach_reset
         self.surrogate = make_surrogate(surrogate)
 
+    def leak_per_step(self) -> Tensor:
+        return (-1.0 / torch.as_tensor(self.tau)).exp()
+
+    def set_leak(self, leak: Tensor) -> None:
+        vars(self).pop("tau", None)
+        self.register_buffer("tau", -1.0 / leak.log())
+
     def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor]:
         rest = at_rest(x0)
         return rest, rest
 
     def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         v, a = state
-        alpha, rho = math.exp(-1.0 / self.tau), math.exp(-1.0 / self.tau_adapt)
+        alpha = math.exp(-1.0 / self.tau) if isinstance(self.tau, float | int) else (-1.0 / self.tau).exp()
+        rho = math.exp(-1.0 / self.tau_adapt)
         h = v + (1.0 - alpha) * x_t.to(v.dtype)
         threshold = self.v_threshold + self.beta * a
         undamped = self.surrogate.spike((h - threshold) / threshold)

@@ -26,6 +26,7 @@ class SpikingNeuron(nn.Module):
     for, so that an input in chunks gives what the whole does; `fuses_norm`, `forward` also takes `norm` and
     `offset`, as LIF's does; `atomic`, it is one operation for who counts operations, with nothing but membranes
     inside; `leaks`, its membrane decays by itself.
+    Attribute `leak_bounds`: where its leak is kept, if anywhere.
 
     Args:
         channels: size of the last axis, for per-channel parameters.
@@ -38,6 +39,8 @@ class SpikingNeuron(nn.Module):
     atomic: ClassVar[bool] = True
     leaks: ClassVar[bool] = True
 
+    leak_bounds: tuple[float, float] | None = None
+
     def __init__(self, channels: int, *, levels: int = 1) -> None:
         super().__init__()
         self.channels = channels
@@ -47,6 +50,23 @@ class SpikingNeuron(nn.Module):
     def fixed_steps(self) -> int | None:
         """The only T that this neuron takes; None takes any."""
         return None
+
+    def leak_per_step(self) -> Tensor | None:
+        """The share of its membrane that is left after a step, [] or [channels]; None where there is no such share."""
+        return None
+
+    def set_leak(self, leak: Tensor) -> None:
+        """Take this share, [] or [channels], each 0 < leak < 1, in place of that of the constructor.
+
+        Raises:
+            ValueError: this neuron has no such share, or only one for all channels.
+        """
+        raise ValueError(f"{type(self).__name__} has no time constant of its membrane that could be set")
+
+    def time_constants(self) -> Tensor | None:
+        """The membrane's time constants in steps, -1 / ln(leak), [] or [channels]; None where there is none."""
+        leak = self.leak_per_step()
+        return None if leak is None else -leak.detach().log().reciprocal()
 
     @abstractmethod
     def initial_state(self, x0: Tensor) -> State:

@@ -11,12 +11,12 @@ from torch import Tensor
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.membrane import at_rest, leak_and_charge
+from snnctl.neurons.membrane import EulerLeak, at_rest, leak_and_charge
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
 @NEURONS.register("clif")
-class CLIF(SpikingNeuron):
+class CLIF(EulerLeak, SpikingNeuron):
     """Complementary leaky integrate-and-fire neuron: recent spikes deepen the reset and carry gradient through time.
 
     Nothing is learned, and the gradient always goes through the reset: that is the path the neuron is made for.
@@ -49,7 +49,7 @@ class CLIF(SpikingNeuron):
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "rectangle",
     ) -> None:
         super().__init__(channels)
-        self.tau = tau
+        self.tau: float | Tensor = tau
         self.v_threshold = v_threshold
         self.surrogate = make_surrogate(surrogate)
 

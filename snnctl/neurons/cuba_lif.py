@@ -11,12 +11,12 @@ from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.kernels import Reset
-from snnctl.neurons.membrane import after_spike, at_rest, known_reset, leak_and_charge
+from snnctl.neurons.membrane import EulerLeak, after_spike, at_rest, known_reset, leak_and_charge
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
 @NEURONS.register("cuba_lif")
-class CubaLIF(SpikingNeuron):
+class CubaLIF(EulerLeak, SpikingNeuron):
     """Current-based leaky integrate-and-fire neuron: the input charges a leaky current, and that the membrane.
 
     In the words of snntorch alpha is 1 - 1/tau_syn and beta is 1 - 1/tau. With `tau_syn` 1 the current keeps
@@ -60,7 +60,7 @@ class CubaLIF(SpikingNeuron):
     ) -> None:
         super().__init__(channels)
         self.tau_syn = tau_syn
-        self.tau = tau
+        self.tau: float | Tensor = tau
         self.v_threshold = v_threshold
         self.reset = known_reset(reset)
         self.detach_reset = detach_reset

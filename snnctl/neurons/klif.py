@@ -12,12 +12,12 @@ from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.kernels import Reset
-from snnctl.neurons.membrane import after_spike, at_rest, known_reset, leak_and_charge
+from snnctl.neurons.membrane import EulerLeak, after_spike, at_rest, known_reset, leak_and_charge
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
 @NEURONS.register("klif")
-class KLIF(SpikingNeuron):
+class KLIF(EulerLeak, SpikingNeuron):
     """Leaky integrate-and-fire neuron with a learned slope, which scales membrane and surrogate alike.
 
     The slope is one number per layer. The rectifier keeps the membrane from going below rest.
@@ -66,7 +66,7 @@ class KLIF(SpikingNeuron):
     ) -> None:
         super().__init__(channels)
         self.k = nn.Parameter(torch.tensor(float(k)))
-        self.tau = tau
+        self.tau: float | Tensor = tau
         self.v_threshold = v_threshold
         self.reset = known_reset(reset)
         self.scale_reset = scale_reset

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import torch
 from annotated_types import Ge, Gt, Lt
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.kernels import Dynamics, Reset, lif_scan
+from snnctl.neurons.kernels import AnyReset, Dynamics, Reset, lif_scan
 from snnctl.neurons.kernels.reference import lif_step
 from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
@@ -22,10 +22,11 @@ Share = Literal["layer", "channel"]
 Learned = Literal["none", "layer", "channel"]
 
 
-class _IntegrateAndFire(SpikingNeuron):
+class IntegrateAndFire(SpikingNeuron):
     """One membrane per element; the state is that membrane, kept in float32 or wider."""
 
     fuses_norm = True
+    resets: ClassVar[object] = Reset
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -38,16 +39,18 @@ class _IntegrateAndFire(SpikingNeuron):
         *,
         v_threshold: float,
         learn_threshold: Learned,
-        reset: Reset,
+        reset: AnyReset,
         detach_reset: bool,
         surrogate: str | Surrogate,
+        strict: bool = False,
     ) -> None:
         super().__init__(channels)
-        _one_of("reset", reset, Reset)  # the kernels branch on names, so a typo would go unseen
-        _one_of("learn_threshold", learn_threshold, Learned)
+        one_of("reset", reset, self.resets)  # the kernels branch on names, so a typo would go unseen
+        one_of("learn_threshold", learn_threshold, Learned)
         self.v_threshold = v_threshold
         self.learn_threshold: Learned = learn_threshold
-        self.reset: Reset = reset
+        self.reset: AnyReset = reset
+        self.strict = strict
         self.detach_reset = detach_reset
         self.surrogate = make_surrogate(surrogate)
         self.log_threshold: nn.Parameter | None = None
@@ -63,7 +66,9 @@ class _IntegrateAndFire(SpikingNeuron):
         """The parameters of the step equation as they stand now."""
         tau, leak, gain = self._charge()
         threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
-        return Dynamics(self.surrogate, tau, leak, gain, threshold, self.reset, self.detach_reset, self.levels)
+        return Dynamics(
+            self.surrogate, tau, leak, gain, threshold, self.reset, self.detach_reset, self.levels, self.strict
+        )
 
     def initial_state(self, x0: Tensor) -> Tensor:
         # bfloat16 and float16 lose the small increments of a slow membrane.
@@ -124,7 +129,12 @@ class _IntegrateAndFire(SpikingNeuron):
         return ", ".join(shown)
 
 
-def _one_of(knob: str, value: str, allowed: object) -> None:
+def one_of(knob: str, value: str, allowed: object) -> None:
+    """Refuse a value that is none of a Literal's.
+
+    Raises:
+        ValueError: names the knob and what is allowed.
+    """
     if value not in get_args(allowed):
         raise ValueError(f"unknown {knob} `{value}`; known: {', '.join(get_args(allowed))}")
 
@@ -140,7 +150,7 @@ def _spread(channels: int, tau: float, spread: float) -> Tensor:
 
 
 @NEURONS.register("lif")
-class LIF(_IntegrateAndFire):
+class LIF(IntegrateAndFire):
     """Leaky integrate-and-fire neuron.
 
     With `decay_input` a constant input must exceed tau * v_threshold to fire at the first step; without it
@@ -210,9 +220,16 @@ class LIF(_IntegrateAndFire):
             return None, 1 - rate, rate if self.decay_input else 1.0
         return (self.tau, 1.0, 1.0) if self.decay_input else (None, 1.0 - 1.0 / self.tau, 1.0)
 
+    def leak_per_step(self) -> Tensor:
+        return 1.0 - 1.0 / torch.as_tensor(self.tau if self.taus is None else self.taus)
+
+    def set_leak(self, leak: Tensor) -> None:
+        vars(self).pop("taus", None)
+        self.register_buffer("taus", 1.0 / (1.0 - leak))
+
 
 @NEURONS.register("plif")
-class PLIF(_IntegrateAndFire):
+class PLIF(IntegrateAndFire):
     """Parametric LIF: the time constant is learned.
 
     Equation:
@@ -268,7 +285,7 @@ class PLIF(_IntegrateAndFire):
             detach_reset=detach_reset,
             surrogate=surrogate,
         )
-        _one_of("share", share, Share)
+        one_of("share", share, Share)
         for _, message in self.rules({"share": share, "tau_spread": tau_spread}):
             raise ValueError(message)
         self.tau, self.share, self.decay_input = tau, share, decay_input
@@ -285,9 +302,18 @@ class PLIF(_IntegrateAndFire):
         rate = self.w.sigmoid()
         return None, 1 - rate, rate if self.decay_input else 1.0
 
+    def leak_per_step(self) -> Tensor:
+        return 1.0 - self.w.sigmoid()
+
+    @torch.no_grad()
+    def set_leak(self, leak: Tensor) -> None:
+        if leak.dim() > self.w.dim():
+            raise ValueError("a leak per channel needs `share: channel`")
+        self.w.copy_((1.0 / leak - 1.0).log())
+
 
 @NEURONS.register("if")
-class IF(_IntegrateAndFire):
+class IF(IntegrateAndFire):
     """Integrate-and-fire neuron: LIF without a leak.
 
     Equation:

@@ -5,10 +5,25 @@ from __future__ import annotations
 from typing import get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnctl.neurons.kernels import Reset
 from snnctl.neurons.surrogate import Surrogate
+
+
+class EulerLeak(nn.Module):
+    """For neurons that keep 1 - 1/tau of their membrane per step: leak and tau in terms of each other."""
+
+    tau: float | Tensor
+
+    def leak_per_step(self) -> Tensor:
+        """1 - 1/tau, see `SpikingNeuron.leak_per_step`."""
+        return 1.0 - 1.0 / torch.as_tensor(self.tau)
+
+    def set_leak(self, leak: Tensor) -> None:
+        """See `SpikingNeuron.set_leak`."""
+        vars(self).pop("tau", None)
+        self.register_buffer("tau", 1.0 / (1.0 - leak))
 
 
 def at_rest(x0: Tensor) -> Tensor:
@@ -27,7 +42,7 @@ def known_reset(reset: Reset) -> Reset:
     return reset
 
 
-def leak_and_charge(v: Tensor, current: Tensor, *, tau: float, decay_input: bool) -> Tensor:
+def leak_and_charge(v: Tensor, current: Tensor, *, tau: float | Tensor, decay_input: bool) -> Tensor:
     """v + (current - v) / tau with `decay_input`, else v * (1 - 1/tau) + current."""
     return v + (current - v) / tau if decay_input else v * (1.0 - 1.0 / tau) + current
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from snnctl.neurons.kernels import Dynamics, lif_norm_scan
@@ -17,6 +18,21 @@ class Affine(NamedTuple):
     shift: Tensor
 
 
+NormKind = Literal["running", "batch", "layer", "none"]
+
+
+def make_norm(kind: NormKind, features: int, gain: float) -> nn.Module:
+    """The norm of one layer of currents: BatchNorm evaluated with running or with the batch's statistics, LayerNorm
+    (epsilon 1e-6), or none."""
+    if kind == "none":
+        return nn.Identity()
+    if kind == "layer":
+        norm = nn.LayerNorm(features, eps=1e-6)
+        nn.init.constant_(norm.weight, gain)
+        return norm
+    return TokenNorm(features, gain=gain, always_batch=kind == "batch")
+
+
 class TokenNorm(nn.BatchNorm1d):
     """Batch normalisation of the last axis over all others: steps, batch and positions alike.
 
@@ -26,16 +42,22 @@ class TokenNorm(nn.BatchNorm1d):
     Args:
         features: size of the last axis.
         gain: initial scale; 2 lets a decayed-input LIF with tau 2 fire from the start, 1 is torch's.
+        always_batch: whether evaluation uses the statistics of its batch as well. What a network says of a sample
+            then depends on the others beside it.
 
     Shape: [*, features] -> [*, features].
     """
 
-    def __init__(self, features: int, *, gain: float = 1.0) -> None:
+    def __init__(self, features: int, *, gain: float = 1.0, always_batch: bool = False) -> None:
         super().__init__(features)
         nn.init.constant_(self.weight, gain)
+        self.always_batch = always_batch
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input.flatten(0, -2)).unflatten(0, input.shape[:-1])
+        rows = input.flatten(0, -2)
+        if self.always_batch and not self.training:
+            return F.batch_norm(rows, None, None, self.weight, self.bias, training=True, eps=self.eps).view_as(input)
+        return super().forward(rows).unflatten(0, input.shape[:-1])
 
     def scan(
         self, x: Tensor, v: Tensor | None, dynamics: Dynamics, offset: Tensor | None, *, return_state: bool
@@ -53,9 +75,10 @@ class TokenNorm(nn.BatchNorm1d):
         tokens = x.numel() // max(x.shape[-1], 1)
         if self._forward_hooks or self._forward_pre_hooks:
             return None  # someone watches the norm's output
-        if (self.training and tokens < 2) or x.shape[-1] != self.num_features:
+        by_batch = self.training or self.always_batch
+        if (by_batch and tokens < 2) or x.shape[-1] != self.num_features:
             return None  # torch's own error is due
-        running = None if self.training else self._running(offset)
+        running = None if by_batch else self._running(offset)
         found = lif_norm_scan(
             x, v, dynamics, self.weight, self.bias, self.eps, running, offset, return_state=return_state
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Any, get_args
 
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.docs import read_doc
-from snnctl.core.signature import Knob, is_optional, knobs, params_model
+from snnctl.core.signature import Knob, bounds_text, is_optional, knobs, members, params_model, type_name
 from snnctl.recipe.resolve import dump_yaml
 from snnctl.recipe.schema import PLACEHOLDER, SLOTS, RecipeModel
 
@@ -38,6 +40,31 @@ def knob_row(knob: Knob) -> dict[str, Any]:
         "bounds": knob.bounds,
         "doc": knob.doc,
     }
+
+
+def knob_rows(component: Callable[..., Any]) -> list[dict[str, Any]]:
+    """A row per knob; a knob that is a mapping is followed by its keys, `hierarchy.delta`."""
+    return [row for knob in knobs(component) for row in (knob_row(knob), *_member_rows(knob.name, knob.annotation))]
+
+
+def _member_rows(path: str, annotation: Any) -> Iterator[dict[str, Any]]:
+    """Rows for the keys of a nested dataclass, and for theirs."""
+    for part in get_args(annotation) if is_optional(annotation) else (annotation,):
+        if not is_dataclass(part):
+            continue
+        docs = read_doc(part).args  # type: ignore[arg-type]
+        given = {field.name: field.default for field in fields(part)}
+        for name, inner in members(part).items():
+            required = given[name] is MISSING
+            yield {
+                "name": f"{path}.{name}",
+                "type": type_name(inner),
+                "default": None if required else plain(given[name]),
+                "required": required,
+                "bounds": bounds_text(inner),
+                "doc": docs.get(name, ""),
+            }
+            yield from _member_rows(f"{path}.{name}", inner)
 
 
 def paste_ready(kind: str, name: str) -> str:

@@ -17,6 +17,9 @@ SMALL = {
     "spike_rnn": "width: 16",
     "spike_gru": "width: 16",
     "spike_tcn": "channels: 4, levels: 2, variables: mixed",
+    "spike_mlp": "width: 16, layers: 2",
+    "temporal_conv": "width: 16, dilation: 1",
+    "delay_mlp": "width: 16, max_delay: 3",
 }
 
 

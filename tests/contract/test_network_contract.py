@@ -34,13 +34,18 @@ KNOBS: dict[tuple[str, str], dict[str, Any]] = {
         "attention_scale": None,
     },
     ("backbone", "spike_rnn"): {"width": 16},
+    ("backbone", "spike_mlp"): {"width": 16, "layers": 2, "dropout": 0.0},
     ("backbone", "spike_gru"): {"width": 16},
     ("backbone", "spike_tcn"): {"channels": 6, "levels": 2},
+    ("backbone", "temporal_conv"): {"width": 16, "dilation": 1, "dropout": 0.0},
+    ("backbone", "delay_mlp"): {"width": 16, "max_delay": 3.0, "dropout": 0.0},
     ("readout", "variate_linear"): {"targets": 5},
     ("neuron", "psn"): {"steps": 8},
     ("neuron", "masked_psn"): {"steps": 8},
 }
 VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
+    ("backbone", "spike_mlp", {"width": 16, "layers": 2, "dropout": 0.0, "recurrent": True, "norm": "layer"}),
+    ("readout", "leaky", {"decoder": "last", "norm": "none"}),
     ("encoder", "conv", {"kernel": 4, "causal": True, "neuron": "if"}),
     ("encoder", "patch", {"length": 4, "dim": 5, "stride": 2}),
     ("encoder", "patch", {"length": 4, "dim": 5, "neuron": None}),
@@ -93,6 +98,10 @@ VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("backbone", "spike_gru", {"width": 16, "layers": 2, "spiking": False}),
     ("backbone", "spike_tcn", {"channels": 6, "levels": 2, "variables": "mixed", "position": "cpg"}),
     ("backbone", "spike_tcn", {"channels": 6, "levels": 2, "between": "rates", "position": "cpg_linear"}),
+    ("backbone", "temporal_conv", {"width": 16, "layers": 3, "kernel_delta": 2.0, "dilation": 1, "neuron": "if", "dropout": 0.0}),
+    ("backbone", "temporal_conv", {"spiking": False, "match_parameters": 900, "norm_gain": None}),
+    ("backbone", "delay_mlp", {"width": 16, "max_delay": 0.0, "neuron": "plif", "dropout": 0.0}),
+    ("backbone", "delay_mlp", {"width": 16, "max_delay": 9.0, "norm_gain": None, "spiking": False}),
     ("readout", "variate_linear", {"targets": 5, "over_steps": "last"}),
 ]
 LAYERS = [

@@ -8,10 +8,17 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import BACKBONES, NEURONS, POSITIONS
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import knobs
 from snnctl.neurons import SpikingNeuron
 
 SIGNAL = SignalSpec(steps=4, length=12, features=6, kind="spikes")
 TRANSFORMER = {"dim": 16, "heads": 4, "norm_gain": 2.0}
+# Along T, the data's own time: order is theirs already, and there is nothing to encode.
+OVER_TIME: dict[str, dict[str, Any]] = {
+    "spike_mlp": {"width": 16, "layers": 2, "norm_gain": 2.0, "dropout": 0.0},
+    "temporal_conv": {"width": 16, "dilation": 1, "norm_gain": 2.0, "dropout": 0.0},
+    "delay_mlp": {"width": 16, "max_delay": 3.0, "norm_gain": 2.0, "dropout": 0.0},
+}
 KNOBS: dict[str, dict[str, Any]] = {
     "spikformer": {**TRANSFORMER, "depth": 1, "embed_norm": True, "attention_scale": None},
     "ispikformer": {**TRANSFORMER, "depth": 1, "attention_scale": None, "code_variables": True},
@@ -36,11 +43,13 @@ def spikes(seed: int = 1) -> Tensor:
 
 
 def test_the_table_names_every_backbone() -> None:
-    assert set(KNOBS) == set(BACKBONES.builtin)
+    assert set(KNOBS) | set(OVER_TIME) == set(BACKBONES.builtin)
+    for name in BACKBONES.builtin:
+        assert any(knob.name == "position" for knob in knobs(BACKBONES.get(name))) is (name in KNOBS)
 
 
 @pytest.mark.parametrize("spiking", [True, False])
-@pytest.mark.parametrize("backbone", list(BACKBONES.builtin))
+@pytest.mark.parametrize("backbone", list(KNOBS))
 @pytest.mark.parametrize("position", list(POSITIONS.builtin))
 def test_every_position_in_every_backbone(position: str, backbone: str, spiking: bool) -> None:
     if (position, backbone) in REFUSED:
@@ -78,18 +87,22 @@ def test_gray_bits_can_be_concatenated_where_there_is_no_map(backbone: str) -> N
 @pytest.mark.parametrize("neuron", list(NEURONS.builtin))
 def test_every_neuron_in_every_backbone(neuron: str, backbone: str) -> None:
     def make(channels: int) -> SpikingNeuron:
-        knobs = {"steps": 4} if neuron in ("psn", "masked_psn") else {}
-        made: SpikingNeuron = NEURONS.get(neuron)(channels, **knobs)
+        given = {"steps": 4} if neuron in ("psn", "masked_psn") else {}
+        made: SpikingNeuron = NEURONS.get(neuron)(channels, **given)
         return made
 
-    module = build(backbone, "cpg", make)
+    if backbone in OVER_TIME:
+        torch.manual_seed(0)
+        module: nn.Module = BACKBONES.get(backbone)(SIGNAL, neuron=make, **OVER_TIME[backbone])
+    else:
+        module = build(backbone, "cpg", make)
     out = module(spikes())
     assert tuple(out.shape) == module.output.shape(3)  # type: ignore[union-attr]
     assert torch.equal(out, out.round())
     assert torch.equal(module.eval()(spikes()), module(spikes()))
 
 
-@pytest.mark.parametrize("backbone", list(BACKBONES.builtin))
+@pytest.mark.parametrize("backbone", list(KNOBS))
 @pytest.mark.parametrize("position", list(POSITIONS.builtin))
 def test_the_twin_has_the_same_weights(position: str, backbone: str) -> None:
     if (position, backbone) in REFUSED:
@@ -103,7 +116,7 @@ def test_the_twin_has_the_same_weights(position: str, backbone: str) -> None:
 
 
 @pytest.mark.parametrize("where", ["input", "all"])
-@pytest.mark.parametrize("backbone", list(BACKBONES.builtin))
+@pytest.mark.parametrize("backbone", list(KNOBS))
 def test_a_code_in_every_block_has_weights_of_its_own(backbone: str, where: str) -> None:
     module = build(backbone, lambda signal: POSITIONS.get("cpg")(signal, neurons=5, where=where))
     widths = [p.shape[1] for name, p in module.named_parameters() if name.endswith("code_weight")]
@@ -111,7 +124,7 @@ def test_a_code_in_every_block_has_weights_of_its_own(backbone: str, where: str)
 
 
 @pytest.mark.parametrize("kind", ["removed", "shuffled"])
-@pytest.mark.parametrize("backbone", list(BACKBONES.builtin))
+@pytest.mark.parametrize("backbone", list(KNOBS))
 @pytest.mark.parametrize("position", [name for name in POSITIONS.builtin if name != "none"])
 def test_disturbing_the_position_reaches_the_output(position: str, backbone: str, kind: Any) -> None:
     if (position, backbone) in REFUSED:

@@ -220,6 +220,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "spike_rnn": {"width": 16},
     "spike_gru": {"width": 16},
     "spike_tcn": {"channels": 6, "levels": 2},
+    "spike_mlp": {"width": 16, "layers": 2},
+    "temporal_conv": {"width": 16, "kernel": 3, "dilation": 2},
+    "delay_mlp": {"width": 16, "max_delay": 3.0},
 }
 
 

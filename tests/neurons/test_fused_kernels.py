@@ -122,6 +122,31 @@ def test_parameters_per_channel_and_their_gradients(shape: Any, reset: Any, deta
     check(x, None, Dynamics(Triangle(), reset=reset, levels=2, v_threshold=threshold, leak=leak))
 
 
+@pytest.mark.parametrize("surrogate", SURROGATES, ids=repr)
+@pytest.mark.parametrize("detach_reset", [True, False])
+@pytest.mark.parametrize("strict", [True, False])
+def test_delayed_reset(surrogate: Surrogate, detach_reset: bool, strict: bool) -> None:
+    how: Any = {"reset": "delayed", "detach_reset": detach_reset, "strict": strict}
+    for number, (levels, shape) in enumerate(itertools.product((1, 3), SHAPES)):
+        x, v = drawn(shape, torch.float64 if number % 2 else torch.float32, number)
+        check(x, v if number % 3 else None, Dynamics(surrogate, leak=0.9, gain=0.7, levels=levels, **how))
+    x, v = drawn((6, 300, 16), torch.float64)
+    leak, gain, threshold = torch.rand(3, 16, dtype=torch.float64) * 0.5 + 0.4
+    check(x, v, Dynamics(surrogate, leak=leak, gain=gain, v_threshold=threshold, **how))
+    check(x, None, Dynamics(surrogate, leak=leak, **how))
+
+
+@pytest.mark.parametrize("reset", ["hard", "soft", "delayed"])
+@pytest.mark.parametrize("levels", [1, 2])
+def test_a_strict_threshold_is_not_fired_at(reset: Any, levels: int) -> None:
+    x = torch.tensor([[1.0, 0.5, 1.0, 2.0, 3.0]]).expand(4, -1, -1).contiguous()
+    for strict in (True, False):
+        dynamics = Dynamics(ATan(), leak=0.5, reset=reset, levels=levels, strict=strict)
+        check(x, None, dynamics)
+        spikes, _ = lif_scan(x, None, dynamics)
+        assert spikes[0, 0, 0] == (0.0 if strict else 1.0)
+
+
 def test_many_steps() -> None:
     x, v = drawn((1000, 3, 21), torch.float64)
     check(x, v, Dynamics(ATan(), tau=20.0))

@@ -22,9 +22,10 @@ from torch import Tensor
 from snnctl.neurons.chunks import scan_in_chunks
 from snnctl.neurons.kernels import reference
 from snnctl.neurons.kernels.parameters import fits, has_kernel
-from snnctl.neurons.kernels.reference import Dynamics, Reset
+from snnctl.neurons.kernels.reference import AnyReset, Dynamics, Reset
 
 __all__ = [
+    "AnyReset",
     "Dynamics",
     "Kernel",
     "Reset",

@@ -12,6 +12,9 @@ before the reset, s the spikes, g the surrogate derivative at h - threshold, and
     grad_h = G * g + dv/dh * grad_v             dv/dh = 1 - s (hard), 1 (soft)
     grad_x = gain * grad_h      grad_v of the step before = leak * grad_h
     grad_threshold = -G * g * m - (soft) s * grad_v      m the index of the nearest threshold, 1 if binary
+
+With a delayed reset the state is v = leak * h - threshold * s and the next potential v + gain * x, so dv/dh = leak,
+and the gradient reaches the step before without a leak.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ class ScanSpec(NamedTuple):
         reset: what a spike does to the membrane.
         detach_reset: whether the gradient ignores the path through the reset.
         levels: highest spike value.
+        strict: whether a membrane that just reaches the threshold does not fire.
         charge: h = v + (x - v) / tau, the same as a product where 1 / tau is a power of two, or leak * v + gain * x.
         per_channel: leak, gain and threshold differ between channels.
         normed: the input is scaled and shifted per channel first.
@@ -50,9 +54,10 @@ class ScanSpec(NamedTuple):
     """
 
     surrogate: str
-    reset: Literal["hard", "soft"]
+    reset: Literal["hard", "soft", "delayed"]
     detach_reset: bool
     levels: int
+    strict: bool
     charge: Charge
     per_channel: bool
     normed: bool
@@ -134,6 +139,8 @@ class _Equation:
                 return v + (x - v) / self.scalars["tau"]
             case "multiply":
                 return v + (x - v) * self.scalars["rate"]
+        if self.spec.reset == "delayed":
+            return v + x * self.parameter("gain", index)
         return v * self.parameter("leak", index) + x * self.parameter("gain", index)
 
     def fire(self, h: Vec, index: Any) -> tuple[Vec, Vec, Vec]:
@@ -144,15 +151,20 @@ class _Equation:
             if self.spec.smooth:
                 spikes = surrogate_primitive(self.spec.surrogate, u, self.scalars["first"], self.scalars["second"])
             else:
-                spikes = (u >= 0.0).where(1.0, 0.0)
+                spikes = self._fires(u).where(1.0, 0.0)
             return spikes, u, self.emit.vec(1.0)
         nearest = (h / threshold).rint().clip(1.0, float(self.spec.levels))
         u = h - nearest * threshold
-        return (u >= 0.0).where(nearest, nearest - 1.0), u, nearest
+        return self._fires(u).where(nearest, nearest - 1.0), u, nearest
+
+    def _fires(self, u: Vec) -> Vec:
+        return u > 0.0 if self.spec.strict else u >= 0.0
 
     def reset(self, h: Vec, spikes: Vec, index: Any) -> Vec:
         if self.spec.reset == "soft":
             return h - spikes * self.parameter("threshold", index)
+        if self.spec.reset == "delayed":
+            return h * self.parameter("leak", index) - spikes * self.parameter("threshold", index)
         if self.spec.smooth:
             return h * (1.0 - spikes)
         return h * (spikes > 0.0).where(0.0, 1.0)  # a product, so that NaN stays NaN as in the definition
@@ -278,15 +290,21 @@ def backward_ir(spec: ScanSpec, name: str) -> str:
                 grad_s = emit.load(pointers["grad_spikes"], builder.add(row, index), spec.stored, mask)
                 grad_v = emit.load(carried, index, spec.real)
                 if not spec.detach_reset:
-                    if spec.reset == "soft":
+                    if spec.reset != "hard":
                         grad_s = grad_s - equation.parameter("threshold", index) * grad_v
                     elif spec.levels == 1:
                         grad_s = grad_s - h * grad_v
                     else:
                         grad_s = grad_s - (fired > 1.0).where(0.0, h) * grad_v
-                through = grad_v if spec.reset == "soft" else equation.reset(grad_v, fired, index)
+                if spec.reset == "hard":
+                    through = equation.reset(grad_v, fired, index)
+                else:
+                    through = grad_v if spec.reset == "soft" else grad_v * equation.parameter("leak", index)
                 grad_h = grad_s * slope + through
-                if spec.charge == "linear":
+                if spec.reset == "delayed":
+                    grad_x = grad_h * equation.parameter("gain", index)
+                    grad_before = grad_h
+                elif spec.charge == "linear":
                     grad_x = grad_h * equation.parameter("gain", index)
                     grad_before = grad_h * equation.parameter("leak", index)
                 else:
@@ -306,9 +324,10 @@ def backward_ir(spec: ScanSpec, name: str) -> str:
                     add("sum_gxx", grad_x * (x_at(t, index, mask) - centre))
                 if "parameters" in spec.sums:
                     add("sum_gain", grad_h * equation.current(x_at(t, index, mask), index))
-                    add("sum_leak", grad_h * before(t, index, mask))
+                    leaked = h * grad_v if spec.reset == "delayed" else grad_h * before(t, index, mask)
+                    add("sum_leak", leaked)
                     grad_threshold = 0.0 - grad_s * slope * nearest
-                    if spec.reset == "soft":
+                    if spec.reset != "hard":
                         grad_threshold = grad_threshold - fired * grad_v
                     add("sum_threshold", grad_threshold)
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from snnctl.neurons.surrogate import Surrogate
 
 Reset = Literal["hard", "soft"]
+AnyReset = Literal["hard", "soft", "delayed"]
 
 
 class Dynamics(NamedTuple):
@@ -24,6 +25,7 @@ class Dynamics(NamedTuple):
         reset: what a spike does to the membrane.
         detach_reset: whether the gradient ignores the path through the reset.
         levels: highest spike value; spike k is fired at k times the threshold.
+        strict: whether a membrane that just reaches the threshold does not fire.
     """
 
     surrogate: Surrogate
@@ -31,9 +33,10 @@ class Dynamics(NamedTuple):
     leak: float | Tensor = 1.0
     gain: float | Tensor = 1.0
     v_threshold: float | Tensor = 1.0
-    reset: Reset = "hard"
+    reset: AnyReset = "hard"
     detach_reset: bool = True
     levels: int = 1
+    strict: bool = False
 
 
 def lif_step(x: Tensor, v: Tensor, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
@@ -45,30 +48,47 @@ def lif_step(x: Tensor, v: Tensor, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
     Equation:
         h = v + (x - v) / tau            with `tau`
         h = leak * v + gain * x          without
-        s = the largest k in 0..levels with k = 0 or h >= k * threshold
+        s = the largest k in 0..levels with k = 0 or h >= k * threshold (`strict`: h > k * threshold)
         v = h where s = 0, else 0        reset "hard"
         v = h - s * threshold            reset "soft"
+
+    With the reset "delayed" the threshold is taken off one step later, by when it has not leaked. The state is then the
+    membrane as the next step finds it:
+
+        h = v + gain * x
+        v = leak * h - s * threshold
 
     Args:
         x: input current [B, *] of any floating dtype.
         v: membrane after the step before, same shape; its dtype is the one computed in.
-        dynamics: the parameters.
+        dynamics: the parameters; a delayed reset takes leak and gain, not `tau`.
 
     Returns:
         Spikes in the dtype of `x`, and the membrane after the reset in the dtype of `v`.
     """
     current, threshold = x.to(v.dtype), dynamics.v_threshold
     tau, leak, gain = dynamics.tau, dynamics.leak, dynamics.gain
-    h = v * leak + current * gain if tau is None else v + (current - v) / tau
+    if dynamics.reset == "delayed":
+        assert tau is None
+        h = v + current * gain
+    else:
+        h = v * leak + current * gain if tau is None else v + (current - v) / tau
     if dynamics.levels == 1:
-        spikes = dynamics.surrogate.spike(h - threshold)
+        spikes = _spike(dynamics, h - threshold)
     else:
         nearest = (h.detach() / threshold).round().clamp(1, dynamics.levels).detach()
-        spikes = dynamics.surrogate.spike(h - nearest * threshold) + (nearest - 1)
+        spikes = _spike(dynamics, h - nearest * threshold) + (nearest - 1)
     fired = spikes.detach() if dynamics.detach_reset else spikes
+    if dynamics.reset == "delayed":
+        return spikes.to(x.dtype), h * leak - fired * threshold
     any_fired = fired if dynamics.levels == 1 else torch.where(fired > 1, 1.0, fired)
     v = h - fired * threshold if dynamics.reset == "soft" else h * (1.0 - any_fired)
     return spikes.to(x.dtype), v
+
+
+def _spike(dynamics: Dynamics, u: Tensor) -> Tensor:
+    """1 from the threshold on, or above it only; the derivatives of surrogates are even."""
+    return 1.0 - dynamics.surrogate.spike(-u) if dynamics.strict else dynamics.surrogate.spike(u)
 
 
 def lif_scan(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> tuple[Tensor, Tensor]:

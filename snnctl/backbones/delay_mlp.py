@@ -1,0 +1,215 @@
+"""Fully connected spiking layers whose synapses each have a delay that is learned."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Annotated, Any, ClassVar
+
+import torch
+from annotated_types import Ge, Gt, Le, Lt
+from torch import Tensor, nn
+
+from snnctl.backbones.time_conv import TimeWeights
+from snnctl.backbones.time_layer import SpikingTimeLayer
+from snnctl.backbones.units import Units
+from snnctl.core.catalog import BACKBONES
+from snnctl.core.registry import Slot
+from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.neurons.base import NeuronFactory
+
+
+class DelayedWeights(TimeWeights):
+    """A weight and a delay per synapse: what comes in goes out `delay` steps later.
+
+    While training, a synapse spreads over the steps around its delay, so that the delay has a gradient; in evaluation
+    it has the whole step that is nearest, and that one alone. The delay is held within 0 .. max_delay where it is used;
+    a gradient that would push it further out is dropped.
+
+    Equation:
+        y[t] = sum_k W * G[k] x[t - k] + b,  k = 0 .. max_delay
+        training:   G[k] = exp(-(k - d)^2 / (2 sigma^2)) / its sum over k
+        evaluation: G[k] = 1 if k = round(d) else 0
+        sigma = sigma_start (sigma_end / sigma_start)^min(share / anneal, 1)       share: of training that is done
+
+    Args:
+        inputs, outputs, bias: as in `TimeWeights`.
+        max_delay: longest delay in steps, >= 0.
+        sigma: standard deviation in steps before training, >= sigma_end.
+        sigma_end: once `anneal` of training is done, > 0.
+        anneal: share of training over which sigma falls, 0 < x <= 1.
+
+    Shape: [T, B, inputs] -> [T, B, outputs]; W and d are [outputs, inputs].
+    """
+
+    sparse_kernel: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        max_delay: int,
+        *,
+        bias: bool,
+        sigma: float,
+        sigma_end: float = 0.5,
+        anneal: float = 0.25,
+    ) -> None:
+        super().__init__(inputs, outputs, bias=bias)
+        self.max_delay, self.sigma_start, self.sigma_end, self.anneal = max_delay, sigma, sigma_end, anneal
+        self.sigma = sigma
+        bound = inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(outputs, inputs).uniform_(-bound, bound))
+        self.delay = nn.Parameter(torch.empty(outputs, inputs).uniform_(0.0, max_delay))
+
+    @property
+    def reach(self) -> int:
+        return self.max_delay
+
+    def training_progress(self, share: float) -> None:
+        """Narrow the synapses, as the training loop says how far it is."""
+        done = min(share / self.anneal, 1.0)
+        self.sigma = self.sigma_start * (self.sigma_end / self.sigma_start) ** done
+
+    def kernel(self) -> Tensor:
+        delay: Tensor = _Held.apply(self.delay, float(self.max_delay))
+        delay = delay.unsqueeze(1)
+        steps = torch.arange(self.max_delay + 1, dtype=delay.dtype, device=delay.device).unsqueeze(1)
+        if self.training:
+            spread = ((steps - delay) / self.sigma).square().mul(-0.5).softmax(1)  # never 0/0, however narrow
+        else:
+            spread = (steps == delay.round()).to(delay.dtype)
+        return self.weight.unsqueeze(1) * spread
+
+    def extra_repr(self) -> str:
+        return f"{super().extra_repr()}, sigma={self.sigma:.4g}"
+
+
+class _Held(torch.autograd.Function):
+    """0 <= x <= most; a gradient passes unless descent along it leads further out."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, most: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.most = most
+        return x.clamp(0.0, most)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (x,) = ctx.saved_tensors
+        outwards = ((x <= 0.0) & (gradient > 0)) | ((x >= ctx.most) & (gradient < 0))
+        return gradient.masked_fill(outwards, 0.0), None
+
+
+def delay_in_steps(max_delay: float, dt_ms: float) -> int:
+    """Whole steps within `max_delay`: milliseconds where the length of a step is known, else steps."""
+    return math.floor(max_delay / dt_ms + 1e-9) if dt_ms else math.floor(max_delay)
+
+
+@BACKBONES.register("delay_mlp")
+class DelayMLP(nn.Module):
+    """Spiking layers with learned synaptic delays, for data that bring their own steps (encoder `none`).
+
+    Delays are found by gradients through Gaussians that narrow as training goes on ("dilated convolution with learnable
+    spacings", one element per synapse). They want a larger step than weights, and no weight decay; published is a
+    hundredfold learning rate: `train.groups: [{match: "*.delay", lr_scale: 100, weight_decay_scale: 0}]`. The published
+    network has delays in front of its outputs as well; here a read-out has none. Energy counts a synapse as one weight
+    and leaves out what keeps a spike until it is due.
+
+    Equation:
+        s[l, t] = neuron(BN(sum_j W[l, :, j] y[l-1, t - d[l, :, j], j]))       y[0] = input; see `DelayedWeights`
+        y[l]    = dropout(s[l])
+
+    Args:
+        signal: the encoder's output [T, B, L, C].
+        width: neurons per layer, >= 1 (256 as published for SHD; 512 for SSC).
+        layers: hidden layers, >= 1 (2 as published for SHD, 3 for SSC).
+        max_delay: longest delay, >= 0, in milliseconds where the data say how long a step is, else in steps; rounded
+            down to whole steps (250 as published for SHD; 300 for SSC; 0 is the network without delays).
+        sigma: standard deviation of the Gaussians before training, in steps, >= sigma_end; null = half the longest
+            delay (as published).
+        sigma_end: where it ends, in steps, > 0 (0.5 as published).
+        anneal: share of training over which it falls, exponentially and by whole epochs, 0 < x <= 1 (0.25 as in the
+            code).
+        dropout: share of a layer's spikes that is dropped on their way on, in training, 0 <= x < 1 (0.4 as published).
+        neuron: neuron of every layer; one instance per layer.
+        norm_gain: initial gain of every BatchNorm, > 0 (1 as published); null leaves the norms out.
+        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons.
+
+    Shape: [T, B, L, C] -> [T, B, 1, width].
+
+    Raises:
+        ShapeError: `max_delay` is shorter than one step, or `sigma` below `sigma_end`.
+
+    Source: Hammouamri et al. 2024, "Learning delays in spiking neural networks using dilated convolutions with
+        learnable spacings", ICLR, arXiv 2306.17670; github.com/Thvnvtos/SNN-delays.
+    """
+
+    def __init__(
+        self,
+        signal: SignalSpec,
+        *,
+        width: Annotated[int, Ge(1)] = 256,
+        layers: Annotated[int, Ge(1)] = 2,
+        max_delay: Annotated[float, Ge(0.0)] = 250.0,
+        sigma: Annotated[float, Gt(0.0)] | None = None,
+        sigma_end: Annotated[float, Gt(0.0)] = 0.5,
+        anneal: Annotated[float, Gt(0.0), Le(1.0)] = 0.25,
+        dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.4,
+        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        norm_gain: Annotated[float, Gt(0.0)] | None = 1.0,
+        spiking: bool = True,
+    ) -> None:
+        for knob, message in self.rules({"sigma": sigma, "sigma_end": sigma_end}):
+            raise ShapeError(message, knob=knob)
+        whole = delay_in_steps(max_delay, signal.dt_ms)
+        if max_delay and not whole:
+            step = f"{signal.dt_ms:.4g} ms" if signal.dt_ms else "1"
+            raise ShapeError(
+                f"`max_delay` of {max_delay:g} is shorter than a step of {step}",
+                knob="max_delay",
+                help="0 builds the network without delays",
+            )
+        super().__init__()
+        self.max_delay = whole
+        units = Units(neuron, spiking)
+        made = [
+            SpikingTimeLayer(
+                DelayedWeights(
+                    before,
+                    after,
+                    self.max_delay,
+                    bias=norm_gain is None,
+                    sigma=max(self.max_delay / 2, sigma_end) if sigma is None else sigma,
+                    sigma_end=sigma_end,
+                    anneal=anneal,
+                ),
+                units.hidden,
+                norm_gain=norm_gain,
+                dropout=dropout,
+            )
+            for before, after in pairwise([signal.length * signal.features, *[width] * layers])
+        ]
+        self.layers = nn.ModuleList(made)
+        self.output = units.output(signal, width, made[-1].neuron.levels, length=1)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Gaussians narrow, they do not widen."""
+        if knobs["sigma"] is not None and knobs["sigma"] < knobs["sigma_end"]:
+            yield "sigma", f"`sigma` {knobs['sigma']:g} is below `sigma_end` {knobs['sigma_end']:g}"
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        """The hidden layers in order of depth."""
+        return list(self.layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(2)
+        for layer in self.layers:
+            x = layer(x)
+        return x.unsqueeze(2)
+
+    def extra_repr(self) -> str:
+        return f"max_delay={self.max_delay} steps"

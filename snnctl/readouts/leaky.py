@@ -1,0 +1,191 @@
+"""Read-outs with a memory of their own: leaky integrators without spikes, or a last layer of neurons to count."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from annotated_types import Gt
+from torch import Tensor, nn
+
+from snnctl.core.catalog import READOUTS
+from snnctl.core.registry import Slot
+from snnctl.core.shapes import SignalSpec
+from snnctl.neurons.base import NeuronFactory, neuron_factory
+from snnctl.neurons.kernels import can_be_fast
+from snnctl.neurons.norm import NormKind, make_norm
+
+Decoder = Literal["cum", "last", "mean", "max"]
+
+
+def leaky_integral(x: Tensor, leak: float) -> Tensor:
+    """V[t] = leak * V[t-1] + (1 - leak) * x[t] along the first axis, from rest.
+
+    The loop is the definition; where nobody watches single operations it is one product with a triangular matrix.
+    """
+    if not can_be_fast(x):
+        v, out = torch.zeros_like(x[0]), []
+        for x_t in x.unbind(0):
+            v = leak * v + (1 - leak) * x_t
+            out.append(v)
+        return torch.stack(out)
+    steps = torch.arange(len(x), dtype=torch.float64)
+    lag = steps[:, None] - steps[None, :]
+    kernel = torch.where(lag >= 0, (1 - leak) * leak ** lag.clamp(min=0), 0.0).to(x)
+    return (kernel @ x.flatten(1)).view_as(x)
+
+
+class LeakyReadout(nn.Module):
+    """Base of the leaky read-outs: one integrator per output, without threshold.
+
+    Args:
+        signal: the backbone's output [T, B, L, D].
+        outputs: numbers to predict.
+        tau: time constant, in ms where the data says what a step lasts, else in steps; one for all, never learned.
+        norm: of the currents.
+    """
+
+    def __init__(self, signal: SignalSpec, outputs: int, tau: float, norm: NormKind) -> None:
+        super().__init__()
+        self.signal, self.outputs, self.tau = signal, outputs, tau
+        self.linear = nn.Linear(signal.length * signal.features, outputs, bias=norm == "none")
+        self.norm = make_norm(norm, outputs, 1.0)
+        self.leak = math.exp(-(signal.dt_ms or 1.0) / tau)
+
+    def voltages(self, spikes: Tensor) -> Tensor:
+        """[T, B, outputs]."""
+        return leaky_integral(self.norm(self.linear(spikes.flatten(2))), self.leak)
+
+    def forward(self, spikes: Tensor, data: Tensor | None = None) -> Tensor:
+        return self.decode(self.voltages(spikes))
+
+    @abstractmethod
+    def decode(self, voltages: Tensor) -> Tensor:
+        """The answer from [T, B, outputs]."""
+
+
+@READOUTS.register("leaky_step")
+class LeakyStep(LeakyReadout):
+    """The voltages of leaky integrators, at every step.
+
+    Equation:
+        V[t] = a V[t-1] + (1 - a) norm(W x[t])      a = exp(-dt/tau)
+        y[t] = V[t]
+
+    Args:
+        signal: the backbone's output [T, B, L, D].
+        outputs: numbers to predict per sample and step.
+        data: the raw data; not used.
+        tau: time constant, > 0, in ms where the data says what a step lasts, else in steps (50 ms as published for
+            multi-time-scale XOR).
+        norm: of the currents: running, batch (as published), layer or none, as in `spike_mlp`.
+
+    Shape: [T, B, L, D] -> [B, T, outputs].
+
+    Source: Moro et al. 2024, arXiv 2407.18838, and its code, github.com/EIS-Hub/hSNN (decoder `vmem_time`).
+    """
+
+    answers: ClassVar[str] = "step"
+
+    def __init__(
+        self,
+        signal: SignalSpec,
+        outputs: int,
+        data: SignalSpec | None = None,
+        *,
+        tau: Annotated[float, Gt(0.0)] = 50.0,
+        norm: NormKind = "running",
+    ) -> None:
+        super().__init__(signal, outputs, tau, norm)
+
+    def decode(self, voltages: Tensor) -> Tensor:
+        return voltages.transpose(0, 1)
+
+
+@READOUTS.register("leaky")
+class Leaky(LeakyReadout):
+    """One answer from the voltages of leaky integrators over all steps.
+
+    Equation:
+        V[t] = a V[t-1] + (1 - a) norm(W x[t])      a = exp(-dt/tau)
+        y = sum_t softmax(V[t])                     decoder: cum
+        y = V[T], mean_t V[t], max_t V[t]           decoder: last, mean, max
+
+    Args:
+        signal: the backbone's output [T, B, L, D].
+        outputs: numbers to predict per sample.
+        data: the raw data; not used.
+        tau: time constant, > 0, in ms where the data says what a step lasts, else in steps (200 ms as published for
+            keyword spotting).
+        decoder: cum (as published; the loss puts a second softmax on the sums, so that no score can be surer than
+            e^T : 1), last, mean or max.
+        norm: of the currents: running, batch (as published), layer or none, as in `spike_mlp`.
+
+    Shape: [T, B, L, D] -> [B, outputs].
+
+    Source: Moro et al. 2024, arXiv 2407.18838, and its code, github.com/EIS-Hub/hSNN.
+    """
+
+    def __init__(
+        self,
+        signal: SignalSpec,
+        outputs: int,
+        data: SignalSpec | None = None,
+        *,
+        tau: Annotated[float, Gt(0.0)] = 200.0,
+        decoder: Decoder = "cum",
+        norm: NormKind = "running",
+    ) -> None:
+        super().__init__(signal, outputs, tau, norm)
+        self.decoder = decoder
+
+    def decode(self, voltages: Tensor) -> Tensor:
+        match self.decoder:
+            case "cum":
+                return voltages.softmax(dim=-1).sum(dim=0)
+            case "last":
+                return voltages[-1]
+            case "mean":
+                return voltages.mean(dim=0)
+        return voltages.amax(dim=0)
+
+
+@READOUTS.register("spike_count")
+class SpikeCount(nn.Module):
+    """A last layer of spiking neurons, one per output; the answer is how often each has fired.
+
+    Equation:
+        y = sum_t neuron(norm(W x))[t]
+
+    Args:
+        signal: the backbone's output [T, B, L, D].
+        outputs: numbers to predict per sample.
+        data: the raw data; not used.
+        neuron: of the last layer.
+        norm: of the currents: running, batch, layer or none, as in `spike_mlp`.
+
+    Shape: [T, B, L, D] -> [B, outputs].
+
+    Source: github.com/EIS-Hub/hSNN (its spike-count decoder).
+    """
+
+    def __init__(
+        self,
+        signal: SignalSpec,
+        outputs: int,
+        data: SignalSpec | None = None,
+        *,
+        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "tau_lif",
+        norm: NormKind = "running",
+    ) -> None:
+        super().__init__()
+        self.signal, self.outputs = signal, outputs
+        self.linear = nn.Linear(signal.length * signal.features, outputs, bias=norm == "none")
+        self.norm = make_norm(norm, outputs, 1.0)
+        self.neuron = neuron_factory(neuron)(outputs)
+
+    def forward(self, spikes: Tensor, data: Tensor | None = None) -> Tensor:
+        counts: Tensor = self.neuron(self.norm(self.linear(spikes.flatten(2)))).sum(dim=0)
+        return counts
