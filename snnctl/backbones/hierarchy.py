@@ -14,6 +14,7 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import nn
 
+from snnctl.backbones.units import Integrator
 from snnctl.core.seeds import run_seed, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import SpikingNeuron
@@ -162,7 +163,7 @@ def impose(hierarchy: Hierarchy | None, stages: Iterable[nn.Module], signal: Sig
     """
     if hierarchy is None:
         return ()
-    found = [[part for part in stage.modules() if isinstance(part, SpikingNeuron)] for stage in stages]
+    found = [[part for part in stage.modules() if isinstance(part, SpikingNeuron | Integrator)] for stage in stages]
     if not any(found):
         return ()
     neurons = [leaky for stage in found if (leaky := [part for part in stage if part.leak_per_step() is not None])]
@@ -185,10 +186,10 @@ def impose(hierarchy: Hierarchy | None, stages: Iterable[nn.Module], signal: Sig
     return tuple(given)
 
 
-def _in_use(tau: float, step: float, stage: list[SpikingNeuron]) -> float:
+def _in_use(tau: float, step: float, stage: Sequence[SpikingNeuron | Integrator]) -> float:
     """The time constant that is left when the neurons have bounded their leak."""
     leak = math.exp(-step / tau)
-    low, high = next((neuron.leak_bounds for neuron in stage if neuron.leak_bounds is not None), (0.0, 1.0))
+    low, high = next((b for neuron in stage if (b := getattr(neuron, "leak_bounds", None)) is not None), (0.0, 1.0))
     return tau if low <= leak <= high else -step / math.log(min(max(leak, low), high))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
@@ -12,7 +13,7 @@ from snnctl.backbones.blocks import SpikingLinear
 from snnctl.backbones.dropout import SpikeDropout
 from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.recurrence import Tanh, goes_on
-from snnctl.backbones.units import Units
+from snnctl.backbones.units import Integrator, Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
@@ -91,7 +92,9 @@ class SpikeMLP(Layered):
         weight_scale: weights start uniform in +- this, > 0; null = 1/sqrt(inputs).
         neuron: neuron of every layer.
         hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
-        spiking: false builds the non-spiking twin: rectifiers, or tanh where it is recurrent.
+        spiking: false builds the non-spiking twin, as `twin` says.
+        twin: what the twin has for neurons: rectifier (tanh where it is recurrent), or integrator, leaky but linear,
+            the control for a hierarchy (ours; no recurrent weights).
 
     Shape: [T, B, L, F] -> [T, B, 1, width].
 
@@ -116,11 +119,17 @@ class SpikeMLP(Layered):
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "tau_lif",
         hierarchy: Hierarchy | None = None,
         spiking: bool = True,
+        twin: Literal["rectifier", "integrator"] = "rectifier",
     ) -> None:
+        for knob, message in self.rules({"recurrent": recurrent, "twin": twin}):
+            raise ShapeError(message, knob=knob)
         super().__init__()
         units = Units(neuron, spiking)
+        self.norm: NormKind = norm
 
         def unit(channels: int) -> Any:
+            if not spiking and twin == "integrator":
+                return Integrator(channels)
             return Tanh() if recurrent and not spiking else units.hidden(channels)
 
         kind = SelfRecurrent if recurrent else SpikingLinear
@@ -136,6 +145,18 @@ class SpikeMLP(Layered):
         self.dropout = SpikeDropout(dropout)
         self.output = units.output(signal, width, made[-1].neuron.levels, length=1).replace(grid=None)
         self.impose(hierarchy, signal)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Recurrent integrators without bounds would run away."""
+        if knobs["recurrent"] and knobs["twin"] == "integrator":
+            yield "twin", "`twin: integrator` has no recurrent weights; set `recurrent` to false"
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """As the base, and that statistics are those of the batch."""
+        by_batch = "`norm: batch` takes the statistics of each test batch: no sample is scored by itself"
+        return (*super().cautions, *((by_batch,) if self.norm == "batch" else ()))
 
     @property
     def stages(self) -> list[nn.Module]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from snnctl.core.shapes import ShapeError, SignalSpec
@@ -24,6 +25,45 @@ class Unit(nn.Module):
     def forward(self, x: Tensor, state: Any = None, *, return_state: bool = False) -> Any:
         y = self.activate(x)
         return (y, None) if return_state else y
+
+
+class Integrator(Unit):
+    """What is left of a leaky neuron without threshold and reset: real numbers that fade.
+
+    Equation:
+        y[t] = leak * y[t-1] + x[t]
+
+    Layers of integrators commute where the weights between them do, so that the order of their time constants cannot
+    matter: the control for a hierarchy of time constants.
+
+    Args:
+        channels: size of the last axis.
+
+    Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is y [B, *, channels].
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+        self.leak: Tensor
+        self.register_buffer("leak", torch.tensor(0.5))
+
+    def leak_per_step(self) -> Tensor:
+        """See `SpikingNeuron.leak_per_step`."""
+        return self.leak
+
+    def set_leak(self, leak: Tensor) -> None:
+        """See `SpikingNeuron.set_leak`."""
+        self.leak = leak
+
+    def forward(self, x: Tensor, state: Tensor | None = None, *, return_state: bool = False) -> Any:
+        y = torch.zeros_like(x[0]) if state is None else state
+        out = []
+        for x_t in x.unbind(0):
+            y = self.leak * y + x_t
+            out.append(y)
+        together = torch.stack(out)
+        return (together, y) if return_state else together
 
 
 class Rectifier(Unit):

@@ -113,7 +113,7 @@ def _start(
         if found["status"] == "interrupted":
             return _interrupted(session, found, results, many=bool(seeds))
         results.append(found)
-    return _answer(session, results, many=bool(seeds))
+    return _answer(session, results, many=bool(seeds), positions="position" in variants[0].values["model"])
 
 
 def _alone(recipe: Path | None, others: list[str]) -> None:
@@ -269,7 +269,7 @@ def _resume(session: Session, folder: Path, set_: list[str], unset: list[str], h
         found = _train(session, recipe, build(recipe), run, how, resume=True, extended=extended)
     if found["status"] == "interrupted":
         return _interrupted(session, found, [], many=False)
-    return _answer(session, [found], many=False)
+    return _answer(session, [found], many=False, positions="position" in recipe.values["model"])
 
 
 def _interrupted(session: Session, found: dict[str, Any], done: list[dict[str, Any]], *, many: bool) -> int:
@@ -286,14 +286,14 @@ def _interrupted(session: Session, found: dict[str, Any], done: list[dict[str, A
     return session.answer(document, show, ExitCode.INTERRUPTED)
 
 
-def _answer(session: Session, results: list[dict[str, Any]], *, many: bool) -> int:
+def _answer(session: Session, results: list[dict[str, Any]], *, many: bool, positions: bool) -> int:
     from snnctl.measure.seeds import over_seeds
     from snnctl.ui.results import show_results, show_seeds
 
     if many:
         document = over_seeds(results)
         return session.answer(document, lambda console: show_seeds(console, document, results))
-    return session.answer(results[0], lambda console: show_results(console, results[0]))
+    return session.answer(results[0], lambda console: show_results(console, results[0], positions=positions))
 
 
 def _dry_run(session: Session, recipe: Recipe, device: str) -> int:

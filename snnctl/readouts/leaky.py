@@ -141,6 +141,13 @@ class Leaky(LeakyReadout):
         super().__init__(signal, outputs, tau, norm)
         self.decoder = decoder
 
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What a reader of the recipe would not expect."""
+        if self.decoder != "cum":
+            return ()
+        return ("`decoder: cum` sums softmaxes, and the loss takes a softmax of the sums: a double one, as published",)
+
     def decode(self, voltages: Tensor) -> Tensor:
         match self.decoder:
             case "cum":

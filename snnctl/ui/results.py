@@ -10,13 +10,13 @@ from rich.markup import escape
 
 from snnctl.core.better import better_when
 from snnctl.ui.tables import table
-from snnctl.ui.words import duration, figure, size
+from snnctl.ui.words import duration, figure, rate, size
 
 _BAR = 20
 
 
-def show_results(console: Console, results: Mapping[str, Any]) -> None:
-    """One run."""
+def show_results(console: Console, results: Mapping[str, Any], *, positions: bool = True) -> None:
+    """One run; `positions` tells whether its network can have one."""
     split = results["split"]
     scores = {_own(results, "this run"): _short_names(results["metrics"], split), **results["baselines"]}
     _scores(console, f"{results['name']}: {split} split, seed {results['seed']}", scores)
@@ -29,12 +29,12 @@ def show_results(console: Console, results: Mapping[str, Any]) -> None:
     if "seconds" in results:
         console.print(
             f"\n{results['epochs_done']} epochs in {duration(results['training_seconds'])}"
-            f" ({results['samples_per_second']:,.0f} samples/s), best validation at epoch {results['best_epoch']},"
+            f" ({rate(results['samples_per_second'])} samples/s), best validation at epoch {results['best_epoch']},"
             f" {results['parameters']:,} parameters"
         )
     console.print(f"\nrun directory: {escape(results['run'])}", soft_wrap=True)
     if "seconds" in results:
-        _next(console, results["run"])
+        _next(console, results["run"], positions)
 
 
 def _own(document: Mapping[str, Any], what: str) -> str:
@@ -43,13 +43,14 @@ def _own(document: Mapping[str, Any], what: str) -> str:
     return f"{kind}{' + linear skip' if document['skip'] else ''} ({what})"
 
 
-def _next(console: Console, run: str) -> None:
+def _next(console: Console, run: str, positions: bool) -> None:
     console.print("next:")
+    no_position = (f"snnctl train {run}/recipe.yaml --set model.position=none", "the same without position encoding")
     for command, why in (
         (f"snnctl eval {run} --split val", "measure another split"),
         (f"snnctl show {run}/recipe.yaml", "every value that was used"),
         (f"snnctl train {run}/recipe.yaml --seeds 1,2,3", "mean and sd over seeds"),
-        (f"snnctl train {run}/recipe.yaml --set model.position=none", "the same without position encoding"),
+        *((no_position,) if positions else ()),
         (f"snnctl train {run}/recipe.yaml --set model.spiking=false", "its non-spiking twin, the fair baseline"),
     ):
         console.print(f"  {escape(command)}   [dim]{why}[/]", soft_wrap=True)
@@ -174,7 +175,7 @@ def show_forecast(console: Console, found: Mapping[str, Any]) -> None:
         ("steps", f"{found['steps_per_epoch']:,} per epoch x {found['epochs']} epochs"),
         (
             "speed",
-            f"{found['samples_per_second']:,.0f} samples/s ({found['step_seconds'] * 1000:.0f} ms a step)",
+            f"{rate(found['samples_per_second'])} samples/s ({found['step_seconds'] * 1000:.0f} ms a step)",
         ),
         ("time", f"{duration(found['epoch_seconds'])} per epoch, {duration(found['seconds'])} in all"),
         ("memory", "  ".join(f"{name.replace('_', ' ')} {size(n)}" for name, n in found["memory"].items())),

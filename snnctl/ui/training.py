@@ -11,7 +11,7 @@ from rich.text import Text
 
 from snnctl.core.events import EpochDone, Event, HealthNoted, RunFinished, RunStarted, StepDone
 from snnctl.ui.diagnostics import render
-from snnctl.ui.words import duration, figure
+from snnctl.ui.words import duration, figure, rate
 
 _STEPS_BEFORE_FORECAST = 3  # the first step is slower than the rest
 
@@ -81,7 +81,7 @@ class LiveTraining:
             self._bar,
             completed=event.epoch * self._per_epoch + event.step,
             loss=f"{event.loss:.4g}",
-            speed=f"{event.items_per_second:,.0f}",
+            speed=rate(event.items_per_second),
             rate=figure(event.mean_rate, 3),
             left=duration(event.seconds_left),
         )
@@ -145,7 +145,7 @@ def epoch_text(event: EpochDone) -> Text:
     for name, value in _shown(event.validation, event.watched).items():
         text.append(f"  {name} {value:.4g}", "good" if event.best and name == event.watched else "")
     text.append(" *" if event.best else "  ", "good")
-    text.append(f"  {event.items_per_second:,.0f} samples/s")
+    text.append(f"  {rate(event.items_per_second)} samples/s")
     text.append(f"  rate {figure(event.mean_rate, 3)}", "spike")
     text.append(f"  left {duration(event.seconds_left)}", "dim")
     return text

@@ -34,3 +34,10 @@ def figure(value: float | None, digits: int = 4) -> str:
     if value is None or not math.isfinite(value):
         return "-"
     return f"{value:.{digits}g}"
+
+
+def rate(per_second: float) -> str:
+    """`1,234`, `12`, `3.4`, `0.05`: whole numbers from 10 on, else two significant digits."""
+    if not math.isfinite(per_second):
+        return "-"
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"

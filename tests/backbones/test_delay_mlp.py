@@ -132,7 +132,9 @@ def test_a_delay_at_the_end_of_its_range_can_turn_back_and_not_leave() -> None:
     layer = synapses(1, 1, 4, sigma=1.0)
     x = torch.zeros(8, 1, 1, dtype=torch.float64)
     x[1] = 1.0
-    for start, wanted, moves in ((0.0, 3, True), (-1.0, 3, True), (4.0, 2, True), (5.0, 2, True), (4.0, 6, False)):
+    # The end itself would have more, were the centre beyond it.
+    stays = ((0.0, 0, False), (-1.0, 0, False), (4.0, 4, False), (6.0, 4, False))
+    for start, wanted, moves in ((0.0, 3, True), (-1.0, 3, True), (4.0, 2, True), (5.0, 2, True), *stays):
         with torch.no_grad():
             layer.delay.fill_(start)
             layer.weight.fill_(1.0)

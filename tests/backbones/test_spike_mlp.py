@@ -128,6 +128,30 @@ def test_twins() -> None:
         assert network.output.kind == "real"
 
 
+def test_without_threshold_the_order_of_time_constants_cannot_matter() -> None:
+    x = torch.randn(30, 4, 2, 3, dtype=torch.float64)
+    found = []
+    for order in ([1, 2, 3], [3, 1, 2], [2, 3, 1]):
+        hierarchy = Hierarchy(tau_mean=6.0, delta=9.0, within=Within("none"), order=order)
+        network = SpikeMLP(
+            SIGNAL, width=6, layers=3, dropout=0.0, norm="none", spiking=False, twin="integrator", hierarchy=hierarchy
+        ).double()
+        for layer in network.layers:
+            nn.init.eye_(layer.linear.weight)  # type: ignore[union-attr, arg-type]
+            nn.init.zeros_(layer.linear.bias)  # type: ignore[union-attr, arg-type]
+        found.append(network(x))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(found[0], found[2], rtol=1e-5, atol=1e-5)
+    assert found[0].std() > 1
+
+
+def test_cautions() -> None:
+    assert SpikeMLP(SIGNAL).cautions == ()
+    assert "test batch" in SpikeMLP(SIGNAL, norm="batch").cautions[0]
+    with pytest.raises(ShapeError, match="no recurrent weights"):
+        SpikeMLP(SIGNAL, recurrent=True, spiking=False, twin="integrator")
+
+
 @pytest.mark.parametrize("p", [0.0, 0.1, 0.4])
 def test_dropout(p: float) -> None:
     torch.manual_seed(0)

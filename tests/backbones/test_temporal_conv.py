@@ -138,7 +138,17 @@ def test_no_step_sees_a_later_one(spiking: bool) -> None:
     assert (reached >= set(range(9))) if spiking else (reached == {0, 2, 4, 6, 8})
 
 
-PUBLISHED_KERNELS = {-4: [7, 3], -3: [6, 3], -2: [6, 4], -1: [5, 4], 0: [5, 5], 1: [4, 5], 2: [4, 6], 3: [3, 6], 4: [3, 7]}
+PUBLISHED_KERNELS = {
+    -4: [7, 3],
+    -3: [6, 3],
+    -2: [6, 4],
+    -1: [5, 4],
+    0: [5, 5],
+    1: [4, 5],
+    2: [4, 6],
+    3: [3, 6],
+    4: [3, 7],
+}
 PUBLISHED_WEIGHTS = {
     -4: 678_912,
     -3: 589_312,

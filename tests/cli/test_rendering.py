@@ -8,7 +8,7 @@ from rich.console import Console
 
 from snnctl.core.diagnostic import Diagnostic, ExitCode
 from snnctl.ui.diagnostics import render
-from snnctl.ui.words import duration, figure, size
+from snnctl.ui.words import duration, figure, rate, size
 
 
 def drawn(*diagnostics: Diagnostic, code: ExitCode | None = None) -> str:
@@ -104,3 +104,9 @@ def test_durations(seconds: float, words: str) -> None:
 def test_sizes_and_figures() -> None:
     assert [size(n) for n in (0, 999, 3.4e6, 2.5e10, 7e15)] == ["0 B", "999 B", "3.4 MB", "25.0 GB", "7000.0 TB"]
     assert [figure(x) for x in (None, float("nan"), 0.123456, 12345.6)] == ["-", "-", "0.1235", "1.235e+04"]
+
+
+@pytest.mark.parametrize(("per_second", "shown"), [(1234.5, "1,234"), (10.0, "10"), (3.44, "3.4"), (0.052, "0.052")])
+def test_rates(per_second: float, shown: str) -> None:
+    assert rate(per_second) == shown
+    assert rate(float("nan")) == "-"
