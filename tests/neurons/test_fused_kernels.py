@@ -137,6 +137,23 @@ def test_delayed_reset(surrogate: Surrogate, detach_reset: bool, strict: bool) -
 
 
 @pytest.mark.parametrize("reset", ["hard", "soft", "delayed"])
+@pytest.mark.parametrize("detach_reset", [True, False])
+@pytest.mark.parametrize(("early", "strict"), [(0.0, False), (0.5, False), (1.0, True)])
+@pytest.mark.parametrize("signed", [True, False])
+def test_early_and_signed_spikes(reset: Any, detach_reset: bool, early: float, strict: bool, signed: bool) -> None:
+    how: Any = {"reset": reset, "detach_reset": detach_reset, "strict": strict, "early": early, "signed": signed}
+    for number, (levels, shape) in enumerate(itertools.product((1, 3, 15), SHAPES)):
+        x, v = drawn(shape, torch.float64 if number % 2 else torch.float32, number)
+        dynamics = Dynamics(ATan(), leak=0.9, gain=0.7, levels=levels, v_threshold=0.5, **how)
+        check(x, v if number % 3 else None, dynamics)
+        spikes, _ = lif_scan(x, None, dynamics)
+        assert bool((spikes < 0).any()) is signed
+    x, v = drawn((6, 300, 16), torch.float64)
+    leak, gain, threshold = torch.rand(3, 16, dtype=torch.float64) * 0.5 + 0.4
+    check(x, v, Dynamics(Sigmoid(), leak=leak, gain=gain, v_threshold=threshold, levels=3, **how))
+
+
+@pytest.mark.parametrize("reset", ["hard", "soft", "delayed"])
 @pytest.mark.parametrize("levels", [1, 2])
 def test_a_strict_threshold_is_not_fired_at(reset: Any, levels: int) -> None:
     x = torch.tensor([[1.0, 0.5, 1.0, 2.0, 3.0]]).expand(4, -1, -1).contiguous()

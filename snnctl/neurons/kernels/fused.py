@@ -43,7 +43,7 @@ def _described(
     real: torch.dtype,
 ) -> tuple[ScanSpec, Parameters]:
     """Spec and parameters of `numbers` (tau, leak, gain, threshold); `channels` 0 if none of them is a tensor."""
-    reset, detach_reset, levels, strict, smooth, from_rest, keeps_state = how
+    reset, detach_reset, levels, strict, early, signed, smooth, from_rest, keeps_state = how
     tau, leak, gain, threshold = numbers
     charge, tau = charge_of(tau)
     spec = ScanSpec(
@@ -52,6 +52,8 @@ def _described(
         detach_reset=detach_reset,
         levels=levels,
         strict=strict,
+        early=early,
+        signed=signed,
         charge=charge,
         per_channel=channels > 0,
         normed=False,

@@ -41,6 +41,8 @@ class ScanSpec(NamedTuple):
         detach_reset: whether the gradient ignores the path through the reset.
         levels: highest spike value.
         strict: whether a membrane that just reaches the threshold does not fire.
+        early: by how much of a threshold spikes come early.
+        signed: whether a membrane below zero fires as one above does, with spikes below zero.
         charge: h = v + (x - v) / tau, the same as a product where 1 / tau is a power of two, or leak * v + gain * x.
         per_channel: leak, gain and threshold differ between channels.
         normed: the input is scaled and shifted per channel first.
@@ -58,6 +60,8 @@ class ScanSpec(NamedTuple):
     detach_reset: bool
     levels: int
     strict: bool
+    early: float
+    signed: bool
     charge: Charge
     per_channel: bool
     normed: bool
@@ -146,6 +150,19 @@ class _Equation:
     def fire(self, h: Vec, index: Any) -> tuple[Vec, Vec, Vec]:
         """Spikes, distance from the nearest threshold, and which threshold that is."""
         threshold = self.parameter("threshold", index)
+        raised = h.abs() if self.spec.signed else h
+        if self.spec.early:
+            raised = raised + threshold * self.spec.early
+        spikes, u, nearest = self._size(raised, threshold)
+        if self.spec.signed:
+            spikes = spikes * self.sign(h)
+        return spikes, u, nearest
+
+    def sign(self, h: Vec) -> Vec:
+        """1, or -1 below zero; 1 everywhere if spikes have no sign."""
+        return (h < 0.0).where(-1.0, 1.0) if self.spec.signed else self.emit.vec(1.0)
+
+    def _size(self, h: Vec, threshold: Vec) -> tuple[Vec, Vec, Vec]:
         if self.spec.levels == 1:
             u = h - threshold
             if self.spec.smooth:
@@ -167,6 +184,8 @@ class _Equation:
             return h * self.parameter("leak", index) - spikes * self.parameter("threshold", index)
         if self.spec.smooth:
             return h * (1.0 - spikes)
+        if self.spec.signed:
+            return h * (spikes.abs() > 0.0).where(0.0, 1.0)
         return h * (spikes > 0.0).where(0.0, 1.0)  # a product, so that NaN stays NaN as in the definition
 
     def derivative(self, u: Vec) -> Vec:
@@ -293,9 +312,10 @@ def backward_ir(spec: ScanSpec, name: str) -> str:
                     if spec.reset != "hard":
                         grad_s = grad_s - equation.parameter("threshold", index) * grad_v
                     elif spec.levels == 1:
-                        grad_s = grad_s - h * grad_v
+                        grad_s = grad_s - h * equation.sign(h) * grad_v
                     else:
-                        grad_s = grad_s - (fired > 1.0).where(0.0, h) * grad_v
+                        more = (fired.abs() if spec.signed else fired) > 1.0
+                        grad_s = grad_s - more.where(0.0, h * equation.sign(h)) * grad_v
                 if spec.reset == "hard":
                     through = equation.reset(grad_v, fired, index)
                 else:
@@ -326,7 +346,7 @@ def backward_ir(spec: ScanSpec, name: str) -> str:
                     add("sum_gain", grad_h * equation.current(x_at(t, index, mask), index))
                     leaked = h * grad_v if spec.reset == "delayed" else grad_h * before(t, index, mask)
                     add("sum_leak", leaked)
-                    grad_threshold = 0.0 - grad_s * slope * nearest
+                    grad_threshold = 0.0 - grad_s * slope * (nearest - spec.early) * equation.sign(h)
                     if spec.reset != "hard":
                         grad_threshold = grad_threshold - fired * grad_v
                     add("sum_threshold", grad_threshold)

@@ -179,8 +179,8 @@ def why_not(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
         return "the membranes have not the shape of one step"
     if not has_kernel(dynamics.surrogate):
         return f"no Triton kernel for surrogate {type(dynamics.surrogate).__name__}"
-    if dynamics.reset == "delayed" or dynamics.strict:
-        return "no Triton kernel for a delayed reset or a strict threshold"
+    if dynamics.reset == "delayed" or dynamics.strict or dynamics.early or dynamics.signed:
+        return "no Triton kernel for a delayed reset, or thresholds that are strict, early or signed"
     parameters = [p for p in (dynamics.leak, dynamics.gain, dynamics.v_threshold) if isinstance(p, Tensor)]
     if any(tensor.device != x.device for tensor in (*parameters, *(() if v is None else (v,)))):
         return "the tensors are on several devices"

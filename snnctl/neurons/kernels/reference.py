@@ -26,6 +26,8 @@ class Dynamics(NamedTuple):
         detach_reset: whether the gradient ignores the path through the reset.
         levels: highest spike value; spike k is fired at k times the threshold.
         strict: whether a membrane that just reaches the threshold does not fire.
+        early: by how much of a threshold spikes come early, 0..1; the reset takes off whole ones.
+        signed: whether a membrane below zero fires as one above does, with spikes below zero.
     """
 
     surrogate: Surrogate
@@ -37,6 +39,8 @@ class Dynamics(NamedTuple):
     detach_reset: bool = True
     levels: int = 1
     strict: bool = False
+    early: float = 0.0
+    signed: bool = False
 
 
 def lif_step(x: Tensor, v: Tensor, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
@@ -48,7 +52,8 @@ def lif_step(x: Tensor, v: Tensor, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
     Equation:
         h = v + (x - v) / tau            with `tau`
         h = leak * v + gain * x          without
-        s = the largest k in 0..levels with k = 0 or h >= k * threshold (`strict`: h > k * threshold)
+        s = the largest k in 0..levels with k = 0 or h >= (k - early) * threshold     `strict`: h > ...
+        s = sign(h) * that of |h|        `signed`
         v = h where s = 0, else 0        reset "hard"
         v = h - s * threshold            reset "soft"
 
@@ -73,15 +78,22 @@ def lif_step(x: Tensor, v: Tensor, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
         h = v + current * gain
     else:
         h = v * leak + current * gain if tau is None else v + (current - v) / tau
+    sign = torch.where(h.detach() < 0, -1.0, 1.0).to(h.dtype) if dynamics.signed else None
+    raised = h if sign is None else h * sign
+    if dynamics.early:
+        raised = raised + dynamics.early * threshold
     if dynamics.levels == 1:
-        spikes = _spike(dynamics, h - threshold)
+        spikes = _spike(dynamics, raised - threshold)
     else:
-        nearest = (h.detach() / threshold).round().clamp(1, dynamics.levels).detach()
-        spikes = _spike(dynamics, h - nearest * threshold) + (nearest - 1)
-    fired = spikes.detach() if dynamics.detach_reset else spikes
+        nearest = (raised.detach() / threshold).round().clamp(1, dynamics.levels).detach()
+        spikes = _spike(dynamics, raised - nearest * threshold) + (nearest - 1)
+    size = spikes
+    if sign is not None:
+        spikes = spikes * sign
+    fired, size = (spikes.detach(), size.detach()) if dynamics.detach_reset else (spikes, size)
     if dynamics.reset == "delayed":
         return spikes.to(x.dtype), h * leak - fired * threshold
-    any_fired = fired if dynamics.levels == 1 else torch.where(fired > 1, 1.0, fired)
+    any_fired = size if dynamics.levels == 1 else torch.where(size > 1, 1.0, size)
     v = h - fired * threshold if dynamics.reset == "soft" else h * (1.0 - any_fired)
     return spikes.to(x.dtype), v
 
