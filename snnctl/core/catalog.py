@@ -102,7 +102,7 @@ NEURONS = Registry(
 )
 SURROGATES = Registry(
     "surrogate",
-    dict.fromkeys(("atan", "sigmoid", "fast_sigmoid", "rectangle", "triangle"), _SURROGATE),
+    dict.fromkeys(("atan", "sigmoid", "fast_sigmoid", "rectangle", "triangle", "straight_through"), _SURROGATE),
 )
 READOUTS = Registry(
     "readout",

@@ -94,7 +94,8 @@ class ActivityMeter:
     def _hook(self, sums: _Sums) -> Callable[[nn.Module, Any, Any], None]:
         def count(module: nn.Module, _inputs: Any, output: Any) -> None:
             spikes = output[0] if isinstance(output, tuple) else output
-            sums.count(spikes.detach(), int(module.levels), self._size)  # type: ignore[arg-type]
+            size = spikes.detach().abs() if module.signed else spikes.detach()
+            sums.count(size, int(module.levels), self._size)  # type: ignore[arg-type]
 
         return count
 

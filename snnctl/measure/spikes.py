@@ -91,7 +91,8 @@ class SpikeMeter:
     def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def count(module: nn.Module, _inputs: Any, output: Any) -> None:
             spikes = output[0] if isinstance(output, tuple) else output
-            self._count(name, int(module.levels), spikes.detach())  # type: ignore[arg-type]
+            size = spikes.detach().abs() if module.signed else spikes.detach()  # a spike below zero is one, too
+            self._count(name, int(module.levels), size)  # type: ignore[arg-type]
 
         return count
 

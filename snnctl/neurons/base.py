@@ -26,7 +26,8 @@ class SpikingNeuron(nn.Module):
     for, so that an input in chunks gives what the whole does; `fuses_norm`, `forward` also takes `norm` and
     `offset`, as LIF's does; `atomic`, it is one operation for who counts operations, with nothing but membranes
     inside; `leaks`, its membrane decays by itself.
-    Attribute `leak_bounds`: where its leak is kept, if anywhere.
+    Attributes `leak_bounds`, where its leak is kept, if anywhere, and `signed`, whether
+    spikes run from -levels to levels.
 
     Args:
         channels: size of the last axis, for per-channel parameters.
@@ -40,6 +41,7 @@ class SpikingNeuron(nn.Module):
     leaks: ClassVar[bool] = True
 
     leak_bounds: tuple[float, float] | None = None
+    signed: bool = False
 
     def __init__(self, channels: int, *, levels: int = 1) -> None:
         super().__init__()

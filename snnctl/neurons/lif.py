@@ -16,7 +16,8 @@ from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.kernels import AnyReset, Dynamics, Reset, lif_scan
 from snnctl.neurons.kernels.reference import lif_step
 from snnctl.neurons.norm import TokenNorm
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.spike_format import SpikeFormat
+from snnctl.neurons.surrogate import StraightThrough, Surrogate, make_surrogate
 
 Share = Literal["layer", "channel"]
 Learned = Literal["none", "layer", "channel"]
@@ -27,6 +28,7 @@ class IntegrateAndFire(SpikingNeuron):
 
     fuses_norm = True
     resets: ClassVar[object] = Reset
+    start: float = 0.0  # membrane at the start, in quanta
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -43,16 +45,22 @@ class IntegrateAndFire(SpikingNeuron):
         detach_reset: bool,
         surrogate: str | Surrogate,
         strict: bool = False,
+        spike: SpikeFormat | None = None,
     ) -> None:
-        super().__init__(channels)
+        self.spike = SpikeFormat() if spike is None else spike
+        if self.spike.problem():
+            raise ValueError(self.spike.problem())
+        super().__init__(channels, levels=self.spike.highest)
         one_of("reset", reset, self.resets)  # the kernels branch on names, so a typo would go unseen
         one_of("learn_threshold", learn_threshold, Learned)
         self.v_threshold = v_threshold
         self.learn_threshold: Learned = learn_threshold
         self.reset: AnyReset = reset
-        self.strict = strict
+        self.strict = strict or self.spike.quantizer == "ceil"
+        self.signed = self.spike.signed
         self.detach_reset = detach_reset
-        self.surrogate = make_surrogate(surrogate)
+        made = make_surrogate(surrogate)
+        self.surrogate = made.across(v_threshold * self.spike.quantum) if isinstance(made, StraightThrough) else made
         self.log_threshold: nn.Parameter | None = None
         if learn_threshold != "none":  # its logarithm, so that it stays above 0
             start = torch.full(_shape(learn_threshold, channels), v_threshold).log()
@@ -67,12 +75,23 @@ class IntegrateAndFire(SpikingNeuron):
         tau, leak, gain = self._charge()
         threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
         return Dynamics(
-            self.surrogate, tau, leak, gain, threshold, self.reset, self.detach_reset, self.levels, self.strict
+            self.surrogate,
+            tau,
+            leak,
+            gain,
+            threshold * self.spike.quantum,
+            self.reset,
+            self.detach_reset,
+            self.levels,
+            self.strict,
+            self.spike.early,
+            self.signed,
         )
 
     def initial_state(self, x0: Tensor) -> Tensor:
         # bfloat16 and float16 lose the small increments of a slow membrane.
-        return torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
+        rest = torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
+        return rest + self.start * self.dynamics().v_threshold if self.start else rest
 
     def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         return lif_step(x_t, state, self.dynamics())
@@ -99,6 +118,8 @@ class IntegrateAndFire(SpikingNeuron):
             x = x if norm is None else norm(x if offset is None else x + offset)
             return super().forward(x, state, return_state=return_state)
         dynamics = self.dynamics()
+        if state is None and self.start:
+            state = self.initial_state(x[0])
         found = None
         if norm is not None:
             found = norm.scan(x, state, dynamics, offset, return_state=return_state)
@@ -124,6 +145,8 @@ class IntegrateAndFire(SpikingNeuron):
     def extra_repr(self) -> str:
         names = ("channels", *self._shown, "v_threshold", "reset", "detach_reset", "surrogate")
         shown = [f"{name}={getattr(self, name)!r}" for name in names]
+        if self.spike != SpikeFormat():
+            shown.append(f"spike={self.spike!r}")
         if self.learn_threshold != "none":
             shown.append(f"learn_threshold={self.learn_threshold!r}")
         return ", ".join(shown)
@@ -175,6 +198,7 @@ class LIF(IntegrateAndFire):
         learn_threshold: whether the threshold is learned, one for the layer or one per channel (as its logarithm;
             ours).
         surrogate: derivative of the spike (atan as in SeqSNN).
+        spike: bits of a spike and how the membrane is rounded to them; null is the binary spike.
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
@@ -198,6 +222,7 @@ class LIF(IntegrateAndFire):
         tau_spread: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         learn_threshold: Learned = "none",
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
+        spike: SpikeFormat | None = None,
     ) -> None:
         super().__init__(
             channels,
@@ -206,6 +231,7 @@ class LIF(IntegrateAndFire):
             reset=reset,
             detach_reset=detach_reset,
             surrogate=surrogate,
+            spike=spike,
         )
         self.tau = tau
         self.decay_input = decay_input
@@ -251,6 +277,7 @@ class PLIF(IntegrateAndFire):
         tau_spread: with one tau per channel, they start evenly drawn from tau * (1 +- tau_spread) (ours).
         learn_threshold: whether the threshold is learned too, one for the layer or one per channel (ours).
         surrogate: derivative of the spike (atan as published).
+        spike: bits of a spike and how the membrane is rounded to them; null is the binary spike.
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
@@ -276,6 +303,7 @@ class PLIF(IntegrateAndFire):
         tau_spread: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         learn_threshold: Learned = "none",
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
+        spike: SpikeFormat | None = None,
     ) -> None:
         super().__init__(
             channels,
@@ -284,6 +312,7 @@ class PLIF(IntegrateAndFire):
             reset=reset,
             detach_reset=detach_reset,
             surrogate=surrogate,
+            spike=spike,
         )
         one_of("share", share, Share)
         for _, message in self.rules({"share": share, "tau_spread": tau_spread}):
@@ -317,7 +346,7 @@ class IF(IntegrateAndFire):
     """Integrate-and-fire neuron: LIF without a leak.
 
     Equation:
-        h = v + x
+        h = v + x                        v = start * quantum before the first step
         s = 1 if h >= v_threshold else 0
         v = h * (1 - s)                  reset: hard
         v = h - s * v_threshold          reset: soft
@@ -330,6 +359,9 @@ class IF(IntegrateAndFire):
         learn_threshold: whether the threshold is learned, one for the layer or one per channel (as its logarithm;
             ours).
         surrogate: derivative of the spike.
+        spike: bits of a spike and how the membrane is rounded to them; null is the binary spike.
+        start: membrane at the start, 0 to 1, in quanta of the spike (.5 makes the mean over T round to the nearest, as
+            in networks converted from non-spiking ones).
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
@@ -350,6 +382,8 @@ class IF(IntegrateAndFire):
         detach_reset: bool = True,
         learn_threshold: Learned = "none",
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
+        spike: SpikeFormat | None = None,
+        start: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
     ) -> None:
         super().__init__(
             channels,
@@ -358,7 +392,9 @@ class IF(IntegrateAndFire):
             reset=reset,
             detach_reset=detach_reset,
             surrogate=surrogate,
+            spike=spike,
         )
+        self.start = start
 
     def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
         return None, 1.0, 1.0

@@ -178,6 +178,26 @@ class Triangle(Surrogate):
         return (1 - (x * (2 / self.width)).abs()).clamp(min=0) * (2 / self.width)
 
 
+@SURROGATES.register("straight_through")
+class StraightThrough(Rectangle):
+    """As if the spike were proportional to the membrane, as far as there are thresholds.
+
+    Each threshold gets a rectangle as wide as the distance between two of them, so that they tile without overlap.
+
+    Equation:
+        s'(x) = 1 / q   if |x| < q / 2, else 0      x the distance from the nearest threshold, q the spike's quantum
+
+    Source: ours; the straight-through estimator of quantised networks.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(width=1.0)
+
+    def across(self, quantum: float) -> Rectangle:
+        """The rectangle for thresholds that are this far apart."""
+        return Rectangle(width=quantum)
+
+
 def make_surrogate(surrogate: str | Surrogate) -> Surrogate:
     """The surrogate of a registered name with its defaults, or the one that was given."""
     return SURROGATES.get(surrogate)() if isinstance(surrogate, str) else surrogate

@@ -14,6 +14,7 @@ from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.neurons.kernels import AnyReset
 from snnctl.neurons.lif import IntegrateAndFire, Learned, one_of
+from snnctl.neurons.spike_format import SpikeFormat
 from snnctl.neurons.surrogate import Surrogate
 
 InputGain = Literal["one", "leak", "variance", "relative"]
@@ -55,6 +56,7 @@ class TauLIF(IntegrateAndFire):
         detach_reset: whether the gradient ignores the path through the reset (false as published).
         learn_threshold: whether the threshold is learned, one for the layer or one per channel (its logarithm; ours).
         surrogate: derivative of the spike (rectangle of width 1 as published).
+        spike: bits of a spike and how the membrane is rounded to them; null is the binary spike.
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels], with the delayed
         reset as the next step finds it.
@@ -88,6 +90,7 @@ class TauLIF(IntegrateAndFire):
         detach_reset: bool = False,
         learn_threshold: Learned = "none",
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "rectangle",
+        spike: SpikeFormat | None = None,
     ) -> None:
         super().__init__(
             channels,
@@ -97,6 +100,7 @@ class TauLIF(IntegrateAndFire):
             detach_reset=detach_reset,
             surrogate=surrogate,
             strict=True,
+            spike=spike,
         )
         one_of("input_gain", input_gain, InputGain)
         one_of("learn", learn, Learned)
