@@ -73,6 +73,38 @@ class Rectifier(Unit):
         return x.relu()
 
 
+class Quantised(Unit):
+    """A rectifier in steps: clip-floor-shift with a learned top, the activation that spiking neurons reproduce exactly.
+
+    Equation:
+        y = top * clip(floor(x * levels / top + 1/2) / levels, 0, 1)
+
+    The gradient goes straight through the floor: 1 within the clip; that of the top is what the equation then gives.
+
+    Args:
+        channels: size of the last axis; the top is one for all.
+        levels: steps above 0, >= 1.
+        top: at first, > 0 (8 as in the authors' code).
+
+    Source: Bu et al. 2022, "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency spiking neural
+        networks", ICLR 2022; github.com/putshua/ANN_SNN_QCFS.
+    """
+
+    def __init__(self, channels: int, *, levels: int, top: float = 8.0) -> None:
+        super().__init__()
+        self.steps = levels
+        self.log_top = nn.Parameter(torch.tensor(float(top)).log())
+
+    def activate(self, x: Tensor) -> Tensor:
+        top = self.log_top.exp()
+        scaled = x * (self.steps / top)
+        code = scaled + (torch.floor(scaled + 0.5) - scaled).detach()
+        return code.clamp(0, self.steps) * (top / self.steps)
+
+    def extra_repr(self) -> str:
+        return f"levels={self.steps}"
+
+
 class Linear(Unit):
     """y = x: where a twin has no need of a non-linearity, as at the end of a residual branch."""
 
@@ -83,15 +115,18 @@ class Units:
     Args:
         neuron: name or factory of the spiking neuron.
         spiking: False makes the non-spiking twin: the same layers and sizes, real numbers between them.
+        levels: of the twin's activations, which are `Quantised` then; None makes them rectifiers.
     """
 
-    def __init__(self, neuron: str | NeuronFactory, spiking: bool) -> None:
-        self.spiking = spiking
+    def __init__(self, neuron: str | NeuronFactory, spiking: bool, levels: int | None = None) -> None:
+        self.spiking, self.levels = spiking, levels
         self._neuron = neuron_factory(neuron)
 
     def hidden(self, channels: int) -> Any:
-        """A neuron; in the twin a rectifier."""
-        return self._neuron(channels) if self.spiking else Rectifier()
+        """A neuron; in the twin a rectifier, or one in steps."""
+        if self.spiking:
+            return self._neuron(channels)
+        return Rectifier() if self.levels is None else Quantised(channels, levels=self.levels)
 
     def linear(self, channels: int) -> Any:
         """A neuron; in the twin nothing, for queries, keys, values and the ends of residual branches."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from snnctl.measure.spikes import SATURATED_AT, LayerSpikes, SpikeMeter
+from snnctl.measure.spikes import SATURATED_AT, LayerSpikes, SpikeMeter, codes
 from snnctl.measure.tally import Tally, exact_type
 from snnctl.neurons.base import SpikingNeuron
 
@@ -94,7 +94,8 @@ class ActivityMeter:
     def _hook(self, sums: _Sums) -> Callable[[nn.Module, Any, Any], None]:
         def count(module: nn.Module, _inputs: Any, output: Any) -> None:
             spikes = output[0] if isinstance(output, tuple) else output
-            size = spikes.detach().abs() if module.signed else spikes.detach()
+            assert isinstance(module, SpikingNeuron)
+            size = codes(module, spikes.detach())
             sums.count(size, int(module.levels), self._size)  # type: ignore[arg-type]
 
         return count

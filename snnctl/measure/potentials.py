@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from snnctl.measure.spikes import codes
 from snnctl.neurons.base import SpikingNeuron, State
 from snnctl.neurons.surrogate import Surrogate
 
@@ -114,9 +115,11 @@ def _explained(neuron: SpikingNeuron, x: Tensor, spikes: Tensor) -> tuple[Tensor
         return -x, spikes
     threshold = _threshold(neuron)
     if neuron.levels > 1 and threshold is not None:  # x is the distance from the nearest of several thresholds
-        distance = x + (spikes - (x >= 0).to(spikes.dtype)) * threshold
-        if torch.equal(distance >= 0, spikes > 0):
-            return distance, spikes
+        spikes = codes(neuron, spikes)
+        for u, above in ((x, x >= 0), (-x, x < 0)):
+            distance = u + (spikes - above.to(spikes.dtype)) * threshold
+            if torch.equal(distance >= 0, spikes > 0):
+                return distance, spikes
     return UNEXPLAINED
 
 

@@ -57,6 +57,13 @@ class NetworkSpikes:
     saturated_share: float
 
 
+def codes(neuron: SpikingNeuron, spikes: Tensor) -> Tensor:
+    """What a neuron has given out as whole numbers 0..levels; a spike below zero is one as well."""
+    if neuron.scale != 1.0:
+        spikes = (spikes / neuron.scale).round()
+    return spikes.abs() if neuron.signed else spikes
+
+
 class SpikeMeter:
     """Counts the spikes of every `SpikingNeuron` in a network while its `with` block runs.
 
@@ -91,7 +98,8 @@ class SpikeMeter:
     def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def count(module: nn.Module, _inputs: Any, output: Any) -> None:
             spikes = output[0] if isinstance(output, tuple) else output
-            size = spikes.detach().abs() if module.signed else spikes.detach()  # a spike below zero is one, too
+            assert isinstance(module, SpikingNeuron)
+            size = codes(module, spikes.detach())
             self._count(name, int(module.levels), size)  # type: ignore[arg-type]
 
         return count

@@ -49,6 +49,11 @@ class SpikingNeuron(nn.Module):
         self.levels = levels
 
     @property
+    def scale(self) -> float:
+        """What a spike of 1 is given out as; spikes are whole multiples of it."""
+        return 1.0
+
+    @property
     def fixed_steps(self) -> int | None:
         """The only T that this neuron takes; None takes any."""
         return None

@@ -50,6 +50,8 @@ class IntegrateAndFire(SpikingNeuron):
         self.spike = SpikeFormat() if spike is None else spike
         if self.spike.problem():
             raise ValueError(self.spike.problem())
+        if self.spike.emit == "value" and learn_threshold == "channel":
+            raise ValueError("`emit: value` needs one threshold for the layer")
         super().__init__(channels, levels=self.spike.highest)
         one_of("reset", reset, self.resets)  # the kernels branch on names, so a typo would go unseen
         one_of("learn_threshold", learn_threshold, Learned)
@@ -88,13 +90,26 @@ class IntegrateAndFire(SpikingNeuron):
             self.signed,
         )
 
+    @property
+    def scale(self) -> float:
+        return float(self._quantum().detach()) if self.spike.emit == "value" else 1.0
+
+    def _quantum(self) -> Tensor:
+        """The distance between two codes, []."""
+        threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
+        return torch.as_tensor(threshold * self.spike.quantum)
+
     def initial_state(self, x0: Tensor) -> Tensor:
         # bfloat16 and float16 lose the small increments of a slow membrane.
         rest = torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
         return rest + self.start * self.dynamics().v_threshold if self.start else rest
 
     def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        return lif_step(x_t, state, self.dynamics())
+        spikes, state = lif_step(x_t, state, self.dynamics())
+        return self._emitted(spikes), state
+
+    def _emitted(self, spikes: Tensor) -> Tensor:
+        return spikes * self._quantum().to(spikes.dtype) if self.spike.emit == "value" else spikes
 
     def forward(
         self,
@@ -127,7 +142,7 @@ class IntegrateAndFire(SpikingNeuron):
                 x = norm(x if offset is None else x + offset)
         if found is None:
             found = lif_scan(x, state, dynamics, return_state=return_state)
-        spikes, last = found
+        spikes, last = self._emitted(found[0]), found[1]
         if not return_state:
             return spikes
         assert last is not None
@@ -138,7 +153,7 @@ class IntegrateAndFire(SpikingNeuron):
             return super().scan(x, state)
         spikes, last = lif_scan(x, state, self.dynamics())
         assert last is not None
-        return spikes, last
+        return self._emitted(spikes), last
 
     _shown: tuple[str, ...] = ()
 

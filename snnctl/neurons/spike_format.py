@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 Quantizer = Literal["floor", "round", "ceil"]
+Emits = Literal["code", "value"]
 MOST_BITS = 8
 
 
@@ -15,8 +16,8 @@ MOST_BITS = 8
 class SpikeFormat:
     """Spikes as fixed-point numbers of `integer_bits` before and `fraction_bits` behind the point.
 
-    A neuron gives out the code c, a whole number; its value is c * 2^-fraction_bits, a factor that the weights behind
-    it take up. One integer bit and no fraction is the binary spike.
+    A neuron gives out the code c, a whole number; what it stands for, c * q, differs from it by a factor that the
+    weights behind it take up. One integer bit and no fraction is the binary spike.
 
     Equation:
         K = 2^(integer_bits + fraction_bits) - 1        or `levels`
@@ -33,6 +34,7 @@ class SpikeFormat:
         quantizer: floor fires where a threshold is reached (ours: the only one that contains the binary spike), round
             half a quantum earlier, ceil wherever the membrane is above 0.
         signed: whether membranes below zero fire spikes below zero (with one bit: ternary spikes).
+        emit: code gives out c, value c * q: then weights of a non-spiking network can be used as they are.
 
     Source: the idea is that of Xiao et al. 2024, "Multi-bit mechanism", arXiv 2407.05739; its equations were not
         available, this is our reading.
@@ -43,6 +45,7 @@ class SpikeFormat:
     levels: Annotated[int, Ge(1), Le(2**MOST_BITS - 1)] | None = None
     quantizer: Quantizer = "floor"
     signed: bool = False
+    emit: Emits = "code"
 
     @property
     def bits(self) -> int:

@@ -11,6 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from snnctl.measure.spikes import codes
+from snnctl.neurons.base import SpikingNeuron
+
 CHANNELS_SHOWN = 40
 COLUMNS_SHOWN = 240  # more than that are finer than a laptop's pixels
 
@@ -81,9 +84,10 @@ class Recorder:
         self._handles = []
 
     def _hook(self, name: str) -> Any:
-        def keep(_module: nn.Module, _inputs: Any, output: Any) -> None:
+        def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
             spikes = output[0] if isinstance(output, tuple) else output
-            chosen = spikes.detach()[..., self._channels[name]].to(torch.uint8)
+            assert isinstance(module, SpikingNeuron)
+            chosen = codes(module, spikes.detach()[..., self._channels[name]]).to(torch.uint8)
             self._calls.setdefault(name, []).append(chosen.unsqueeze(2).flatten(2, -2).cpu())  # [T, B, places, k]
 
         return keep

@@ -141,3 +141,46 @@ def test_the_start_is_where_the_membrane_begins() -> None:
     assert math.isclose(float(neuron(x, return_state=True)[1]), 0.0, abs_tol=1e-7)
     assert isinstance(neuron.surrogate, type(LIF(1).surrogate))
     assert isinstance(IF(1, surrogate="straight_through").surrogate, Rectangle)
+
+
+@pytest.mark.parametrize("make", [IF, LIF])
+def test_values_are_codes_in_quanta(make: Any) -> None:
+    x = currents(4)
+    form = SpikeFormat(1, 2)
+    code, value = make(6, v_threshold=0.9, spike=form), make(6, v_threshold=0.9, spike=SpikeFormat(1, 2, emit="value"))
+    assert code.scale == 1.0
+    assert value.scale == pytest.approx(0.225)
+    torch.testing.assert_close(value(x), code(x) * 0.225)
+    torch.testing.assert_close(value(x[:3], return_state=True)[1], code(x[:3], return_state=True)[1])
+    spikes, _ = value.step(x[0], value.initial_state(x[0]))
+    torch.testing.assert_close(spikes, value(x[:1])[0])
+    summaries = []
+    for neuron in (code, value):
+        with SpikeMeter(torch.nn.Sequential(neuron)) as meter:
+            neuron(x.float())
+        summaries.append(meter.summary()[0].histogram)
+    assert summaries[0] == summaries[1]
+    with pytest.raises(ValueError, match="one threshold for the layer"):
+        make(6, learn_threshold="channel", spike=SpikeFormat(emit="value"))
+
+
+def test_a_learned_top_scales_what_is_given_out() -> None:
+    """One step of values with a learned threshold is the quantised activation, gradients of its top included."""
+    from snnctl.backbones.units import Quantised
+
+    x = torch.linspace(-0.5, 2.0, 401, dtype=torch.float64).view(1, -1, 1) + 1e-4
+    bits, top = 3, 1.4
+    form = SpikeFormat(bits, 0, emit="value")
+    most = 2**bits - 1
+    neuron = IF(
+        1,
+        v_threshold=top / most,
+        learn_threshold="layer",
+        reset="soft",
+        start=0.5,
+        surrogate="straight_through",
+        spike=form,
+    ).double()
+    unit = Quantised(1, levels=most, top=top).double()
+    ours, theirs = neuron(x), unit(x)
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-7)
