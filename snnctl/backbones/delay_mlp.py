@@ -192,7 +192,7 @@ class DelayMLP(nn.Module):
             for before, after in pairwise([signal.length * signal.features, *[width] * layers])
         ]
         self.layers = nn.ModuleList(made)
-        self.output = units.output(signal, width, made[-1].neuron.levels, length=1)
+        self.output = units.output(signal, width, made[-1].neuron.levels, length=1).replace(grid=None)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -169,7 +169,7 @@ class TemporalConv(nn.Module):
             for (before, after), taps, gap in sizes
         ]
         self.layers = nn.ModuleList(made)
-        self.output = units.output(signal, width, made[-1].neuron.levels, length=1)
+        self.output = units.output(signal, width, made[-1].neuron.levels, length=1).replace(grid=None)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnctl.backbones.blocks import SpikingLayer
+from snnctl.backbones.dropout import SpikeDropout
 from snnctl.backbones.time_conv import TimeWeights
 from snnctl.neurons.base import NeuronFactory
 
@@ -12,8 +13,7 @@ from snnctl.neurons.base import NeuronFactory
 class SpikingTimeLayer(SpikingLayer):
     """Weights over T, BatchNorm over batch and time, neuron along T, dropout on the spikes that are passed on.
 
-    Dropout scales what it keeps by 1 / (1 - dropout) and works in training alone; resets and membranes follow the
-    spikes before it.
+    Resets and membranes follow the spikes before dropout.
 
     Equation:
         s = neuron(BN(sum_k W[k] x[t - k]))
@@ -33,7 +33,7 @@ class SpikingTimeLayer(SpikingLayer):
     ) -> None:
         super().__init__(synapses.outputs, neuron, norm_gain)
         self.synapses = synapses
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = SpikeDropout(dropout)
 
     @property
     def weights(self) -> TimeWeights:

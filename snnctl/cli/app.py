@@ -55,6 +55,7 @@ def _add_commands() -> None:
     from snnctl.cli import (
         analyze_pe,
         bench,
+        compare,
         data,
         doctor,
         energy,
@@ -71,6 +72,7 @@ def _add_commands() -> None:
     commands = (
         ("train", train.train, "Train a recipe and test it beside the baselines."),
         ("eval", evaluate.evaluate, "Measure a run on a split."),
+        ("compare", compare.compare, "Compare trained runs over paired seeds."),
         ("stats", stats.stats, "Show the spikes of a run: rates, rasters, membranes, a page."),
         ("energy", energy.energy, "Estimate the energy of a run: counted, priced, beside its twins."),
         ("analyze-pe", analyze_pe.analyze_pe, "Analyse positional encodings: codes, figures, a page."),

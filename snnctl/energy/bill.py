@@ -107,6 +107,7 @@ class Bill:
     uncharged: tuple[Uncharged, ...]
     dense: bool = False
     notes: tuple[str, ...] = ()
+    data_steps: int = 1
 
     @property
     def joules(self) -> Number:
@@ -162,7 +163,8 @@ def _sentences(bill: Bill) -> list[str]:
     said = [f"Costs: {table.name}" + (f" ({table.summary})." if table.summary else ".")]
     if bill.dense:
         free = "" if table.device is not None else ", activations free"
-        said.append(f"Priced as a non-spiking network: one step, every synapse multiplied{free}.")
+        steps = "one step" if bill.data_steps == 1 else f"all {bill.data_steps} steps of the data"
+        said.append(f"Priced as a non-spiking network: {steps}, every synapse multiplied{free}.")
     else:
         said.append(f"Spikes: rule {bill.rule}, {RULES[bill.rule].describe}.")
         everywhere = options.zeros == "charged" and table.device is None

@@ -31,13 +31,17 @@ class OperationCounter:
         network: in evaluation mode; its hooks are removed when the counter is closed.
         encoded: what the encoder gives, for T and for spikes that no neuron makes; None if there is no encoder.
         check: whether declared spikes are compared with their values in the first batch.
+        data_steps: see `Counts`.
     """
 
-    def __init__(self, network: nn.Module, *, encoded: SignalSpec | None = None, check: bool = True) -> None:
+    def __init__(
+        self, network: nn.Module, *, encoded: SignalSpec | None = None, check: bool = True, data_steps: int = 1
+    ) -> None:
         self.network = network
         self.steps = encoded.steps if encoded is not None else 1
         self.encoded = encoded
         self.check = check
+        self.data_steps = data_steps
         self._fans: dict[Any, tuple[Tensor, float]] = {}
         # Before there are hooks: the probe runs the neurons.
         self.work: Mapping[str, Elementwise] = {

@@ -187,6 +187,7 @@ class Counts:
         coverage: share of computed numbers that a rule covers, 0..1 (movement of data is no computation).
         uncounted: the rest.
         samples: how many samples this is the mean of; 1 for a single batch of arrays.
+        data_steps: steps that the data bring of their own, T or 1: a network without spikes takes each too.
     """
 
     rows: tuple[Row, ...]
@@ -194,6 +195,12 @@ class Counts:
     coverage: float = 1.0
     uncounted: tuple[Uncounted, ...] = ()
     samples: int = 1
+    data_steps: int = 1
+
+    @property
+    def coding_steps(self) -> int:
+        """Steps over which spikes stand for one number: what a network that does not spike is spared."""
+        return self.steps // self.data_steps
 
 
 def scaled(row: Row, factor: float) -> Row:

@@ -37,7 +37,7 @@ class Priced:
         bill: of the network as it ran.
         standard_error: of its joules, over samples.
         by_rule: joules under every rule for spikes of several levels.
-        twin: the non-spiking twin, dense, in one step; None where there is none.
+        twin: the non-spiking twin, dense, in one step or in each of the data; None where there is none.
         quantised: the twin in whole numbers of as many values; None where the table has no prices by width.
     """
 
@@ -125,7 +125,8 @@ def estimate(
     size = min(batch_size or max(usual, min(256, 4 * usual)), wanted)
     device = next(experiment.network.parameters()).device
     network = experiment.network.eval()
-    counter = OperationCounter(network, encoded=network.signals["encoder"])
+    frames = experiment.task.input_signal.frames or 1
+    counter = OperationCounter(network, encoded=network.signals["encoder"], data_steps=frames)
     mean, spreads = CountMean(), [Spread() for _ in tables]
     for first in range(0, wanted, size):
         indices = torch.arange(first, min(first + size, wanted))
@@ -185,11 +186,13 @@ def _twin(experiment: Experiment, recipe: Recipe, batches: Iterable[Any]) -> tup
     except DiagnosticError as error:
         return None, f"the twin cannot be built: {error.diagnostics[0].message}"
     network = network.to(next(experiment.network.parameters()).device).eval()
-    counter = OperationCounter(network, encoded=network.signals["encoder"], check=False)
+    frames = experiment.task.input_signal.frames or 1
+    counter = OperationCounter(network, encoded=network.signals["encoder"], check=False, data_steps=frames)
     mean = CountMean()
     for batch in batches:
         found = counter.count(partial(experiment.task.predict, network, batch), batch.inputs, len(batch))
         mean.add(found, len(batch))
+    steps = "one step" if frames == 1 else f"all {frames} steps of the data"
     return mean.counts(), (
-        "the same recipe with model.spiking=false, one step, every product charged; its weights do not matter for that"
+        f"the same recipe with model.spiking=false, {steps}, every product charged; its weights do not matter for that"
     )

@@ -58,9 +58,10 @@ def totals(found: Estimate) -> Picture:
         axes.margins(x=0.1)
         axes.set_xlim(left=0)
     _legend(figure, panels)
+    steps = "one step" if found.counts.data_steps == 1 else "every step of the data"
     caption = (
         "Energy per sample by kind of work, under each cost table. Compare bars within a panel; absolute values of "
-        "different tables are not comparable. The twin is dense and runs one step."
+        f"different tables are not comparable. The twin is dense and runs {steps}."
     )
     return Picture("totals", "Spiking network and twins", caption, figure)
 

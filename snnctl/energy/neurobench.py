@@ -24,7 +24,8 @@ def connection_sparsity(network: nn.Module) -> float:
     """Share of weights that are zero, over linear, convolutional and recurrent layers; four decimals."""
     zeros = whole = 0
     for module in network.modules():
-        if isinstance(module, _WEIGHTED) and not any(True for _ in module.children()):
+        over_time = hasattr(module, "sparse_kernel")  # convolutions over time have no class of torch's
+        if (isinstance(module, _WEIGHTED) or over_time) and not any(True for _ in module.children()):
             for name, parameter in module.named_parameters(recurse=False):
                 if "weight" in name or isinstance(module, (nn.RNNBase, nn.RNNCellBase)):
                     zeros += int((parameter == 0).sum())

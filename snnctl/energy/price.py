@@ -34,16 +34,22 @@ def price(counts: Counts, table: Table, options: Options | None = None) -> Bill:
 
 
 def price_dense(counts: Counts, table: Table, options: Options | None = None, *, bits: int | None = None) -> Bill:
-    """What a non-spiking network of the same layers costs: one step, every product at every position a MAC.
+    """What a non-spiking network of the same layers costs: one step, or each that the data bring, every product at
+    every position a MAC.
 
     Args:
         bits: width of its activations where the table prices by width; None = that of the quantised twin for layers
             that spikes drive, and the table's activation_bits for layers that real numbers drive.
     """
     options = options or Options()
-    rows = [replace(scaled(row, 1.0 / row.steps), steps=1, feeds="") for row in counts.rows]
-    job = _Job(table, options, RULES[options.rule or table.rule], counts.steps, dense=True, bits=bits)
+    rows = [_in_steps(row, min(row.steps, counts.data_steps)) for row in counts.rows]
+    rule = RULES[options.rule or table.rule]
+    job = _Job(table, options, rule, counts.coding_steps, dense=True, bits=bits, data_steps=counts.data_steps)
     return job.bill(_with_folded_norms(rows, options), counts.uncounted)
+
+
+def _in_steps(row: Row, steps: int) -> Row:
+    return replace(scaled(row, steps / row.steps), steps=steps, feeds="")
 
 
 def _with_stem(counts: Counts, options: Options) -> list[Row]:
@@ -99,7 +105,7 @@ class _Sheet:
 
 @dataclass(frozen=True)
 class _Job:
-    """One pricing: the table, what was decided, and T."""
+    """One pricing: the table, what was decided, T or how many steps stand for one number, and steps of the data."""
 
     table: Table
     options: Options
@@ -107,6 +113,7 @@ class _Job:
     steps: int
     dense: bool = False
     bits: int | None = None
+    data_steps: int = 1
 
     def bill(self, rows: list[Row], uncounted: tuple[Uncounted, ...]) -> Bill:
         lines: list[Line] = []
@@ -118,7 +125,8 @@ class _Job:
             if sheet.joules or np.any(ops.macs) or np.any(ops.acs):
                 lines.append(Line(row.layer, row.op, row.kind, sheet.joules, ops.macs, ops.acs))
         notes = tuple(self._notes(rows, uncharged))
-        return Bill(self.table, self.rule.name, self.options, tuple(lines), tuple(uncharged), self.dense, notes)
+        left = tuple(uncharged)
+        return Bill(self.table, self.rule.name, self.options, tuple(lines), left, self.dense, notes, self.data_steps)
 
     def _notes(self, rows: list[Row], uncharged: list[Uncharged]) -> Iterator[str]:
         if self.table.device is not None and any(row.kind == "product" for row in rows):
@@ -257,6 +265,6 @@ class _Job:
             sheet.add("ac" if not self.dense else "mac", ops.macs + ops.acs, device.synaptic_event_pj.value)
             return ops
         if row.kind == "neuron" and row.neurons is not None and self.options.neurons == "counted":
-            updates = row.neurons.membranes if self.dense else row.neurons.updates
+            updates = row.neurons.membranes * row.steps if self.dense else row.neurons.updates
             sheet.add("neuron", updates, device.neuron_update_pj.value)
         return Ops()

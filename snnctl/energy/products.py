@@ -126,6 +126,8 @@ def convolution_fan(
     dilation: list[int],
     groups: int,
     transposed: bool = False,
+    inner: tuple[tuple[int, int, int], ...] = (),
+    sparse: bool = False,
 ) -> tuple[Fan, float]:
     """The fan-out of each input element, and the multiply-accumulates of one input without those on padding.
 
@@ -133,19 +135,25 @@ def convolution_fan(
         shape: of the input [N, C, *].
         weight: [out, in / groups, *]; zeros in it reach nothing.
         out: shape of the output.
+        inner: dimension, start and length of what is not padding, where padding is part of the input already; the
+            fan-out is of these elements alone.
+        sparse: zeros of `weight` are no weights: there is nothing to multiply with.
     """
     mask = (weight != 0).to(torch.float32)
+    every = mask if sparse else torch.ones_like(mask)
     run = _CONVOLUTIONS[weight.dim() - 2]
     if transposed:
         # Each input reaches the outputs that lie under its kernel: a convolution of ones with the same mask.
         ones = torch.ones((1, *out[1:]), device=weight.device)
         reach = run[0](ones, mask, None, stride, padding, dilation, groups)
-        full = run[0](ones, torch.ones_like(mask), None, stride, padding, dilation, groups)
+        full = run[0](ones, every, None, stride, padding, dilation, groups)
         return reach[0], float(full.sum())
     ones = torch.ones((1, *out[1:]), device=weight.device)
     size = [1, *shape[1:]]
     reach = run[1](size, mask, ones, stride, padding, dilation, groups)
-    full = run[1](size, torch.ones_like(mask), ones, stride, padding, dilation, groups)
+    full = run[1](size, every, ones, stride, padding, dilation, groups)
+    for dim, start, length in inner:
+        reach, full = reach.narrow(dim, start, length), full.narrow(dim, start, length)
     return reach[0], float(full.sum(dtype=torch.float64))
 
 
@@ -156,11 +164,14 @@ _CONVOLUTIONS: dict[int, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = 
 }
 
 
-def convolution(x: Tensor, signal: Signal, fan: Fan, *, dense: float, inside: float) -> Tallied:
+def convolution(
+    x: Tensor, signal: Signal, fan: Fan, *, dense: float, inside: float, keep: int | None = None
+) -> Tallied:
     """A convolution of `x` [N, C, *] whose inputs have the fan-out `fan` [C, *]: numbers per image, [N].
 
     Args:
         dense, inside: of one image.
+        keep: a dimension of `x` whose elements are told apart too: then numbers are [N, length].
     """
     flat = fan.reshape(-1)
     images = len(x)
@@ -171,6 +182,10 @@ def convolution(x: Tensor, signal: Signal, fan: Fan, *, dense: float, inside: fl
         if made and codes is rows[0]:
             made.append(made[0])
             sums.append(sums[0])
+            continue
+        if keep is not None:
+            made.append((codes * fan).transpose(1, keep).flatten(2).sum(-1))
+            sums.append(codes.transpose(1, keep).flatten(2).sum(-1))
             continue
         matrix = codes.reshape(images, -1)
         made.append(matrix @ flat)

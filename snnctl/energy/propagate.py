@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnctl.energy import operations as ops
 from snnctl.energy.axes import NOWHERE, Axes, Axis, aligned, fitting, inserted, permuted, reshaped, without
-from snnctl.energy.signals import CONSTANT, ZEROS, Signal, added, joined, multiplied, signal_of
+from snnctl.energy.signals import CONSTANT, ZEROS, Border, Signal, added, joined, multiplied, signal_of
 
 
 def moved(name: str, args: Sequence[Any], out: Any, steps: int) -> Signal | None:
@@ -34,7 +34,11 @@ def moved(name: str, args: Sequence[Any], out: Any, steps: int) -> Signal | None
     if axes is None:
         return None
     keeps_columns = name in ops.RESHAPES | ops.SAME_SHAPE | {"expand", "unsqueeze"} and new[-1:] == shape[-1:]
-    found = signal._replace(axes=fitting(axes, new), columns=signal.columns if keeps_columns else ())
+    found = signal._replace(
+        axes=fitting(axes, new),
+        columns=signal.columns if keeps_columns else (),
+        border=_border(name, args, signal, shape),
+    )
     if name == "expand" and signal.flows and found.axes.time is None and new[:1] == [steps]:
         grown = len(new) == len(shape) + 1 or (len(new) == len(shape) and shape[0] == 1 and steps > 1)
         if grown and (found.axes.sample is None or found.axes.sample.dim > 0):
@@ -55,12 +59,8 @@ def _moved_axes(name: str, args: Sequence[Any], axes: Axes, old: list[int], new:
         return axes
     if name in ("copy_",):
         return axes
-    if name == "permute":
-        return permuted(axes, [d % dims for d in args[1]])
-    if name in ("transpose", "swapaxes", "t", "numpy_T", "transpose_"):
-        a, b = (args[1] % dims, args[2] % dims) if name.startswith(("transpose", "swap")) else (0, max(dims - 1, 0))
-        order = list(range(dims))
-        order[a], order[b] = order[b], order[a]
+    order = _order(name, args, dims)
+    if order is not None:
         return permuted(axes, order)
     if name in ("expand", "broadcast_to", "repeat", "expand_as"):
         return aligned(axes, dims, len(new))
@@ -82,6 +82,34 @@ def _moved_axes(name: str, args: Sequence[Any], axes: Axes, old: list[int], new:
     return None
 
 
+def _order(name: str, args: Sequence[Any], dims: int) -> list[int] | None:
+    """Which dimension each one of the result was, if `name` permutes them."""
+    if name == "permute":
+        return [d % dims for d in args[1]]
+    if name in ("transpose", "swapaxes", "t", "numpy_T", "transpose_"):
+        a, b = (args[1] % dims, args[2] % dims) if name.startswith(("transpose", "swap")) else (0, max(dims - 1, 0))
+        order = list(range(dims))
+        order[a], order[b] = order[b], order[a]
+        return order
+    return None
+
+
+def _border(name: str, args: Sequence[Any], signal: Signal, old: list[int]) -> Border | None:
+    """The border of zeros that `name` lays around a signal, or moves with it."""
+    if name == "constant_pad_nd" and signal.border is None:
+        last, value = len(old) - 1, args[2] if len(args) > 2 else 0
+        sides = [(last - n, *args[1][2 * n : 2 * n + 2]) for n in range(len(args[1]) // 2)]
+        inner = tuple((dim, before, old[dim]) for dim, before, after in sides if before or after)
+        if inner and value == 0 and min(args[1]) >= 0:
+            return Border(signal.axes, inner)
+    order = _order(name, args, len(old))
+    if order is None or signal.border is None:
+        return None
+    places = {before: now for now, before in enumerate(order)}
+    moved = tuple((places[dim], start, length) for dim, start, length in signal.border.inner)
+    return Border(permuted(signal.border.axes, order), moved)
+
+
 def _joined(name: str, args: Sequence[Any], out: Tensor, steps: int) -> Signal:
     parts: list[Tensor] = list(args[0])
     dim = (args[1] if len(args) > 1 else 0) % out.dim()
@@ -101,7 +129,7 @@ def _joined(name: str, args: Sequence[Any], out: Tensor, steps: int) -> Signal:
 
 def computed(name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tensor) -> Signal:
     """The signal of the result of elementwise work or a reduction."""
-    return _computed(name, args, kwargs, out)._replace(columns=())
+    return _computed(name, args, kwargs, out)._replace(columns=(), border=None)
 
 
 def _computed(name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tensor) -> Signal:

@@ -71,7 +71,9 @@ def _quantised(found: Estimate) -> dict[str, Any] | None:
     if priced.quantised is None:
         return None
     twin = _mean(priced.quantised.joules)
-    bits = max((twin_bits(found.counts.steps, r.neurons.levels) for r in found.counts.rows if r.neurons), default=1)
+    bits = max(
+        (twin_bits(found.counts.coding_steps, r.neurons.levels) for r in found.counts.rows if r.neurons), default=1
+    )
     name = priced.bill.table.name
     return {
         "costs": name,

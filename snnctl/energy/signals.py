@@ -15,6 +15,18 @@ from snnctl.energy.axes import NOWHERE, Axes
 Made = Literal["spike", "real", "weight", "constant"]
 
 
+class Border(NamedTuple):
+    """Zeros that were laid around a signal.
+
+    Args:
+        axes: where time and samples lie within them.
+        inner: dimension, start and length of the signal itself, wherever there are zeros.
+    """
+
+    axes: Axes
+    inner: tuple[tuple[int, int, int], ...]
+
+
 class Signal(NamedTuple):
     """What is known of a tensor.
 
@@ -28,6 +40,7 @@ class Signal(NamedTuple):
         from_weights: it comes directly from a layer with weights (a norm here can be folded).
         columns: what lies side by side in the last dimension, where spikes were joined to real numbers: width and
             signal of each part, so that a product with weights can charge each for what it is.
+        border: zeros around it, until something is done with them: a convolution that comes next has that padding.
     """
 
     made: Made = "constant"
@@ -38,6 +51,7 @@ class Signal(NamedTuple):
     same_each_step: bool = False
     from_weights: bool = False
     columns: tuple[tuple[int, Any], ...] = ()
+    border: Border | None = None
 
     @property
     def flows(self) -> bool:
@@ -78,7 +92,8 @@ def joined(signals: list[Signal]) -> Signal:
         return signals[0] if signals else CONSTANT
     first = flowing[0]
     same_step = all(signal.same_each_step for signal in flowing)
-    common = first._replace(raw=any(s.raw for s in flowing), same_each_step=same_step, from_weights=False)
+    raw = any(s.raw for s in flowing)
+    common = first._replace(raw=raw, same_each_step=same_step, from_weights=False, border=None)
     spikes = all(s.made == "spike" for s in flowing) and len({s.scale for s in flowing}) == 1
     # A constant beside spikes is a code that was declared real.
     if not spikes or any(s.made in ("weight", "constant") for s in signals):

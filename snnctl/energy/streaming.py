@@ -40,6 +40,7 @@ class CountMean:
 
     samples: int = 0
     steps: int = 1
+    data_steps: int = 1
     rows: dict[tuple[str, ...], Row] = field(default_factory=dict)
     events: dict[tuple[str, ...], Spread] = field(default_factory=dict)
     uncounted: dict[tuple[str, str], float] = field(default_factory=dict)
@@ -62,12 +63,12 @@ class CountMean:
         for item in counts.uncounted:
             place = (item.op, item.layer)
             self.uncounted[place] = self.uncounted.get(place, 0.0) * old + item.elements * new
-        self.samples, self.steps = whole, counts.steps
+        self.samples, self.steps, self.data_steps = whole, counts.steps, counts.data_steps
 
     def counts(self) -> Counts:
         """The mean so far."""
         listed = tuple(Uncounted(op, layer, elements) for (op, layer), elements in sorted(self.uncounted.items()))
-        return Counts(tuple(self.rows.values()), self.steps, self.coverage, listed, self.samples)
+        return Counts(tuple(self.rows.values()), self.steps, self.coverage, listed, self.samples, self.data_steps)
 
 
 def _weighted(a: Row, share_a: float, b: Row, share_b: float) -> Row:

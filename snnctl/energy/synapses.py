@@ -28,6 +28,8 @@ class Ledger(Protocol):
 
     @property
     def layer(self) -> str: ...
+    @property
+    def sparse_kernel(self) -> bool: ...
     def tally(self, key: RowKey) -> Tally: ...
     def stamp(self, tally: Tally, signal: Signal, *, raw: bool | None = None) -> None: ...
     def verify(self, x: Tensor, signal: Signal, layer: str) -> None: ...
@@ -135,29 +137,38 @@ def _swapped(axes: Axes, dims: int) -> Axes:
 
 def convolve(ledger: Ledger, args: Any, out: Tensor) -> Signal:
     """Enter a convolution; the signal of its result."""
-    x, weight, bias, stride, padding, dilation, transposed, _, groups = args[:9]
-    signal = signal_of(x)
+    padded, weight, bias, stride, padding, dilation, transposed, _, groups = args[:9]
+    x, signal, inner = _without_border(padded, signal_of(padded), transposed)
+    sparse = ledger.sparse_kernel
     ledger.verify(x, signal, ledger.layer)
-    key = (weight.data_ptr(), weight.shape, x.shape[1:], *map(tuple, (stride, padding, dilation)), groups)
+    # The layer belongs to the key: a kernel that is made anew may lie where another's was.
+    key = (ledger.layer, weight.data_ptr(), weight.shape, padded.shape[1:])
+    key = (*key, *map(tuple, (stride, padding, dilation)), groups, inner)
     geometry = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups, "transposed": transposed}
-    fan, inside = ledger.fan(key, lambda: convolution_fan(x.shape, weight, out.shape, **geometry))
-    # Taps of one output element, or, transposed, outputs of one input element.
-    dense = float((x if transposed else out)[0].numel() * weight[0].numel())
-    found = convolution(x, signal, fan, dense=dense, inside=inside)
-    images = Axes(
-        *(axis if axis is not None and axis.dim == 0 else None for axis in (signal.axes.time, signal.axes.sample))
+    fan, inside = ledger.fan(
+        key, lambda: convolution_fan(padded.shape, weight, out.shape, **geometry, inner=inner, sparse=sparse)
     )
+    weights = int((weight != 0).sum()) if sparse else weight.numel()
+    # Taps of one output element, or, transposed, outputs of one input element.
+    dense = float((x if transposed else out)[0].numel() * weights / len(weight))
+    time = signal.axes.time
+    # Time is told apart where images lie along it, or where the convolution runs along it.
+    along = time.dim if time is not None and time.dim >= 2 and time.inner == 1 else None
+    found = convolution(x, signal, fan, dense=dense, inside=inside, keep=along)
+    images = Axes(*(axis if axis is not None and axis.dim == 0 else None for axis in (time, signal.axes.sample)))
     source: Driven = "spike" if signal.made == "spike" else "real"
     op = f"conv{'_transpose' if transposed else ''}{weight.dim() - 2}d"
     tally = ledger.tally((ledger.layer, op, "synapse", source))
-    tally.product(found, fitting(images, found.events.shape), bits_of(signal.levels) if source == "spike" else 1)
+    places = images if along is None or time is None else images._replace(time=time._replace(dim=1))
+    tally.product(found, fitting(places, found.events.shape), bits_of(signal.levels) if source == "spike" else 1)
     _synapse(ledger, tally, x, weight, out, signal, bias is not None)
     assert tally.geometry is not None
     tally.geometry = replace(
         tally.geometry,
-        form="conv",
-        kernel=int(np.prod(weight.shape[2:])),
-        kernel_side=max(weight.shape[2:]),
+        form="fc" if sparse else "conv",
+        weights=weights,
+        kernel=1 if sparse else int(np.prod(weight.shape[2:])),
+        kernel_side=1 if sparse else max(weight.shape[2:]),
         stride=min(stride),
         groups=groups,
         in_channels=x.shape[1],
@@ -168,7 +179,21 @@ def convolve(ledger: Ledger, args: Any, out: Tensor) -> Signal:
     if bias is not None:
         tally.operations(Elementwise(adds=float(out.numel())))
     axes = fitting(images, out.shape) if signal.axes != NOWHERE else NOWHERE
+    if along is not None and time is not None and out.shape[along] == time.size:
+        axes = axes._replace(time=time)
     return Signal("real", axes=axes, raw=signal.raw, same_each_step=signal.same_each_step, from_weights=True)
+
+
+def _without_border(
+    x: Tensor, signal: Signal, transposed: bool
+) -> tuple[Tensor, Signal, tuple[tuple[int, int, int], ...]]:
+    """The input without zeros that were laid around it before the convolution, its signal, and where it lay."""
+    border = signal.border
+    if border is None or transposed or any(dim == 0 for dim, _, _ in border.inner):
+        return x, signal, ()
+    for dim, start, length in border.inner:
+        x = x.narrow(dim, start, length)
+    return x, signal._replace(axes=border.axes, border=None), border.inner
 
 
 def _synapse(ledger: Ledger, tally: Tally, x: Tensor, weight: Tensor, out: Tensor, place: Signal, bias: bool) -> None:

@@ -34,6 +34,7 @@ class Owner(Protocol):
     steps: int
     encoded: SignalSpec | None
     check: bool
+    data_steps: int
     work: Mapping[str, Elementwise]
 
     def fan(self, key: Any, make: Callable[[], tuple[Fan, float]]) -> tuple[Fan, float]: ...
@@ -49,6 +50,7 @@ class Watch(TorchDispatchMode):
         self.uncounted: dict[tuple[str, str], float] = {}
         self.covered = 0.0
         self.stack: list[str] = []
+        self.modules = dict(owner.network.named_modules())
         self.inside_neuron = 0
         self.waiting: list[Tally] = []  # layers whose neurons have not been called yet
         self.fired: dict[str, tuple[Tensor, Axes]] = {}
@@ -138,7 +140,7 @@ class Watch(TorchDispatchMode):
 
     def _neuron_row(self, name: str, neuron: SpikingNeuron, x: Tensor, spikes: Tensor, *, fresh: bool) -> None:
         axes = fitting(self._layout(x, signal_of(x).axes), spikes.shape)
-        signal = Signal("spike", levels=neuron.levels, axes=axes)
+        signal = Signal("spike", levels=neuron.levels, axes=axes, scale=neuron.scale)
         note(spikes, signal)
         self.verify(spikes, signal, name)
         tally = self.tally((name, "neuron", "neuron", "real"))
@@ -254,6 +256,11 @@ class Watch(TorchDispatchMode):
         """The running module, or "task" for what happens around the network."""
         return self.stack[-1] or "network" if self.stack else "task"
 
+    @property
+    def sparse_kernel(self) -> bool:
+        """Whether the running module says that zeros of its kernel are no weights."""
+        return bool(self.stack) and bool(getattr(self.modules[self.stack[-1]], "sparse_kernel", False))
+
     def tally(self, key: RowKey) -> Tally:
         """The row that `key` belongs to."""
         if key not in self.rows:
@@ -291,7 +298,8 @@ class Watch(TorchDispatchMode):
         missed = sum(self.uncounted.values()) * self.samples
         listed = tuple(Uncounted(op, layer, elements) for (op, layer), elements in sorted(self.uncounted.items()))
         whole = self.covered + missed
-        return Counts(tuple(rows), self.steps, self.covered / whole if whole else 1.0, listed)
+        coverage = self.covered / whole if whole else 1.0
+        return Counts(tuple(rows), self.steps, coverage, listed, data_steps=self.owner.data_steps)
 
     def _finished(self, key: RowKey, tally: Tally) -> Row:
         row = tally.row(key)

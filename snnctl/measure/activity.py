@@ -96,7 +96,7 @@ class ActivityMeter:
             spikes = output[0] if isinstance(output, tuple) else output
             assert isinstance(module, SpikingNeuron)
             size = codes(module, spikes.detach())
-            sums.count(size, int(module.levels), self._size)  # type: ignore[arg-type]
+            sums.count(size, int(module.levels), self._size)
 
         return count
 

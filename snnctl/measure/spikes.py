@@ -100,7 +100,7 @@ class SpikeMeter:
             spikes = output[0] if isinstance(output, tuple) else output
             assert isinstance(module, SpikingNeuron)
             size = codes(module, spikes.detach())
-            self._count(name, int(module.levels), size)  # type: ignore[arg-type]
+            self._count(name, int(module.levels), size)
 
         return count
 

@@ -17,6 +17,7 @@ from snnctl.report.provenance import provenance
 from snnctl.report.saving import Tell, save
 from snnctl.report.tables import csv_text
 from snnctl.stats.survey import Survey
+from snnctl.stats.tau_report import NOTHING_MORE, Addition
 
 PAGE, DOCUMENT = "report.html", "stats.json"
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -235,19 +236,20 @@ def _layers_csv(found: Survey) -> str:
     return csv_text((*head, *more), rows)
 
 
-def write(found: Survey, out: Path, command: str, tell: Tell) -> dict[str, Any]:
+def write(found: Survey, out: Path, command: str, tell: Tell, also: Addition = NOTHING_MORE) -> dict[str, Any]:
     """Everything into `out`; the document with the list of files.
 
     Args:
         out: made if it is missing; files of the same names are replaced.
         command: for the page, so that a reader can repeat it.
         tell: told what is being done, and which share of it is.
+        also: sections, tables and entries of the document that another report adds.
 
     Raises:
         DiagnosticError: U453, the folder cannot be made or written to.
     """
     tell("figures", 0.6)
-    parts = [part for make in SECTIONS for part in make(found)]
+    parts = [*(part for make in SECTIONS for part in make(found)), *also.sections]
     ill = [f"{verdict.code}: {verdict.message}; {verdict.help}." for verdict in health(found)]
     totals = found.totals
     page = Page(
@@ -262,4 +264,5 @@ def write(found: Survey, out: Path, command: str, tell: Tell) -> dict[str, Any]:
         tables=[overview(found)],
     )
     names = {"page_name": PAGE, "document_name": DOCUMENT}
-    return save(out, page, tables(found), document(found), **names, tell=tell, start=0.65)
+    written, listed = {**document(found), **also.document}, {**tables(found), **also.tables}
+    return save(out, page, listed, written, **names, tell=tell, start=0.65)

@@ -30,8 +30,18 @@ def show_stats(console: Console, document: Mapping[str, Any]) -> None:
     for verdict in document["health"]:
         text = f"{verdict['message']}: {verdict['help']}"
         console.print(f"[bold yellow]{verdict['code']}[/] {escape(text)}", soft_wrap=True)
+    if "tau" in document:
+        _taus(console, document["tau"])
     if document["files"]:
         show_files(console, document)
+
+
+def show_tau_of_several(console: Console, document: Mapping[str, Any]) -> None:
+    """Time constants pooled over runs, then run by run."""
+    found = document["tau"]
+    console.print(f"[bold]{escape(document['name'])}[/]  {len(found['runs'])} runs", soft_wrap=True)
+    _taus(console, found)
+    show_files(console, document)
 
 
 def _layers(console: Console, document: Mapping[str, Any]) -> None:
@@ -89,3 +99,49 @@ def _totals(console: Console, totals: Mapping[str, Any], sizes: Sequence[int] | 
             bar = "▇" * round(_BAR * mean / most) if mean is not None and mean == mean and most else ""
             shown.add_row(str(k), f"{count:,}", figure(mean), f"[spike]{bar}[/]")
         console.print(shown)
+
+
+def _taus(console: Console, found: Mapping[str, Any]) -> None:
+    """Stages with their spread and drift, medians of each run, the test."""
+    unit, scale = found["unit"], found["dt_ms"] or 1.0
+    console.print(f"\n[bold]time constants[/] ({unit})", soft_wrap=True)
+    columns = (">neurons", ">median", ">15 %", ">85 %", ">min", ">max", ">before training", ">drift", ">at bounds")
+    shown = table("stage", *columns)
+    for stage in found["stages"]:
+        steps, before, drift = stage["steps"], stage["initial_median_steps"], stage["drift_steps"]
+        bounds = [stage["at_low_share"], stage["at_high_share"]]
+        shown.add_row(
+            f"{stage['number']} {escape(stage['name'])}",
+            f"{stage['neurons']:,}",
+            *(figure(steps[name] * scale) for name in ("median", "q15", "q85", "min", "max")),
+            figure(None if before is None else before * scale),
+            "-" if drift is None else f"{drift * scale:+.3g}",
+            "-" if None in bounds else f"{sum(bounds):.0%}",
+        )
+    console.print(shown)
+    runs = found["runs"]
+    if len(runs) > 1:
+        console.print()
+        by_run = table(
+            "median by run", *(f">stage {stage['number']}" for stage in found["stages"]), ">rank correlation"
+        )
+        for run in runs:
+            medians = (figure(stage["steps"]["median"] * scale) for stage in run["stages"])
+            by_run.add_row(f"seed {run['seed']}", *medians, _correlation(run["spearman"]))
+        console.print(by_run)
+    test = found["test"]
+    if test is None:
+        console.print("one stage: no order to test")
+        return
+    how = "exact" if test["exact"] else f"{test['draws']:,} draws"
+    few = "  [dim]preliminary: fewer than 10 runs[/]" if found["preliminary"] else ""
+    console.print(
+        f"{found['hypothesis']}: mean rank correlation {_correlation(test['statistic'])}, strictly in "
+        f"{found['rising']} of {len(runs)} runs, p = {test['p']:.2g} "
+        f"({how}, one-sided, labels permuted within runs){few}",
+        soft_wrap=True,
+    )
+
+
+def _correlation(value: float | None) -> str:
+    return "-" if value is None else f"{value:+.3f}"

@@ -98,7 +98,11 @@ VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("backbone", "spike_gru", {"width": 16, "layers": 2, "spiking": False}),
     ("backbone", "spike_tcn", {"channels": 6, "levels": 2, "variables": "mixed", "position": "cpg"}),
     ("backbone", "spike_tcn", {"channels": 6, "levels": 2, "between": "rates", "position": "cpg_linear"}),
-    ("backbone", "temporal_conv", {"width": 16, "layers": 3, "kernel_delta": 2.0, "dilation": 1, "neuron": "if", "dropout": 0.0}),
+    (
+        "backbone",
+        "temporal_conv",
+        {"width": 16, "layers": 3, "kernel_delta": 2.0, "dilation": 1, "neuron": "if", "dropout": 0.0},
+    ),
     ("backbone", "temporal_conv", {"spiking": False, "match_parameters": 900, "norm_gain": None}),
     ("backbone", "delay_mlp", {"width": 16, "max_delay": 0.0, "neuron": "plif", "dropout": 0.0}),
     ("backbone", "delay_mlp", {"width": 16, "max_delay": 9.0, "norm_gain": None, "spiking": False}),
