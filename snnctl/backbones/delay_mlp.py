@@ -11,6 +11,7 @@ import torch
 from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor, nn
 
+from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.time_conv import TimeWeights
 from snnctl.backbones.time_layer import SpikingTimeLayer
 from snnctl.backbones.units import Units
@@ -108,7 +109,7 @@ def delay_in_steps(max_delay: float, dt_ms: float) -> int:
 
 
 @BACKBONES.register("delay_mlp")
-class DelayMLP(nn.Module):
+class DelayMLP(Layered):
     """Spiking layers with learned synaptic delays, for data that bring their own steps (encoder `none`).
 
     Delays are found by gradients through Gaussians that narrow as training goes on ("dilated convolution with learnable
@@ -135,6 +136,7 @@ class DelayMLP(nn.Module):
         dropout: share of a layer's spikes that is dropped on their way on, in training, 0 <= x < 1 (0.4 as published).
         neuron: neuron of every layer; one instance per layer.
         norm_gain: initial gain of every BatchNorm, > 0 (1 as published); null leaves the norms out.
+        hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons.
 
     Shape: [T, B, L, C] -> [T, B, 1, width].
@@ -159,6 +161,7 @@ class DelayMLP(nn.Module):
         dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.4,
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
         norm_gain: Annotated[float, Gt(0.0)] | None = 1.0,
+        hierarchy: Hierarchy | None = None,
         spiking: bool = True,
     ) -> None:
         for knob, message in self.rules({"sigma": sigma, "sigma_end": sigma_end}):
@@ -193,6 +196,7 @@ class DelayMLP(nn.Module):
         ]
         self.layers = nn.ModuleList(made)
         self.output = units.output(signal, width, made[-1].neuron.levels, length=1).replace(grid=None)
+        self.impose(hierarchy, signal)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt, MinLen
 from torch import Tensor, nn
 
+from snnctl.backbones.hierarchy import Hierarchy, Layered
 from snnctl.backbones.time_conv import TimeConv
 from snnctl.backbones.time_layer import SpikingTimeLayer
 from snnctl.backbones.units import Units
@@ -73,7 +74,7 @@ def matching_width(target: int, inputs: int, kernels: Sequence[int], outputs: in
 
 
 @BACKBONES.register("temporal_conv")
-class TemporalConv(nn.Module):
+class TemporalConv(Layered):
     """Convolutions over T with neurons between: delay taps 0, dilation, 2 dilation, ..., each with a weight of its own.
 
     For data that bring their own steps (encoder `none`): T is the data's time, and no step sees a later one. Positions
@@ -106,6 +107,7 @@ class TemporalConv(nn.Module):
         dropout: share of a layer's spikes that is dropped on their way on, in training, 0 <= x < 1 (0.4 as published).
         neuron: neuron of every layer; one instance per layer.
         norm_gain: initial gain of every BatchNorm, > 0 (1 as published); null leaves the norms out.
+        hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons.
 
     Shape: [T, B, L, C] -> [T, B, 1, width].
@@ -135,6 +137,7 @@ class TemporalConv(nn.Module):
         dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.4,
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
         norm_gain: Annotated[float, Gt(0.0)] | None = 1.0,
+        hierarchy: Hierarchy | None = None,
         spiking: bool = True,
     ) -> None:
         given = {
@@ -170,6 +173,7 @@ class TemporalConv(nn.Module):
         ]
         self.layers = nn.ModuleList(made)
         self.output = units.output(signal, width, made[-1].neuron.levels, length=1).replace(grid=None)
+        self.impose(hierarchy, signal)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

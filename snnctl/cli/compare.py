@@ -1,0 +1,55 @@
+"""`snnctl compare`: trained runs side by side, over paired seeds."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnctl.cli.session import Session
+
+
+def compare(
+    ctx: typer.Context,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN", help="Run directories, or folders that hold some.", show_default=False),
+    ],
+    metric: Annotated[
+        list[str],
+        typer.Option(
+            metavar="SPLIT/NAME",
+            help="What is compared, e.g. test/accuracy. Repeatable; else the task's first on test.",
+        ),
+    ] = [],  # noqa: B006
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="GROUP",
+            help="The reference: its name, one of its key=value, or a glob; else the first RUN's group.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where files go.")] = Path("compare"),
+) -> int:
+    """Compare trained runs: groups that differ in their seed alone, and paired differences between them.
+
+    Nothing is run or measured again: what the runs have written is read. Groups are named by the keys in which their
+    recipes differ.
+    """
+    session: Session = ctx.obj
+    from snnctl.compare.comparison import compare as held_together
+    from snnctl.compare.report import write
+    from snnctl.report.saving import prepare
+    from snnctl.ui.compare import show_comparison
+    from snnctl.ui.report import follow
+
+    found = held_together(runs, metric, against)
+    session.warn(found.warnings)
+    prepare(out)
+    with follow(session.console, shown=not (session.json or session.quiet)) as tell:
+        document = write(found, out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
+    return session.answer(document, lambda console: show_comparison(console, document))

@@ -1,0 +1,150 @@
+"""Finished runs on disk: where they lie, what their recipes say, what they scored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from snnctl.compare.recipes import aligned, flatten, unexplained
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.engine.run_dir import RunDir
+from snnctl.recipe.resolve import load_recipe
+from snnctl.recipe.source import parse_yaml, read_file
+
+_DEPTH = 4  # folders below an argument in which runs are looked for
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished run.
+
+    Args:
+        folder: where it lies.
+        flat: its recipe, see `flatten`.
+        results: of results.json.
+        manifest: of manifest.json.
+    """
+
+    folder: RunDir
+    flat: dict[str, Any]
+    results: dict[str, Any]
+    manifest: dict[str, Any] = field(repr=False)
+
+    @property
+    def path(self) -> str:
+        """Its folder as text."""
+        return str(self.folder.path)
+
+    @property
+    def seed(self) -> int:
+        """`train.seed`."""
+        return int(self.flat["train.seed"])
+
+    @property
+    def age(self) -> tuple[str, float]:
+        """Later runs compare greater."""
+        return str(self.manifest.get("created", "")), (self.folder.path / "results.json").stat().st_mtime
+
+    def value(self, metric: str) -> float | None:
+        """`test/accuracy` of the results, or `val/accuracy` of the epoch whose weights were kept; None if not there."""
+        split, _, _ = metric.partition("/")
+        known = self.results["metrics"] if split == self.results["split"] else self._best_epoch
+        value = known.get(metric)
+        return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def headline(self) -> str:
+        """The task's first metric."""
+        named = self.flat.get("task.metrics") or [name.partition("/")[2] for name in self.results["metrics"]]
+        return str(named[0])
+
+    @property
+    def metrics(self) -> list[str]:
+        """The names that have a value, the headline first."""
+        found = dict.fromkeys([f"{self.results['split']}/{self.headline}", *self.results["metrics"]])
+        found |= dict.fromkeys(name for name in self._best_epoch if name.startswith("val/"))
+        return [name for name in found if self.value(name) is not None]
+
+    @cached_property
+    def _best_epoch(self) -> dict[str, Any]:
+        records = self.folder.metrics()
+        return ([record for record in records if record.get("best")] or records or [{}])[-1]
+
+
+def run_folders(paths: Sequence[Path]) -> list[RunDir]:
+    """Run directories: those named, and those that lie in named folders; each once.
+
+    Raises:
+        DiagnosticError: U480, there are none in one of `paths`.
+    """
+    found: dict[Path, RunDir] = {}
+    for path in paths:
+        inside = list(_inside(path, _DEPTH))
+        if not inside:
+            what = "holds no run" if path.is_dir() else "is not a folder"
+            help = "name run directories, or a folder that holds some, as `snnctl train --seeds ... --out FOLDER` makes"
+            raise DiagnosticError(Diagnostic("U480", f"`{path}` {what}", help=help))
+        for folder in inside:
+            found.setdefault(folder.path.resolve(), folder)
+    return list(found.values())
+
+
+def _inside(path: Path, depth: int) -> Iterator[RunDir]:
+    if (path / "manifest.json").is_file() and (path / "recipe.yaml").is_file():
+        yield RunDir(path)
+    elif depth and path.is_dir():
+        for child in sorted(path.iterdir(), key=lambda one: (len(one.name), one.name)):  # seed-2 before seed-10
+            if child.is_dir() and not child.name.startswith("."):
+                yield from _inside(child, depth - 1)
+
+
+def finished(folders: Sequence[RunDir]) -> tuple[list[Run], list[Diagnostic]]:
+    """The runs that are done, and a warning U482 for each that is not.
+
+    Recipes of runs that an earlier snnctl made may lack keys that the others have; then all are read again with
+    today's defaults filled in.
+
+    Raises:
+        DiagnosticError: U481, none is done; U413, a manifest is damaged; R1xx, a recipe is.
+    """
+    left_out, read = [], []
+    for folder in folders:
+        manifest, results = folder.manifest(), folder.results()
+        if results is None:
+            status = manifest.get("status", "unknown")
+            message = f"`{folder.path}` is left out: " + (
+                "its results.json is missing or damaged" if status == "done" else f"not finished ({status})"
+            )
+            left_out.append(Diagnostic("U482", message, severity="warning", help=_way_on(status, folder)))
+            continue
+        flat = flatten(parse_yaml(read_file(folder.recipe), str(folder.recipe)).values)
+        read.append((folder, flat, results, manifest))
+    if not read:
+        raise DiagnosticError([*left_out, Diagnostic("U481", "none of these runs is finished")])
+    flats = aligned([flat for _, flat, _, _ in read])
+    if unexplained(flats):
+        flats = aligned([_today(folder, flat) for folder, flat, _, _ in read])
+    runs = [
+        Run(folder, flat | _plugins(manifest), results, manifest)
+        for flat, (folder, _, results, manifest) in zip(flats, read, strict=True)
+    ]
+    return runs, left_out
+
+
+def _way_on(status: str, folder: RunDir) -> str:
+    return f"snnctl train --resume {folder.path}" if status in ("interrupted", "failed") else ""
+
+
+def _plugins(manifest: dict[str, Any]) -> dict[str, str]:
+    """A fingerprint of each plug-in file, as a key of its own: code that changed is another experiment."""
+    return {f"plug-in {Path(one['path']).name}": one["sha256"][:8] for one in manifest.get("plugins", ())}
+
+
+def _today(folder: RunDir, flat: dict[str, Any]) -> dict[str, Any]:
+    with suppress(DiagnosticError):  # what today's snnctl no longer reads stays as it was written
+        return flatten(load_recipe(folder.recipe, allow_plugins=False).values)
+    return flat

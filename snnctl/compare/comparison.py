@@ -1,0 +1,175 @@
+"""From folders to a comparison: groups, the reference, paired differences, the baselines once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from snnctl.compare.collect import Run, finished, run_folders
+from snnctl.compare.document import SKIP, Comparison, Pair, baseline_of
+from snnctl.compare.groups import Group, Grouping, grouped, refuse_strangers
+from snnctl.compare.recipes import ABSENT, differing, short_keys, shown, title_of, within
+from snnctl.compare.statistics import FEW, Paired, Spread
+from snnctl.core.better import better_when
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+
+
+def compare(paths: Sequence[Path], metrics: Sequence[str] = (), against: str | None = None) -> Comparison:
+    """Read runs, group them, and hold the groups against one of them.
+
+    Args:
+        paths: run directories, or folders that hold some.
+        metrics: `test/accuracy`, or `accuracy` for the same; none takes the headline of the first run.
+        against: which group is the reference, see `chosen`; None takes the first run's. Where several match, each other
+            group is held against the one that it differs from in the fewest keys.
+
+    Raises:
+        DiagnosticError: U480 and U481 no runs, U483 they cannot be compared, U485 unknown metric, U486 unknown or
+            ambiguous reference.
+    """
+    runs, left_out = finished(run_folders(paths))
+    refuse_strangers(runs)
+    grouping = grouped(runs)
+    named = _metrics(runs, metrics)
+    references = [grouping.first] if against is None else chosen(grouping, against)
+    pairs = [
+        Pair(group.name, other.name, metric, found)
+        for metric in named
+        for group, other in _partners(grouping, references)
+        if (found := _paired(group, other, metric)) is not None
+    ]
+    kept = [run for group in grouping.groups for run in group.runs]
+    warnings = [*left_out, *grouping.warnings, *_without_value(kept, named)]
+    made = Comparison(grouping, named, references, pairs, _baselines(kept, named), warnings)
+    return replace(made, notes=_notes(made))
+
+
+def chosen(grouping: Grouping, pattern: str) -> list[Group]:
+    """The groups that `pattern` means: their name or label, one of their `key=value`, or a glob over name and label.
+
+    Of keys the last words will do: `delta=0` for `model.hierarchy.delta=0`.
+
+    Raises:
+        DiagnosticError: U486, no group.
+    """
+    glob = pattern.replace("[", "[[]")  # lists stand in names; only * and ? are wild
+    short = short_keys(grouping.keys)
+
+    def parts(group: Group) -> list[str]:
+        return [f"{title_of(key)}={shown(value)}" for key, value in group.keys.items()]
+
+    def both(group: Group) -> list[str]:
+        return [group.name, ", ".join(f"{short[key]}={shown(value)}" for key, value in group.keys.items())]
+
+    for found in (
+        [group for group in grouping.groups if pattern in both(group)],
+        [group for group in grouping.groups if any(_ends(part, pattern) for part in parts(group))],
+        [group for group in grouping.groups if any(fnmatchcase(name, glob) for name in both(group))],
+    ):
+        if found:
+            return found
+    help = "groups: " + "; ".join(group.name for group in grouping.groups)
+    raise DiagnosticError(Diagnostic("U486", f"no group matches `{pattern}`", help=help))
+
+
+def _ends(part: str, pattern: str) -> bool:
+    """`delta=0` means `model.hierarchy.delta=0`, and not `model.subdelta=0`."""
+    return part == pattern or part.endswith(f".{pattern}")
+
+
+def _partners(grouping: Grouping, references: Sequence[Group]) -> list[tuple[Group, Group]]:
+    """Each group with the reference that it differs from in the fewest keys.
+
+    Raises:
+        DiagnosticError: U486, that is not one reference.
+    """
+    pairs = []
+    for group in grouping.groups:
+        if any(group is one for one in references):
+            continue
+        apart = [_keys_apart(grouping, group, one) for one in references]
+        nearest = [one for one, keys in zip(references, apart, strict=True) if keys == min(apart)]
+        if len(nearest) > 1:
+            message = f"{len(nearest)} groups match --against and are equally near to `{group.name}`"
+            help = "name one of " + "; ".join(one.name for one in nearest)
+            raise DiagnosticError(Diagnostic("U486", message, help=help))
+        pairs.append((group, nearest[0]))
+    return pairs
+
+
+def _keys_apart(grouping: Grouping, group: Group, other: Group) -> int:
+    return sum(group.keys.get(key, ABSENT) != other.keys.get(key, ABSENT) for key in grouping.keys)
+
+
+def _metrics(runs: Sequence[Run], wanted: Sequence[str]) -> list[str]:
+    known = [name for name in runs[0].metrics if all(name in run.metrics for run in runs[1:])]
+    wanted = wanted or [runs[0].headline]
+    split = runs[0].results["split"]
+    named = list(dict.fromkeys(name if "/" in name else f"{split}/{name}" for name in wanted))
+    anywhere = {name for run in runs for name in run.metrics}
+    for name in named:
+        if name not in anywhere:
+            help = f"they have {', '.join(known)}"
+            raise DiagnosticError(Diagnostic("U485", f"these runs have no metric `{name}`", help=help))
+        if name.endswith("/loss") and (keys := _losses_differ(runs)):
+            message = f"`{name}` is not the same quantity in these runs, which differ in {', '.join(keys)}"
+            raise DiagnosticError(Diagnostic("U485", message, path=keys[0], help="name another --metric"))
+    return named
+
+
+def _losses_differ(runs: Sequence[Run]) -> list[str]:
+    keys = differing([run.flat for run in runs])
+    return [key for key in keys if within(key, ("task",)) and not within(key, ("task.metrics", "task.baselines"))]
+
+
+def _without_value(runs: Sequence[Run], metrics: Sequence[str]) -> list[Diagnostic]:
+    found = []
+    for metric in metrics:
+        missing = tuple(run.path for run in runs if run.value(metric) is None)
+        if missing:
+            message = f"{len(missing)} of {len(runs)} runs have no `{metric}`, and are left out of it"
+            found.append(Diagnostic("U487", message, severity="warning", notes=missing))
+    return found
+
+
+def _paired(group: Group, reference: Group, metric: str) -> Paired | None:
+    seeds, differences = [], []
+    for seed in group.seeds:
+        if seed in reference.seeds:
+            own, other = group.of(seed).value(metric), reference.of(seed).value(metric)
+            if own is not None and other is not None:
+                seeds.append(seed)
+                differences.append(own - other)
+    wanted = better_when(metric.partition("/")[2])
+    return Paired(tuple(seeds), tuple(differences), wanted) if seeds else None
+
+
+def _baselines(runs: Sequence[Run], metrics: Sequence[str]) -> dict[str, dict[str, Spread]]:
+    """One value per seed: groups of one seed have met the same data, so any of them will do."""
+    found: dict[str, dict[str, Spread]] = {}
+    for name in dict.fromkeys(name for run in runs for name in run.results["baselines"] if name != SKIP):
+        for metric in metrics:
+            by_seed: dict[int, float] = {}
+            for run in runs:
+                value = baseline_of(run, name, metric)
+                if value is not None:
+                    by_seed.setdefault(run.seed, value)
+            if by_seed:
+                found.setdefault(name, {})[metric] = Spread(tuple(by_seed[seed] for seed in sorted(by_seed)))
+    return found
+
+
+def _notes(found: Comparison) -> list[str]:
+    notes = []
+    if any(pair.found.preliminary for pair in found.pairs):
+        notes.append(f"preliminary: fewer than {FEW} paired seeds")
+    known = {*(pair.group for pair in found.pairs), *(group.name for group in found.references)}
+    apart = [group.name for group in found.groups if group.name not in known]
+    if apart:
+        notes.append(f"no seed in common with the reference: {'; '.join(apart)}")
+    if len(found.groups) > 2 and any(metric.startswith("test/") for metric in found.metrics):
+        notes.append("a group picked from several by its test metric is chosen on test; --metric val/... picks without")
+    leaks = dict.fromkeys(leak for run in found.runs for leak in run.results["leaks"])
+    return notes + [f"leaky: {leak}" for leak in leaks]
