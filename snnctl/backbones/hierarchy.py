@@ -218,6 +218,7 @@ class Layered(nn.Module):
     """A network that is made of stages, layers or blocks in order of depth."""
 
     taus: tuple[LayerTau, ...] = ()
+    convertible: bool = False  # whether its twin is weights, norms, rectifiers and sums alone
 
     @property
     @abstractmethod

@@ -95,6 +95,8 @@ class SpikeMLP(Layered):
         spiking: false builds the non-spiking twin, as `twin` says.
         twin: what the twin has for neurons: rectifier (tanh where it is recurrent), or integrator, leaky but linear,
             the control for a hierarchy (ours; no recurrent weights).
+        levels: steps of the twin's rectifiers, clip-floor-shift with a learned top, for conversion; null leaves them
+            smooth.
 
     Shape: [T, B, L, F] -> [T, B, 1, width].
 
@@ -120,11 +122,13 @@ class SpikeMLP(Layered):
         hierarchy: Hierarchy | None = None,
         spiking: bool = True,
         twin: Literal["rectifier", "integrator"] = "rectifier",
+        levels: Annotated[int, Ge(1)] | None = None,
     ) -> None:
         for knob, message in self.rules({"recurrent": recurrent, "twin": twin}):
             raise ShapeError(message, knob=knob)
         super().__init__()
-        units = Units(neuron, spiking)
+        units = Units(neuron, spiking, levels)
+        self.convertible = not recurrent and norm in ("running", "none")
         self.norm: NormKind = norm
 
         def unit(channels: int) -> Any:

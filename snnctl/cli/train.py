@@ -168,6 +168,12 @@ def _one(session: Session, recipe: Recipe, out: Path | None, how: _How) -> dict[
     return _train(session, recipe, experiment, run, how)
 
 
+def train_recipe(session: Session, recipe: Recipe, runs: Path) -> dict[str, Any]:
+    """Train a checked recipe in a new run directory under `runs`, as the command does; its results."""
+    how = _How(runs=runs, out=None, continue_=False, stop_after=None, device="auto", tensorboard=False)
+    return _one(session, recipe, None, how)
+
+
 def _head(recipe: Recipe) -> Head:
     from snnctl.engine.train import Head
 

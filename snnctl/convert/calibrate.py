@@ -1,0 +1,153 @@
+"""How high the activations of a network go: the thresholds of the neurons that take their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from snnctl.backbones.units import Quantised
+from snnctl.convert.support import activations
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+
+Method = Literal["max", "percentile", "mse", "local"]
+METHODS: tuple[str, ...] = get_args(Method)
+BINS = 4096
+CANDIDATES = 200
+ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What neurons will be able to say: `highest` in one step, over `steps` steps."""
+
+    highest: int
+    steps: int
+
+    @property
+    def count(self) -> int:
+        """Levels above 0 of the mean over steps."""
+        return self.highest * self.steps
+
+
+class Histogram:
+    """The positive inputs of one activation, in equal bins up to their maximum.
+
+    Args:
+        top: the maximum.
+    """
+
+    def __init__(self, top: float) -> None:
+        self.top = top
+        self.counts = torch.zeros(BINS, dtype=torch.float64)
+
+    def add(self, x: Tensor) -> None:
+        """Values of one batch; those below 0 count for nothing, an activation of 0 is exact at any threshold."""
+        if self.top > 0:
+            positive = x[x > 0].float()
+            self.counts += torch.histc(positive, BINS, 0.0, self.top).double()
+
+    @property
+    def centres(self) -> Tensor:
+        """[BINS]."""
+        return (torch.arange(BINS, dtype=torch.float64) + 0.5) * (self.top / BINS)
+
+    def percentile(self, share: float) -> float:
+        """Below which `share` percent of the positive values lie."""
+        reached = self.counts.cumsum(0) >= self.counts.sum() * share / 100
+        return (int(reached.int().argmax()) + 1) * self.top / BINS
+
+    def best(self, levels: int) -> float:
+        """The top of a quantised activation that is nearest to the values in the mean square."""
+        tops = torch.linspace(1 / CANDIDATES, 1.0, CANDIDATES, dtype=torch.float64) * self.top
+        x = self.centres
+        steps = torch.floor(x[None] * levels / tops[:, None] + 0.5).clamp(max=levels) * tops[:, None] / levels
+        errors = ((steps - x).square() * self.counts).sum(1)
+        return float(tops[errors.argmin()])
+
+    def balanced(self) -> float:
+        """theta <- theta + 2 mean(relu(x - theta)), `ROUNDS` times from 0."""
+        total = self.counts.sum()
+        theta = 0.0
+        for _ in range(ROUNDS):
+            above = ((self.centres - theta).clamp(min=0) * self.counts).sum() / total
+            theta += 2 * float(above)
+        return theta
+
+
+def tops(
+    network: nn.Module,
+    batches: Callable[[], Iterable[Any]],
+    forward: Callable[[Any], object],
+    *,
+    method: Method,
+    levels: Levels,
+    percentile: float = 99.9,
+) -> dict[str, float]:
+    """The top of each activation: what all levels together stand for.
+
+    A quantised activation has learned its own. For rectifiers: max, the highest input that was met; percentile, below
+    which so many percent of the positive inputs lie; mse, the nearest in the mean square at these levels; local,
+    threshold <- threshold + 2 mean(relu(input - threshold)), repeated.
+
+    Args:
+        network: in evaluation mode.
+        batches: the calibration data, gone through twice.
+        forward: runs the network on one batch.
+
+    Raises:
+        DiagnosticError: E491, an activation never was above 0: nothing can be calibrated.
+
+    Source: Diehl et al. 2015 (max); Rueckauer et al. 2017 (percentile); Bu et al. 2024, arXiv 2409.03368 (local, in
+        spikingjelly's reading, here one threshold per layer and a fixed number of rounds); mse is ours.
+    """
+    units = activations(network)
+    found = {name: float(unit.log_top.detach().exp()) for name, unit in units.items() if isinstance(unit, Quantised)}
+    rectifiers = {name: unit for name, unit in units.items() if name not in found}
+    if not rectifiers:
+        return found
+    highest = dict.fromkeys(rectifiers, 0.0)
+
+    def note_highest(name: str, x: Tensor) -> None:
+        highest[name] = max(highest[name], float(x.max()))
+
+    _watch(rectifiers, batches, forward, note_highest)
+    silent = [name for name, top in highest.items() if top <= 0]
+    if silent:
+        message = f"activations that are never above 0 on the calibration data: {', '.join(silent)}"
+        raise DiagnosticError(Diagnostic("E491", message, help="train longer, or calibrate on more samples"))
+    if method == "max":
+        return {name: found.get(name, highest.get(name, 0.0)) for name in units}
+    histograms = {name: Histogram(top) for name, top in highest.items()}
+    _watch(rectifiers, batches, forward, lambda name, x: histograms[name].add(x))
+    for name, histogram in histograms.items():
+        match method:
+            case "percentile":
+                found[name] = histogram.percentile(percentile)
+            case "mse":
+                found[name] = histogram.best(levels.count)
+            case "local":
+                found[name] = histogram.balanced()
+    return {name: found[name] for name in units}
+
+
+def _watch(
+    units: dict[str, Any],
+    batches: Callable[[], Iterable[Any]],
+    forward: Callable[[Any], object],
+    note: Callable[[str, Tensor], None],
+) -> None:
+    handles = [
+        unit.register_forward_pre_hook(lambda _, args, name=name: note(name, args[0].detach()))
+        for name, unit in units.items()
+    ]
+    try:
+        with torch.no_grad():
+            for batch in batches():
+                forward(batch)
+    finally:
+        for handle in handles:
+            handle.remove()

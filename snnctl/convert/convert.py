@@ -1,0 +1,218 @@
+"""A conversion from end to end: refuse, calibrate, build, correct, measure, write a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from snnctl.build import build
+from snnctl.convert.calibrate import Method, tops
+from snnctl.convert.measure import Cell, LayerError, answers, batches, layer_errors, measured
+from snnctl.convert.offsets import correct_biases
+from snnctl.convert.spiking import Wanted, spiking_recipe, transfer
+from snnctl.convert.support import refuse_unsupported
+from snnctl.energy.bill import Options
+from snnctl.energy.estimate import estimate
+from snnctl.energy.table import load_table
+from snnctl.engine.checkpoint import load_weights, save_weights, weights_folder
+from snnctl.engine.environment import environment
+from snnctl.engine.experiment import Experiment, Network
+from snnctl.engine.run_dir import RunDir
+from snnctl.engine.runtime import Runtime
+from snnctl.engine.train import measure_run
+from snnctl.recipe import Recipe
+from snnctl.report.saving import Tell
+
+Offset = Literal["none", "bias"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How thresholds are found and what is measured.
+
+    Args:
+        method: see `snnctl.convert.calibrate.tops`.
+        percentile: for the method of that name.
+        samples: of the training split, to calibrate on.
+        offset: bias corrects biases by `snnctl.convert.offsets`.
+        energy_samples: to estimate the energy of each cell on; 0 leaves it out.
+    """
+
+    method: Method = "mse"
+    percentile: float = 99.9
+    samples: int = 512
+    offset: Offset = "none"
+    energy_samples: int = 0
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What a conversion found.
+
+    Args:
+        run: the new run's folder.
+        name: of the non-spiking network.
+        metric: the task's headline.
+        split: everything was measured on.
+        source: metrics of the non-spiking network.
+        chosen: bits and steps of the run.
+        cells: every number of bits and steps that was asked for, the run's own first.
+        layers: of the run's own.
+        corrected: mean change of each layer's bias.
+        quantised: whether the non-spiking network's activations were in steps, and in how many; None = rectifiers.
+    """
+
+    run: RunDir
+    name: str
+    metric: str
+    split: str
+    source: dict[str, float]
+    chosen: Wanted
+    cells: tuple[Cell, ...]
+    layers: tuple[LayerError, ...]
+    corrected: dict[str, float]
+    quantised: int | None
+
+
+def convert(
+    recipe: Recipe,
+    trained: RunDir,
+    chosen: Wanted,
+    more: Sequence[Wanted],
+    settings: Settings,
+    *,
+    parent: Path,
+    out: Path | None = None,
+    split: str = "test",
+    tell: Tell = lambda *_: None,
+) -> Converted:
+    """Convert the weights of `trained` and write the spiking network as a run.
+
+    Args:
+        recipe: of the trained run.
+        chosen: the run that is written.
+        more: further bits and steps for the table.
+        parent, out: where the run goes, as for training.
+        split: what is measured on.
+        tell: progress.
+
+    Raises:
+        DiagnosticError: U490 and U491 before any work; E410, E411 as `load_weights`; U412 as `RunDir.create`.
+    """
+    runtime = Runtime.of(recipe.train)
+    experiment = build(recipe)
+    refuse_unsupported(recipe, experiment.network)
+    load_weights(weights_folder(trained), experiment.network)
+    source = experiment.network.eval()
+    tell("the non-spiking network", 0.05)
+    reference = measured(source, experiment, split, runtime).metrics
+    given = answers(source, experiment, split)
+    everything = [chosen, *(wanted for wanted in more if wanted != chosen)]
+    cells, layers, corrected = [], [], {}
+    run: RunDir | None = None
+    for number, wanted in enumerate(everything):
+        tell(f"{wanted.bits} bits, {wanted.steps} steps", 0.1 + 0.85 * number / len(everything))
+        made = spiking_recipe(recipe, wanted)
+        spiking = build(made)
+        found, changed = _spiking_network(experiment, spiking, wanted, settings)
+        cells.append(_cell(spiking, made, wanted, given, split, settings, runtime))
+        if number == 0:
+            corrected = changed
+            batch = next(iter(batches(experiment, "train", settings.samples)))
+            layers = layer_errors(source, spiking.network, found, experiment, batch)
+            run = _write(made, spiking, trained, settings, parent, out)
+            results = measure_run(spiking, run, runtime, split=split, baselines=False)
+            twin = {f"{split}/{name}": value for name, value in reference.items()}
+            run.write_results({**results, "status": "done", "converted_from": str(trained.path), "twin": twin})
+            run.update_manifest(status="done", metrics=results["metrics"])
+    assert run is not None
+    return Converted(
+        run=run,
+        name=recipe.name,
+        metric=experiment.task.headline,
+        split=split,
+        source=reference,
+        chosen=chosen,
+        cells=tuple(cells),
+        layers=tuple(layers),
+        corrected=corrected,
+        quantised=recipe.values["model"].get("levels"),
+    )
+
+
+def _spiking_network(
+    experiment: Experiment, spiking: Experiment, wanted: Wanted, settings: Settings
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Fill `spiking` with weights and thresholds; the tops and what biases were changed by."""
+    source, target = experiment.network, spiking.network.eval()
+    calibration = partial(batches, experiment, "train", settings.samples)
+
+    def forward(network: Network, batch: Any) -> object:
+        return experiment.task.predict(network, batch)
+
+    found = tops(
+        source,
+        calibration,
+        partial(forward, source),
+        method=settings.method,
+        levels=wanted.levels,
+        percentile=settings.percentile,
+    )
+    transfer(source, target, found, wanted.levels)
+    if settings.offset == "none":
+        return found, {}
+    return found, correct_biases(source, target, calibration, forward)
+
+
+def _cell(
+    spiking: Experiment,
+    recipe: Recipe,
+    wanted: Wanted,
+    given: torch.Tensor | None,
+    split: str,
+    settings: Settings,
+    runtime: Runtime,
+) -> Cell:
+    found = measured(spiking.network, spiking, split, runtime)
+    own = answers(spiking.network, spiking, split)
+    different = None if own is None or given is None else int((own != given).sum())
+    joules = None
+    if settings.energy_samples:
+        table = load_table(recipe.energy.costs.split(",")[0].strip())
+        priced = estimate(
+            spiking, recipe, [table], Options(recipe.energy.rule), split=split, samples=settings.energy_samples
+        )
+        joules = priced.tables[0].joules
+    return Cell(wanted.bits, wanted.steps, found.metrics, different, found.totals.mean_rate, joules)
+
+
+def _write(
+    recipe: Recipe, spiking: Experiment, trained: RunDir, settings: Settings, parent: Path, out: Path | None
+) -> RunDir:
+    """The converted network as a run like any other: recipe, weights, manifest."""
+
+    def fill(run: RunDir) -> None:
+        run.write_head(recipe.to_yaml(), recipe.to_yaml(), environment())
+        for folder in _folders(run):
+            save_weights(folder, spiking.network, {"epoch": 0, "step": 0})
+        run.update_manifest(
+            name=spiking.name,
+            status="running",
+            seed=spiking.train.seed,
+            data_fingerprint=spiking.data.fingerprint,
+            leaks=list(spiking.data.leaks),
+            digest=recipe.digest(),
+            plugins=[{"path": plugin.path, "sha256": plugin.sha256} for plugin in recipe.plugins],
+            converted={"from": str(trained.path), "method": settings.method, "offset": settings.offset},
+        )
+
+    return RunDir.create(parent, spiking.name, recipe.digest(), fill, out)
+
+
+def _folders(run: RunDir) -> Iterable[Path]:
+    return (run.last, run.best)

@@ -1,0 +1,55 @@
+"""Accuracy and error of a converted network, as pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from snnctl.convert.measure import Cell, LayerError
+from snnctl.report.style import BLUE, COLOURS, DASHES, GREY, ORANGE, Picture, sheet, short, styled
+
+
+@styled
+def over_steps(name: str, metric: str, cells: Sequence[Cell], reference: float) -> Picture:
+    """The metric against T, a line per number of bits; the non-spiking network dashed."""
+    figure = sheet(8.4, 4.2, f"{name}: {metric} after conversion")
+    axes = figure.subplots()
+    for number, bits in enumerate(sorted({cell.bits for cell in cells})):
+        line = sorted((c.steps, c.metrics[metric]) for c in cells if c.bits == bits)
+        axes.plot(
+            *zip(*line, strict=True),
+            color=COLOURS[number % len(COLOURS)],
+            linestyle=DASHES[number % len(DASHES)],
+            marker="o",
+            label=f"{bits} bit{'s' if bits > 1 else ''}",
+        )
+    axes.axhline(reference, color=GREY, linestyle="--", linewidth=1)
+    axes.text(
+        0.995, reference, "non-spiking", transform=axes.get_yaxis_transform(), ha="right", va="bottom", color=GREY
+    )
+    steps = sorted({cell.steps for cell in cells})
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(steps, [str(step) for step in steps])
+    axes.minorticks_off()
+    axes.set(xlabel="steps T", ylabel=metric)
+    axes.legend(title="spikes of")
+    caption = f"{metric} of the converted network over steps, by bits of a spike; dashed: the network it was made of."
+    return Picture("over_steps", "Over steps and bits", caption, figure)
+
+
+@styled
+def by_layer(name: str, errors: Sequence[LayerError]) -> Picture:
+    """Relative error and clipped share of each layer."""
+    figure = sheet(8.4, 1.4 + 0.32 * len(errors), f"{name}: error by layer")
+    left, right = figure.subplots(1, 2, sharey=True)
+    places = range(len(errors))
+    left.barh(places, [error.relative for error in errors], color=BLUE)
+    right.barh(places, [100 * error.clipped for error in errors], color=ORANGE)
+    left.set_yticks(places, [short(error.name, 40) for error in errors])
+    left.invert_yaxis()
+    left.set(xlabel="root mean square error, relative")
+    right.set(xlabel="activations above the top, %")
+    caption = (
+        "How far the mean over steps of each layer's spikes is from the activation in its place, and how many of the "
+        "activations are larger than the neurons can say."
+    )
+    return Picture("by_layer", "By layer", caption, figure)

@@ -1,0 +1,111 @@
+"""How far a converted network is from the one it was made of: answers, layers, spikes, energy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from snnctl.convert.support import activations
+from snnctl.engine.evaluate import Evaluation, evaluate
+from snnctl.engine.experiment import Experiment, Network
+from snnctl.engine.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """One activation and the neurons in its place, on calibration data.
+
+    Args:
+        name: of the layer.
+        top: what all levels of the neuron together stand for.
+        relative: root mean square of the difference over that of the activation.
+        clipped: share of the activation's values above the top.
+    """
+
+    name: str
+    top: float
+    relative: float
+    clipped: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of bits and steps.
+
+    Args:
+        bits, steps: of the spiking network.
+        metrics: on the split.
+        different: answers that are not those of the non-spiking network: classes for a classification, else None.
+        mean_rate: spikes per neuron and step.
+        joules: per sample, under the first cost table; None where energy was not asked for.
+    """
+
+    bits: int
+    steps: int
+    metrics: Mapping[str, float]
+    different: int | None
+    mean_rate: float
+    joules: float | None
+
+
+def measured(network: nn.Module, experiment: Experiment, split: str, runtime: Runtime) -> Evaluation:
+    """Metrics and spikes on a split."""
+    data = experiment.data.split(split)
+    return evaluate(network, experiment.task, data, experiment.eval_batch_size, runtime)
+
+
+@torch.no_grad()
+def answers(network: Network, experiment: Experiment, split: str) -> Tensor | None:
+    """The class that is given to each item, [N]; None for tasks without classes."""
+    if getattr(experiment.task, "needs", "") != "classes":
+        return None
+    network.eval()
+    found = [experiment.task.predict(network, batch).argmax(-1) for batch in batches(experiment, split, None)]
+    return torch.cat(found)
+
+
+def batches(experiment: Experiment, split: str, samples: int | None) -> Iterator[Any]:
+    """A split in evaluation batches; at most `samples`, evenly spread."""
+    data = experiment.data.split(split)
+    count = len(data) if samples is None else min(samples, len(data))
+    chosen = torch.linspace(0, len(data) - 1, count).round().long()
+    for indices in chosen.split(experiment.eval_batch_size):
+        yield data.batch(indices)
+
+
+@torch.no_grad()
+def layer_errors(
+    source: Network, target: Network, tops: Mapping[str, float], experiment: Experiment, batch: Any
+) -> list[LayerError]:
+    """Each activation beside the mean over T of the neurons in its place, on one batch."""
+    kept: dict[tuple[int, str], Tensor] = {}
+
+    def keep(which: int, name: str) -> Any:
+        def hook(_module: nn.Module, _args: Any, out: Any) -> None:
+            kept[which, name] = (out[0] if isinstance(out, tuple) else out).detach()
+
+        return hook
+
+    handles = []
+    for which, network in enumerate((source, target)):
+        parts = dict(network.named_modules())
+        handles += [parts[name].register_forward_hook(keep(which, name)) for name in activations(source)]
+    try:
+        for network in (source, target):
+            experiment.task.predict(network.eval(), batch)
+    finally:
+        for handle in handles:
+            handle.remove()
+    found = []
+    for name, top in tops.items():
+        wanted, given = kept[0, name].mean(0).double(), kept[1, name].mean(0).double()
+        size = float(wanted.square().mean().sqrt())
+        error = float((given - wanted).square().mean().sqrt())
+        found.append(
+            LayerError(name, top, error / size if size else float("nan"), float((wanted > top).double().mean()))
+        )
+    return found

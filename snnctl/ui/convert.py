@@ -1,0 +1,47 @@
+"""A conversion on a terminal: bits and steps, layers, where the run lies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from snnctl.ui.report import show_files
+from snnctl.ui.tables import table
+from snnctl.ui.words import figure
+
+
+def show_conversion(console: Console, document: Mapping[str, Any]) -> None:
+    """The document of `snnctl.convert.report`, as written."""
+    metric = next(key for key in document["table"][0] if key not in _FIXED)
+    split = document["split"]
+    console.print(f"[bold]{escape(document['name'])}[/]: {split} split, converted")
+    reference = document["twin"][f"{split}/{metric}"]
+    shown = table("bits", ">steps", f">{metric}", ">answers differ", ">spikes/step", ">nJ/sample")
+    shown.add_row("non-spiking", "", figure(reference), "", "", "")
+    for row in document["table"]:
+        joules = row["joules"]
+        shown.add_row(
+            str(row["bits"]),
+            str(row["steps"]),
+            figure(row[metric]),
+            "-" if row["different"] is None else f"{row['different']:,}",
+            figure(row["mean_rate"], 3),
+            figure(None if joules is None else joules * 1e9),
+        )
+    console.print(shown)
+    console.print()
+    layers = table("layer", ">top", ">relative error", ">above the top")
+    for layer in document["layers"]:
+        cells = (figure(layer["top"], 3), figure(layer["relative"], 3), f"{layer['clipped']:.2%}")
+        layers.add_row(escape(layer["name"]), *cells)
+    console.print(layers)
+    for note in document["notes"]:
+        console.print(f"note: {escape(note)}", soft_wrap=True)
+    console.print(f"\nrun directory: {escape(document['run'])}", soft_wrap=True)
+    show_files(console, document)
+
+
+_FIXED = ("bits", "steps", "different", "mean_rate", "joules")

@@ -1,0 +1,236 @@
+"""Conversion: identities of whole networks, calibration by hand, refusals, and the command as a user runs it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from snnctl.backbones.spike_mlp import SpikeMLP
+from snnctl.backbones.units import Quantised, Rectifier
+from snnctl.cli.app import run as snnctl
+from snnctl.convert.calibrate import Histogram, Levels, tops
+from snnctl.convert.report import twin_bits
+from snnctl.convert.spiking import Wanted, transfer
+from snnctl.core.diagnostic import DiagnosticError
+from snnctl.core.shapes import SignalSpec
+from snnctl.encoders import Repeat
+from snnctl.engine.experiment import Network
+from snnctl.neurons import IF
+from snnctl.neurons.spike_format import SpikeFormat
+from snnctl.readouts import MeanLinear
+
+RAW = SignalSpec(0, 3, 4)
+
+
+def network(steps: int = 1, bits: int = 0, levels: int | None = None, seed: int = 0) -> Network:
+    """Two layers in float64; spiking with `bits`, else the twin."""
+    torch.manual_seed(seed)
+
+    def neuron(channels: int) -> IF:
+        form = SpikeFormat(bits, 0, emit="value")
+        return IF(channels, reset="soft", learn_threshold="layer", start=0.5, surrogate="straight_through", spike=form)
+
+    encoder = Repeat(RAW, steps=steps, neuron=None)
+    backbone = SpikeMLP(
+        encoder.output,
+        width=12,
+        layers=2,
+        dropout=0.0,
+        neuron=neuron,
+        spiking=bits > 0,
+        levels=None if bits else levels,
+    )
+    made = Network(encoder, backbone, MeanLinear(backbone.output, 3, RAW)).double()
+    for module in made.modules():
+        if isinstance(module, nn.BatchNorm1d):  # as after training
+            module.running_mean.normal_()  # type: ignore[union-attr]
+            module.running_var.uniform_(0.5, 2.0)  # type: ignore[union-attr]
+        if isinstance(module, Quantised):
+            nn.init.constant_(module.log_top, 0.6)
+    return made.eval()
+
+
+def inputs(count: int = 200) -> Tensor:
+    return torch.randn(count, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 2
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4])
+def test_at_one_step_a_converted_network_is_its_quantised_twin(bits: int) -> None:
+    wanted = Wanted(bits, 1)
+    source, target = network(levels=wanted.levels.count), network(1, bits, seed=9)
+    found = tops(source, lambda: [inputs()], source, method="mse", levels=wanted.levels)
+    assert found.keys() == {"backbone.layers.0.neuron", "backbone.layers.1.neuron"}
+    transfer(source, target, found, wanted.levels)
+    ours, theirs = target(inputs()), source(inputs())
+    torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
+    assert torch.equal(ours.argmax(1), theirs.argmax(1))
+    assert theirs.unique().numel() >= 20
+
+
+def test_more_levels_come_nearer_to_rectifiers() -> None:
+    source = network()
+    errors = []
+    for bits, steps in ((1, 1), (2, 1), (4, 1), (8, 1), (8, 8)):
+        wanted = Wanted(bits, steps)
+        target = network(steps, bits)
+        found = tops(source, lambda: [inputs()], source, method="max", levels=wanted.levels)
+        transfer(source, target, found, wanted.levels)
+        errors.append(float((target(inputs()) - source(inputs())).abs().mean().detach()))
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.01 * errors[0]
+
+
+class Activation(nn.Module):
+    """A rectifier alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unit = Rectifier()
+
+    def forward(self, x: Tensor) -> Any:
+        return self.unit(x)
+
+
+FIFTEEN = Levels(15, 1)
+
+
+def found_top(x: Tensor, method: Any, levels: Levels = FIFTEEN, percentile: float = 99.9) -> float:
+    network = Activation()
+    (top,) = tops(network, lambda: x.split(100), network, method=method, levels=levels, percentile=percentile).values()
+    return top
+
+
+def test_tops_by_hand() -> None:
+    x = torch.cat([torch.linspace(0.001, 1.0, 999), torch.tensor([-5.0, 10.0])])
+    assert found_top(x, "max") == 10.0
+    assert found_top(x, "percentile", percentile=50.0) == pytest.approx(0.5, abs=0.01)
+    assert found_top(x, "percentile", percentile=99.0) == pytest.approx(0.99, abs=0.01)
+    assert found_top(x, "local") == pytest.approx(local_by_hand(x), rel=0.01)
+
+
+def local_by_hand(x: Tensor) -> float:
+    positive, theta = x[x > 0].double(), 0.0
+    for _ in range(60):
+        theta += 2 * float((positive - theta).clamp(min=0).mean())
+    return theta
+
+
+@pytest.mark.parametrize("levels", [Levels(1, 1), Levels(3, 1), Levels(3, 4), Levels(15, 1)])
+def test_the_mean_square_top_is_the_best_of_all(levels: Levels) -> None:
+    x = torch.randn(4000, generator=torch.Generator().manual_seed(0)).abs().double()
+    tried = np.linspace(0.02, 1.0, 99) * float(x.max())
+
+    def error(top: float) -> float:
+        steps = torch.floor(x * levels.count / top + 0.5).clamp(0, levels.count) * top / levels.count
+        return float((steps - x).square().mean())
+
+    best = min(map(error, tried))
+    assert error(found_top(x.float(), "mse", levels)) <= best * 1.02
+
+
+def test_an_activation_that_is_never_above_zero_is_named() -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        found_top(-torch.rand(100), "max")
+    assert caught.value.diagnostics[0].code == "E491"
+
+
+def test_a_histogram_counts_what_is_above_zero() -> None:
+    histogram = Histogram(2.0)
+    histogram.add(torch.tensor([-1.0, 0.0, 0.5, 1.5, 2.0]))
+    assert float(histogram.counts.sum()) == 3
+
+
+@pytest.mark.parametrize(("bits", "steps", "width"), [(4, 1, 4), (1, 8, 4), (2, 2, 3), (1, 1, 1), (4, 4, 6)])
+def test_bits_of_the_twin(bits: int, steps: int, width: int) -> None:
+    assert twin_bits(bits, steps) == width
+
+
+ORDER = """\
+schema: 1
+name: tiny-order
+task: {type: classification, baselines: []}
+data: {type: order, length: 8, symbols: 6, train: 128, val: 33, test: 40}
+encoder: {type: repeat, steps: 1, neuron: null}
+model: {type: spike_mlp, width: 16, layers: 2, dropout: 0.0, spiking: false, levels: 15}
+optim: {type: adam, lr: 1.0e-2}
+train: {epochs: 2, batch_size: 32, seed: 3, early_stop: {metric: val/accuracy, mode: max}}
+"""
+
+
+@pytest.fixture
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    monkeypatch.setattr("snnctl.report.saving.render", lambda picture: (b"\x89PNG", b"<svg/>"))
+    Path("order.yaml").write_text(ORDER)
+    assert snnctl(["train", "order.yaml", "--out", "ann", "--quiet"]) == 0
+    capsys.readouterr()
+    return Path("ann")
+
+
+def answer(capsys: pytest.CaptureFixture[str], *command: object) -> tuple[int, dict[str, Any]]:
+    code = snnctl([*map(str, command), "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_the_command(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ("convert", trained, "--bits", 4, "--out", "snn", "--table-bits", "1,4", "--table-steps", "1,3")
+    code, found = answer(capsys, *command, "--energy", 8)
+    assert code == 0
+    assert found["twin_differences"] == 0
+    assert found["metrics"]["test/accuracy"] == found["twin"]["test/accuracy"]
+    assert [(row["bits"], row["steps"]) for row in found["table"]] == [(4, 1), (1, 1), (1, 3), (4, 3)]
+    assert all(row["joules"] > 0 for row in found["table"])
+    assert [layer["relative"] for layer in found["layers"]] == pytest.approx([0.0, 0.0], abs=1e-6)
+    assert any("quantised non-spiking network" in note for note in found["notes"])
+    assert {Path(name).name for name in found["files"]} >= {"conversion.html", "conversion.csv", "layers.csv"}
+    code, measured = answer(capsys, "eval", "snn")
+    assert code == 0
+    assert measured["metrics"]["test/accuracy"] == found["metrics"]["test/accuracy"]
+    assert measured["spiking"]
+    code, again = answer(capsys, "convert", "snn")
+    assert code == 2
+    assert "spikes already" in again["diagnostics"][0]["message"]
+
+
+def test_a_recipe_is_trained_first(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, found = answer(capsys, "convert", "order.yaml", "--bits", 2, "--steps", 2, "--offset", "bias")
+    assert code == 0
+    assert found["bias_corrections"].keys() == {"backbone.layers.0.neuron", "backbone.layers.1.neuron"}
+    assert (Path(found["run"]) / "results.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ("{type: spikformer, dim: 8, heads: 2, spiking: false}", "backbone `spikformer`"),
+        ("{type: spike_mlp, recurrent: true, spiking: false}", "tanh"),
+        ("{type: spike_mlp, norm: batch, spiking: false}", "statistics are those of each batch"),
+        ("{type: spike_mlp, norm: layer, spiking: false}", "statistics are those of each sample"),
+        ("{type: spike_mlp, spiking: false, twin: integrator}", "integrators"),
+    ],
+)
+def test_what_cannot_be_converted_is_named_before_training(
+    model: str, words: str, trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"model: {model}" if line.startswith("model:") else line for line in ORDER.splitlines()]
+    Path("other.yaml").write_text("\n".join(lines) + "\n")
+    before = set(Path().rglob("manifest.json"))
+    code, found = answer(capsys, "convert", "other.yaml")
+    assert code == 2
+    assert {d["code"] for d in found["diagnostics"]} == {"U490"}
+    assert any(words in d["message"] for d in found["diagnostics"])
+    assert set(Path().rglob("manifest.json")) == before
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--bits", 9), ("--table-bits", "1,x"), ("--table-steps", "0"), ("--calibration", "median")]
+)
+def test_options_that_are_refused(wrong: tuple[str, object], trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _ = answer(capsys, "convert", trained, *wrong)
+    assert code == 2
