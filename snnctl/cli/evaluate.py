@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SPLITS = ("train", "val", "test")
 CHECKPOINTS = ("best", "last")
+EXECUTIONS = ("float", "integer", "bitplane")
 
 
 def evaluate(
@@ -41,6 +43,13 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
+    execution: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(EXECUTIONS),
+            help="integer: layers that spikes drive run on whole numbers; bitplane: as binary planes, and compared.",
+        ),
+    ] = "float",
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Where --examples writes; else RUN/predictions.", show_default=False),
@@ -49,11 +58,16 @@ def evaluate(
 ) -> int:
     """Measure a run: metrics beside the baselines, firing rates per layer, health."""
     session: Session = ctx.obj
-    for option, value, allowed in (("split", split, SPLITS), ("checkpoint", checkpoint, CHECKPOINTS)):
+    for option, value, allowed in (
+        ("split", split, SPLITS),
+        ("checkpoint", checkpoint, CHECKPOINTS),
+        ("execution", execution, EXECUTIONS),
+    ):
         if value not in allowed:
             message = f"--{option} must be {' or '.join(allowed)}, got `{value}`"
             raise DiagnosticError(Diagnostic("U408", message))
     from snnctl.build import build
+    from snnctl.convert.planes import PlaneExecution
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.runtime import Runtime
     from snnctl.engine.train import changed_data, measure_run
@@ -75,15 +89,19 @@ def evaluate(
         if examples is not None:
             seen.append(predictions(experiment, experiment.network, found.meter, split, examples, runtime.device))
 
-    results = measure_run(
-        experiment,
-        folder,
-        runtime,
-        split=split,
-        baselines=baselines,
-        weights=folder.last if checkpoint == "last" else None,
-        inspect=inspect,
-    )
+    planes = None if execution == "float" else PlaneExecution(experiment.network, execution)  # type: ignore[arg-type]
+    with planes or nullcontext():
+        results = measure_run(
+            experiment,
+            folder,
+            runtime,
+            split=split,
+            baselines=baselines,
+            weights=folder.last if checkpoint == "last" else None,
+            inspect=inspect,
+        )
+    if planes is not None:
+        results["execution"] = planes.document()
     if not seen:
         return session.answer(results, lambda console: show_results(console, results))
     made = write(seen[0], out or folder.path / "predictions", f"snnctl {shlex.join(sys.argv[1:])}")

@@ -24,6 +24,7 @@ def show_results(console: Console, results: Mapping[str, Any], *, positions: boo
     console.print()
     _layers(console, results["spikes"])
     _leaks(console, results["leaks"])
+    _execution(console, results.get("execution"))
     for verdict in results["health"]:
         console.print(f"[bold yellow]{verdict['code']}[/] {escape(verdict['message'])}: {escape(verdict['help'])}")
     if "seconds" in results:
@@ -35,6 +36,20 @@ def show_results(console: Console, results: Mapping[str, Any], *, positions: boo
     console.print(f"\nrun directory: {escape(results['run'])}", soft_wrap=True)
     if "seconds" in results:
         _next(console, results["run"], positions)
+
+
+def _execution(console: Console, found: Mapping[str, Any] | None) -> None:
+    """How layers that spikes drive were run, where that was asked for."""
+    if found is None:
+        return
+    rows = found["layers"]
+    widest = max((row["bits"] for row in rows), default=0)
+    said = f"{len(rows)} layers ran on whole numbers of up to {widest} bits"
+    if "worst_difference" in found:
+        worst = found["worst_difference"]
+        same = "equal bit for bit" if worst == 0 else f"they differ by up to {worst:g}"
+        said += f", as binary planes and as they are: {same}"
+    console.print(f"\nexecution {found['mode']}: {said}; {len(found['driven_by_real_numbers'])} driven by real numbers")
 
 
 def _own(document: Mapping[str, Any], what: str) -> str:

@@ -234,3 +234,17 @@ def test_what_cannot_be_converted_is_named_before_training(
 def test_options_that_are_refused(wrong: tuple[str, object], trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, _ = answer(capsys, "convert", trained, *wrong)
     assert code == 2
+
+
+def test_a_converted_run_in_planes(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer(capsys, "convert", trained, "--bits", 4, "--steps", 2, "--out", "snn")[0] == 0
+    accuracies = []
+    for execution in ("float", "integer", "bitplane"):
+        code, found = answer(capsys, "eval", "snn", "--execution", execution)
+        assert code == 0
+        accuracies.append(found["metrics"]["test/accuracy"])
+    assert found["execution"]["worst_difference"] == 0.0
+    assert [row["layer"] for row in found["execution"]["layers"]] == ["backbone.layers.1.linear"]
+    assert accuracies[1] == accuracies[2] == pytest.approx(accuracies[0], abs=0.03)
+    assert snnctl(["eval", "snn", "--execution", "bitplane"]) == 0
+    assert "equal bit for bit" in capsys.readouterr().out
