@@ -182,6 +182,13 @@ def _cautions(recipe: Recipe, network: Network) -> Iterator[Diagnostic]:
     for section, part in (("encoder", network.encoder), ("model", network.backbone), ("readout", network.readout)):
         for text in getattr(part, "cautions", ()):
             yield replace(recipe.problem("R405", text, (section,), on_key=True), severity="warning")
+    levels = max((part.levels for part in network.modules() if isinstance(part, SpikingNeuron)), default=1)
+    if levels > 1 and network.signals["encoder"].steps == 1:
+        text = (
+            f"at T = 1 neurons of {levels + 1} levels are a quantised non-spiking network of "
+            f"{levels.bit_length()} bits: nothing depends on time"
+        )
+        yield replace(recipe.problem("R405", text, ("model",), on_key=True), severity="warning")
 
 
 def _push(recipe: Recipe, network: Network, signal: SignalSpec, outputs: int) -> None:

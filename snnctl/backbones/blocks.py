@@ -63,7 +63,14 @@ class ConvWeights(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """W * x, with or without the bias."""
-        return self._conv_forward(input, self.weight, self.bias if self.adds_bias else None)
+        stride: tuple[int, ...] = self.stride
+        if self.kernel_size == (1, 1) and self.padding == (0, 0):
+            # What is stepped over is left out before: the backward pass of a strided 1 x 1 convolution over few
+            # channels that lie last writes beyond its memory (oneDNN, issue 6035).
+            left = input[..., :: stride[0], :: stride[1]]
+            input, stride = left.contiguous(memory_format=torch.channels_last), (1, 1)
+        bias = self.bias if self.adds_bias else None
+        return F.conv2d(input, self.weight, bias, stride, self.padding, self.dilation, self.groups)
 
 
 class TemporalWeights(nn.Conv1d):

@@ -67,7 +67,7 @@ class QKTokenAttention(nn.Module):
 
     Equation:
         q, k = neuron(BN(Linear(x)))       split into heads
-        a    = neuron(sum_d q)             one per position and head
+        a    = neuron(sum_d q / threshold) one per position and head
         y    = neuron(BN(Linear(a * k)))
 
     Args:
@@ -75,28 +75,34 @@ class QKTokenAttention(nn.Module):
         heads: number of heads; divides `dim`.
         neuron: factory of neurons, called once per place.
         norm_gain: initial gain of the BatchNorms.
+        threshold: threshold of the inner neuron as a share of the neuron's own, as in `SpikingSelfAttention` (0.5 in
+            the authors' code for images).
 
     Shape: [T, B, L, D] -> [T, B, L, D]; a bias for maps is not used, there is no map.
 
     Source: Zhou et al. 2024, "QKFormer", arXiv 2403.16552.
     """
 
-    def __init__(self, dim: int, heads: int, neuron: NeuronFactory, *, norm_gain: float) -> None:
+    def __init__(
+        self, dim: int, heads: int, neuron: NeuronFactory, *, norm_gain: float, threshold: float = 1.0
+    ) -> None:
         super().__init__()
         self.heads = heads
+        self.gain = 1 / threshold
         self.qk = SpikingLinear(dim, 2 * dim, neuron, norm_gain=norm_gain)
         self.neuron = neuron(heads)
         self.projection = SpikingLinear(dim, dim, neuron, norm_gain=norm_gain)
 
     def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
         q, k = self.qk(x).chunk(2, -1)
-        passes = self.neuron(q.unflatten(-1, (self.heads, -1)).sum(-1))
+        firing = q.unflatten(-1, (self.heads, -1)).sum(-1)
+        passes = self.neuron(firing if self.gain == 1 else firing * self.gain)
         masked = passes.unsqueeze(-1) * k.unflatten(-1, (self.heads, -1))
         spikes: Tensor = self.projection(masked.flatten(-2))
         return spikes
 
     def extra_repr(self) -> str:
-        return f"heads={self.heads}"
+        return f"heads={self.heads}, gain={self.gain:.4g}"
 
 
 class SharedKeyAttention(nn.Module):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from snnctl.compare.collect import Run, finished, run_folders
-from snnctl.compare.document import SKIP, Comparison, Pair, baseline_of
+from snnctl.compare.document import SKIP, Comparison, Pair, baseline_of, spread_of
 from snnctl.compare.groups import Group, Grouping, grouped, refuse_strangers
 from snnctl.compare.recipes import ABSENT, differing, short_keys, shown, title_of, within
 from snnctl.compare.statistics import FEW, Paired, Spread
@@ -161,6 +162,17 @@ def _baselines(runs: Sequence[Run], metrics: Sequence[str]) -> dict[str, dict[st
     return found
 
 
+def _test_set(found: Comparison) -> list[str]:
+    """How far an accuracy would lie from its own mean on other test sets as large as this one."""
+    first = found.runs[0]
+    items, metric = first.results.get("items"), f"{first.results['split']}/accuracy"
+    if not items or metric not in found.metrics or first.flat.get("task.type") != "classification":
+        return []
+    best = max(one.mean for group in found.groups if (one := spread_of(group, metric)) is not None)
+    error = math.sqrt(best * (1 - best) / items)
+    return [f"one standard error of an accuracy of {best:.3f} on {items:,} items is {error:.4f}: less is no gain"]
+
+
 def _notes(found: Comparison) -> list[str]:
     notes = []
     if any(pair.found.preliminary for pair in found.pairs):
@@ -171,5 +183,6 @@ def _notes(found: Comparison) -> list[str]:
         notes.append(f"no seed in common with the reference: {'; '.join(apart)}")
     if len(found.groups) > 2 and any(metric.startswith("test/") for metric in found.metrics):
         notes.append("a group picked from several by its test metric is chosen on test; --metric val/... picks without")
+    notes += _test_set(found)
     leaks = dict.fromkeys(leak for run in found.runs for leak in run.results["leaks"])
     return notes + [f"leaky: {leak}" for leak in leaks]

@@ -77,8 +77,11 @@ BACKBONES = Registry(
         "spike_tcn": "snnctl.backbones.spike_tcn",
         "spike_driven": "snnctl.backbones.spike_driven",
         "qkformer": "snnctl.backbones.qkformer",
+        "qkformer_stages": "snnctl.backbones.qkformer_stages",
         "temporal_conv": "snnctl.backbones.temporal_conv",
         "delay_mlp": "snnctl.backbones.delay_mlp",
+        "spike_resnet": "snnctl.backbones.spike_resnet",
+        "spike_vgg": "snnctl.backbones.spike_vgg",
     },
 )
 NEURONS = Registry(

@@ -7,7 +7,8 @@ is reported as uncounted.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -292,3 +293,19 @@ def pool_cost(name: str, x: Tensor, out: Tensor, kernel: list[int] | None) -> El
     if "adaptive_max_pool" in name:
         return Elementwise(compares=float(x.numel() - out.numel()))
     return None
+
+
+def averaged_taps(name: str, args: Sequence[Any]) -> int:
+    """Over how many neighbours an average pool runs, where all its means have one common quantum; else 0.
+
+    Args:
+        args: input, kernel, stride, padding, ceil_mode, count_include_pad, divisor; the last ones may be missing.
+    """
+    if not name.startswith("avg_pool"):
+        return 0
+    given = dict(enumerate(args))
+    kernel, padding, round_up, divisor = given[1], given.get(3, [0]), given.get(4, False), given.get(6)
+    sides = kernel if len(kernel) > 1 else kernel * int(name[8])
+    if any(padding) or divisor is not None or (round_up and max(sides) > 2):  # cut windows have divisors of their own
+        return 0
+    return math.prod(sides)

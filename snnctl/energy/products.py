@@ -58,14 +58,14 @@ def codes_of(x: Tensor, signal: Signal) -> tuple[Tensor, Tensor, Tensor]:
         active = (x != 0).to(torch.float32)
         return active, active, active
     codes = x if signal.scale == 1.0 else x / signal.scale
-    codes = codes.to(torch.float32)
+    codes = codes.to(torch.float32).abs()  # a spike below zero is taken off instead of added
     if signal.levels <= 1:
         return codes, codes, codes
     return (codes != 0).to(torch.float32), popcount(codes.round()), codes
 
 
 def not_spikes(x: Tensor, signal: Signal) -> str:
-    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of their scale, 0..levels."""
+    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of their scale, 0..levels or -levels..levels."""
     if signal.made != "spike":
         return ""
     codes = x.detach().to(torch.float64) / signal.scale
@@ -73,8 +73,10 @@ def not_spikes(x: Tensor, signal: Signal) -> str:
     if worst > 1e-4:
         wrong = codes.flatten()[(codes - codes.round()).abs().flatten().argmax()] * signal.scale
         return f"{float(wrong):.4g} is not a whole multiple of {signal.scale:g}"
-    if codes.numel() and not 0 <= float(codes.min()) <= float(codes.max()) <= signal.levels:
-        return f"codes run from {float(codes.min()):g} to {float(codes.max()):g}, declared are 0 to {signal.levels}"
+    lowest = -signal.levels if signal.signed else 0
+    if codes.numel() and not lowest <= float(codes.min()) <= float(codes.max()) <= signal.levels:
+        low, high = float(codes.min()), float(codes.max())
+        return f"codes run from {low:g} to {high:g}, declared are {lowest} to {signal.levels}"
     return ""
 
 

@@ -1,7 +1,7 @@
 """What a tensor is, declared by what made it: spikes with levels, weights, constants or real numbers.
 
 Kinds are never guessed from values. A neuron's output is spikes because a neuron made it; moving spikes about keeps
-them spikes; adding two spike signals gives spikes with more levels; comparing gives spikes; everything else is real.
+them spikes; adding or averaging spikes gives spikes with more levels; comparing gives spikes; everything else is real.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Signal(NamedTuple):
         columns: what lies side by side in the last dimension, where spikes were joined to real numbers: width and
             signal of each part, so that a product with weights can charge each for what it is.
         border: zeros around it, until something is done with them: a convolution that comes next has that padding.
+        signed: codes run from -levels, not from 0.
     """
 
     made: Made = "constant"
@@ -52,6 +53,7 @@ class Signal(NamedTuple):
     from_weights: bool = False
     columns: tuple[tuple[int, Any], ...] = ()
     border: Border | None = None
+    signed: bool = False
 
     @property
     def flows(self) -> bool:
@@ -66,6 +68,7 @@ class Signal(NamedTuple):
 CONSTANT = Signal()
 ZEROS = Signal("spike", levels=0)  # nothing at all: fits spikes and real numbers alike
 _NAME = "_snnctl_signal"
+_MOST_LEVELS = 2**8 - 1
 
 
 def signal_of(tensor: Tensor) -> Signal:
@@ -98,7 +101,7 @@ def joined(signals: list[Signal]) -> Signal:
     # A constant beside spikes is a code that was declared real.
     if not spikes or any(s.made in ("weight", "constant") for s in signals):
         return common.as_real()
-    return common._replace(levels=max(s.levels for s in flowing))
+    return common._replace(levels=max(s.levels for s in flowing), signed=any(s.signed for s in flowing))
 
 
 def added(a: Signal, b: Signal) -> Signal:
@@ -113,7 +116,7 @@ def added(a: Signal, b: Signal) -> Signal:
         from_weights=main.from_weights and not (a.flows and b.flows),
     )
     if a.made == b.made == "spike" and (a.scale == b.scale or not a.levels or not b.levels):
-        return common._replace(levels=a.levels + b.levels)
+        return common._replace(levels=a.levels + b.levels, signed=a.signed or b.signed)
     return common.as_real()
 
 
@@ -132,7 +135,17 @@ def multiplied(a: Signal, b: Signal, factor: float | None) -> Signal:
         from_weights=main.from_weights and not (a.flows and b.flows),
     )
     if a.made == b.made == "spike":
-        return common._replace(levels=max(a.levels * b.levels, 1), scale=a.scale * b.scale)
+        levels, scale = max(a.levels * b.levels, 1), a.scale * b.scale
+        return common._replace(levels=levels, scale=scale, signed=a.signed or b.signed)
     if main.made == "spike" and factor is not None and factor > 0:
         return common._replace(scale=main.scale * factor)
     return common.as_real()
+
+
+def averaged(signal: Signal, count: int) -> Signal:
+    """What a mean of `count` neighbours is: their sum, on a scale so much finer, as long as 8 bits hold it."""
+    common = signal._replace(columns=(), border=None, from_weights=False)
+    levels = signal.levels * count
+    if signal.made != "spike" or levels > _MOST_LEVELS:
+        return common.as_real()
+    return common._replace(levels=levels, scale=signal.scale / count)

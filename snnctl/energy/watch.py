@@ -20,7 +20,7 @@ from snnctl.energy.counts import Counts, Elementwise, Geometry, Neurons, Row, Un
 from snnctl.energy.neuron_work import name_of
 from snnctl.energy.products import Fan, codes_of, not_spikes
 from snnctl.energy.propagate import computed, moved
-from snnctl.energy.signals import Signal, note, signal_of
+from snnctl.energy.signals import Signal, averaged, note, signal_of
 from snnctl.energy.synapses import convolve, product
 from snnctl.energy.tally import RowKey, Tally
 from snnctl.neurons.base import SpikingNeuron
@@ -140,7 +140,7 @@ class Watch(TorchDispatchMode):
 
     def _neuron_row(self, name: str, neuron: SpikingNeuron, x: Tensor, spikes: Tensor, *, fresh: bool) -> None:
         axes = fitting(self._layout(x, signal_of(x).axes), spikes.shape)
-        signal = Signal("spike", levels=neuron.levels, axes=axes, scale=neuron.scale)
+        signal = Signal("spike", levels=neuron.levels, axes=axes, scale=neuron.scale, signed=neuron.signed)
         note(spikes, signal)
         self.verify(spikes, signal, name)
         tally = self.tally((name, "neuron", "neuron", "real"))
@@ -214,6 +214,8 @@ class Watch(TorchDispatchMode):
             tally.operations(cost)
             self.stamp(tally, signal)
             kept = signal if name in ops.KEEPS_SPIKES else signal.as_real()
+            taps = ops.averaged_taps(name, args)
+            kept = averaged(signal_of(args[0]), taps) if taps else kept
             return kept._replace(axes=fitting(signal_of(args[0]).axes, made.shape))
         if name not in ops.ELEMENTWISE:
             key = (name, self.layer)
@@ -244,6 +246,10 @@ class Watch(TorchDispatchMode):
             # Where one side is silent there is nothing to add.
             together = ((args[0] != 0) & (args[1] != 0)).to(torch.float32)
             tally.spread("adds", together, signal.axes)
+        elif name in ops.MULS and both and {sides[0].made, sides[1].made} == {"spike", "real"}:
+            # Where there is no spike there is nothing to multiply.
+            spikes = args[0] if sides[0].made == "spike" else args[1]
+            tally.spread("muls", (spikes != 0).to(torch.float32).expand(made.shape), signal.axes)
         else:
             tally.operations(cost)
         tally.foldable = foldable

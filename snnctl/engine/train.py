@@ -175,6 +175,7 @@ def measure_run(
         "run": str(run.path),
         "name": experiment.name,
         "split": split,
+        "items": len(experiment.data.split(split)),
         "checkpoint": {"path": folder.name, **facts},
         "seed": experiment.train.seed,
         "parameters": experiment.parameters,

@@ -152,7 +152,7 @@ def test_neurons_without_a_time_constant_are_refused(neuron: Any) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(BACKBONES.names())))
 def test_every_backbone_has_a_hierarchy(name: str) -> None:
-    signal = SignalSpec(4, 8, 8, kind="spikes")
+    signal = SignalSpec(4, 8, 8, kind="spikes", grid=(2, 4))
     hierarchy = Hierarchy(tau_mean=6.0, delta=4.0, within=FLAT)
     network = BACKBONES.get(name)(signal, neuron=LIF, hierarchy=hierarchy)
     constants = [
@@ -169,3 +169,20 @@ def test_every_backbone_has_a_hierarchy(name: str) -> None:
     twin = BACKBONES.get(name)(signal, neuron=LIF, hierarchy=hierarchy, spiking=False)
     assert twin.taus == ()
     assert impose(None, network.stages, signal) == ()
+
+
+def test_one_step_of_several_levels_is_called_what_it_is(tmp_path: Any) -> None:
+    from snnctl.build import check
+    from snnctl.recipe import load_recipe
+
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        "schema: 1\nname: one\ntask: classification\ndata: {type: order, length: 8, symbols: 6}\n"
+        "encoder: {type: repeat, steps: 1, neuron: null}\n"
+        "model: {type: spike_mlp, neuron: {type: if, spike: {integer_bits: 2, fraction_bits: 1}}}\n"
+        "train: {early_stop: {metric: val/accuracy, mode: max}}\n"
+    )
+    (found,) = check(load_recipe(path))
+    assert (found.code, found.severity) == ("R405", "warning")
+    assert "quantised non-spiking network of 3 bits" in found.message
+    assert check(load_recipe(path, ["encoder.steps=2"])) == []

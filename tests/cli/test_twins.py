@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from snnctl.cli.app import run as snnctl
 from snnctl.core.catalog import BACKBONES
 
-QUICKSTART = str(Path(__file__).parents[2] / "recipes" / "quickstart.yaml")
+RECIPES = Path(__file__).parents[2] / "recipes"
+QUICKSTART, MNIST = str(RECIPES / "quickstart.yaml"), str(RECIPES / "image" / "mnist.yaml")
 SMALL = {
     "spikformer": "dim: 16, heads: 2, depth: 1",
     "ispikformer": "dim: 16, heads: 2, depth: 1",
@@ -23,7 +25,14 @@ SMALL = {
 }
 
 
-@pytest.mark.parametrize("backbone", list(BACKBONES.builtin))
+IMAGES = {
+    "qkformer_stages": "dim: 16, heads: 2, depths: [1, 1], position: cpg",
+    "spike_resnet": "depth: 20, width: 0.25",
+    "spike_vgg": "depth: 5, width: 0.25",
+}
+
+
+@pytest.mark.parametrize("backbone", [name for name in BACKBONES.builtin if name not in IMAGES])
 def test_twin(
     backbone: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -39,4 +48,32 @@ def test_twin(
     assert snnctl(["eval", "run", "--split", "val"]) == 0
     out = capsys.readouterr().out
     assert "non-spiking twin + linear skip" in out
+    assert "no layer of this network spikes" in out
+
+
+@pytest.mark.parametrize("backbone", list(IMAGES))
+def test_twin_for_images(
+    backbone: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    random = np.random.default_rng(0)
+    np.savez("digits.npz", images=random.integers(0, 256, (60, 8, 8, 1), dtype=np.uint8), labels=np.arange(60) % 3)
+    command = ["train", MNIST, "--out", "run", "--set", f"model={{type: {backbone}, {IMAGES[backbone]}}}"]
+    command += [
+        "--set",
+        "data.source=digits.npz",
+        "--set",
+        "encoder={type: repeat, steps: 2}",
+        "--set",
+        "schedule=constant",
+    ]
+    command += ["--set", "model.spiking=false", "--set", "train.epochs=1", "--set", "task.baselines=[]"]
+    assert snnctl([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["spiking"], found["spikes"]["layers"]) == (False, [])
+    assert 0 <= found["metrics"]["test/accuracy"] <= 1
+    assert snnctl(["eval", "run", "--split", "val"]) == 0
+    out = capsys.readouterr().out
+    assert "non-spiking twin" in out
     assert "no layer of this network spikes" in out

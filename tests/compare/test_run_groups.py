@@ -10,6 +10,7 @@ import yaml
 from compare.run_folders import write_run
 
 from snnctl.compare.collect import Run, finished, run_folders
+from snnctl.compare.comparison import compare
 from snnctl.compare.groups import Grouping, grouped, refuse_strangers
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.recipe import load_recipe
@@ -220,3 +221,15 @@ def test_values_and_metrics_of_a_run(tmp_path: Path) -> None:
     (again,) = read(folder)
     assert again.value("val/accuracy") is None
     assert again.metrics == ["test/accuracy", "test/loss"]
+
+
+def test_the_standard_error_of_the_test_set_is_told(tmp_path: Path) -> None:
+    for name, accuracy, items in (("a", 0.90, 400), ("b", 0.80, 400)):
+        write_run(
+            tmp_path / name, 1, accuracy, results={"items": items}, model__hidden=len(name) + int(accuracy * 10),
+            task__type="classification",
+        )  # fmt: skip
+    notes = compare([tmp_path]).notes
+    assert any("accuracy of 0.900 on 400 items is 0.0150" in note for note in notes)  # sqrt(.9 * .1 / 400)
+    write_run(tmp_path / "steps" / "c", 1, 0.9, results={"items": 400})
+    assert not any("standard error" in note for note in compare([tmp_path / "steps"]).notes)

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from snnctl.backbones.interlaminar import Interlaminar
 from snnctl.core.catalog import BACKBONES, ENCODERS, NEURONS, POSITIONS, READOUTS, SURROGATES
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import SpikingNeuron, Surrogate
@@ -15,6 +16,7 @@ RAW = SignalSpec(steps=0, length=12, features=6, grid=(3, 4))
 TOKENS = SignalSpec(steps=0, length=12, features=6, kind="tokens", ragged=True)
 FRAMES = SignalSpec(steps=0, length=3, features=6, kind="spikes", frames=4, dt_ms=10.0)
 ENCODED = SignalSpec(steps=4, length=12, features=6, kind="spikes")
+IMAGES = ENCODED.replace(grid=(3, 4))
 
 # Knobs without a default, or whose default is larger than a quick test needs.
 KNOBS: dict[tuple[str, str], dict[str, Any]] = {
@@ -33,12 +35,21 @@ KNOBS: dict[tuple[str, str], dict[str, Any]] = {
         "norm_gain": 2.0,
         "attention_scale": None,
     },
+    ("backbone", "qkformer_stages"): {
+        "dim": 16,
+        "depths": [1, 1],
+        "heads": 4,
+        "norm_gain": 2.0,
+        "attention_scale": None,
+    },
     ("backbone", "spike_rnn"): {"width": 16},
     ("backbone", "spike_mlp"): {"width": 16, "layers": 2, "dropout": 0.0},
     ("backbone", "spike_gru"): {"width": 16},
     ("backbone", "spike_tcn"): {"channels": 6, "levels": 2},
     ("backbone", "temporal_conv"): {"width": 16, "dilation": 1, "dropout": 0.0},
     ("backbone", "delay_mlp"): {"width": 16, "max_delay": 3.0, "dropout": 0.0},
+    ("backbone", "spike_resnet"): {"depth": 20, "width": 0.25, "norm_gain": 2.0},
+    ("backbone", "spike_vgg"): {"depth": 5, "width": 0.25, "norm_gain": 2.0},
     ("readout", "variate_linear"): {"targets": 5},
     ("neuron", "psn"): {"steps": 8},
     ("neuron", "masked_psn"): {"steps": 8},
@@ -91,6 +102,12 @@ VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("backbone", "spike_driven", {"dim": 16, "heads": 2, "position": "cpg_linear", "spiking": False}),
     ("backbone", "qkformer", {"dim": 16, "qk_depth": 2, "depth": 0, "heads": 2, "embed_norm": True, "norm_gain": 2.0}),
     ("backbone", "qkformer", {"dim": 16, "heads": 2, "embed_norm": True, "spiking": False, "position": "gray"}),
+    (
+        "backbone",
+        "qkformer_stages",
+        {"dim": 16, "heads": 2, "first_pools": [2], "mlp_ratio": 1.0, "position": "cpg", "norm_gain": 3.0},
+    ),
+    ("backbone", "qkformer_stages", {"dim": 16, "heads": 4, "depths": [1, 2], "spiking": False, "position": "gray"}),
     ("backbone", "spike_rnn", {"width": 16, "form": "pooled", "position": "cpg"}),
     ("backbone", "spike_rnn", {"width": 16, "position": "sinusoid", "neuron": "plif"}),
     ("backbone", "spike_rnn", {"width": 16, "norm_gain": None, "spiking": False}),
@@ -106,6 +123,24 @@ VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("backbone", "temporal_conv", {"spiking": False, "match_parameters": 900, "norm_gain": None}),
     ("backbone", "delay_mlp", {"width": 16, "max_delay": 0.0, "neuron": "plif", "dropout": 0.0}),
     ("backbone", "delay_mlp", {"width": 16, "max_delay": 9.0, "norm_gain": None, "spiking": False}),
+    ("backbone", "spike_resnet", {"depth": 18, "width": 0.05, "stem": "large", "hidden": 16, "norm_gain": 3.0}),
+    (
+        "backbone",
+        "spike_resnet",
+        {"depth": 20, "width": 0.25, "residual": "membrane", "norm_gain": 2.0, "interlaminar": Interlaminar("current")},
+    ),
+    ("backbone", "spike_resnet", {"depth": 20, "width": 0.25, "spiking": False, "levels": 4}),
+    (
+        "backbone",
+        "spike_vgg",
+        {"depth": 5, "width": 0.25, "pool": "max", "norm_gain": 3.0, "interlaminar": Interlaminar()},
+    ),
+    (
+        "backbone",
+        "spike_vgg",
+        {"depth": 9, "width": 0.1, "hidden": 16, "norm_gain": 4.0, "interlaminar": Interlaminar("spike", True)},
+    ),
+    ("backbone", "spike_vgg", {"depth": 11, "width": 0.05, "spiking": False, "hidden": 8}),
     ("readout", "variate_linear", {"targets": 5, "over_steps": "last"}),
 ]
 LAYERS = [
@@ -120,13 +155,17 @@ def raw(name: str) -> SignalSpec:
     return {"embedding": TOKENS, "none": FRAMES}.get(name, RAW)
 
 
+def encoded(name: str) -> SignalSpec:
+    return IMAGES if name in ("qkformer_stages", "spike_resnet", "spike_vgg") else ENCODED
+
+
 def build(kind: str, name: str, knobs: dict[str, Any], seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     component = REGISTRY[kind].get(name)
     module: nn.Module = (
         component(ENCODED, 5, **knobs)
         if kind == "readout"
-        else component(raw(name) if kind == "encoder" else ENCODED, **knobs)
+        else component(raw(name) if kind == "encoder" else encoded(name), **knobs)
     )
     return module
 

@@ -19,10 +19,16 @@ OVER_TIME: dict[str, dict[str, Any]] = {
     "temporal_conv": {"width": 16, "dilation": 1, "norm_gain": 2.0, "dropout": 0.0},
     "delay_mlp": {"width": 16, "max_delay": 3.0, "norm_gain": 2.0, "dropout": 0.0},
 }
+# Convolutions over rows and columns see where they are.
+OVER_IMAGES: dict[str, dict[str, Any]] = {
+    "spike_resnet": {"depth": 20, "width": 0.25, "norm_gain": 2.0},
+    "spike_vgg": {"depth": 5, "width": 0.25, "pool": "max", "norm_gain": 2.0},
+}
 KNOBS: dict[str, dict[str, Any]] = {
     "spikformer": {**TRANSFORMER, "depth": 1, "embed_norm": True, "attention_scale": None},
     "ispikformer": {**TRANSFORMER, "depth": 1, "attention_scale": None, "code_variables": True},
     "qkformer": {**TRANSFORMER, "qk_depth": 1, "depth": 1, "embed_norm": True, "attention_scale": None},
+    "qkformer_stages": {**TRANSFORMER, "depths": [1, 1], "attention_scale": None},
     "spike_driven": {**TRANSFORMER, "depth": 1},
     "spike_rnn": {"width": 16, "norm_gain": 2.0},
     "spike_gru": {"width": 16, "norm_gain": 2.0},
@@ -34,7 +40,8 @@ REFUSED = {("gray", name) for name in (*RECURRENT, "spike_driven")} | {("log", n
 
 def build(backbone: str, position: Any, neuron: Any = "lif", **more: Any) -> nn.Module:
     torch.manual_seed(0)
-    module: nn.Module = BACKBONES.get(backbone)(SIGNAL, position=position, neuron=neuron, **{**KNOBS[backbone], **more})
+    signal = SIGNAL.replace(grid=(3, 4)) if backbone == "qkformer_stages" else SIGNAL
+    module: nn.Module = BACKBONES.get(backbone)(signal, position=position, neuron=neuron, **{**KNOBS[backbone], **more})
     return module
 
 
@@ -43,7 +50,7 @@ def spikes(seed: int = 1) -> Tensor:
 
 
 def test_the_table_names_every_backbone() -> None:
-    assert set(KNOBS) | set(OVER_TIME) == set(BACKBONES.builtin)
+    assert set(KNOBS) | set(OVER_TIME) | set(OVER_IMAGES) == set(BACKBONES.builtin)
     for name in BACKBONES.builtin:
         assert any(knob.name == "position" for knob in knobs(BACKBONES.get(name))) is (name in KNOBS)
 
@@ -91,9 +98,11 @@ def test_every_neuron_in_every_backbone(neuron: str, backbone: str) -> None:
         made: SpikingNeuron = NEURONS.get(neuron)(channels, **given)
         return made
 
-    if backbone in OVER_TIME:
+    if backbone in OVER_TIME or backbone in OVER_IMAGES:
         torch.manual_seed(0)
-        module: nn.Module = BACKBONES.get(backbone)(SIGNAL, neuron=make, **OVER_TIME[backbone])
+        signal = SIGNAL.replace(grid=(3, 4)) if backbone in OVER_IMAGES else SIGNAL
+        without = {**OVER_TIME, **OVER_IMAGES}[backbone]
+        module: nn.Module = BACKBONES.get(backbone)(signal, neuron=make, **without)
     else:
         module = build(backbone, "cpg", make)
     out = module(spikes())

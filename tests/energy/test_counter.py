@@ -217,12 +217,15 @@ SMALL: dict[str, dict[str, Any]] = {
     "ispikformer": {"dim": 16, "depth": 1, "heads": 4, "norm_gain": 2.0},
     "spike_driven": {"dim": 16, "depth": 1, "heads": 4, "norm_gain": 2.0},
     "qkformer": {"dim": 16, "qk_depth": 1, "depth": 1, "heads": 4, "embed_norm": True, "norm_gain": 2.0},
+    "qkformer_stages": {"dim": 16, "depths": [1, 1], "heads": 4, "norm_gain": 2.0},
     "spike_rnn": {"width": 16},
     "spike_gru": {"width": 16},
     "spike_tcn": {"channels": 6, "levels": 2},
     "spike_mlp": {"width": 16, "layers": 2},
     "temporal_conv": {"width": 16, "kernel": 3, "dilation": 2},
     "delay_mlp": {"width": 16, "max_delay": 3.0},
+    "spike_resnet": {"depth": 20, "width": 0.25, "norm_gain": 2.0},
+    "spike_vgg": {"depth": 5, "width": 0.25, "norm_gain": 2.0},
 }
 
 
@@ -230,7 +233,7 @@ SMALL: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", BACKBONES.names())
 def test_every_operation_of_every_backbone_is_counted_or_listed(name: str, spiking: bool) -> None:
     torch.manual_seed(0)
-    encoder = Repeat(SignalSpec(0, 12, 6), steps=4, neuron="if" if spiking else None)
+    encoder = Repeat(SignalSpec(0, 12, 6, grid=(3, 4)), steps=4, neuron="if" if spiking else None)
     backbone = BACKBONES.get(name)(encoder.output, **SMALL.get(name, {}), spiking=spiking)
     network = Chain(encoder, backbone, MeanLinear(backbone.output, 3))
     x = torch.rand(5, 12, 6) * 2

@@ -39,6 +39,8 @@ def test_half_spikes_count_like_whole_ones() -> None:
         ([0.7, 0.7], SPIKE, "0.7 is not a whole multiple of 1"),
         ([0.0, 2.0], SPIKE, "codes run from 0 to 2, declared are 0 to 1"),
         ([0.0, -1.0], SPIKE, "codes run from -1 to 0"),
+        ([1.0, -1.0], Signal("spike", signed=True), ""),
+        ([1.0, -2.0], Signal("spike", signed=True), "codes run from -2 to 1, declared are -1 to 1"),
         ([0.0, 0.5], Signal("spike", scale=0.5), ""),
         ([0.0, 3.0], Signal("spike", levels=3), ""),
         ([0.7, 0.7], REAL, ""),
@@ -147,3 +149,11 @@ def test_fan_out_of_a_transposed_convolution_is_exact(stride: int, padding: int,
         x = torch.zeros(shape)
         x[(0, *place)] = 1.0
         assert fan[place] == torch.conv_transpose2d(x, mask, None, stride, padding, 0, groups).sum()
+
+
+def test_spikes_below_zero_are_counted_by_their_size() -> None:
+    x = torch.tensor([[1.0, -1.0, 0.0, 1.0]])
+    w = torch.ones(4, 3)
+    signed = matmul(x, w, Signal("spike", signed=True), WEIGHT)
+    plain = matmul(x.abs(), w, SPIKE, WEIGHT)
+    assert torch.equal(signed.events, plain.events)

@@ -37,8 +37,8 @@ def test_there_are_some_and_names_are_unique() -> None:
 class TestShipped:
     def test_it_is_valid(self, path: Path) -> None:
         recipe = load_recipe(path)
-        # A series that has to be fetched first may be absent; nothing else may be wrong.
-        assert [d.to_line() for d in check(recipe) if d.code != "D101"] == []
+        # A series that has to be fetched first may be absent, and cautions are what some recipes are about.
+        assert [d.to_line() for d in check(recipe) if d.code not in ("D101", "R405")] == []
 
     def test_its_summary_is_one_line(self, path: Path) -> None:
         summary = load_recipe(path).values["summary"]
@@ -51,7 +51,7 @@ class TestShipped:
         own = f"recipes/{path.relative_to(shipped_folder()).as_posix()}"
         for words in found:
             files = [word for word in words if word.endswith(".yaml")]
-            assert files == [own] or words[:3] == ["snnctl", "data", "prep"]
+            assert files == [own] or words[1:3] == ["data", "prep"] or words[1] == "stats"
         assert any(words[:3] == ["snnctl", "train", own] for words in found)
 
     def test_its_commands_are_accepted(

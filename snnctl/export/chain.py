@@ -1,0 +1,277 @@
+"""A trained network as a chain of plain links, for formats that know nothing of snnctl; what does not fit is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from snnctl.backbones.blocks import SpikingLayer, SpikingLinear, fold_norms
+from snnctl.backbones.images import ImageLayer, ImagePool
+from snnctl.backbones.spike_mlp import SelfRecurrent, SpikeMLP
+from snnctl.backbones.spike_vgg import SpikeVGG
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.encoders.none import NoEncoder
+from snnctl.encoders.repeat import Repeat
+from snnctl.engine.experiment import Network
+from snnctl.neurons.kernels import AnyReset
+from snnctl.neurons.lif import IntegrateAndFire
+from snnctl.readouts.linear import FlattenLinear, MeanLinear
+from snnctl.readouts.steps import StepLinear
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Affine:
+    """y = W x + b on a flat input; W [out, in], b [out]."""
+
+    weight: Tensor
+    bias: Tensor
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """W * x + b on [C, H, W]; rows and columns are those of the input."""
+
+    weight: Tensor
+    bias: Tensor
+    stride: int
+    padding: int
+    groups: int
+    grid: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class AveragePool:
+    """Mean over windows of `kernel`, one beside the other, on [C, H, W]."""
+
+    kernel: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """[C, H, W] -> [C * H * W]."""
+
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Fire:
+    """A neuron of the LIF family, as `snnctl.neurons.kernels.reference.lif_step` has it.
+
+    Args:
+        leak, gain, threshold: [] or [channels]; the threshold is the distance between two spike values.
+        shape: of one step: [C] or [C, H, W].
+        reset: hard, soft or delayed.
+        levels: highest spike.
+        strict, early, signed: see there.
+        scale: what a spike of 1 is given out as.
+        start: membrane before the first step, in thresholds.
+    """
+
+    leak: Tensor
+    gain: Tensor
+    threshold: Tensor
+    shape: Shape
+    reset: AnyReset = "hard"
+    levels: int = 1
+    strict: bool = False
+    early: float = 0.0
+    signed: bool = False
+    scale: float = 1.0
+    start: float = 0.0
+
+
+Link = Affine | Convolution | AveragePool | Flatten | Fire
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What happens at every step, from the encoder's current to the read-out's numbers.
+
+    The prediction is the mean of the last link's output over T, or, for a task at every step, that output itself.
+
+    Args:
+        names: of the links, unique.
+        links: in order.
+        inputs: shape of one step of the input, [F] or [C, H, W].
+        outputs: numbers at the end.
+        steps: T.
+        averaged: whether the prediction is the mean over T.
+    """
+
+    names: tuple[str, ...]
+    links: tuple[Link, ...]
+    inputs: Shape
+    outputs: int
+    steps: int
+    averaged: bool
+
+
+def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
+    """The chain of a feed-forward or convolutional network, its norms folded.
+
+    Args:
+        format: named in messages.
+        any_neuron: whether the format computes freely, so that every neuron of the LIF family fits.
+
+    Raises:
+        DiagnosticError: U495, one for each part that `format` cannot express.
+    """
+    problems = list(_problems(network, any_neuron))
+    if problems:
+        raise DiagnosticError([Diagnostic("U495", f"{format} cannot express {text}") for text in problems])
+    folded: Network = fold_norms(network)
+    backbone, shape = folded.backbone, _input_shape(folded)
+    found: list[tuple[str, Link]] = []
+    inputs = shape
+    if isinstance(backbone, SpikeMLP):
+        for number, layer in enumerate(backbone.layers):
+            assert isinstance(layer, SpikingLinear)
+            shape = _dense(f"layers_{number}", layer, found)
+    else:
+        assert isinstance(backbone, SpikeVGG)
+        for number, part in enumerate(backbone.features):
+            shape = _image_part(f"features_{number}", part, shape, found)
+        if backbone.hidden is not None:
+            found.append(("flatten_hidden", Flatten(shape)))
+            shape = _dense("hidden", backbone.hidden, found, shape)
+    outputs = _read(folded.readout, shape, found)
+    names, links = zip(*found, strict=True)
+    steps = folded.signals["encoder"].steps
+    return Chain(names, links, inputs, outputs, steps, not isinstance(folded.readout, StepLinear))
+
+
+def _problems(network: Network, any_neuron: bool) -> Iterator[str]:
+    encoder, backbone, readout = network.encoder, network.backbone, network.readout
+    if not isinstance(encoder, Repeat | NoEncoder) or getattr(encoder, "neuron", None) is not None:
+        yield f"the encoder {type(encoder).__name__}: only `none`, or `repeat` without a neuron"
+    if not isinstance(backbone, SpikeMLP | SpikeVGG):
+        yield f"the backbone {type(backbone).__name__}: it is no chain of layers"
+    if not isinstance(readout, MeanLinear | FlattenLinear | StepLinear) or getattr(readout, "skip", None) is not None:
+        yield f"the read-out {type(readout).__name__} (or its skip)"
+    if not network.spikes:
+        yield "a network without spiking neurons"
+    for name, part in network.named_modules():
+        if isinstance(part, IntegrateAndFire):
+            yield from () if any_neuron else (f"{name}: {reason}" for reason in _neuron_problems(part))
+        elif isinstance(part, SelfRecurrent):
+            yield f"{name}: recurrent weights"
+        elif isinstance(part, nn.LayerNorm):
+            yield f"{name}: a norm over each sample"
+        elif isinstance(part, nn.MaxPool2d):
+            yield f"{name}: a maximum over spikes"
+        elif isinstance(part, ImageLayer) and part.connection is not None:
+            yield f"{name}: an interlaminar connection"
+        elif isinstance(part, nn.AvgPool2d) and part.ceil_mode and not _fits(network, name):
+            yield f"{name}: a pool over a window that sticks out of the image"
+        elif isinstance(part, SpikingLayer) and not isinstance(part.neuron, IntegrateAndFire):
+            yield f"{name}: the neuron {type(part.neuron).__name__}"
+
+
+def _neuron_problems(neuron: IntegrateAndFire) -> Iterator[str]:
+    if neuron.reset != "hard":
+        yield f"a reset that takes off the threshold (`reset: {neuron.reset}`): a membrane is set to a value"
+    if neuron.levels > 1 or neuron.signed:
+        yield "spikes of several values"
+    if neuron.spike.early or neuron.spike.emit == "value":
+        yield "spikes that are rounded, or given out as values"
+    if neuron.start:
+        yield "membranes that start above rest"
+
+
+def _fits(network: Network, name: str) -> bool:
+    """Whether the windows of a 2 x 2 pool end with the image."""
+    backbone = network.backbone
+    if not isinstance(backbone, SpikeVGG):
+        return False
+    rows, columns = backbone.grid
+    for number, part in enumerate(backbone.features):
+        if isinstance(part, ImagePool):
+            if name == f"backbone.features.{number}.pool":
+                return rows % 2 == 0 and columns % 2 == 0
+            rows, columns = -(-rows // 2), -(-columns // 2)
+    return True
+
+
+def _input_shape(network: Network) -> Shape:
+    signal = network.signals["encoder"]
+    if isinstance(network.backbone, SpikeVGG):
+        return (signal.features, *network.backbone.grid)
+    return (signal.length * signal.features,)
+
+
+def _fire(layer: SpikingLayer, shape: Shape) -> Fire:
+    neuron = layer.neuron
+    assert isinstance(neuron, IntegrateAndFire)
+    dynamics = neuron.dynamics()
+    if dynamics.tau is not None:
+        leak, gain = torch.tensor(1.0 - 1.0 / dynamics.tau), torch.tensor(1.0 / dynamics.tau)
+    else:
+        leak, gain = torch.as_tensor(dynamics.leak), torch.as_tensor(dynamics.gain)
+    threshold = torch.as_tensor(dynamics.v_threshold)
+    return Fire(
+        leak.detach().float(),
+        gain.detach().float(),
+        threshold.detach().float(),
+        shape,
+        dynamics.reset,
+        dynamics.levels,
+        dynamics.strict,
+        dynamics.early,
+        dynamics.signed,
+        neuron.scale,
+        neuron.start,
+    )
+
+
+def _dense(name: str, layer: SpikingLinear, found: list[tuple[str, Link]], images: Shape = ()) -> Shape:
+    """A fully connected layer; behind images its columns are put from row-by-row order to channel-by-channel."""
+    weight, bias = layer.linear.weight.detach(), layer.linear.bias.detach()
+    if len(images) == 3:
+        weight = _by_channel(weight, images)
+    found.append((f"{name}_linear", Affine(weight, bias)))
+    shape = (len(weight),)
+    found.append((f"{name}_neuron", _fire(layer, shape)))
+    return shape
+
+
+def _by_channel(weight: Tensor, images: Shape) -> Tensor:
+    """Columns for tokens [H * W, C] become columns for [C, H, W]."""
+    channels, rows, columns = images
+    return weight.view(len(weight), rows * columns, channels).transpose(1, 2).reshape(len(weight), -1)
+
+
+def _image_part(name: str, part: nn.Module, shape: Shape, found: list[tuple[str, Link]]) -> Shape:
+    channels, rows, columns = shape
+    if isinstance(part, ImagePool):
+        found.append((f"{name}_pool", AveragePool((2, 2))))
+        return channels, rows // 2, columns // 2
+    assert isinstance(part, ImageLayer)
+    conv = part.conv
+    bias = conv.bias.detach() if conv.bias is not None else conv.weight.new_zeros(conv.out_channels)
+    stride, padding = int(conv.stride[0]), int(conv.padding[0])
+    found.append(
+        (f"{name}_conv", Convolution(conv.weight.detach(), bias, stride, padding, conv.groups, (rows, columns)))
+    )
+    made = (conv.out_channels, -(-rows // stride), -(-columns // stride))
+    found.append((f"{name}_neuron", _fire(part, made)))
+    return made
+
+
+def _read(readout: nn.Module, shape: Shape, found: list[tuple[str, Link]]) -> int:
+    linear = readout.linear
+    assert isinstance(linear, nn.Linear)
+    weight, bias = linear.weight.detach(), linear.bias.detach()
+    if len(shape) == 3:
+        if isinstance(readout, FlattenLinear):
+            weight = _by_channel(weight, shape)
+        else:
+            found.append(("readout_mean", AveragePool((shape[1], shape[2]))))
+            shape = (shape[0], 1, 1)
+        found.append(("readout_flatten", Flatten(shape)))
+    found.append(("readout", Affine(weight, bias)))
+    return len(bias)

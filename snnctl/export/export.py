@@ -1,0 +1,121 @@
+"""Writing a run in another format, reading the file back, and comparing what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from snnctl.build import build
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.engine.checkpoint import load_weights, save_weights, weights_folder
+from snnctl.engine.experiment import Experiment
+from snnctl.engine.run_dir import RunDir
+from snnctl.export.chain import chain
+from snnctl.export.nir_file import run_nir, write_nir
+from snnctl.export.onnx_file import run_onnx, write_onnx
+from snnctl.recipe import Recipe
+
+SAMPLES = 64
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A file that was written and read back.
+
+    Args:
+        path: the file.
+        format: its format.
+        samples: of the validation split that were compared.
+        worst: largest difference of a prediction.
+        different: predictions whose largest class differs; None without classes.
+        facts: what else to tell.
+    """
+
+    path: Path
+    format: str
+    samples: int
+    worst: float
+    different: int | None
+    facts: dict[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "file": str(self.path),
+            "format": self.format,
+            "bytes": self.path.stat().st_size,
+            "compared_samples": self.samples,
+            "worst_difference": self.worst,
+            "different_predictions": self.different,
+            **self.facts,
+        }
+
+
+def export(recipe: Recipe, run: RunDir, format: str, path: Path) -> Exported:
+    """Write the best weights of `run` to `path`.
+
+    Raises:
+        DiagnosticError: U495 for what the format cannot express, U496 a package is missing, U453 the file cannot be
+            written, E410 and E411 as `load_weights`.
+    """
+    experiment = build(recipe)
+    load_weights(weights_folder(run), experiment.network)
+    network = experiment.network.eval()
+    data = experiment.data.split("val")
+    batch = data.batch(torch.arange(min(SAMPLES, len(data))))
+    with torch.no_grad():
+        ours = experiment.task.predict(network, batch)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writers: dict[str, Callable[[], tuple[Tensor, dict[str, Any]]]] = {
+        "nir": lambda: _graph(experiment, path, batch, "NIR"),
+        "onnx-step": lambda: _graph(experiment, path, batch, "ONNX"),
+        "safetensors": lambda: _safetensors(recipe, experiment, path, batch),
+    }
+    theirs, facts = writers[format]()
+    different = None
+    if getattr(experiment.task, "needs", "") in ("classes", "step_classes"):
+        different = int((ours.argmax(-1) != theirs.argmax(-1)).sum())
+    worst = float((ours.double() - theirs.double()).abs().max())
+    return Exported(path, format, len(ours), worst, different, facts)
+
+
+def _graph(
+    experiment: Experiment, path: Path, batch: Any, format: Literal["NIR", "ONNX"]
+) -> tuple[Tensor, dict[str, Any]]:
+    network = experiment.network
+    made = chain(network, format, any_neuron=format == "ONNX")
+    (write_nir if format == "NIR" else write_onnx)(made, path, {"name": experiment.name})
+    with torch.no_grad():
+        currents = network.encoder(batch.inputs)
+    if len(made.inputs) == 3:  # tokens row by row become images
+        currents = currents.movedim(-1, 2)
+    given = (run_nir if format == "NIR" else run_onnx)(path, currents)
+    answer = given.mean(0) if made.averaged else given.transpose(0, 1)
+    return answer, {"nodes": len(made.links) + 2, "steps": made.steps}
+
+
+def _safetensors(recipe: Recipe, experiment: Experiment, path: Path, batch: Any) -> tuple[Tensor, dict[str, Any]]:
+    """The weights alone, under the names of snnctl; read into a network that is built anew."""
+    folder = path.parent / f".{path.name}.tmp"
+    try:
+        save_weights(folder, experiment.network, {})
+        (folder / "weights.safetensors").replace(path)
+    except OSError as error:
+        raise DiagnosticError(
+            Diagnostic("U453", f"`{path}` cannot be written: {error.strerror or error}", help="name another --out")
+        ) from error
+    finally:
+        if folder.exists():
+            folder.rmdir()
+    from safetensors.torch import load_file
+
+    fresh = build(recipe)
+    fresh.network.load_state_dict(load_file(path))
+    with torch.no_grad():
+        answer = experiment.task.predict(fresh.network.eval(), batch)
+    return answer, {"tensors": len(fresh.network.state_dict())}
