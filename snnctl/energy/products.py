@@ -65,7 +65,10 @@ def codes_of(x: Tensor, signal: Signal) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def not_spikes(x: Tensor, signal: Signal) -> str:
-    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of their scale, 0..levels or -levels..levels."""
+    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of their scale, 0..levels.
+
+    Signed ones run from -levels.
+    """
     if signal.made != "spike":
         return ""
     codes = x.detach().to(torch.float64) / signal.scale
