@@ -16,8 +16,8 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.encoders.none import NoEncoder
 from snnctl.encoders.repeat import Repeat
 from snnctl.engine.experiment import Network
+from snnctl.neurons.integrate_fire import IntegrateAndFire
 from snnctl.neurons.kernels import AnyReset
-from snnctl.neurons.lif import IntegrateAndFire
 from snnctl.readouts.linear import FlattenLinear, MeanLinear
 from snnctl.readouts.steps import StepLinear
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Gt, Lt
@@ -12,173 +11,10 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
-from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.kernels import AnyReset, Dynamics, Reset, lif_scan
-from snnctl.neurons.kernels.reference import lif_step
-from snnctl.neurons.norm import TokenNorm
+from snnctl.neurons.integrate_fire import IntegrateAndFire, Learned, Share, one_of, shape_of
+from snnctl.neurons.kernels import Reset
 from snnctl.neurons.spike_format import SpikeFormat
-from snnctl.neurons.surrogate import StraightThrough, Surrogate, make_surrogate
-
-Share = Literal["layer", "channel"]
-Learned = Literal["none", "layer", "channel"]
-
-
-class IntegrateAndFire(SpikingNeuron):
-    """One membrane per element; the state is that membrane, kept in float32 or wider."""
-
-    fuses_norm = True
-    resets: ClassVar[object] = Reset
-    start: float = 0.0  # membrane at the start, in quanta
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        if {"step", "scan"} & set(vars(cls)):  # a subclass with an equation of its own: the kernels do not know it
-            cls.fuses_norm = False
-
-    def __init__(
-        self,
-        channels: int,
-        *,
-        v_threshold: float,
-        learn_threshold: Learned,
-        reset: AnyReset,
-        detach_reset: bool,
-        surrogate: str | Surrogate,
-        strict: bool = False,
-        spike: SpikeFormat | None = None,
-    ) -> None:
-        self.spike = SpikeFormat() if spike is None else spike
-        if self.spike.problem():
-            raise ValueError(self.spike.problem())
-        if self.spike.emit == "value" and learn_threshold == "channel":
-            raise ValueError("`emit: value` needs one threshold for the layer")
-        super().__init__(channels, levels=self.spike.highest)
-        one_of("reset", reset, self.resets)  # the kernels branch on names, so a typo would go unseen
-        one_of("learn_threshold", learn_threshold, Learned)
-        self.v_threshold = v_threshold
-        self.learn_threshold: Learned = learn_threshold
-        self.reset: AnyReset = reset
-        self.strict = strict or self.spike.quantizer == "ceil"
-        self.signed = self.spike.signed
-        self.detach_reset = detach_reset
-        made = make_surrogate(surrogate)
-        self.surrogate = made.across(v_threshold * self.spike.quantum) if isinstance(made, StraightThrough) else made
-        self.log_threshold: nn.Parameter | None = None
-        if learn_threshold != "none":  # its logarithm, so that it stays above 0
-            start = torch.full(_shape(learn_threshold, channels), v_threshold).log()
-            self.log_threshold = nn.Parameter(start)
-
-    @abstractmethod
-    def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
-        """tau of the decayed-input form, or None; leak; gain."""
-
-    def dynamics(self) -> Dynamics:
-        """The parameters of the step equation as they stand now."""
-        tau, leak, gain = self._charge()
-        threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
-        return Dynamics(
-            self.surrogate,
-            tau,
-            leak,
-            gain,
-            threshold * self.spike.quantum,
-            self.reset,
-            self.detach_reset,
-            self.levels,
-            self.strict,
-            self.spike.early,
-            self.signed,
-        )
-
-    @property
-    def scale(self) -> float:
-        return float(self._quantum().detach()) if self.spike.emit == "value" else 1.0
-
-    def _quantum(self) -> Tensor:
-        """The distance between two codes, []."""
-        threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
-        return torch.as_tensor(threshold * self.spike.quantum)
-
-    def initial_state(self, x0: Tensor) -> Tensor:
-        # bfloat16 and float16 lose the small increments of a slow membrane.
-        rest = torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
-        return rest + self.start * self.dynamics().v_threshold if self.start else rest
-
-    def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        spikes, state = lif_step(x_t, state, self.dynamics())
-        return self._emitted(spikes), state
-
-    def _emitted(self, spikes: Tensor) -> Tensor:
-        return spikes * self._quantum().to(spikes.dtype) if self.spike.emit == "value" else spikes
-
-    def forward(
-        self,
-        x: Tensor,
-        state: Tensor | None = None,
-        *,
-        return_state: bool = False,
-        norm: TokenNorm | None = None,
-        offset: Tensor | None = None,
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Run over the leading time axis.
-
-        Args:
-            x: input current [T, B, *, channels].
-            state: where to go on from; None starts from rest.
-            return_state: also return the state after the last step.
-            norm: a norm that the input has yet to pass, with `offset` added first; both then run as one kernel.
-            offset: [channels].
-        """
-        if not self.fuses_norm:
-            x = x if norm is None else norm(x if offset is None else x + offset)
-            return super().forward(x, state, return_state=return_state)
-        dynamics = self.dynamics()
-        if state is None and self.start:
-            state = self.initial_state(x[0])
-        found = None
-        if norm is not None:
-            found = norm.scan(x, state, dynamics, offset, return_state=return_state)
-            if found is None:
-                x = norm(x if offset is None else x + offset)
-        if found is None:
-            found = lif_scan(x, state, dynamics, return_state=return_state)
-        spikes, last = self._emitted(found[0]), found[1]
-        if not return_state:
-            return spikes
-        assert last is not None
-        return spikes, last
-
-    def scan(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        if not self.fuses_norm:
-            return super().scan(x, state)
-        spikes, last = lif_scan(x, state, self.dynamics())
-        assert last is not None
-        return self._emitted(spikes), last
-
-    _shown: tuple[str, ...] = ()
-
-    def extra_repr(self) -> str:
-        names = ("channels", *self._shown, "v_threshold", "reset", "detach_reset", "surrogate")
-        shown = [f"{name}={getattr(self, name)!r}" for name in names]
-        if self.spike != SpikeFormat():
-            shown.append(f"spike={self.spike!r}")
-        if self.learn_threshold != "none":
-            shown.append(f"learn_threshold={self.learn_threshold!r}")
-        return ", ".join(shown)
-
-
-def one_of(knob: str, value: str, allowed: object) -> None:
-    """Refuse a value that is none of a Literal's.
-
-    Raises:
-        ValueError: names the knob and what is allowed.
-    """
-    if value not in get_args(allowed):
-        raise ValueError(f"unknown {knob} `{value}`; known: {', '.join(get_args(allowed))}")
-
-
-def _shape(share: str, channels: int) -> tuple[int, ...]:
-    return (channels,) if share == "channel" else ()
+from snnctl.neurons.surrogate import Surrogate
 
 
 def _spread(channels: int, tau: float, spread: float) -> Tensor:
@@ -333,7 +169,7 @@ class PLIF(IntegrateAndFire):
         for _, message in self.rules({"share": share, "tau_spread": tau_spread}):
             raise ValueError(message)
         self.tau, self.share, self.decay_input = tau, share, decay_input
-        taus = _spread(channels, tau, tau_spread) if tau_spread else torch.full(_shape(share, channels), float(tau))
+        taus = _spread(channels, tau, tau_spread) if tau_spread else torch.full(shape_of(share, channels), float(tau))
         self.w = nn.Parameter(-(taus - 1).log())
 
     @staticmethod

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
+from snnctl.neurons.integrate_fire import IntegrateAndFire, Learned, one_of
 from snnctl.neurons.kernels import AnyReset
-from snnctl.neurons.lif import IntegrateAndFire, Learned, one_of
 from snnctl.neurons.spike_format import SpikeFormat
 from snnctl.neurons.surrogate import Surrogate
 

@@ -1,5 +1,7 @@
 """LIF over time as LLVM IR: all steps in one pass over memory, forward and backward.
 
+One file, though a little long: the backward pass repeats the forward one and shares its equation, line by line.
+
 The state [T, N] is cut into segments of neighbouring neurons that stay in the first caches; within a segment
 time is the outer loop, so memory is read in order. Each row asks for the memory of the next one ahead of time, to
 be written too: the jump to the next step is too far for a processor to foresee (worth 1.3 to 1.5 times).
