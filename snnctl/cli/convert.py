@@ -32,7 +32,7 @@ def convert(
     samples: Annotated[int, typer.Option(metavar="N", min=1, help="Of train, to calibrate on.")] = 512,
     offset: Annotated[
         str, typer.Option(metavar="|".join(OFFSETS), help="bias: correct each layer's bias on the same data.")
-    ] = "none",
+    ] = "bias",
     table_bits: Annotated[
         str, typer.Option(metavar="B,B,...", help="Further bits for the table.", show_default=False)
     ] = "",

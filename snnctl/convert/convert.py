@@ -46,7 +46,7 @@ class Settings:
     method: Method = "mse"
     percentile: float = 99.9
     samples: int = 512
-    offset: Offset = "none"
+    offset: Offset = "bias"
     energy_samples: int = 0
 
 
