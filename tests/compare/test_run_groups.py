@@ -99,8 +99,8 @@ def test_seeds_of_data_that_follow_the_runs(tmp_path: Path) -> None:
 
 def test_a_warm_start_from_the_run_of_the_same_seed(tmp_path: Path) -> None:
     for seed in (1, 2):
-        write_run(tmp_path / str(seed), seed, 0.5, train__init_from=f"/work/first/seed-{seed}")
-        write_run(tmp_path / f"x{seed}", seed, 0.5, train__init_from=f"/work/second/seed-{seed}")
+        write_run(tmp_path / str(seed), seed, 0.5, train__init_from=f"/runs/first/seed-{seed}")
+        write_run(tmp_path / f"x{seed}", seed, 0.5, train__init_from=f"/runs/second/seed-{seed}")
     assert [group.seeds for group in groups(tmp_path).groups] == [[1, 2], [1, 2]]
 
 
