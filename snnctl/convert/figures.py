@@ -23,9 +23,8 @@ def over_steps(name: str, metric: str, cells: Sequence[Cell], reference: float) 
             label=f"{bits} bit{'s' if bits > 1 else ''}",
         )
     axes.axhline(reference, color=GREY, linestyle="--", linewidth=1)
-    axes.text(
-        0.995, reference, "non-spiking", transform=axes.get_yaxis_transform(), ha="right", va="bottom", color=GREY
-    )
+    beside = axes.get_yaxis_transform()  # right of the axes, where no line runs through it
+    axes.text(1.01, reference, "non-spiking", transform=beside, va="center", color=GREY, fontsize=8.5)
     steps = sorted({cell.steps for cell in cells})
     axes.set_xscale("log", base=2)
     axes.set_xticks(steps, [str(step) for step in steps])
