@@ -128,3 +128,26 @@ def test_neurons_with_an_equation_of_their_own_get_the_normalised_current() -> N
     assert not Doubled.fuses_norm
     assert torch.equal(Doubled(3)(x, norm=norm), LIF(3)(2 * TokenNorm(3).double()(x)))
     assert torch.equal(Doubled(3)(x), LIF(3)(2 * x))
+
+
+@pytest.mark.parametrize("features", [1, 2, 4, 5])
+def test_few_features_are_normalised_like_many(features):
+    torch.manual_seed(3)
+    x = torch.randn(6, 5, 3, features, requires_grad=True)
+    ours, plain = TokenNorm(features, gain=1.5), torch.nn.BatchNorm1d(features)
+    torch.nn.init.constant_(plain.weight, 1.5)
+    upstream = torch.randn_like(x)
+
+    found, expected = ours(x), plain(x.reshape(-1, features)).view_as(x)
+
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(ours.running_var, plain.running_var)
+    torch.testing.assert_close(ours.running_mean, plain.running_mean)
+    for a, b in zip(
+        torch.autograd.grad(found, [x, ours.weight, ours.bias], upstream),
+        torch.autograd.grad(expected, [x, plain.weight, plain.bias], upstream),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+    ours.eval(), plain.eval()
+    torch.testing.assert_close(ours(x), plain(x.reshape(-1, features)).view_as(x))

@@ -44,7 +44,9 @@ class XorSplit:
             inputs [B, T, 1, C] float32 in {0, 1}, targets [B, T] int64, observed [B, T]: the steps that are scored.
         """
         targets = self.targets[indices]
-        return Batch(self.spikes[indices].float().unsqueeze(2), targets, self.scored.expand(targets.shape))
+        # Steps first in memory, as networks run over them: moved here while a spike is one byte.
+        spikes = self.spikes[indices].transpose(0, 1).contiguous().float()
+        return Batch(spikes.transpose(0, 1).unsqueeze(2), targets, self.scored.expand(targets.shape))
 
 
 @dataclass(frozen=True)

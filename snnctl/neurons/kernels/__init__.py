@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from snnctl.neurons.chunks import scan_in_chunks
-from snnctl.neurons.kernels import reference
+from snnctl.neurons.kernels import narrow, reference
 from snnctl.neurons.kernels.parameters import fits, has_kernel
 from snnctl.neurons.kernels.reference import AnyReset, Dynamics, Reset
 
@@ -125,8 +125,8 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`torch.nn.functional.linear` for spikes.
 
     With gradients, a large input of whole numbers is kept as bytes (unless it is data, which stays anyway, or the layer
-    is so narrow that the time would show); without, a single row is added up event by event. The result is the same, to
-    rounding in the second case. Input that is no spikes is treated as ever.
+    is so narrow that the time would show); without, a single row is added up event by event; many rows with few outputs
+    are multiplied in whole vectors. The result is the same, to rounding but for the first case.
     """
     plain = _is_plain(weight) and (bias is None or (_is_plain(bias) and bias.dtype == torch.float32))
     if plain and x.dtype == weight.dtype == torch.float32 and can_be_fast(x):
@@ -136,6 +136,8 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
                 return events.linear(x, weight, bias)
         elif x.requires_grad and weight.requires_grad and packed.pays(x, weight):
             return packed.SpikeLinear.apply(x, weight, bias)
+        if narrow.pays(x, weight):
+            return narrow.NarrowLinear.apply(x, weight, bias)
     return torch.nn.functional.linear(x, weight, bias)
 
 
