@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -148,12 +148,15 @@ class SpikingLayer(nn.Module):
         norm: which norm, as in `make_norm`.
     """
 
+    space: ClassVar[int] = 0  # axes before the channels that are space
+
     def __init__(
         self, outputs: int, neuron: NeuronFactory, norm_gain: float | None, norm: NormKind = "running"
     ) -> None:
         super().__init__()
         self.norm = make_norm("none" if norm_gain is None else norm, outputs, norm_gain or 1.0)
         self.neuron = neuron(outputs)
+        self.neuron.over_space(self.space)
 
     @property
     @abstractmethod
@@ -300,6 +303,8 @@ class SpikingConv(SpikingLayer):
 
     Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W']; the state is the neuron's, [B, H', W', outputs].
     """
+
+    space = 2
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ from torch import nn
 from snnctl.backbones.units import Integrator
 from snnctl.core.seeds import run_seed, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import SpikingNeuron, neurons_in
 
 Profile = Literal["tanh", "linear", "none"]
 Order = Literal["increasing", "decreasing", "permuted"]
@@ -163,7 +163,7 @@ def impose(hierarchy: Hierarchy | None, stages: Iterable[nn.Module], signal: Sig
     """
     if hierarchy is None:
         return ()
-    found = [[part for part in stage.modules() if isinstance(part, SpikingNeuron | Integrator)] for stage in stages]
+    found = [_leaky_parts(stage) for stage in stages]
     if not any(found):
         return ()
     neurons = [leaky for stage in found if (leaky := [part for part in stage if part.leak_per_step() is not None])]
@@ -184,6 +184,12 @@ def impose(hierarchy: Hierarchy | None, stages: Iterable[nn.Module], signal: Sig
                 raise ShapeError(str(error), knob="hierarchy", help="or set `within: {type: none}`") from None
         given.append(LayerTau(tau, _in_use(tau, step, stage), unit))
     return tuple(given)
+
+
+def _leaky_parts(stage: nn.Module) -> list[SpikingNeuron | Integrator]:
+    """The neurons of a stage in order, without those inside others, or what stands for them in a twin."""
+    neurons = {id(neuron) for neuron in neurons_in(stage).values()}
+    return [part for part in stage.modules() if isinstance(part, Integrator) or id(part) in neurons]  # type: ignore[misc]
 
 
 def _in_use(tau: float, step: float, stage: Sequence[SpikingNeuron | Integrator]) -> float:

@@ -77,6 +77,8 @@ class _Block(nn.Module):
             return Connection(interlaminar, channels, outputs, tapped, after, norm_gain=norm_gain)
 
         self.neuron = units.hidden(inputs) if self.starts_with_neuron else None
+        if self.neuron is not None:
+            self.neuron.over_space(2)
         self.first = ImageLayer(
             inputs,
             outputs,
@@ -249,6 +251,7 @@ class SpikeResNet(Layered):
         self.neuron: nn.Module | None = None
         if not self.adds_spikes:
             self.neuron = last = units.hidden(channels)
+            last.over_space(2)
             highest = last.levels
         self.output = units.output(signal, channels, highest, length=grid[0] * grid[1]).replace(grid=grid)
         self.hidden: SpikingLinear | None = None

@@ -18,6 +18,9 @@ class Unit(nn.Module):
     fuses_norm = False
     levels = 1
 
+    def over_space(self, axes: int) -> None:
+        """See `SpikingNeuron.over_space`."""
+
     def activate(self, x: Tensor) -> Tensor:
         """The output for the input x, elementwise."""
         return x

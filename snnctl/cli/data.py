@@ -15,6 +15,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 app = typer.Typer(no_args_is_help=True, help="Prepare and inspect data.")
 
 
+_SHIPPED = "builtin"  # of data that is made rather than read
 _OF_A_RECIPE = ("window", "horizon", "splits", "scaler", "window_norm", "calendar_features", "leaks")
 
 
@@ -23,8 +24,9 @@ def _complete(incomplete: str) -> list[str]:
     from snnctl.data.images.known import KNOWN_IMAGE_NAMES
     from snnctl.data.known import KNOWN_NAMES
     from snnctl.data.texts.known import TEXT_NAMES
+    from snnctl.data.video.known import KNOWN_VIDEO_NAMES
 
-    names = (*KNOWN_NAMES, *KNOWN_IMAGE_NAMES, *TEXT_NAMES, *KNOWN_SPIKE_NAMES)
+    names = (*KNOWN_NAMES, *KNOWN_IMAGE_NAMES, *TEXT_NAMES, *KNOWN_SPIKE_NAMES, *KNOWN_VIDEO_NAMES)
     return [name for name in names if name.startswith(incomplete)]
 
 
@@ -53,9 +55,9 @@ def prep(
 
     rows: list[dict[str, Any]] = []
     for name in names:
-        images = _images(name, from_, cache, session) or _spikes(name, from_, cache, session)
-        if images is not None:
-            rows.append(images)
+        special = [kind(name, from_, cache, session) for kind in (_images, _spikes, _videos)]
+        if any(special):
+            rows += [row for row in special if row is not None]
             continue
         known = _source_of(name) if name.endswith((".yaml", ".yml")) else name
         with transfer(session.console, known, shown=not (session.json or session.quiet)) as progress:
@@ -65,30 +67,17 @@ def prep(
     def show(console: Any) -> None:
         for row in rows:
             if "spikes" in row:
-                console.print(
-                    f"[bold]{row['name']}[/] {row['status']}: {row['items']:,} recordings, {row['spikes']:,} spikes of"
-                    f" {row['units']} units in {row['classes']} classes  [dim]{row['path']}[/]",
-                    soft_wrap=True,
+                what = (
+                    f"{row['items']:,} recordings, {row['spikes']:,} spikes of {row['units']} units in"
+                    f" {row['classes']} classes"
                 )
-                console.print(
-                    f"  licence: {row['licence']}" + (f"; {row['note']}" if row["note"] else ""), soft_wrap=True
-                )
-                continue
-            if "shape" in row:
-                console.print(
-                    f"[bold]{row['name']}[/] {row['status']}: {row['items']:,} images of {row['shape']} in"
-                    f" {row['classes']} classes  [dim]{row['path']}[/]",
-                    soft_wrap=True,
-                )
-                console.print(
-                    f"  licence: {row['licence']}" + (f"; {row['note']}" if row["note"] else ""), soft_wrap=True
-                )
-                continue
-            console.print(
-                f"[bold]{row['name']}[/] {row['status']}: {row['rows']:,} rows x {row['columns']} columns, "
-                f"{row['missing']:,} missing  [dim]{row['path']}[/]",
-                soft_wrap=True,
-            )
+            elif "frames" in row:
+                what = f"{sum(row['parts'].values()):,} clips, {row['frames']:,} frames of {row['frame']}"
+            elif "shape" in row:
+                what = f"{row['items']:,} images of {row['shape']} in {row['classes']} classes"
+            else:
+                what = f"{row['rows']:,} rows x {row['columns']} columns, {row['missing']:,} missing"
+            console.print(f"[bold]{row['name']}[/] {row['status']}: {what}  [dim]{row['path']}[/]", soft_wrap=True)
             console.print(f"  licence: {row['licence']}" + (f"; {row['note']}" if row["note"] else ""), soft_wrap=True)
 
     return session.answer({"prepared": rows}, show)
@@ -103,7 +92,9 @@ def _images(name: str, source: Path | None, cache: Path | None, session: Session
         from snnctl.recipe import load_recipe
 
         recipe = load_recipe(name)
-        if recipe.values["data"]["type"] not in ("image", "event_frames", "sequential_image"):
+        kind, origin = recipe.values["data"]["type"], recipe.values["data"].get("source")
+        digits = kind == "moving_digits" and origin != _SHIPPED
+        if kind not in ("image", "event_frames", "sequential_image") and not digits:
             return None
     elif name not in KNOWN_IMAGES:
         return None
@@ -176,13 +167,55 @@ def _spikes(name: str, source: Path | None, cache: Path | None, session: Session
     }
 
 
+def _videos(name: str, source: Path | None, cache: Path | None, session: Session) -> dict[str, Any] | None:
+    """Prepare videos, by their name or by the recipe that uses them; None where none are meant."""
+    from snnctl.data.video.known import KNOWN_VIDEOS
+
+    recipe, meant = None, name
+    if name.endswith((".yaml", ".yml")):
+        from snnctl.recipe import load_recipe
+
+        recipe = load_recipe(name)
+        data = recipe.values["data"]
+        meant = str(data.get({"video": "source", "moving_digits": "test_file"}.get(data["type"], "")))
+        if data["type"] != "video" and (data["type"] != "moving_digits" or meant not in KNOWN_VIDEOS):
+            return None
+    elif name not in KNOWN_VIDEOS:
+        return None
+    from snnctl.build import make
+    from snnctl.data.video.prepare import prepare_videos
+    from snnctl.data.video.store import open_videos, videos_folder
+    from snnctl.ui.transfer import transfer
+
+    known = KNOWN_VIDEOS.get(meant)
+    with transfer(session.console, name, shown=not (session.json or session.quiet)) as progress:
+        if recipe is None or data["type"] != "video":
+            manifest = prepare_videos(meant, source=source, cache=cache, progress=progress)
+            found, path = open_videos(manifest, cache), str(videos_folder(cache) / manifest.key)
+        else:
+            component = make("data", data)
+            found = component.prepare(progress, source)
+            path = found.origin
+    return {
+        "name": name,
+        "status": "ready",
+        "path": path,
+        "parts": {part: len(clips.lengths) for part, clips in found.parts.items()},
+        "frames": sum(int(clips.lengths.sum()) for clips in found.parts.values()),
+        "frame": " x ".join(map(str, found.shape)),
+        "bytes": found.bytes,
+        "licence": found.licence or "unknown",
+        "note": known.note if known is not None else "",
+    }
+
+
 def _source_of(recipe: str) -> str:
     """The named series that a recipe uses; a recipe whose data is a file needs no preparation."""
     from snnctl.recipe import load_recipe
 
     loaded = load_recipe(recipe)
     data = loaded.values["data"]
-    if "source" not in data:
+    if data.get("source", _SHIPPED) == _SHIPPED:
         message = f"`{recipe}` makes its data `{data['type']}` itself; nothing to prepare"
         raise DiagnosticError(Diagnostic("U431", message, help="snnctl data info RECIPE looks into it"))
     source = str(data["source"])
@@ -213,7 +246,14 @@ def info(
 
         if set_ or unset:
             raise DiagnosticError(Diagnostic("U432", "--set and --unset change a recipe; none is given"))
-        data = DATA.get("timeseries")(source=what, window=1, horizon=1).load()
+        from snnctl.data.video.known import KNOWN_VIDEOS
+
+        if what in KNOWN_VIDEOS:
+            from snnctl.data.video.prepare import known_videos
+
+            data = known_videos(what)
+        else:
+            data = DATA.get("timeseries")(source=what, window=1, horizon=1).load()
     facts = data.describe()
     if not what.endswith((".yaml", ".yml")):  # how it is cut and scaled is for a recipe to say
         facts = {key: facts[key] for key in facts if key not in _OF_A_RECIPE}

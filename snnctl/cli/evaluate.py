@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from snnctl.engine.evaluate import Evaluation
     from snnctl.stats.predictions import Predictions
+    from snnctl.stats.sequences import Sequences
 
 SPLITS = ("train", "val", "test")
 CHECKPOINTS = ("best", "last")
@@ -39,7 +40,7 @@ def evaluate(
         typer.Option(
             metavar="N",
             min=0,
-            help="Of a classifier: show N items with confidence and spikes, and its confusion.",
+            help="Show N items: of a classifier with its confusion, of a video with its error from frame to frame.",
             show_default=False,
         ),
     ] = None,
@@ -71,10 +72,12 @@ def evaluate(
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.runtime import Runtime
     from snnctl.engine.train import changed_data, measure_run
+    from snnctl.measure.video import VideoMetrics
     from snnctl.recipe import load_recipe
-    from snnctl.stats.predictions import predictions, write
+    from snnctl.stats import predictions, sequences
     from snnctl.ui.predictions import show_predictions
     from snnctl.ui.results import show_results
+    from snnctl.ui.sequences import show_sequences
 
     folder = RunDir.open(run)
     recipe = load_recipe(folder.recipe, allow_plugins=not no_plugins)
@@ -83,11 +86,16 @@ def evaluate(
     if changed is not None:
         session.warn([replace(changed, severity="warning", help="")])
     runtime = Runtime.of(recipe.train)
-    seen: list[Predictions] = []
+    seen: list[Predictions | Sequences] = []
 
     def inspect(found: Evaluation) -> None:
-        if examples is not None:
-            seen.append(predictions(experiment, experiment.network, found.meter, split, examples, runtime.device))
+        if examples is None:
+            return
+        network, meter, device = experiment.network, found.meter, runtime.device
+        if isinstance(meter, VideoMetrics):
+            seen.append(sequences.sequences(experiment, network, meter, split, examples, device, baselines=baselines))
+        else:
+            seen.append(predictions.predictions(experiment, network, meter, split, examples, device))
 
     planes = None if execution == "float" else PlaneExecution(experiment.network, execution)  # type: ignore[arg-type]
     with planes or nullcontext():
@@ -104,10 +112,12 @@ def evaluate(
         results["execution"] = planes.document()
     if not seen:
         return session.answer(results, lambda console: show_results(console, results))
-    made = write(seen[0], out or folder.path / "predictions", f"snnctl {shlex.join(sys.argv[1:])}")
+    place, command = out or folder.path / "predictions", f"snnctl {shlex.join(sys.argv[1:])}"
+    video = isinstance(seen[0], sequences.Sequences)
+    made = (sequences if video else predictions).write(seen[0], place, command)
 
     def show(console: Console) -> None:
         show_results(console, results)
-        show_predictions(console, made)
+        (show_sequences if video else show_predictions)(console, made)
 
     return session.answer({**results, "predictions": made}, show)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-_HIGHER = frozenset({"accuracy", "balanced_accuracy", "macro_f1", "r2", "r2_cell", "r2_column"})
+_HIGHER = frozenset(
+    {"accuracy", "balanced_accuracy", "macro_f1", "r2", "r2_cell", "r2_column", "ssim", "ssim2", "psnr"}
+)
 _LOWER = frozenset({"loss", "mse", "mae", "rmse", "rse", "mape"})
 
 

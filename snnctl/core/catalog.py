@@ -17,6 +17,7 @@ TASKS = Registry(
         "forecasting": "snnctl.tasks.forecasting",
         "classification": "snnctl.tasks.classification",
         "step_classification": "snnctl.tasks.steps",
+        "video_prediction": "snnctl.tasks.video",
     },
 )
 DATA = Registry(
@@ -30,6 +31,8 @@ DATA = Registry(
         "sequential_image": "snnctl.data.events.sequential",
         "event_spikes": "snnctl.data.events.component",
         "mts_xor": "snnctl.data.events.mts_xor",
+        "moving_digits": "snnctl.data.video.moving",
+        "video": "snnctl.data.video.component",
     },
 )
 SCALERS = Registry(
@@ -82,6 +85,8 @@ BACKBONES = Registry(
         "delay_mlp": "snnctl.backbones.delay_mlp",
         "spike_resnet": "snnctl.backbones.spike_resnet",
         "spike_vgg": "snnctl.backbones.spike_vgg",
+        "video_stack": "snnctl.backbones.video_stack",
+        "sim_vp": "snnctl.backbones.sim_vp",
     },
 )
 NEURONS = Registry(
@@ -101,6 +106,10 @@ NEURONS = Registry(
         "psn": "snnctl.neurons.psn",
         "masked_psn": "snnctl.neurons.psn",
         "resonate_fire": "snnctl.neurons.resonate_fire",
+        "stc": "snnctl.neurons.stc",
+        "stc_lif": "snnctl.neurons.stc_forms",
+        "stc_plif": "snnctl.neurons.stc_forms",
+        "stc_lmh": "snnctl.neurons.stc_forms",
     },
 )
 SURROGATES = Registry(
@@ -118,6 +127,7 @@ READOUTS = Registry(
         "leaky": "snnctl.readouts.leaky",
         "leaky_step": "snnctl.readouts.leaky",
         "spike_count": "snnctl.readouts.leaky",
+        "frames": "snnctl.readouts.frames",
     },
 )
 OPTIMS = Registry("optim", dict.fromkeys(("adam", "adamw", "sgd", "rmsprop"), _OPTIM))

@@ -29,6 +29,7 @@ class SignalSpec:
         grid: (rows, columns) of an image whose positions these are, row by row; None for a sequence.
         frames: steps that the data itself has, before encoding ([B, frames, L, C]); 0 = none.
         dt_ms: what one of the data's own steps lasts, in milliseconds; 0 = not known.
+        ahead: frames to be predicted after those that are seen; 0 = no video is to be continued.
     """
 
     steps: int
@@ -41,6 +42,7 @@ class SignalSpec:
     grid: tuple[int, int] | None = None
     frames: int = 0
     dt_ms: float = 0.0
+    ahead: int = 0
 
     def shape(self, batch: int) -> tuple[int, ...]:
         """The tensor's shape for a batch of `batch`, padded to full length where it is ragged."""
@@ -63,6 +65,7 @@ class SignalSpec:
         head = f"T={self.steps} " if self.steps else ""
         kind = self.kind if self.kind == "real" or self.levels == 1 else f"spikes 0..{self.levels}"
         head += f"frames={self.frames} " if self.frames else ""
+        head += f"ahead={self.ahead} " if self.ahead else ""
         grid = f" ({self.grid[0]} x {self.grid[1]})" if self.grid else ""
         dt = f", {self.dt_ms:.4g} ms a step" if self.dt_ms else ""
         return f"{head}L{'<=' if self.ragged else '='}{self.length}{grid} D={self.features} {kind}{dt}"

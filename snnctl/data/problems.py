@@ -9,8 +9,11 @@ D220 no picture, D221 pictures of different sizes, D222 no labelled items, D223 
 D224 no events.
 D225 not the layout of spikes in HDF5, D226 spikes, units, classes or speakers do not match, D227 a time of no spike.
 D228 no recordings of that kind of sound.
+D230 no video, or other axes or names than a video has, D231 values that are no pixels, D232 fewer bytes than announced,
+D233 clips too short.
 R310 window and horizon against the series, R311 split against the series, R312 a split without a window.
 R320 an empty split, R321 events without a number of frames, R323 speakers, R324 channels against units.
+R330 frames against clips, R331 a digit against the canvas, R332 frames too small for a metric, R333 axes not declared.
 """
 
 from __future__ import annotations

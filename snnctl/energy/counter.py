@@ -1,7 +1,8 @@
 """Counts what a network computes, below all modules: every operation that torch dispatches, wherever it is called.
 
 Operations are told apart by what made their operands (`signals.py`), attributed to the module that called them, and
-summed per sample and step. Neurons are the exception: inside one nothing is counted; it stands as one row of updates.
+summed per sample and step. Neurons are the exception: inside one nothing is counted; it stands as one row of updates,
+beside those of the circuits that it may have inside.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from snnctl.energy.neuron_work import work_per_update
 from snnctl.energy.products import Fan
 from snnctl.energy.signals import Signal, forget, note
 from snnctl.energy.watch import Watch
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import neurons_in
 from snnctl.positions.base import TablePosition
 
 
@@ -46,8 +47,8 @@ class OperationCounter:
         # Before there are hooks: the probe runs the neurons.
         self.work: Mapping[str, Elementwise] = {
             name: work_per_update(module, self.steps)
-            for name, module in network.named_modules()
-            if isinstance(module, SpikingNeuron) and module.atomic
+            for name, module in neurons_in(network).items()
+            if module.atomic or module.circuits
         }
 
     def count(self, run: Callable[[], Any], inputs: Tensor, samples: int) -> Counts:

@@ -200,7 +200,9 @@ class Counts:
     @property
     def coding_steps(self) -> int:
         """Steps over which spikes stand for one number: what a network that does not spike is spared."""
-        return self.steps // self.data_steps
+        return max(
+            1, self.steps // self.data_steps
+        )  # a network that goes on from its own frames takes more than it is given
 
 
 def scaled(row: Row, factor: float) -> Row:

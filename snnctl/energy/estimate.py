@@ -29,6 +29,14 @@ from snnctl.report.saving import Tell
 BY_WIDTH = "int_scaled"
 
 
+def data_steps(experiment: Experiment) -> int:
+    """Steps that the data bring: their frames, with those that a network makes and goes on from; else 1."""
+    signal = experiment.task.input_signal
+    if signal.ahead and getattr(experiment.network.backbone, "makes_frames", False):
+        return max(signal.frames, experiment.network.signals["backbone"].steps)
+    return signal.frames or 1
+
+
 @dataclass(frozen=True)
 class Priced:
     """One table.
@@ -125,7 +133,7 @@ def estimate(
     size = min(batch_size or max(usual, min(256, 4 * usual)), wanted)
     device = next(experiment.network.parameters()).device
     network = experiment.network.eval()
-    frames = experiment.task.input_signal.frames or 1
+    frames = data_steps(experiment)
     counter = OperationCounter(network, encoded=network.signals["encoder"], data_steps=frames)
     mean, spreads = CountMean(), [Spread() for _ in tables]
     for first in range(0, wanted, size):
@@ -186,7 +194,7 @@ def _twin(experiment: Experiment, recipe: Recipe, batches: Iterable[Any]) -> tup
     except DiagnosticError as error:
         return None, f"the twin cannot be built: {error.diagnostics[0].message}"
     network = network.to(next(experiment.network.parameters()).device).eval()
-    frames = experiment.task.input_signal.frames or 1
+    frames = data_steps(experiment)
     counter = OperationCounter(network, encoded=network.signals["encoder"], check=False, data_steps=frames)
     mean = CountMean()
     for batch in batches:

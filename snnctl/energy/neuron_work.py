@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.hooks import RemovableHandle
 
 from snnctl.core.catalog import NEURONS
 from snnctl.energy.counts import Elementwise
@@ -27,12 +28,17 @@ class _Work(TorchDispatchMode):
         self.elements = elements
         self.sums = dict.fromkeys(("adds", "muls", "compares", "special"), 0.0)
         self.unknown: set[str] = set()
+        self.apart = 0  # how many modules are running whose work is counted elsewhere
+
+    def set_apart(self, change: int) -> None:
+        """A module begins (1) or ends (-1) whose work is counted elsewhere."""
+        self.apart += change
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         name = base_name(func.overloadpacket.__name__)
         made = out[0] if isinstance(out, (tuple, list)) and out else out
-        if not isinstance(made, Tensor) or not made.numel() or made.numel() % self.elements:
+        if self.apart or not isinstance(made, Tensor) or not made.numel() or made.numel() % self.elements:
             return out
         if name in PRODUCTS:
             inner = args[-2].shape[-1] if name.startswith("add") or name == "baddbmm" else args[0].shape[-1]
@@ -49,7 +55,7 @@ class _Work(TorchDispatchMode):
 
 @torch.no_grad()
 def work_per_update(neuron: SpikingNeuron, steps: int) -> Elementwise:
-    """Operations of one update of one membrane, from running the definition.
+    """Operations of one update of one membrane, from running the definition; those of `circuits` are none of them.
 
     Args:
         neuron: left as it is.
@@ -57,15 +63,22 @@ def work_per_update(neuron: SpikingNeuron, steps: int) -> Elementwise:
     """
     steps = neuron.fixed_steps or min(steps, 4)
     parameter = next(iter(neuron.parameters()), torch.zeros(()))
-    x = torch.zeros(steps, _BATCH, neuron.channels, device=parameter.device)
-    work = _Work(_BATCH * neuron.channels)
+    space = (2, 2) if neuron.circuits else ()  # for kernels of any number of axes
+    x = torch.zeros(steps, _BATCH, *space, neuron.channels, device=parameter.device)
+    work = _Work(x[0].numel())
     was_training = neuron.training
     neuron.eval()
+    handles: list[RemovableHandle] = []
+    for circuit in neuron.circuits:
+        handles.append(circuit.register_forward_pre_hook(lambda *_: work.set_apart(1)))
+        handles.append(circuit.register_forward_hook(lambda *_: work.set_apart(-1)))
     try:
         with use_kernel("reference"), work:
             neuron(x)
     finally:
         neuron.train(was_training)
+        for handle in handles:
+            handle.remove()
     return Elementwise(**{key: value / x.numel() for key, value in work.sums.items()})
 
 

@@ -63,7 +63,7 @@ class Watch(TorchDispatchMode):
         handles: list[RemovableHandle] = []
         for name, module in self.owner.network.named_modules():
             if isinstance(module, SpikingNeuron):
-                if module.atomic:
+                if module.atomic or module.circuits:
                     handles.append(module.register_forward_pre_hook(self._enter_neuron(name), with_kwargs=True))
                     handles.append(module.register_forward_hook(self._leave_neuron(name), with_kwargs=True))
                     continue
@@ -134,6 +134,8 @@ class Watch(TorchDispatchMode):
                 spikes = out[0] if isinstance(out, tuple) else out
                 assert isinstance(neuron, SpikingNeuron)
                 self._neuron_row(name, neuron, x, spikes, fresh=state is None)
+                if neuron.circuits:
+                    self._circuits(name, neuron, spikes, state)
             self.inside_neuron -= 1
 
         return hook
@@ -161,6 +163,20 @@ class Watch(TorchDispatchMode):
             name_of(neuron), leaky=neuron.leaks, levels=neuron.levels, per_update=self.owner.work[name]
         )
         self.covered += spikes.numel()
+        for waiting in self.waiting:
+            waiting.feeds = name
+        self.waiting = []
+
+    def _circuits(self, name: str, neuron: SpikingNeuron, spikes: Tensor, state: Any) -> None:
+        """Run the circuits once more, over all steps at once: what they do within a step cannot be told by step."""
+        first = torch.zeros_like(spikes[:1]) if state is None else state[-1][None].to(spikes.dtype)
+        past = torch.cat((first, spikes[:-1]))
+        note(past, signal_of(spikes))
+        self.inside_neuron -= 1
+        rows = past.flatten(0, 1)
+        for circuit in neuron.circuits:
+            circuit(rows)
+        self.inside_neuron += 1
         for waiting in self.waiting:
             waiting.feeds = name
         self.waiting = []

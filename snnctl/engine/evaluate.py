@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from snnctl.engine.runtime import Runtime
+from snnctl.measure.circuits import CircuitMeter, LayerCircuits
 from snnctl.measure.spikes import LayerSpikes, NetworkSpikes, SpikeMeter, network_totals
 from snnctl.tasks.base import Meter, Task
 
@@ -25,6 +26,7 @@ class Evaluation:
         layers: spikes per layer.
         meter: the metrics' sums, for per-column and per-step figures.
         items_per_second: how fast it went.
+        circuits: of the layers that have autaptic circuits.
     """
 
     loss: float
@@ -32,11 +34,17 @@ class Evaluation:
     layers: list[LayerSpikes]
     meter: Meter
     items_per_second: float = 0.0
+    circuits: list[LayerCircuits] = field(default_factory=list)
 
     @property
     def totals(self) -> NetworkSpikes:
         """Spikes of the whole network."""
         return network_totals(self.layers)
+
+    def per_layer(self) -> list[dict[str, Any]]:
+        """The spikes of each layer as plain values, and where it has autaptic circuits, what those did."""
+        circuits = {one.name: asdict(one) for one in self.circuits}
+        return [{**asdict(layer), **circuits.get(layer.name, {})} for layer in self.layers]
 
     def named(self, split: str) -> dict[str, float]:
         """`{"val/loss": ..., "val/mse": ...}`."""
@@ -64,7 +72,7 @@ def evaluate(
     loss_sum, weight_sum, done = 0.0, 0, 0
     start = perf_counter()
     try:
-        with SpikeMeter(network) as spikes, torch.no_grad():
+        with SpikeMeter(network) as spikes, CircuitMeter(network) as circuits, torch.no_grad():
             for first in range(0, len(split), batch_size):
                 indices = torch.arange(first, min(first + batch_size, len(split)))
                 batch = split.batch(indices).to(runtime.device)
@@ -86,4 +94,5 @@ def evaluate(
         layers=spikes.summary(),
         meter=meter,
         items_per_second=done / max(perf_counter() - start, 1e-9),
+        circuits=circuits.summary(),
     )

@@ -77,6 +77,7 @@ class Trainer:
                 use_buffers=True,
             )
         self._leaks = learned_leaks(self.network)
+        self._changing = [m for m in self.network.modules() if hasattr(m, "training_step_progress")]
         self.state = LoopState()
         self.saved_epochs = 0
         # Only where making a batch takes time of its own: a thread that hands over a view costs more than it saves.
@@ -237,6 +238,12 @@ class Trainer:
             if told is not None:
                 told(share)
 
+    def _tell_step_progress(self) -> None:
+        """The same at every step, for modules with `training_step_progress`."""
+        share = (self.state.epoch + self.state.step_in_epoch / self.per_epoch) / self.settings.epochs
+        for module in self._changing:
+            module.training_step_progress(share)  # type: ignore[operator]
+
     def _make_batch(self, job: tuple[int, Tensor]) -> Any:
         number, indices = job
         rank, epoch = self.runtime.rank, self.state.epoch
@@ -244,6 +251,7 @@ class Trainer:
 
     def _step(self, batch: Any) -> None:
         state, settings, task = self.state, self.settings, self.experiment.task
+        self._tell_step_progress()
         batch = batch.to(self.runtime.device)
         with self.runtime.forward_pass():
             prediction = task.predict(self.network, batch)
@@ -318,7 +326,7 @@ class Trainer:
         if best:
             self._save_weights(self.run.best)
         self._tell_epoch(epoch, train_loss, found, best, speed, begun, started, before)
-        for verdict in verdicts(found.layers, gradients):
+        for verdict in verdicts(found.layers, gradients, found.circuits):
             self.observer.notify(HealthNoted(epoch, verdict))
 
     def _record(self, epoch: int, train_loss: float, found: Evaluation, best: bool) -> None:
@@ -333,8 +341,8 @@ class Trainer:
                 "best": best,
             }
         )
-        for layer in found.layers:
-            self.run.add_spikes({"epoch": epoch, "split": "val", **asdict(layer)})
+        for layer in found.per_layer():
+            self.run.add_spikes({"epoch": epoch, "split": "val", **layer})
 
     def _tell_epoch(
         self,

@@ -188,13 +188,13 @@ def measure_run(
         "baselines_omitted": report.omitted if report else {},
         "baselines_chosen": report.chosen if report else {},
         "spikes": spikes_document(found),
-        "health": [verdict.to_json() for verdict in verdicts(found.layers)],
+        "health": [verdict.to_json() for verdict in verdicts(found.layers, None, found.circuits)],
     }
 
 
 def spikes_document(found: Evaluation) -> dict[str, Any]:
     """`mean_rate`, `silent_share`, `saturated_share` and the same per layer."""
-    return {**asdict(found.totals), "layers": [asdict(layer) for layer in found.layers]}
+    return {**asdict(found.totals), "layers": found.per_layer()}
 
 
 @contextmanager

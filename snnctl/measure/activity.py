@@ -14,7 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 from snnctl.measure.spikes import SATURATED_AT, LayerSpikes, SpikeMeter, codes
 from snnctl.measure.tally import Tally, exact_type
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import SpikingNeuron, neurons_in
 
 # Elements of one layer that are counted one by one: 8 MB of sums; of a larger layer only channels are.
 MOST_ELEMENTS = 2**20
@@ -70,7 +70,7 @@ class ActivityMeter:
     """
 
     def __init__(self, network: nn.Module, classes: int | None = None) -> None:
-        self._neurons = {n: m for n, m in network.named_modules() if isinstance(m, SpikingNeuron)}
+        self._neurons = neurons_in(network)
         self._spikes = SpikeMeter(network)
         self._layers = {name: _Sums(classes) for name in self._neurons}
         self._network = _Sums(classes)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import neurons_in
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class GradientMeter:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._neurons = {n: m for n, m in network.named_modules() if isinstance(m, SpikingNeuron)}
+        self._neurons = neurons_in(network)
         self._reached: dict[str, _Reached] = {}
         self._handles: list[RemovableHandle] = []
 

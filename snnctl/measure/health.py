@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from snnctl.core.diagnostic import Diagnostic
+from snnctl.measure.circuits import FLOAT16_MAX, LayerCircuits
 from snnctl.measure.gradients import LayerGradients
 from snnctl.measure.spikes import LayerSpikes
 
@@ -19,19 +20,29 @@ _WIDER_SURROGATE = (
     "take a `model.neuron.surrogate` without hard edges (atan, sigmoid, fast_sigmoid) or a wider one, "
     "or raise `model.norm_gain` so that the membrane comes near `model.neuron.v_threshold`"
 )
+_SMALLER_MEMBRANES = (
+    "stay with `train.precision` fp32; a host that leaks (`model.neuron` stc_plif, or stc with `host: lif`), fewer "
+    "steps or `circuit: spatial` keep them small"
+)
 
 
-def verdicts(layers: Sequence[LayerSpikes], gradients: Iterable[LayerGradients] | None = None) -> list[Diagnostic]:
-    """Warnings about ill layers, spikes first, then gradients; empty when all are well.
+def verdicts(
+    layers: Sequence[LayerSpikes],
+    gradients: Iterable[LayerGradients] | None = None,
+    circuits: Iterable[LayerCircuits] = (),
+) -> list[Diagnostic]:
+    """Warnings about ill layers, spikes first, then gradients, then membranes; empty when all are well.
 
-    E501 silent, E502 saturated, E503 no gradient gets through, E504 nearly silent.
+    E501 silent, E502 saturated, E503 no gradient gets through, E504 nearly silent, E505 a membrane that is too large.
 
     Args:
         layers: from `SpikeMeter.summary`.
         gradients: from `GradientMeter.summary` of one training step.
+        circuits: from `CircuitMeter.summary`.
     """
     found = [verdict for layer in layers if (verdict := _firing(layer)) is not None]
     found += [verdict for layer in gradients or () if (verdict := _gradient(layer)) is not None]
+    found += [verdict for circuit in circuits if (verdict := _membrane(circuit)) is not None]
     return found
 
 
@@ -63,6 +74,13 @@ def _gradient(layer: LayerGradients) -> Diagnostic | None:
     message = f"no gradient reaches layer `{layer.name}`: {share} get exactly zero"
     help_text = f"a later layer blocks it, look there first (E501, E503); {_WIDER_SURROGATE}"
     return _warning("E503", layer.name, message, help_text)
+
+
+def _membrane(layer: LayerCircuits) -> Diagnostic | None:
+    if layer.largest_membrane <= FLOAT16_MAX:
+        return None
+    size = f"max |u| {layer.largest_membrane:.3g}, above {FLOAT16_MAX:.0f}, the largest float16"
+    return _warning("E505", layer.name, f"membranes of layer `{layer.name}` run away: {size}", _SMALLER_MEMBRANES)
 
 
 def _warning(code: str, path: str, message: str, help_text: str) -> Diagnostic:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from snnctl.measure.spikes import codes
-from snnctl.neurons.base import SpikingNeuron, State
+from snnctl.neurons.base import SpikingNeuron, State, neurons_in
 from snnctl.neurons.surrogate import Surrogate
 
 MOST_VALUES = 2**19  # kept of one layer and call, evenly taken
@@ -139,7 +139,7 @@ class PotentialMeter:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._neurons = {n: m for n, m in network.named_modules() if isinstance(m, SpikingNeuron)}
+        self._neurons = neurons_in(network)
         self._found: dict[str, list[Tensor]] = {}
         self._alike: dict[str, list[Tensor]] = {}
         self._reasons: dict[str, str] = {}

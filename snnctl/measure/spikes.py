@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import SpikingNeuron, neurons_in
 
 # A channel that gives at least this share of the spikes it could give is saturated.
 SATURATED_AT = 0.95
@@ -78,7 +78,7 @@ class SpikeMeter:
     """
 
     def __init__(self, network: nn.Module) -> None:
-        self._neurons = {n: m for n, m in network.named_modules() if isinstance(m, SpikingNeuron)}
+        self._neurons = neurons_in(network)
         self._sums: MeterState = {}
         self._handles: list[RemovableHandle] = []
 

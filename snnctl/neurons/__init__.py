@@ -11,6 +11,8 @@ from snnctl.neurons.lm_h import LMH
 from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.psn import PSN, MaskedPSN
 from snnctl.neurons.resonate_fire import ResonateFire
+from snnctl.neurons.stc import STC
+from snnctl.neurons.stc_forms import STCLIF, STCLMH, STCPLIF
 from snnctl.neurons.surrogate import (
     ATan,
     FastSigmoid,
@@ -33,6 +35,10 @@ __all__ = [
     "LMH",
     "PLIF",
     "PSN",
+    "STC",
+    "STCLIF",
+    "STCLMH",
+    "STCPLIF",
     "TCLIF",
     "ATan",
     "CubaLIF",

@@ -25,7 +25,7 @@ class SpikingNeuron(nn.Module):
     Class attributes: `causal`, no spike depends on later input; `streams`, a state can be passed in and asked
     for, so that an input in chunks gives what the whole does; `fuses_norm`, `forward` also takes `norm` and
     `offset`, as LIF's does; `atomic`, it is one operation for who counts operations, with nothing but membranes
-    inside; `leaks`, its membrane decays by itself.
+    inside (beside those, `circuits` can be counted apart); `leaks`, its membrane decays by itself.
     Attributes `leak_bounds`, where its leak is kept, if anywhere, and `signed`, whether
     spikes run from -levels to levels.
 
@@ -37,8 +37,8 @@ class SpikingNeuron(nn.Module):
     causal: ClassVar[bool] = True
     streams: ClassVar[bool] = True
     fuses_norm: ClassVar[bool] = False
-    atomic: ClassVar[bool] = True
-    leaks: ClassVar[bool] = True
+    atomic: bool = True
+    leaks: bool = True
 
     leak_bounds: tuple[float, float] | None = None
     signed: bool = False
@@ -48,10 +48,19 @@ class SpikingNeuron(nn.Module):
         self.channels = channels
         self.levels = levels
 
+    def over_space(self, axes: int) -> None:
+        """Told by a layer, before the first call: the last `axes` axes before the channels are those of an image."""
+
     @property
     def scale(self) -> float:
         """What a spike of 1 is given out as; spikes are whole multiples of it."""
         return 1.0
+
+    @property
+    def circuits(self) -> tuple[nn.Module, ...]:
+        """Synapses inside: modules that each map the layer's spikes of the step before, [N, *, channels], to something
+        alike; those spikes are the last part of the state. None as a rule."""
+        return ()
 
     @property
     def fixed_steps(self) -> int | None:
@@ -113,6 +122,49 @@ class SpikingNeuron(nn.Module):
     def extra_repr(self) -> str:
         values = {name: getattr(self, name, None) for name in inspect.signature(type(self)).parameters}
         return ", ".join(f"{name}={v!r}" for name, v in values.items() if v is not None and not isinstance(v, Tensor))
+
+
+class Host(SpikingNeuron):
+    """A neuron whose step is told in two halves, so that others can act between its past and its input.
+
+    Between two steps a factor can lie on what is left of the membrane and one on the input current: with A and B the
+    host's own constants, u = A(past * state) + B(drive * x). The autaptic circuits of `stc` do that.
+    """
+
+    @abstractmethod
+    def charge(
+        self, x_t: Tensor, state: State, past: Tensor | None = None, drive: Tensor | None = None
+    ) -> tuple[Any, ...]:
+        """The first half of a step.
+
+        Args:
+            x_t: input current [B, *, channels].
+            state: before the step.
+            past: factor on what the membrane carries over, [B, *, channels]; None is 1, to the bit.
+            drive: factor on the input current, likewise.
+
+        Returns:
+            The membrane before the reset [B, *, channels], and whatever else `fire` needs.
+        """
+
+    @abstractmethod
+    def fire(self, charged: tuple[Any, ...], dtype: torch.dtype) -> tuple[Tensor, State]:
+        """The second half: what `charge` gave -> (spikes in `dtype`, new state)."""
+
+    def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
+        return self.fire(self.charge(x_t, state), x_t.dtype)
+
+
+def scaled(value: Tensor, factor: Tensor | None) -> Tensor:
+    """`value * factor`, where there is a factor."""
+    return value if factor is None else value * factor
+
+
+def neurons_in(network: nn.Module) -> dict[str, SpikingNeuron]:
+    """The neurons of a network by their dotted name; what lies inside a neuron is a part of it, and left out."""
+    found = {name: module for name, module in network.named_modules() if isinstance(module, SpikingNeuron)}
+    parts = {id(part) for neuron in found.values() for part in neuron.modules() if part is not neuron}
+    return {name: neuron for name, neuron in found.items() if id(neuron) not in parts}
 
 
 NeuronFactory = Callable[[int], SpikingNeuron]

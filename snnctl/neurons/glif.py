@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import Host, scaled
 from snnctl.neurons.membrane import at_rest, spike_above
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
 @NEURONS.register("glif")
-class GLIF(SpikingNeuron):
+class GLIF(Host):
     """Gated leaky integrate-and-fire neuron, with everything about the membrane learned per channel.
 
     All eight quantities lie in (0, 1) and are learned as the logit of a sigmoid; the knobs are where they start.
@@ -99,7 +99,9 @@ class GLIF(SpikingNeuron):
             return rest, rest
         return rest, rest, torch.zeros((), dtype=torch.int64, device="cpu")  # read as an int at every step
 
-    def step(self, x_t: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def charge(
+        self, x_t: Tensor, state: tuple[Tensor, ...], past: Tensor | None = None, drive: Tensor | None = None
+    ) -> tuple[Tensor, ...]:
         u, s, *seen = state
         alpha, beta, gamma, decay, leak, v_threshold, v_subtract = (
             logit.to(u.dtype).sigmoid()
@@ -114,10 +116,15 @@ class GLIF(SpikingNeuron):
             )
         )
         conduct = self._conductance(*seen).to(u.dtype).sigmoid()
-        kept = (1 - alpha * (1 - decay)) * u * (1 - gamma * s) - (1 - alpha) * leak
-        u = kept + (1 - beta * (1 - conduct)) * x_t.to(u.dtype) - (1 - gamma) * v_subtract * s
+        # Of the past are the membrane and its reset; the linear leak is a constant, and no factor lies on it.
+        kept = scaled((1 - alpha * (1 - decay)) * u * (1 - gamma * s), past) - (1 - alpha) * leak
+        u = kept + (1 - beta * (1 - conduct)) * scaled(x_t.to(u.dtype), drive)
+        return u - scaled((1 - gamma) * v_subtract * s, past), v_threshold, *seen
+
+    def fire(self, charged: tuple[Tensor, ...], dtype: torch.dtype) -> tuple[Tensor, tuple[Tensor, ...]]:
+        u, v_threshold, *seen = charged
         s = spike_above(self.surrogate, u - v_threshold)
-        return s.to(x_t.dtype), (u, s, *(count + 1 for count in seen))
+        return s.to(dtype), (u, s, *(count + 1 for count in seen))
 
     def _conductance(self, seen: Tensor | None = None) -> Tensor:
         if seen is None:

@@ -8,9 +8,9 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import Host, scaled
 from snnctl.neurons.kernels import AnyReset, Dynamics, Reset, lif_scan
-from snnctl.neurons.kernels.reference import lif_step
+from snnctl.neurons.kernels.reference import lif_charge, lif_fire
 from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.spike_format import SpikeFormat
 from snnctl.neurons.surrogate import StraightThrough, Surrogate, make_surrogate
@@ -19,7 +19,7 @@ Share = Literal["layer", "channel"]
 Learned = Literal["none", "layer", "channel"]
 
 
-class IntegrateAndFire(SpikingNeuron):
+class IntegrateAndFire(Host):
     """One membrane per element; the state is that membrane, kept in float32 or wider."""
 
     fuses_norm = True
@@ -28,7 +28,7 @@ class IntegrateAndFire(SpikingNeuron):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if {"step", "scan"} & set(vars(cls)):  # a subclass with an equation of its own: the kernels do not know it
+        if {"step", "charge", "fire", "scan"} & set(vars(cls)):  # an equation of its own, which no kernel knows
             cls.fuses_norm = False
 
     def __init__(
@@ -100,8 +100,14 @@ class IntegrateAndFire(SpikingNeuron):
         rest = torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
         return rest + self.start * self.dynamics().v_threshold if self.start else rest
 
-    def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        spikes, state = lif_step(x_t, state, self.dynamics())
+    def charge(
+        self, x_t: Tensor, state: Tensor, past: Tensor | None = None, drive: Tensor | None = None
+    ) -> tuple[Tensor, Dynamics]:
+        dynamics = self.dynamics()
+        return lif_charge(scaled(x_t.to(state.dtype), drive), scaled(state, past), dynamics), dynamics
+
+    def fire(self, charged: tuple[Tensor, Dynamics], dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        spikes, state = lif_fire(*charged, dtype)
         return self._emitted(spikes), state
 
     def _emitted(self, spikes: Tensor) -> Tensor:

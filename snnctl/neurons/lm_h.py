@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import Host, scaled
 from snnctl.neurons.membrane import at_rest
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
 @NEURONS.register("lm_h")
-class LMH(SpikingNeuron):
+class LMH(Host):
     """Learnable multi-hierarchical neuron, which starts as integrate-and-fire and learns its leak and memory.
 
     The factors are four numbers per layer, 0 at the start: the dendrite then passes the current on, keeps
@@ -62,10 +62,15 @@ class LMH(SpikingNeuron):
         rest = at_rest(x0)
         return rest, rest + self.start * self.v_threshold
 
-    def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def charge(
+        self, x_t: Tensor, state: tuple[Tensor, Tensor], past: Tensor | None = None, drive: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         d, h = state
         p1, p2, p3, p4 = (p.to(h.dtype).sigmoid() for p in (self.p1, self.p2, self.p3, self.p4))
-        d = (p1 - 0.5) * d + (p2 - 0.5) * h + x_t.to(h.dtype)
-        u = (p3 + 0.5) * d + (p4 + 0.5) * h
+        d = (p1 - 0.5) * d + (p2 - 0.5) * h + scaled(x_t.to(h.dtype), drive)
+        return (p3 + 0.5) * d + (p4 + 0.5) * scaled(h, past), d
+
+    def fire(self, charged: tuple[Tensor, Tensor], dtype: torch.dtype) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        u, d = charged
         spikes = self.surrogate.spike(u - self.v_threshold)
-        return spikes.to(x_t.dtype), (d, u - spikes.detach() * self.v_threshold)
+        return spikes.to(dtype), (d, u - spikes.detach() * self.v_threshold)

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import Host, scaled
 from snnctl.neurons.membrane import at_rest
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
 @NEURONS.register("tc_lif")
-class TCLIF(SpikingNeuron):
+class TCLIF(Host):
     """Two-compartment leaky integrate-and-fire neuron, with a dendrite and a soma coupled by learned weights.
 
     The two couplings are one pair of numbers per layer. The form of stclif is `late_reset`, `detach_reset` and
@@ -78,18 +78,23 @@ class TCLIF(SpikingNeuron):
         rest = at_rest(x0)
         return (rest, rest, rest) if self.late_reset else (rest, rest)
 
-    def step(self, x_t: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def charge(
+        self, x_t: Tensor, state: tuple[Tensor, ...], past: Tensor | None = None, drive: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         d, h, *late = state
         to_dendrite, to_soma = self.c1.to(h.dtype).sigmoid(), self.c2.to(h.dtype).sigmoid()
-        d = d - to_dendrite * h + x_t.to(h.dtype)  # the soma as it was before a late reset
+        d = d - to_dendrite * h + scaled(x_t.to(h.dtype), drive)  # the soma as it was before a late reset
         for fired in late:
             d, h = self._discharge(d, h, fired)
-        h = h + to_soma * d
+        return scaled(h, past) + to_soma * d, d
+
+    def fire(self, charged: tuple[Tensor, Tensor], dtype: torch.dtype) -> tuple[Tensor, tuple[Tensor, ...]]:
+        h, d = charged
         spikes = self.surrogate.spike(h - self.v_threshold)
         fired = spikes.detach() if self.detach_reset else spikes
         if self.late_reset:
-            return spikes.to(x_t.dtype), (d, h, fired)
-        return spikes.to(x_t.dtype), self._discharge(d, h, fired)
+            return spikes.to(dtype), (d, h, fired)
+        return spikes.to(dtype), self._discharge(d, h, fired)
 
     def _discharge(self, d: Tensor, h: Tensor, fired: Tensor) -> tuple[Tensor, Tensor]:
         return d - self.gamma.to(d.dtype) * fired, h - self.v_threshold * fired

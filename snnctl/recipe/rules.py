@@ -56,13 +56,13 @@ def data_fits_task(recipe: dict[str, Any]) -> Iterator[Problem]:
 
 
 def readout_answers_task(recipe: dict[str, Any]) -> Iterator[Problem]:
-    """A task asks once per item or at every step, and the read-out must answer as often."""
+    """A task asks once per item, at every step or frame by frame, and the read-out must answer likewise."""
     readouts, name, task = REGISTRIES["readout"], recipe["readout"]["type"], recipe["task"]["type"]
     asked = getattr(REGISTRIES["task"].get(task), "answers", "item")
     given = getattr(readouts.get(name), "answers", "item")
     if asked == given or readouts.source(name) != "snnctl":  # plug-ins need not say
         return
-    words = {"item": "once per item", "step": "at every step"}
+    words = {"item": "once per item", "step": "at every step", "frames": "frame by frame"}
     fitting = [other for other in readouts.names() if getattr(readouts.get(other), "answers", "item") == asked]
     message = f"read-out `{name}` answers {words[given]}, task `{task}` asks {words[asked]}"
     yield ("readout", "type"), message, f"read-outs for it: {', '.join(fitting)}"

@@ -32,20 +32,41 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Animation:
+    """A moving picture with its words.
+
+    Args:
+        name: of its file, without ending.
+        title: heading on the page.
+        caption: what is drawn and what it shows, for the page and for people who cannot see it.
+        data: an animated GIF.
+        width: in pixels of the page.
+    """
+
+    name: str
+    title: str
+    caption: str
+    data: bytes
+    width: int
+
+
+@dataclass(frozen=True)
 class Section:
-    """A part of the page, in this order: title, sentences, tables, pictures.
+    """A part of the page, in this order: title, sentences, tables, pictures, animations.
 
     Args:
         title: its heading, also in the list of contents.
         pictures: in order.
         sentences: plain text, an item of a list each.
         tables: in order.
+        animations: in order.
     """
 
     title: str
     pictures: Sequence[Picture] = ()
     sentences: Sequence[str] = ()
     tables: Sequence[Table] = ()
+    animations: Sequence[Animation] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +93,11 @@ class Page:
     def pictures(self) -> list[Picture]:
         """All pictures in the order of the page."""
         return [picture for section in self.sections for picture in section.pictures]
+
+    @property
+    def animations(self) -> list[Animation]:
+        """All animations in the order of the page."""
+        return [animation for section in self.sections for animation in section.animations]
 
 
 _CSS = """
@@ -125,6 +151,7 @@ def html(page: Page, images: Mapping[str, bytes], files: Sequence[str]) -> str:
         body += [f'<h2 id="s{number}">{escape(section.title)}</h2>', _list(section.sentences)]
         body += map(_table, section.tables)
         body += [_figure(picture, images[picture.name]) for picture in section.pictures]
+        body += map(_animation, section.animations)
     body.append(f'<h2 id="s{len(page.sections)}">Provenance</h2>{_provenance(page.provenance)}')
     body.append(f'<h2 id="s{len(page.sections) + 1}">Files</h2>{_files(files)}')
     return (
@@ -164,6 +191,16 @@ def _figure(picture: Picture, image: bytes) -> str:
         f"<h3>{escape(picture.title)}</h3>"
         f'<figure><img src="data:image/png;base64,{data}" width="{width}" alt="{caption}"><figcaption>{caption} '
         f'<a href="{escape(picture.name)}.svg">SVG</a></figcaption></figure>'
+    )
+
+
+def _animation(animation: Animation) -> str:
+    data = base64.b64encode(animation.data).decode("ascii")
+    caption = escape(animation.caption)
+    return (
+        f"<h3>{escape(animation.title)}</h3>"
+        f'<figure><img src="data:image/gif;base64,{data}" width="{animation.width}" alt="{caption}"><figcaption>'
+        f'{caption} <a href="{escape(animation.name)}.gif">GIF</a></figcaption></figure>'
     )
 
 

@@ -44,7 +44,7 @@ def prepare(out: Path) -> None:
 def save(
     out: Path,
     page: Page,
-    tables: Mapping[str, str],
+    tables: Mapping[str, str | bytes],
     document: Mapping[str, Any],
     *,
     page_name: str = "report.html",
@@ -52,11 +52,13 @@ def save(
     tell: Tell = lambda *_: None,
     start: float = 0.1,
 ) -> dict[str, Any]:
-    """Write tables, pictures (PNG and SVG), page and document into `out`; files of the same names are replaced.
+    """Write tables, pictures (PNG and SVG), animations (GIF), page and document into `out`.
+
+    Files of the same names are replaced.
 
     Args:
         out: made if it is missing.
-        tables: file name -> CSV text.
+        tables: file name -> CSV text, or the bytes of arrays that pictures can be drawn from anew.
         document: written as JSON with `provenance`, `out`, `page` and `files` added.
         page_name, document_name: file names.
         tell: told what is being done, and which share of it is.
@@ -77,13 +79,15 @@ def save(
             write_atomically(out / name, lambda path: _fill(path, data))
 
         for name, text in tables.items():
-            put(name, text.encode())
+            put(name, text if isinstance(text, bytes) else text.encode())
         images: dict[str, bytes] = {}
         for number, picture in enumerate(page.pictures):
             tell(f"figure {picture.name}", start + (0.95 - start) * number / len(page.pictures))
             images[picture.name], drawing = render(picture)
             put(f"{picture.name}.png", images[picture.name])
             put(f"{picture.name}.svg", drawing)
+        for animation in page.animations:
+            put(f"{animation.name}.gif", animation.data)
         write_text(out / page_name, html(page, images, names))
         places = {"out": str(out), "page": str(out / page_name), "files": [str(out / name) for name in names]}
         written = {**document, "provenance": page.provenance, **places}

@@ -111,7 +111,7 @@ def predictions(
     """
     if not isinstance(meter, ClassificationMetrics):
         help = "for forecasts: results.json, and snnctl stats RUN for the spikes"
-        raise DiagnosticError(Diagnostic("U419", "--examples shows items of a classification", help=help))
+        raise DiagnosticError(Diagnostic("U419", "--examples shows items of a classification or a video", help=help))
     part = experiment.data.split(split)
     order = np.random.default_rng(experiment.train.seed).permutation(len(part))[:wanted]
     network.eval()

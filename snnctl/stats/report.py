@@ -10,6 +10,7 @@ import torch
 
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.measure.activity import LayerActivity
+from snnctl.measure.circuits import LayerCircuits
 from snnctl.measure.health import verdicts
 from snnctl.measure.potentials import Potentials
 from snnctl.report.page import Cell, Page, Section, Table
@@ -26,12 +27,13 @@ Sections = Callable[[Survey], list[Section]]
 
 def health(found: Survey) -> list[Diagnostic]:
     """Layers that are ill."""
-    return verdicts([layer.spikes for layer in found.layers])
+    return verdicts([layer.spikes for layer in found.layers], None, found.circuits)
 
 
 def document(found: Survey) -> dict[str, Any]:
     """The public document, but for the files."""
     potentials = {one.name: one for one in found.potentials}
+    circuits = {one.name: one for one in found.circuits}
     totals = found.totals
     return {
         "run": found.run,
@@ -41,7 +43,9 @@ def document(found: Survey) -> dict[str, Any]:
         "samples_of": found.of_samples,
         "checkpoint": found.checkpoint,
         "spiking": bool(found.layers),
-        "layers": [_layer(layer, potentials.get(layer.spikes.name)) for layer in found.layers],
+        "layers": [
+            _layer(layer, potentials.get(layer.spikes.name), circuits.get(layer.spikes.name)) for layer in found.layers
+        ],
         "totals": {
             **vars(totals),
             "spikes_per_sample": found.per_sample.to_json() if found.per_sample.count else None,
@@ -53,7 +57,7 @@ def document(found: Survey) -> dict[str, Any]:
     }
 
 
-def _layer(layer: LayerActivity, potential: Potentials | None) -> dict[str, Any]:
+def _layer(layer: LayerActivity, potential: Potentials | None, circuits: LayerCircuits | None) -> dict[str, Any]:
     from snnctl.stats.figures.activity import channel_histogram
 
     spikes = layer.spikes
@@ -76,6 +80,7 @@ def _layer(layer: LayerActivity, potential: Potentials | None) -> dict[str, Any]
         "spikes_by_class": layer.by_class,
         "level_counts": list(spikes.histogram),
         "membrane": _membrane(potential),
+        "circuits": None if circuits is None else {k: v for k, v in vars(circuits).items() if k != "name"},
     }
 
 
@@ -169,7 +174,15 @@ def _membranes(found: Survey) -> list[Section]:
     return [Section("Membranes", drawn, missing)]
 
 
-SECTIONS: tuple[Sections, ...] = (_rates, _samples, _rasters, _membranes)
+def _circuits(found: Survey) -> list[Section]:
+    rows: list[list[Cell]] = [
+        [one.name, one.largest_membrane, one.mean_beta, one.mean_gamma] for one in found.circuits
+    ]
+    shown = Table(["layer", "max |u|", "mean beta", "mean gamma"], rows)
+    return [Section("Autaptic circuits", tables=[shown])] if rows else []
+
+
+SECTIONS: tuple[Sections, ...] = (_rates, _samples, _rasters, _membranes, _circuits)
 
 
 def tables(found: Survey) -> dict[str, str]:

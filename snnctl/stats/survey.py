@@ -16,10 +16,11 @@ from snnctl.engine.experiment import Experiment
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.measure.activity import ActivityMeter, LayerActivity
+from snnctl.measure.circuits import CircuitMeter, LayerCircuits
 from snnctl.measure.potentials import PotentialMeter, Potentials
 from snnctl.measure.spikes import NetworkSpikes, network_totals
 from snnctl.measure.tally import Tally
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import neurons_in
 from snnctl.report.saving import Tell
 from snnctl.stats.rasters import Raster, Recorder, chosen_channels, spread
 
@@ -47,6 +48,7 @@ class Survey:
         by_class: mean spikes of the network per sample of each class, or None.
         class_sizes: samples of each class.
         checkpoint: whose weights.
+        circuits: of the layers that have autaptic circuits.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Survey:
     by_class: list[float] | None
     class_sizes: list[int]
     checkpoint: dict[str, Any]
+    circuits: list[LayerCircuits]
 
     @property
     def totals(self) -> NetworkSpikes:
@@ -101,7 +104,7 @@ def survey(
         DiagnosticError: E410, E411 as `load_weights`; U470 as `chosen_layers`.
     """
     network, data = experiment.network, experiment.data.split(split)
-    names = [name for name, module in network.named_modules() if isinstance(module, SpikingNeuron)]
+    names = list(neurons_in(network))
     wanted = chosen_layers(names, layers) if names or layers else []
     runtime = Runtime.of(experiment.train)
     network.to(runtime.device).eval()
@@ -121,7 +124,8 @@ def survey(
         return batch.targets
 
     meter = ActivityMeter(network, classes)
-    with meter:
+    circuits = CircuitMeter(network)
+    with meter, circuits:
         for done, chosen in _batches(indices if names else indices[:0], experiment.eval_batch_size):
             tell(f"spikes of {len(indices):,} samples: {done:,} done", 0.05 + 0.5 * done / len(indices))
             forward(chosen, meter)
@@ -155,6 +159,7 @@ def survey(
         by_class=meter.by_class,
         class_sizes=meter.class_sizes.tolist(),
         checkpoint={"path": folder.name, **facts},
+        circuits=circuits.summary(),
     )
 
 

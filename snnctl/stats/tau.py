@@ -16,7 +16,7 @@ from snnctl.engine.checkpoint import load_weights, weights_folder
 from snnctl.engine.experiment import Experiment
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.warm_start import warm_start
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import SpikingNeuron, neurons_in
 from snnctl.stats.ordering import OrderTest, order_test, spearman
 
 QUANTILES = {"q15": 0.15, "q50": 0.5, "q85": 0.85}
@@ -142,7 +142,7 @@ def stage_taus(network: nn.Module) -> list[StageTaus]:
     names = {id(module): name for name, module in network.named_modules()}
     found, neurons = [], set()
     for number, stage in enumerate(stages, 1):
-        inside = [module for module in stage.modules() if isinstance(module, SpikingNeuron)]
+        inside = list(neurons_in(stage).values())
         neurons |= {type(neuron).__name__ for neuron in inside}
         name = names.get(id(stage), f"stage {number}")
         parts = [one for neuron in inside if (one := _of_neuron(name, number, neuron)) is not None]

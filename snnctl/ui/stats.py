@@ -24,6 +24,7 @@ def show_stats(console: Console, document: Mapping[str, Any]) -> None:
     console.print(f"[bold]{escape(document['name'])}[/]  {split if document['layers'] else ''}", soft_wrap=True)
     if document["layers"]:
         _layers(console, document)
+        _circuits(console, document["layers"])
         _totals(console, document["totals"], document["classes"])
     for note in document["notes"]:
         console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
@@ -70,6 +71,19 @@ def _layers(console: Console, document: Mapping[str, Any]) -> None:
         "silent, saturated: share of channels; of elements: each place and channel by itself[/]",
         soft_wrap=True,
     )
+
+
+def _circuits(console: Console, layers: Sequence[Mapping[str, Any]]) -> None:
+    """Of layers with autaptic circuits: how far membranes go, and the mean factors."""
+    found = [layer for layer in layers if layer["circuits"]]
+    if not found:
+        return
+    shown = table("autaptic circuits", ">max |u|", ">mean beta", ">mean gamma")
+    for layer in found:
+        one = layer["circuits"]
+        values = (one["largest_membrane"], one["mean_beta"], one["mean_gamma"])
+        shown.add_row(escape(layer["name"]), *(figure(value) for value in values))
+    console.print(shown)
 
 
 def strip(values: Sequence[float]) -> str:

@@ -121,9 +121,12 @@ def show_data(console: Console, facts: Mapping[str, Any]) -> None:
 
 
 def _cut(split: Mapping[str, Any]) -> str:
-    """One split in words: windows of a series, or items with classes."""
+    """One split in words: windows of a series, sequences of a video, or items with classes."""
     if "windows" in split:
         return f"{split['windows']:,} windows in {split['rows']:,} rows from row {split['first_row']:,}"
+    if "sequences" in split:
+        others = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in split.items() if key != "sequences")
+        return f"{split['sequences']:,} sequences" + (f" of {others}" if others else "")
     tokens = ""
     if "mean_tokens" in split:
         tokens = (

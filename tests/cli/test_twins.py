@@ -10,6 +10,7 @@ from snnctl.cli.app import run as snnctl
 from snnctl.core.catalog import BACKBONES
 
 RECIPES = Path(__file__).parents[2] / "recipes"
+VIDEO = str(RECIPES / "stc" / "moving_digits.yaml")
 QUICKSTART, MNIST = str(RECIPES / "quickstart.yaml"), str(RECIPES / "image" / "mnist.yaml")
 SMALL = {
     "spikformer": "dim: 16, heads: 2, depth: 1",
@@ -32,7 +33,13 @@ IMAGES = {
 }
 
 
-@pytest.mark.parametrize("backbone", [name for name in BACKBONES.builtin if name not in IMAGES])
+VIDEOS = {
+    "video_stack": "patch: 4, dim: 8, layers: 1, kernel: 3, norm_groups: 2, spiking: false",
+    "sim_vp": "dim: 4, hidden: 8, depth: 1, kernel: 3",
+}
+
+
+@pytest.mark.parametrize("backbone", [name for name in BACKBONES.builtin if name not in {**IMAGES, **VIDEOS}])
 def test_twin(
     backbone: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,6 +80,25 @@ def test_twin_for_images(
     found = json.loads(capsys.readouterr().out)
     assert (found["spiking"], found["spikes"]["layers"]) == (False, [])
     assert 0 <= found["metrics"]["test/accuracy"] <= 1
+    assert snnctl(["eval", "run", "--split", "val"]) == 0
+    out = capsys.readouterr().out
+    assert "non-spiking twin" in out
+    assert "no layer of this network spikes" in out
+
+
+@pytest.mark.parametrize("backbone", list(VIDEOS))
+def test_twin_for_videos(
+    backbone: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = ["train", VIDEO, "--out", "run", "--set", f"model={{type: {backbone}, {VIDEOS[backbone]}}}"]
+    for setting in ("data.train=16", "data.val=4", "data.test=4", "train.epochs=1"):
+        command += ["--set", setting]
+    assert snnctl([*command, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["spiking"], found["spikes"]["layers"]) == (False, [])
+    assert 0 < found["metrics"]["test/mse"] < 1000
+    assert set(found["baselines"]) == {"copy_last", "black", "train_mean"}
     assert snnctl(["eval", "run", "--split", "val"]) == 0
     out = capsys.readouterr().out
     assert "non-spiking twin" in out

@@ -17,6 +17,7 @@ TOKENS = SignalSpec(steps=0, length=12, features=6, kind="tokens", ragged=True)
 FRAMES = SignalSpec(steps=0, length=3, features=6, kind="spikes", frames=4, dt_ms=10.0)
 ENCODED = SignalSpec(steps=4, length=12, features=6, kind="spikes")
 IMAGES = ENCODED.replace(grid=(3, 4))
+VIDEO = SignalSpec(steps=4, length=16, features=5, grid=(4, 4), ahead=3)
 
 # Knobs without a default, or whose default is larger than a quick test needs.
 KNOBS: dict[tuple[str, str], dict[str, Any]] = {
@@ -50,9 +51,16 @@ KNOBS: dict[tuple[str, str], dict[str, Any]] = {
     ("backbone", "delay_mlp"): {"width": 16, "max_delay": 3.0, "dropout": 0.0},
     ("backbone", "spike_resnet"): {"depth": 20, "width": 0.25, "norm_gain": 2.0},
     ("backbone", "spike_vgg"): {"depth": 5, "width": 0.25, "norm_gain": 2.0},
+    ("backbone", "video_stack"): {"patch": 2, "dim": 8, "layers": 2, "kernel": 3, "norm_groups": 2},
+    ("backbone", "sim_vp"): {"dim": 4, "hidden": 8, "depth": 1, "kernel": 3},
     ("readout", "variate_linear"): {"targets": 5},
     ("neuron", "psn"): {"steps": 8},
     ("neuron", "masked_psn"): {"steps": 8},
+    # 16 groups do not fit the few channels of a quick test.
+    ("neuron", "stc"): {"groups": 1},
+    ("neuron", "stc_lif"): {"groups": 1},
+    ("neuron", "stc_plif"): {"groups": 1},
+    ("neuron", "stc_lmh"): {"groups": 1},
 }
 VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
     ("backbone", "spike_mlp", {"width": 16, "layers": 2, "dropout": 0.0, "recurrent": True, "norm": "layer"}),
@@ -141,6 +149,8 @@ VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
         {"depth": 9, "width": 0.1, "hidden": 16, "norm_gain": 4.0, "interlaminar": Interlaminar("spike", True)},
     ),
     ("backbone", "spike_vgg", {"depth": 11, "width": 0.05, "spiking": False, "hidden": 8}),
+    ("backbone", "video_stack", {"patch": 1, "dim": 4, "layers": 1, "kernel": 1, "norm": "none", "neuron": "lm_h"}),
+    ("backbone", "video_stack", {"patch": 4, "dim": 4, "layers": 2, "kernel": 3, "spiking": False}),
     ("readout", "variate_linear", {"targets": 5, "over_steps": "last"}),
 ]
 LAYERS = [
@@ -156,6 +166,8 @@ def raw(name: str) -> SignalSpec:
 
 
 def encoded(name: str) -> SignalSpec:
+    if name in ("video_stack", "sim_vp", "frames"):
+        return VIDEO
     return IMAGES if name in ("qkformer_stages", "spike_resnet", "spike_vgg") else ENCODED
 
 
@@ -163,7 +175,7 @@ def build(kind: str, name: str, knobs: dict[str, Any], seed: int = 0) -> nn.Modu
     torch.manual_seed(seed)
     component = REGISTRY[kind].get(name)
     module: nn.Module = (
-        component(ENCODED, 5, **knobs)
+        component(encoded(name), 5, **knobs)
         if kind == "readout"
         else component(raw(name) if kind == "encoder" else encoded(name), **knobs)
     )
@@ -179,13 +191,15 @@ def sample(kind: str, name: str, batch: int = 7, dtype: torch.dtype = torch.floa
     elif kind == "encoder":
         x = torch.randn(RAW.shape(batch), generator=generator) * 3
     else:
-        x = torch.randint(0, 2, ENCODED.shape(batch), generator=generator)
+        x = torch.randint(0, 2, encoded(name).shape(batch), generator=generator)
     return x.to(device=device, dtype=dtype)
 
 
 def expected_shape(kind: str, module: Any, batch: int) -> tuple[int, ...]:
     if kind == "readout" and getattr(module, "answers", "item") == "step":
         return (batch, ENCODED.steps, module.outputs)
+    if kind == "readout" and getattr(module, "answers", "item") == "frames":
+        return (batch, VIDEO.steps, VIDEO.length, module.outputs)
     return (batch, module.outputs) if kind == "readout" else module.output.shape(batch)
 
 
@@ -268,6 +282,9 @@ NEURON_VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("lm_h", {"start": 0.5}),
     ("masked_psn", {"steps": 8, "order": 2}),
     ("resonate_fire", {"reset": "soft", "tau": 20.0, "omega": 0.5}),
+    ("stc", {"groups": 1, "host": "glif", "circuit": "temporal", "norm": "layer"}),
+    ("stc", {"groups": 3, "host": "tc_lif", "circuit": "spatial", "norm": "none", "detach": False}),
+    ("stc", {"host": "lif", "circuit": "none"}),
 ]
 
 

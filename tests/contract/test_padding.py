@@ -25,7 +25,8 @@ TAKE: dict[str, dict[str, Any]] = {
     "qkformer": {**TRANSFORMER, "qk_depth": 1, "depth": 1, "embed_norm": True, "attention_scale": None},
     "spike_driven": {**TRANSFORMER, "depth": 1},
 }
-REFUSE = set(BACKBONES.builtin) - set(TAKE)
+VIDEOS = {"video_stack", "sim_vp"}  # refuse whatever is no video
+REFUSE = set(BACKBONES.builtin) - set(TAKE) - VIDEOS
 IMPOSSIBLE = {("gray", "spike_driven")}
 CASES = [(b, p) for b in TAKE for p in POSITIONS.builtin if (p, b) not in IMPOSSIBLE]
 

@@ -11,6 +11,7 @@ from snnctl.core.catalog import BACKBONES, NEURONS
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Patch, Repeat
+from snnctl.encoders.none import NoEncoder
 from snnctl.energy.counter import OperationCounter
 from snnctl.energy.counts import Counts, Row
 from snnctl.energy.neurobench import connection_sparsity, footprint, synaptic_operations
@@ -226,17 +227,21 @@ SMALL: dict[str, dict[str, Any]] = {
     "delay_mlp": {"width": 16, "max_delay": 3.0},
     "spike_resnet": {"depth": 20, "width": 0.25, "norm_gain": 2.0},
     "spike_vgg": {"depth": 5, "width": 0.25, "norm_gain": 2.0},
+    "video_stack": {"patch": 2, "dim": 8, "layers": 2, "kernel": 3, "norm_groups": 2},
 }
 
 
 @pytest.mark.parametrize("spiking", [True, False])
-@pytest.mark.parametrize("name", BACKBONES.names())
+@pytest.mark.parametrize("name", sorted(set(BACKBONES.names()) - {"sim_vp"}))  # which does not spike
 def test_every_operation_of_every_backbone_is_counted_or_listed(name: str, spiking: bool) -> None:
     torch.manual_seed(0)
-    encoder = Repeat(SignalSpec(0, 12, 6, grid=(3, 4)), steps=4, neuron="if" if spiking else None)
+    signal, video = SignalSpec(0, 32, 6, grid=(4, 8)), name == "video_stack"
+    encoder: Any = Repeat(signal, steps=4, neuron="if" if spiking else None)
+    if video:
+        encoder = NoEncoder(signal.replace(frames=4, ahead=2))
     backbone = BACKBONES.get(name)(encoder.output, **SMALL.get(name, {}), spiking=spiking)
     network = Chain(encoder, backbone, MeanLinear(backbone.output, 3))
-    x = torch.rand(5, 12, 6) * 2
+    x = torch.rand(5, 4, 32, 6) if video else torch.rand(5, 32, 6) * 2
     counts = count(network, x, encoder.output)
     assert counts.uncounted == ()
     assert counts.coverage == 1.0
@@ -264,11 +269,11 @@ def by_place(counts: Counts, part: str, sample: int) -> dict[tuple[str, ...], fl
 
 @pytest.mark.parametrize("name", NEURONS.names())
 def test_work_of_one_update_is_known_for_every_neuron(name: str) -> None:
-    knobs = {"psn": {"steps": 4}, "masked_psn": {"steps": 4}}.get(name, {})
+    knobs = {"psn": {"steps": 4}, "masked_psn": {"steps": 4}}.get(name, {"groups": 1} if name[:3] == "stc" else {})
     neuron = NEURONS.get(name)(5, **knobs)
     work = OperationCounter(nn.Sequential(neuron), encoded=SignalSpec(4, 3, 5)).work
     found = work.get("0")
-    if not neuron.atomic:
+    if not (neuron.atomic or neuron.circuits):
         assert found is None
         return
     assert found is not None

@@ -13,7 +13,11 @@ from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.surrogate import make_surrogate
 
 REASONS = {"psn": NO_STATE, "masked_psn": NO_MEMBRANE}
-KNOBS = {"psn": {"steps": 5}, "masked_psn": {"steps": 5}}
+KNOBS = {
+    "psn": {"steps": 5},
+    "masked_psn": {"steps": 5},
+    **dict.fromkeys(("stc", "stc_lif", "stc_plif", "stc_lmh"), {"groups": 2}),
+}
 
 
 def test_by_hand() -> None:

@@ -16,7 +16,7 @@ STREAMING = [name for name in NEURONS.builtin if name != "psn"]
 
 def run(name: str, x: Tensor, chunk: int | None) -> tuple[list[Tensor], int]:
     torch.manual_seed(0)
-    knobs = {"steps": len(x)} if name == "masked_psn" else {}
+    knobs = {"steps": len(x)} if name == "masked_psn" else {"groups": 1} if name.startswith("stc") else {}
     neuron: SpikingNeuron = NEURONS.get(name)(x.shape[-1], **knobs).double()
     leaf = x.clone().requires_grad_()
     kept: dict[int, int] = {}

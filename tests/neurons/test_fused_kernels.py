@@ -424,7 +424,7 @@ def test_compiled_code_is_kept_on_disk(tmp_path: Any, monkeypatch: pytest.Monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     from snnctl.neurons.kernels.lif_ir import forward_ir
 
-    spec = fused._prepared(torch.ones(2, 1, 3), None, Dynamics(ATan(), tau=7.3), False)[0]
+    spec = fused.prepared(torch.ones(2, 1, 3), None, Dynamics(ATan(), tau=7.3), False)[0]
     text = forward_ir(spec, "lif_forward")
     first, second = jit.Compiled("lif_forward", text), jit.Compiled("lif_forward", text)
     assert (first.from_disk, second.from_disk) == (False, True)

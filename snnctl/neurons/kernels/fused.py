@@ -9,16 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snnctl.neurons.kernels.equation_ir import ScanSpec
 from snnctl.neurons.kernels.gradients import first_gradients_only
 from snnctl.neurons.kernels.lif_cpu import Parameters, backward, forward
-from snnctl.neurons.kernels.lif_ir import ScanSpec
 from snnctl.neurons.kernels.norm_cpu import norm_gradient, statistics
 from snnctl.neurons.kernels.parameters import charge_of, flat, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
 from snnctl.neurons.kernels.segments import REAL_TYPES, REALS
 
 
-def _prepared(
+def prepared(
     x: Tensor, v: Tensor | None, dynamics: Dynamics, keeps_state: bool, smooth: bool = False
 ) -> tuple[ScanSpec, Parameters, list[Tensor]]:
     """Spec, run-time parameters without tensors, and leak, gain, threshold as flat tensors if any is a tensor."""
@@ -122,7 +122,7 @@ def scan(
         return_state: without it the second result is None, and nothing is done for it.
         smooth: put the surrogate's primitive in place of the step, to check gradients.
     """
-    spec, parameters, own = _prepared(x, v, dynamics, return_state, smooth)
+    spec, parameters, own = prepared(x, v, dynamics, return_state, smooth)
     if not torch.is_grad_enabled():
         return forward(spec, _rows(x), None if v is None else v.contiguous(), _with(parameters, own))
     found = _Scan.apply(x, v, spec, parameters, *own)
@@ -217,7 +217,7 @@ def norm_scan(
     Returns:
         Spikes, last membrane, and the mean and (biased) variance that were used, in float64.
     """
-    spec, parameters, own = _prepared(x, v, dynamics, return_state)
+    spec, parameters, own = prepared(x, v, dynamics, return_state)
     x, v = x.contiguous(), None if v is None else v.contiguous()
     with torch.no_grad():
         if running is None:

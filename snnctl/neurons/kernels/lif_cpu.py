@@ -10,16 +10,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from snnctl.neurons.kernels.equation_ir import SCALARS, ScanSpec
 from snnctl.neurons.kernels.jit import Compiled
-from snnctl.neurons.kernels.lif_ir import (
-    BACKWARD,
-    FORWARD,
-    SCALARS,
-    SUMS,
-    ScanSpec,
-    backward_ir,
-    forward_ir,
-)
+from snnctl.neurons.kernels.lif_ir import BACKWARD, FORWARD, SUMS, backward_ir, forward_ir
 from snnctl.neurons.kernels.segments import REAL_TYPES, Launch, Plan, address, per_channel, planned, tiled
 
 
@@ -27,7 +20,7 @@ class Parameters(NamedTuple):
     """What the step equation needs at run time; per-channel tensors are [C], in the dtype computed in.
 
     Args:
-        scalars: `lif_ir.SCALARS`, those that are per channel unused.
+        scalars: `equation_ir.SCALARS`, those that are per channel unused.
         channels: C; the last axes of one step flattened, over which the tensors run.
         leak, gain, threshold: per channel, or None.
         scale, shift: the norm per channel, or None.
@@ -45,7 +38,7 @@ class Parameters(NamedTuple):
 
     @property
     def tensors(self) -> tuple[Tensor | None, ...]:
-        """The per-channel values in the order of `lif_ir.PARAMETERS`."""
+        """The per-channel values in the order of `equation_ir.PARAMETERS`."""
         return self.leak, self.gain, self.threshold, self.scale, self.shift, self.centre
 
 

@@ -4,7 +4,7 @@ Checked in Triton's interpreter on a CPU; not yet run or timed on a GPU.
 
 One program takes a block of neighbouring neurons and loops over time with their membranes in registers. The
 backward pass computes the potentials again into a float32 buffer of the size of the input, and walks back through
-them; nothing but the input is kept between the two. The equations are those of `lif_ir`, where their derivation is.
+them; nothing but the input is kept between the two. The equations are those of `equation_ir`, where they are derived.
 
 Spikes are those of the definition on a CPU, bit for bit, as far as every operation is rounded on its own and to
 nearest: divisions say so, and products and sums are not contracted (`enable_fp_fusion=False`). Eager torch on a GPU

@@ -71,13 +71,22 @@ def lif_step(x: Tensor, v: Tensor, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
     Returns:
         Spikes in the dtype of `x`, and the membrane after the reset in the dtype of `v`.
     """
-    current, threshold = x.to(v.dtype), dynamics.v_threshold
+    return lif_fire(lif_charge(x, v, dynamics), dynamics, x.dtype)
+
+
+def lif_charge(x: Tensor, v: Tensor, dynamics: Dynamics) -> Tensor:
+    """The membrane before the reset, h of `lif_step`."""
+    current = x.to(v.dtype)
     tau, leak, gain = dynamics.tau, dynamics.leak, dynamics.gain
     if dynamics.reset == "delayed":
         assert tau is None
-        h = v + current * gain
-    else:
-        h = v * leak + current * gain if tau is None else v + (current - v) / tau
+        return v + current * gain
+    return v * leak + current * gain if tau is None else v + (current - v) / tau
+
+
+def lif_fire(h: Tensor, dynamics: Dynamics, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Spikes in `dtype` and the membrane after the reset, from the one before."""
+    threshold = dynamics.v_threshold
     sign = torch.where(h.detach() < 0, -1.0, 1.0).to(h.dtype) if dynamics.signed else None
     raised = h if sign is None else h * sign
     if dynamics.early:
@@ -92,10 +101,10 @@ def lif_step(x: Tensor, v: Tensor, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
         spikes = spikes * sign
     fired, size = (spikes.detach(), size.detach()) if dynamics.detach_reset else (spikes, size)
     if dynamics.reset == "delayed":
-        return spikes.to(x.dtype), h * leak - fired * threshold
+        return spikes.to(dtype), h * dynamics.leak - fired * threshold
     any_fired = size if dynamics.levels == 1 else torch.where(size > 1, 1.0, size)
     v = h - fired * threshold if dynamics.reset == "soft" else h * (1.0 - any_fired)
-    return spikes.to(x.dtype), v
+    return spikes.to(dtype), v
 
 
 def _spike(dynamics: Dynamics, u: Tensor) -> Tensor:

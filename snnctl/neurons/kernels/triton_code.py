@@ -1,6 +1,6 @@
 """The LIF scan in Triton's language: what runs on a GPU. `lif_triton` launches it.
 
-The equations are those of `lif_ir`, where their derivation is.
+The equations are those of `equation_ir`, where their derivation is.
 """
 
 from __future__ import annotations

@@ -1,0 +1,135 @@
+"""Clips of a video, end to end, and the windows that are cut from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Whole = npt.NDArray[np.int64]
+By = Literal["clip", "time"]
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips of one part of a set: frames that follow each other without a gap.
+
+    Args:
+        frames: [M, H, W, C] uint8, or float32 in 0..1, of all clips.
+        firsts: [K] index of the first frame of each.
+        lengths: [K] frames of each.
+        groups: [K] clips of one group (a recording with gaps, a person) stay in one split.
+        strides: [K] frames from one window to the next as published; 0 = windows do not overlap.
+        step: from one frame of a clip to the next in `frames`; more than 1 where time is the first axis.
+    """
+
+    frames: Any
+    firsts: Whole
+    lengths: Whole
+    groups: Whole
+    strides: Whole
+    step: int = 1
+
+    @classmethod
+    def of_table(cls, frames: Any, table: Whole) -> Clips:
+        """From rows (length, group, stride), clips lying one after the other."""
+        lengths = table[:, 0]
+        return cls(frames, np.cumsum(lengths) - lengths, lengths, table[:, 1], table[:, 2])
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C)."""
+        rows, columns, channels = self.frames.shape[1:]
+        return rows, columns, channels
+
+    def gather(self, windows: Windows, length: int) -> Any:
+        """Pixels [W, length, H, W, C] of some windows."""
+        first = self.firsts[windows.clips] + self.step * windows.offsets
+        return self.frames[first[:, None] + self.step * np.arange(length)]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where windows begin.
+
+    Args:
+        clips: [W] which clip.
+        offsets: [W] which of its frames.
+    """
+
+    clips: Whole
+    offsets: Whole
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, chosen: Any) -> Windows:
+        return Windows(self.clips[chosen], self.offsets[chosen])
+
+
+@dataclass(frozen=True)
+class VideoSet:
+    """A set of videos, as its makers cut it.
+
+    Args:
+        parts: `train`, `val`, `test`, or `all` for a set that is not cut.
+        origin: what a message calls it.
+        format: how it is stored.
+        licence: as its makers state it; "" where nothing is known.
+        digest: of its content.
+        bytes: on disk.
+        by: how splits are made that are missing: whole clips, or in time order.
+        from_end: windows are laid from the end of a clip to its beginning.
+        shared: clips this far from each other may show the same frames.
+        lengths: (F_in, F_out) that the set is made for; None = any.
+    """
+
+    parts: Mapping[str, Clips]
+    origin: str
+    format: str
+    licence: str
+    digest: str
+    bytes: int
+    by: By = "clip"
+    from_end: bool = False
+    shared: int = 0
+    lengths: tuple[int, int] | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(H, W, C) of a frame."""
+        return next(iter(self.parts.values())).shape
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for `snnctl data info`."""
+        return {
+            "origin": self.origin,
+            "format": self.format,
+            "frame": " x ".join(map(str, self.shape)),
+            "frames": {name: int(clips.lengths.sum()) for name, clips in self.parts.items()},
+            "clips": {name: len(clips.lengths) for name, clips in self.parts.items()},
+            "licence": self.licence or "unknown",
+            "bytes": self.bytes,
+        }
+
+
+def lay_windows(clips: Clips, length: int, stride: int | None, *, from_end: bool) -> Windows:
+    """All windows of `length` frames, in the order of clips and of time; none leaves its clip.
+
+    Args:
+        stride: frames from one window to the next; None = as published for the clip, else `length`.
+        from_end: the last window ends with the clip, rather than the first one beginning with it.
+    """
+    numbers, offsets = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
+    for number, (frames, published) in enumerate(zip(clips.lengths.tolist(), clips.strides.tolist(), strict=True)):
+        room = frames - length
+        if room < 0:
+            continue
+        every = stride or published or length
+        starts = np.arange(room % every if from_end else 0, room + 1, every)
+        numbers.append(np.full(len(starts), number))
+        offsets.append(starts)
+    return Windows(np.concatenate(numbers), np.concatenate(offsets))

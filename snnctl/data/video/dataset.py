@@ -1,0 +1,116 @@
+"""Videos as batches of whole sequences, gathered by index."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snnctl.core.shapes import SignalSpec
+from snnctl.data.splits import SPLIT_NAMES
+from snnctl.data.video.batch import VideoBatch
+from snnctl.data.video.clips import Clips, VideoSet, Windows
+from snnctl.data.video.cut import SplitWindows
+
+
+def video_signal(shape: tuple[int, int, int], seen: int, ahead: int) -> SignalSpec:
+    """Frames of `shape` (H, W, C), positions row by row, channels last."""
+    rows, columns, channels = shape
+    return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=seen, ahead=ahead)
+
+
+def to_frames(pixels: Any) -> Tensor:
+    """[B, F, H, W, C] uint8, or float32 in 0..1 -> [B, F, H * W, C] float32 in 0..1."""
+    values = torch.from_numpy(np.ascontiguousarray(pixels)).flatten(2, 3)
+    return values.to(torch.float32).div_(255.0) if values.dtype == torch.uint8 else values
+
+
+@dataclass(frozen=True)
+class VideoSplit:
+    """One split: windows over the clips of one part.
+
+    Args:
+        clips: of the whole part.
+        windows: those of this split.
+        seen: F_in.
+        ahead: F_out.
+    """
+
+    clips: Clips
+    windows: Windows
+    seen: int
+    ahead: int
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def batch(self, indices: Tensor) -> VideoBatch:
+        """The sequences at `indices` (int64 [B]).
+
+        Shape:
+            frames [B, F_in + F_out, H * W, C] float32 in 0..1.
+        """
+        pixels = self.clips.gather(self.windows[indices.numpy()], self.seen + self.ahead)
+        return VideoBatch(to_frames(pixels), self.seen)
+
+
+@dataclass(frozen=True)
+class VideoData:
+    """A set of videos, cut into splits and windows.
+
+    Args:
+        source: the clips.
+        cut: split -> windows.
+        seen, ahead: F_in and F_out.
+    """
+
+    source: VideoSet
+    cut: Mapping[str, SplitWindows]
+    seen: int
+    ahead: int
+    leaks: tuple[str, ...] = ()
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """Frames that are seen, and how many follow."""
+        return video_signal(self.source.shape, self.seen, self.ahead)
+
+    def split(self, name: str) -> VideoSplit:
+        """The part called `train`, `val` or `test`."""
+        found = self.cut[name]
+        return VideoSplit(self.source.parts[found.part], found.windows, self.seen, self.ahead)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 hex over the content of the set and the windows."""
+        digest = hashlib.sha256(repr((self.source.digest, self.seen, self.ahead)).encode())
+        for name in SPLIT_NAMES:
+            found = self.cut[name]
+            digest.update(found.part.encode() + found.windows.clips.tobytes() + found.windows.offsets.tobytes())
+        return digest.hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for `snnctl data info`."""
+        splits = {}
+        for name in SPLIT_NAMES:
+            part = self.split(name)
+            clips = np.unique(part.windows.clips)
+            splits[name] = {
+                "sequences": len(part),
+                "clips": len(clips),
+                "groups": len(np.unique(part.clips.groups[clips])),
+            }
+        return {
+            **self.source.describe(),
+            "frames_in": self.seen,
+            "frames_out": self.ahead,
+            "splits": splits,
+            "leaks": list(self.leaks),
+            "fingerprint": self.fingerprint,
+        }

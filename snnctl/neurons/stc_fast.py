@@ -1,0 +1,87 @@
+"""When the compiled steps can stand in for those of STC's definition, and what they are handed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from snnctl.neurons.integrate_fire import IntegrateAndFire
+from snnctl.neurons.kernels import can_be_fast, why_not_fused
+from snnctl.neurons.stc_circuit import EPS, Circuit
+
+if TYPE_CHECKING:
+    from snnctl.neurons.kernels.circuits import Circuits
+    from snnctl.neurons.stc import STC
+
+FEWEST_POSITIONS = 16  # below, what is done once per sample is most of the work
+
+
+def fast_scan(
+    neuron: STC, x: Tensor, state: Any, take: Callable[[Tensor | None, Tensor | None, Tensor], None] | None
+) -> tuple[Tensor, tuple[Tensor, Tensor]] | None:
+    """The scan by compiled steps, or None where the definition has to run.
+
+    The equations are the definition's; sums are taken in another order, so that factors differ in the last places
+    and a spike may come or not where a membrane lies that close to the threshold.
+    """
+    host = neuron.host
+    if not isinstance(host, IntegrateAndFire) or not host.fuses_norm or host.spike.emit != "code":
+        return None
+    circuits = neuron.circuits
+    axes = circuits[0].axes
+    if not axes or not can_be_fast(x) or x.dim() < axes + 3 or not x.numel():
+        return None
+    if x.shape[-1 - axes : -1].numel() < FEWEST_POSITIONS or any(_is_watched(circuit) for circuit in circuits):
+        return None
+    v, s = state
+    kernels = _kernels(x)
+    dynamics = host.dynamics()
+    if v.dtype != x.dtype or s.dtype != x.dtype or why_not_fused(x, v, dynamics):
+        return None
+    if not kernels.has_kernel(x.shape[-1], neuron.groups, x.dtype):
+        return None
+    circuits[0].laid_out(s)  # refuses what the definition refuses
+    merged = together(neuron.temporal, neuron.spatial, x.dtype)
+    spikes, last = kernels.scan(x, v, s, dynamics, merged, detach=neuron.detach, take=take)
+    return spikes, (last, spikes[-1])
+
+
+def _kernels(x: Tensor) -> ModuleType:
+    """LLVM is loaded at the first use."""
+    from snnctl.neurons.kernels import circuits
+
+    return circuits
+
+
+def _is_watched(circuit: Circuit) -> bool:
+    return bool(circuit._forward_hooks or circuit._forward_pre_hooks)
+
+
+def together(temporal: Circuit | None, spatial: Circuit | None, dtype: torch.dtype) -> Circuits:
+    """Both circuits as one whose outputs lie group by group, temporal before spatial; or one as it is."""
+    from snnctl.neurons.kernels.circuits import Circuits
+
+    present = [circuit for circuit in (temporal, spatial) if circuit is not None]
+    first = present[0]
+
+    def merged(parts: list[Tensor]) -> Tensor:
+        grouped = [part.to(dtype).unflatten(0, (first.groups, -1)) for part in parts]
+        return torch.stack(grouped, 1).flatten(0, 2)
+
+    weight = merged([circuit.weight for circuit in present])
+    gains = [circuit.gain for circuit in present if circuit.gain is not None]
+    return Circuits(
+        weight=weight.unsqueeze(2) if first.axes == 1 else weight,
+        gain=merged(gains) if gains else None,  # type: ignore[arg-type]
+        shift=merged([circuit.shift for circuit in present]),
+        temporal=temporal is not None,
+        spatial=spatial is not None,
+        groups=first.groups,
+        norm_groups=first.norm_groups,
+        eps=EPS,
+        axes=first.axes,
+    )

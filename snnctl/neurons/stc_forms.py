@@ -1,0 +1,203 @@
+"""The published forms of STC: around integrate-and-fire, PLIF and LM-H."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from annotated_types import Ge, Gt
+
+from snnctl.core.catalog import NEURONS
+from snnctl.core.registry import Slot
+from snnctl.neurons.lif import IF, PLIF
+from snnctl.neurons.lm_h import LMH
+from snnctl.neurons.stc import STC, Spans, Which
+from snnctl.neurons.stc_circuit import CircuitNorm
+from snnctl.neurons.surrogate import Surrogate
+
+
+@NEURONS.register("stc_lif")
+class STCLIF(STC):
+    """The published STC-LIF: circuits around integrate-and-fire with soft reset; despite its name it does not leak.
+
+    The gradient goes through the reset.
+
+    Equation:
+        u = beta * h + gamma * x
+        s = 1 if u >= v_threshold else 0
+        h = u - s * v_threshold
+
+    Args:
+        channels: size of the last axis.
+        circuit: see `stc`: both, temporal, spatial or none.
+        groups: of the circuits' convolutions, a divisor of the channels (as published).
+        kernel: of the circuits, odd (as published).
+        norm: of the circuits: group (as published), layer or none.
+        norm_groups: of `norm: group`; null = `groups` (as published).
+        detach: whether no gradient goes back in time through the circuits (default of the published code).
+        axes: how many axes before the channels the kernel spans; null = 2 in convolutions over images, else 0.
+        v_threshold: spike threshold, > 0, and what the reset takes off (as published).
+        surrogate: derivative of the spike (sigmoid with alpha 4 as published).
+
+    Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is (h, s), each [B, *, channels].
+
+    Raises:
+        ShapeError: as `stc`.
+
+    Source: as `stc`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        circuit: Which = "both",
+        groups: Annotated[int, Ge(1)] = 16,
+        kernel: Annotated[int, Ge(1)] = 5,
+        norm: CircuitNorm = "group",
+        norm_groups: Annotated[int, Ge(1)] | None = None,
+        detach: bool = True,
+        axes: Spans | None = None,
+        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
+        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
+    ) -> None:
+        def host(channels: int) -> IF:
+            return IF(channels, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate)
+
+        super().__init__(
+            channels,
+            host=host,
+            circuit=circuit,
+            groups=groups,
+            kernel=kernel,
+            norm=norm,
+            norm_groups=norm_groups,
+            detach=detach,
+            axes=axes,
+        )
+
+
+@NEURONS.register("stc_plif")
+class STCPLIF(STC):
+    """The published STC-PLIF: circuits around a LIF neuron with a learned time constant and soft reset.
+
+    The gradient goes through the reset.
+
+    Equation:
+        u = (1 - rate) * beta * h + rate * gamma * x        rate = sigmoid(w), learned, one for the layer
+        s = 1 if u >= v_threshold else 0
+        h = u - s * v_threshold
+
+    Args:
+        channels: size of the last axis.
+        tau: membrane time constant in steps at initialisation, > 1 (2, a rate of 1/2, as published).
+        circuit: see `stc`: both, temporal, spatial or none.
+        groups: of the circuits' convolutions, a divisor of the channels (as published).
+        kernel: of the circuits, odd (as published).
+        norm: of the circuits: group (as published), layer or none.
+        norm_groups: of `norm: group`; null = `groups` (as published).
+        detach: whether no gradient goes back in time through the circuits (default of the published code).
+        axes: how many axes before the channels the kernel spans; null = 2 in convolutions over images, else 0.
+        v_threshold: spike threshold, > 0, and what the reset takes off (as published).
+        surrogate: derivative of the spike (sigmoid with alpha 4 as published).
+
+    Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is (h, s), each [B, *, channels].
+
+    Raises:
+        ShapeError: as `stc`.
+
+    Source: as `stc`; its code learns -w.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        tau: Annotated[float, Gt(1.0)] = 2.0,
+        circuit: Which = "both",
+        groups: Annotated[int, Ge(1)] = 16,
+        kernel: Annotated[int, Ge(1)] = 5,
+        norm: CircuitNorm = "group",
+        norm_groups: Annotated[int, Ge(1)] | None = None,
+        detach: bool = True,
+        axes: Spans | None = None,
+        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
+        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
+    ) -> None:
+        def host(channels: int) -> PLIF:
+            return PLIF(
+                channels, tau=tau, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate
+            )
+
+        super().__init__(
+            channels,
+            host=host,
+            circuit=circuit,
+            groups=groups,
+            kernel=kernel,
+            norm=norm,
+            norm_groups=norm_groups,
+            detach=detach,
+            axes=axes,
+        )
+
+
+@NEURONS.register("stc_lmh")
+class STCLMH(STC):
+    """The published STC-LMH: circuits around `lm_h`, the neuron of a dendrite and a soma with four learned factors.
+
+    The gradient does not go through the reset.
+
+    Equation:
+        d = (sigmoid(p1) - 1/2) * d + (sigmoid(p2) - 1/2) * h + gamma * x
+        u = (sigmoid(p3) + 1/2) * d + (sigmoid(p4) + 1/2) * beta * h
+        s = 1 if u >= v_threshold else 0
+        h = u - s * v_threshold
+
+    Args:
+        channels: size of the last axis.
+        circuit: see `stc`: both, temporal, spatial or none.
+        groups: of the circuits' convolutions, a divisor of the channels (as published).
+        kernel: of the circuits, odd (as published).
+        norm: of the circuits: group (as published), layer or none.
+        norm_groups: of `norm: group`; null = `groups` (as published).
+        detach: whether no gradient goes back in time through the circuits (default of the published code).
+        axes: how many axes before the channels the kernel spans; null = 2 in convolutions over images, else 0.
+        v_threshold: spike threshold of the soma, > 0, and what the reset takes off (as published).
+        surrogate: derivative of the spike (sigmoid with alpha 4 as published).
+
+    Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is (d, h, s), each [B, *, channels].
+
+    Raises:
+        ShapeError: as `stc`.
+
+    Source: as `stc`, and as `lm_h`.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        circuit: Which = "both",
+        groups: Annotated[int, Ge(1)] = 16,
+        kernel: Annotated[int, Ge(1)] = 5,
+        norm: CircuitNorm = "group",
+        norm_groups: Annotated[int, Ge(1)] | None = None,
+        detach: bool = True,
+        axes: Spans | None = None,
+        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
+        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
+    ) -> None:
+        def host(channels: int) -> LMH:
+            return LMH(channels, v_threshold=v_threshold, surrogate=surrogate)
+
+        super().__init__(
+            channels,
+            host=host,
+            circuit=circuit,
+            groups=groups,
+            kernel=kernel,
+            norm=norm,
+            norm_groups=norm_groups,
+            detach=detach,
+            axes=axes,
+        )
