@@ -100,6 +100,7 @@ NEURONS = Registry(
         "glif": "snnctl.neurons.glif",
         "klif": "snnctl.neurons.klif",
         "clif": "snnctl.neurons.clif",
+        "shift_lif": "snnctl.neurons.shift_lif",
         "cuba_lif": "snnctl.neurons.cuba_lif",
         "tc_lif": "snnctl.neurons.tc_lif",
         "lm_h": "snnctl.neurons.lm_h",

@@ -11,6 +11,7 @@ from snnctl.neurons.lm_h import LMH
 from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.psn import PSN, MaskedPSN
 from snnctl.neurons.resonate_fire import ResonateFire
+from snnctl.neurons.shift_lif import ShiftLIF
 from snnctl.neurons.stc import STC
 from snnctl.neurons.stc_forms import STCLIF, STCLMH, STCPLIF
 from snnctl.neurons.surrogate import (
@@ -47,6 +48,7 @@ __all__ = [
     "NeuronFactory",
     "Rectangle",
     "ResonateFire",
+    "ShiftLIF",
     "Sigmoid",
     "SpikingNeuron",
     "State",

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from snnctl.neurons.kernels import Dynamics, lif_norm_scan
 
-
 _FEW = 4  # features of a norm behind a read-out
 
 
