@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import image_files
 import numpy as np
 import pytest
 import torch
@@ -15,8 +17,11 @@ from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.shapes import SignalSpec
+from snnctl.data.images.known import KNOWN_IMAGES
+from snnctl.data.images.prepare import prepare_known
 from snnctl.data.video.clips import Clips, lay_windows
 from snnctl.data.video.component import Video
+from snnctl.data.video.known import KNOWN_VIDEOS
 from snnctl.data.video.prepare import known_videos, moving_mnist_source, prepare_videos
 from snnctl.data.video.store import open_videos, videos_folder
 
@@ -242,6 +247,26 @@ def test_named_moving_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         10000,
         1000,
     )
+
+
+def test_named_moving_mnist_from_files_to_batches(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train and val come of the train digits, test is the file; its download is put away."""
+    array = np.random.default_rng(0).integers(0, 256, (20, 5, 64, 64), dtype=np.uint8)
+    path = files.npy(tmp_path / "mnist_test_seq.npy", array)
+    known = replace(KNOWN_VIDEOS["moving_mnist"], clips=(("test", 5),), url=path.as_uri())
+    monkeypatch.setitem(KNOWN_VIDEOS, "moving_mnist", known)
+    monkeypatch.setitem(KNOWN_IMAGES, "mnist", replace(KNOWN_IMAGES["mnist"], train=60, test=30))
+    prepare_known("mnist", source=image_files.mnist(tmp_path / "mnist"))
+    source = Video(source="moving_mnist", val=7)
+    assert source.prepare().describe()["clips"] == {"test": 5}
+    assert not list((cache / "downloads").iterdir())
+    data = source.load()
+    assert {name: len(data.split(name)) for name in ("train", "val", "test")} == {"train": 10000, "val": 7, "test": 5}
+    assert {name: len(images) for name, images in data.pools.images.items()} == {"train": 54, "val": 6, "test": 30}
+    assert data.leaks == ()
+    test = whole(data, "test").reshape(5, 20, 64, 64)
+    np.testing.assert_allclose(test.numpy(), array.transpose(1, 0, 2, 3) / np.float32(255), rtol=1e-6)
+    assert data.split("train").batch(torch.tensor([3])).inputs.shape == (1, 10, 4096, 1)
 
 
 def test_kth_persons_windows_and_strides(tmp_path: Path) -> None:

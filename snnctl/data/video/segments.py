@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from snnctl.data.images.source import Pixels
@@ -28,6 +30,7 @@ _STROKES = np.array(
 _USED = ("012345", "12", "01346", "01236", "1256", "02356", "023456", "012", "0123456", "012356")
 
 
+@cache
 def segment_digits() -> tuple[Pixels, Pixels]:
     """Images uint8 [2000, 28, 28], white on black, and their digits [2000]; the same at every call.
 
@@ -55,7 +58,10 @@ def segment_digits() -> tuple[Pixels, Pixels]:
         part = slice(first, first + _CHUNK)
         away = np.where(used[part, :, None, None], _distance(ends[part]), np.inf).min(1)
         images[part] = np.round(255 * np.clip(thick[part, None, None].astype(np.float32) / 2 + 0.5 - away, 0.0, 1.0))
-    return images, labels.astype(np.uint8)
+    classes = labels.astype(np.uint8)
+    for array in (images, classes):  # everyone who asks gets the same ones
+        array.setflags(write=False)
+    return images, classes
 
 
 def _distance(ends: np.ndarray) -> np.ndarray:

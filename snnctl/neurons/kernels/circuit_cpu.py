@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -11,17 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from snnctl.neurons.kernels.circuit_ir import (
-    AFFINE,
-    BACK,
-    STEP,
-    SUMS,
-    CircuitSpec,
-    affine_ir,
-    back_ir,
-    step_ir,
-    sums_ir,
-)
+from snnctl.neurons.kernels.circuit_ir import BACK, STEP, CircuitSpec, back_ir, step_ir
 from snnctl.neurons.kernels.equation_ir import SCALARS
 from snnctl.neurons.kernels.jit import Compiled
 from snnctl.neurons.kernels.segments import REAL_TYPES
@@ -36,24 +27,16 @@ class Maps(NamedTuple):
         samples: N, whatever the convolution does not run over.
         space: the sizes of the axes that it runs over.
         groups: of the convolution.
-        norm_groups: of the norm, of each circuit; 0 = no norm.
-        eps: of the norm.
     """
 
     spec: CircuitSpec
     samples: int
     space: tuple[int, ...]
     groups: int
-    norm_groups: int
-    eps: float
 
     @property
     def positions(self) -> int:
         return math.prod(self.space)
-
-    def zeros(self, like: Tensor) -> Tensor:
-        """A convolution's output for no spikes at all [N, positions, M]."""
-        return like.new_zeros(self.samples, self.positions, self.spec.outputs)
 
     def images(self, rows: Tensor) -> Tensor:
         """[N, *space, channels] as torch's convolutions want it, channels last in memory."""
@@ -79,138 +62,78 @@ class Maps(NamedTuple):
 @cache
 def _kernel(kind: str, spec: CircuitSpec) -> Compiled:
     name = f"circuit_{kind}"
-    real, outputs = spec.scan.real, spec.outputs
-    text = {
-        "sums": lambda: sums_ir(real, outputs, name),
-        "affine": lambda: affine_ir(real, outputs, name),
-        "step": lambda: step_ir(spec, name),
-        "back": lambda: back_ir(spec, name),
-    }[kind]()
-    return Compiled(name, text)
+    return Compiled(name, step_ir(spec, name) if kind == "step" else back_ir(spec, name))
 
 
-_SLOTS = {"sums": SUMS, "affine": AFFINE, "step": STEP, "back": BACK}
-
-
-@cache
-def _place(kind: str) -> dict[str, int]:
-    return {slot: index for index, slot in enumerate(_SLOTS[kind])}
+_SLOTS = {"step": STEP, "back": BACK}
+_PLACES = {kind: {slot: place for place, slot in enumerate(slots)} for kind, slots in _SLOTS.items()}
+_SCRATCH = ("sum_y", "sum_yy", "sum_d", "sum_dy", "on_d", "on_y", "constant")
 
 
 @lru_cache(maxsize=256)
-def scalars(values: tuple[float, ...], real: Real) -> ctypes.Array[Any]:
+def _scalars(values: tuple[float, ...], real: Real) -> ctypes.Array[Any]:
     """The numbers of the step equation, `equation_ir.SCALARS`, where the kernels find them."""
     kind = ctypes.c_float if real == "float32" else ctypes.c_double
     return (kind * len(SCALARS))(*values)
 
 
-def run(kind: str, maps: Maps, numbers: ctypes.Array[Any] | None, tensors: dict[str, Tensor | None]) -> None:
-    """Run one kernel over all samples, with these tensors in its slots."""
-    places = _place(kind)
-    array = (ctypes.c_int64 * len(places))()
-    array[places["chunks"]] = maps.samples
-    array[places["positions"]] = maps.positions
-    if numbers is not None:
-        array[places["scalars"]] = ctypes.addressof(numbers)
-    for slot, tensor in tensors.items():
-        if tensor is not None:
-            array[places[slot]] = tensor.data_ptr()
-    _kernel(kind, maps.spec)(array, min(torch.get_num_threads(), maps.samples))
-
-
-class Normed(NamedTuple):
-    """The norm of one step: level = scale * y + shift, all [N, M] in the dtype computed in.
-
-    Args:
-        scale, shift: the level's.
-        mean, rstd: of the norm group, float64; None without a norm.
-    """
-
-    scale: Tensor
-    shift: Tensor
-    mean: Tensor | None
-    rstd: Tensor | None
-
-
 @lru_cache(maxsize=64)
-def members(channels: int, block: int, norm_groups: int, both: bool) -> Tensor:
-    """[M, K] in float64: 1 where channel m of the convolution's output belongs to norm group k."""
-    outputs = channels * (2 if both else 1)
-    number = torch.arange(outputs)
+def _norm_group_of(channels: int, block: int, norm_groups: int, both: bool) -> Tensor:
+    """Of each channel of the convolution's output [M], which norm group it is in: int64."""
+    number = torch.arange(channels * (2 if both else 1))
+    circuit = number // block % 2 if both else torch.zeros_like(number)
     if both:
-        circuit = number // block % 2
         number = number // (2 * block) * block + number % block
-    else:
-        circuit = torch.zeros_like(number)
-    group = circuit * norm_groups + number // (channels // norm_groups)
-    found = torch.zeros(outputs, norm_groups * (2 if both else 1), dtype=torch.float64)
-    found[torch.arange(outputs), group] = 1.0
-    return found
+    return circuit * norm_groups + number // (channels // max(norm_groups, 1))
 
 
-def _members(maps: Maps) -> Tensor:
-    return members(maps.spec.channels, maps.spec.block, maps.norm_groups, maps.spec.both)
-
-
-def normed(maps: Maps, y: Tensor | None, gain: Tensor | None, shift: Tensor) -> Normed:
-    """Statistics of `y` [N, *, M]; None stands for zeros.
+class Kernels:
+    """The kernels of one call, with all that does not change between its steps.
 
     Args:
-        gain, shift: [M], float64; a gain of None is no norm.
+        maps: how maps lie.
+        scalars: the numbers of the step equation.
+        gain, bias: of the norm [M]; a gain of None is no norm.
+        own: leak, gain and threshold per channel [C], or empty.
     """
-    real, size = REAL_TYPES[maps.spec.scan.real], (maps.samples, maps.spec.outputs)
-    if gain is None or not maps.norm_groups:
-        return Normed(torch.ones(size, dtype=real), shift.to(real).expand(size).contiguous(), None, None)
-    if y is None:
-        mean = torch.zeros(size, dtype=torch.float64)
-        rstd = torch.full(size, maps.eps**-0.5, dtype=torch.float64)
-    else:
-        sums = torch.empty(2, *size, dtype=real)
-        run("sums", maps, None, {"y": y, "sum_y": sums[0], "sum_yy": sums[1]})
-        around, square = sums.double().div_(maps.positions)
-        own = around + _origin(maps, y)
-        share = _members(maps)
-        count = share.shape[0] // share.shape[1]
-        mean = (own @ share) @ share.T / count
-        spread = square - around.square() + (own - mean).square()
-        rstd = ((spread @ share) @ share.T / count).clamp_(min=0).add_(maps.eps).rsqrt_()
-    scale = rstd * gain
-    return Normed(scale.to(real), (shift - mean * scale).to(real), mean, rstd)
 
+    def __init__(
+        self, maps: Maps, scalars: tuple[float, ...], gain: Tensor | None, bias: Tensor, own: Sequence[Tensor]
+    ) -> None:
+        spec = maps.spec
+        self.maps, self.real = maps, REAL_TYPES[spec.scan.real]
+        groups = spec.norm_groups * (2 if spec.both else 1)
+        self.row, self.moments = (maps.samples, spec.outputs), (maps.samples, max(groups, 1))
+        self._held: dict[str, Tensor] = {
+            "norm_group": _norm_group_of(spec.channels, spec.block, spec.norm_groups, spec.both),
+            "norm_gain": torch.ones_like(bias, dtype=torch.float64) if gain is None else gain.double(),
+            "norm_bias": bias.double(),
+            **{slot: torch.empty(self.moments, dtype=torch.float64) for slot in ("sums_a", "sums_b")},
+            **{slot: torch.empty(self.row, dtype=self.real) for slot in _SCRATCH},
+            **dict(zip(("leak", "gain", "threshold"), own, strict=False)),
+        }
+        self._numbers = _scalars(scalars, spec.scan.real)
+        fixed = {slot: tensor.data_ptr() for slot, tensor in self._held.items()}
+        fixed |= {"chunks": maps.samples, "positions": maps.positions, "scalars": ctypes.addressof(self._numbers)}
+        self._templates = {
+            kind: (ctypes.c_int64 * len(slots))(*(fixed.get(slot, 0) for slot in slots))
+            for kind, slots in _SLOTS.items()
+        }
 
-def _origin(maps: Maps, y: Tensor) -> Tensor:
-    """Where the sums of a sample are taken around: its first position."""
-    return y.view(maps.samples, maps.positions, -1)[:, 0]
+    def norm(self) -> dict[str, Tensor]:
+        """Room for what one step's norm leaves for the backward pass."""
+        return {
+            "scale": torch.empty(self.row, dtype=self.real),
+            "shift": torch.empty(self.row, dtype=self.real),
+            "mean": torch.empty(self.moments, dtype=torch.float64),
+            "rstd": torch.empty(self.moments, dtype=torch.float64),
+        }
 
-
-class LevelGradients(NamedTuple):
-    """What the gradient of the level leaves behind: of gain and shift [M], float64."""
-
-    gain: Tensor | None
-    shift: Tensor
-
-
-def norm_back(
-    maps: Maps, d: Tensor, y: Tensor | None, norm: Normed, gain: Tensor | None, sums: Tensor
-) -> LevelGradients:
-    """Turn `d`, the gradient of the level, into that of y, in place; without y it stays as it is.
-
-    Args:
-        y: as for `normed`.
-        gain: as for `normed`.
-        sums: of d and of d (y - origin), [2, N, M].
-    """
-    first, second = sums.double()
-    if gain is None or norm.mean is None or norm.rstd is None:
-        return LevelGradients(None, first.sum(0))
-    if y is None:  # y and its mean are zero
-        return LevelGradients(torch.zeros_like(gain), first.sum(0))
-    mean, rstd, share = norm.mean, norm.rstd, _members(maps)
-    hat = rstd * (second + (_origin(maps, y) - mean) * first)
-    count = share.shape[0] // share.shape[1] * maps.positions
-    a, b = ((torch.stack((first, hat)) * gain) @ share @ share.T / count).unbind(0)
-    of_y = -rstd.square() * b
-    factors = {"on_d": rstd * gain, "on_y": of_y, "constant": -rstd * a - of_y * mean}
-    given: dict[str, Tensor | None] = {name: value.to(d.dtype) for name, value in factors.items()}
-    run("affine", maps, None, {"d": d, "y": y, **given})
-    return LevelGradients(hat.sum(0), first.sum(0))
+    def run(self, kind: str, spec: CircuitSpec, tensors: Mapping[str, Tensor | None]) -> None:
+        """Run one kernel over all samples, with these tensors in its slots."""
+        places, template = _PLACES[kind], self._templates[kind]
+        array = type(template).from_buffer_copy(template)
+        for slot, tensor in tensors.items():
+            if tensor is not None:
+                array[places[slot]] = tensor.data_ptr()
+        _kernel(kind, spec)(array, min(torch.get_num_threads(), self.maps.samples))

@@ -2,7 +2,7 @@
 
 The convolutions of both circuits are one, whose outputs lie group by group: first those of the temporal circuit, then
 those of the spatial one. Maps lie as [samples, positions, channels], y with M channels (2 C, or C of a single
-circuit), all else with C. The norm is a scale and a shift per sample and channel, taken from sums that come before:
+circuit), all else with C. The norm is a scale and a shift per sample and channel, see `circuit_norm_ir`:
 
     level  = scale * y + shift                    factor = 1 + tanh(level) = 2 / (1 + exp(-2 level))
     h      = charge(gamma * x, beta * v)          spikes and reset as in `equation_ir`
@@ -16,22 +16,19 @@ The backward pass computes the step again from x, v and y; its gradients are tho
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from llvmlite import ir
 
+from snnctl.neurons.kernels.circuit_norm_ir import BACKWARD_SUMS, FORWARD_SUMS, NORM, SampleNorm
 from snnctl.neurons.kernels.equation_ir import PARAMETERS, ScanSpec, StepEquation
 from snnctl.neurons.kernels.vector_ir import I32, I64, VECTOR_BYTES, Emitter, Real, Vec
 
-SHARED = ("next_chunk", "chunks", "positions")
-SUMS = (*SHARED, "y", "sum_y", "sum_yy")
-AFFINE = (*SHARED, "d", "y", "on_d", "on_y", "constant")
-_MAPS = ("x", "v", "y")
-STEP = (*SHARED, *PARAMETERS, *_MAPS, "spikes", "v_next", "beta", "gamma", "u")
+_SHARED = ("next_chunk", "chunks", "positions", *PARAMETERS, *NORM, "x", "v", "y")
+STEP = (*_SHARED, *(slot for slot in FORWARD_SUMS if slot not in PARAMETERS), "spikes", "v_next", "beta", "gamma", "u")
 PARAMETER_SUMS = ("sum_leak", "sum_gain", "sum_threshold")
-_GRADS = ("grad_spikes", "grad_more", "grad_v", "grad_x", "d", "sum_d", "sum_dy")
-BACK = (*SHARED, *PARAMETERS, *_MAPS, *_GRADS, *PARAMETER_SUMS)
+_GRADS = ("grad_spikes", "grad_more", "grad_v", "grad_x", "d", "grad_gain", "grad_bias", *PARAMETER_SUMS)
+BACK = (*_SHARED, *(slot for slot in BACKWARD_SUMS if slot not in PARAMETERS), *_GRADS)
 
 
 class CircuitSpec(NamedTuple):
@@ -42,8 +39,11 @@ class CircuitSpec(NamedTuple):
         channels: C, whole vectors.
         block: channels of a group of the convolution: whole vectors, or a whole number of them in one.
         temporal, spatial: which circuits there are, at least one.
+        norm_groups: of the norm of each circuit; 0 = no norm.
+        eps: of the norm.
         watched: whether the factors and the membrane before the reset are given out.
         more: whether a second gradient arrives at the spikes, that of the circuits one step later.
+        silent: whether nothing fired before, so that y is zero; it is then not read.
     """
 
     scan: ScanSpec
@@ -51,8 +51,11 @@ class CircuitSpec(NamedTuple):
     block: int
     temporal: bool
     spatial: bool
+    norm_groups: int
+    eps: float
     watched: bool = False
     more: bool = False
+    silent: bool = False
 
     @property
     def both(self) -> bool:
@@ -134,90 +137,63 @@ class _Pairs:
         return Vec(self.emit, self.emit.builder.shuffle_vector(a.value, b.value, mask))
 
 
-def sums_ir(real: Real, outputs: int, name: str) -> str:
-    """Sums of y - y at the first position and of its square, per sample and channel."""
-    emit = Emitter(name, SUMS, real)
-    builder = emit.builder
-    y, sum_y, sum_yy = (emit.pointer(slot) for slot in ("y", "sum_y", "sum_yy"))
-    positions = emit.number("positions")
-    with emit.shared_work() as sample:
-        place = builder.mul(sample, I64(outputs))
-        base = builder.mul(place, positions)
-        with emit.loop(I64(0), I64(outputs), emit.lanes) as channel:
-            at = builder.add(place, channel)
-            emit.store(emit.vec(0.0), sum_y, at, real)
-            emit.store(emit.vec(0.0), sum_yy, at, real)
-        with emit.loop(I64(0), positions) as position:
-            row = builder.add(base, builder.mul(position, I64(outputs)))
-            with emit.loop(I64(0), I64(outputs), emit.lanes) as channel:
-                at = builder.add(place, channel)
-                value = emit.load(y, builder.add(row, channel), real) - emit.load(y, builder.add(base, channel), real)
-                emit.store(emit.load(sum_y, at, real) + value, sum_y, at, real)
-                emit.store(emit.load(sum_yy, at, real) + value * value, sum_yy, at, real)
-    return emit.finish()
-
-
-def affine_ir(real: Real, outputs: int, name: str) -> str:
-    """d <- on_d * d + on_y * y + constant, factors per sample and channel, in place."""
-    emit = Emitter(name, AFFINE, real)
-    builder = emit.builder
-    d, y, on_d, on_y, constant = (emit.pointer(slot) for slot in AFFINE[len(SHARED) :])
-    positions = emit.number("positions")
-    with emit.shared_work() as sample:
-        place = builder.mul(sample, I64(outputs))
-        base = builder.mul(place, positions)
-        with emit.loop(I64(0), positions) as position:
-            row = builder.add(base, builder.mul(position, I64(outputs)))
-            with emit.loop(I64(0), I64(outputs), emit.lanes) as channel:
-                at, factor = builder.add(row, channel), builder.add(place, channel)
-                mixed = emit.load(d, at, real) * emit.load(on_d, factor, real)
-                mixed = mixed + emit.load(y, at, real) * emit.load(on_y, factor, real)
-                emit.store(mixed + emit.load(constant, factor, real), d, at, real)
-    return emit.finish()
-
-
-def _over_maps(emit: Emitter, spec: CircuitSpec, body: Callable[[Any, Any, Any, Any, Any], None]) -> None:
-    """Call `body(sample's row of factors, row of y, row of all else, channel, sample)` for each vector of channels."""
-    builder = emit.builder
-    positions = emit.number("positions")
-    with emit.shared_work() as sample:
-        place = builder.mul(sample, I64(spec.outputs))
-        first = builder.mul(sample, positions)
-        with emit.loop(I64(0), positions) as position:
-            number = builder.add(first, position)
-            wide, row = builder.mul(number, I64(spec.outputs)), builder.mul(number, I64(spec.channels))
-            with emit.loop(I64(0), I64(spec.channels), emit.lanes) as channel:
-                body(place, wide, row, channel, sample)
-
-
 def _factor(emit: Emitter, y: Vec | None, scale: Vec | None, shift: Vec | None) -> Vec | None:
-    if y is None or scale is None or shift is None:
+    """1 + tanh(y scale + shift), of y = 0 where there is none; None where there is no circuit."""
+    if shift is None:
         return None
-    return 2.0 * emit.reciprocal(emit.exp((y * scale + shift) * -2.0) + 1.0)
+    level = shift if y is None or scale is None else y * scale + shift
+    return 2.0 * emit.reciprocal(emit.exp(level * -2.0) + 1.0)
 
 
 def _times(value: Vec, factor: Vec | None) -> Vec:
     return value if factor is None else value * factor
 
 
+def _norm(emit: Emitter, spec: CircuitSpec) -> SampleNorm:
+    groups = spec.norm_groups * (2 if spec.both else 1)
+    return SampleNorm(emit, outputs=spec.outputs, groups=groups, eps=spec.eps)
+
+
+def _pointers(emit: Emitter, slots: tuple[str, ...]) -> dict[str, Any]:
+    return {slot: emit.pointer(slot) for slot in slots if slot not in ("next_chunk", "chunks", "positions")}
+
+
+class _Levels:
+    """Reads the levels of a vector of channels and gives the factors."""
+
+    def __init__(self, emit: Emitter, spec: CircuitSpec, at: dict[str, Any]) -> None:
+        self.emit, self.spec, self.at = emit, spec, at
+        self.pairs = _Pairs(emit, spec)
+
+    def factors(self, place: Any, wide: Any, channel: Any) -> tuple[Vec | None, Vec | None]:
+        """beta and gamma of the channels from `channel` on.
+
+        Args:
+            place: where the sample's row of scales and shifts begins.
+            wide: where the position's row of y begins.
+            channel: of the host.
+        """
+        shift = self.pairs.load(self.at["shift"], place, channel)
+        if self.spec.silent:
+            return _factor(self.emit, None, None, shift[0]), _factor(self.emit, None, None, shift[1])
+        y = self.pairs.load(self.at["y"], wide, channel)
+        scale = self.pairs.load(self.at["scale"], place, channel)
+        beta, gamma = (_factor(self.emit, *level) for level in zip(y, scale, shift, strict=True))
+        return beta, gamma
+
+
 def step_ir(spec: CircuitSpec, name: str) -> str:
-    """Spikes and the membrane after the step."""
+    """The norm of the convolution's output, spikes, and the membrane after the step."""
     real = spec.scan.real
     emit = Emitter(name, STEP, real)
     builder = emit.builder
-    equation, pairs = StepEquation(emit, spec.scan), _Pairs(emit, spec)
-    at = {slot: emit.pointer(slot) for slot in STEP if slot not in (*SHARED, *PARAMETERS)}
-    at |= {slot: emit.pointer(slot) for slot in ("scale", "shift")}
+    equation, norm, at = StepEquation(emit, spec.scan), _norm(emit, spec), _pointers(emit, STEP)
+    levels = _Levels(emit, spec, at)
+    positions = emit.number("positions")
 
-    def step(place: Any, wide: Any, row: Any, channel: Any, _sample: Any) -> None:
+    def step(place: Any, wide: Any, row: Any, channel: Any) -> None:
         index = builder.add(row, channel)
-        levels = zip(
-            pairs.load(at["y"], wide, channel),
-            pairs.load(at["scale"], place, channel),
-            pairs.load(at["shift"], place, channel),
-            strict=True,
-        )
-        beta, gamma = (_factor(emit, *level) for level in levels)
+        beta, gamma = levels.factors(place, wide, channel)
         current, past = emit.load(at["x"], index, real), emit.load(at["v"], index, real)
         h = equation.charge(_times(current, gamma), _times(past, beta), channel)
         fired, _, _ = equation.fire(h, channel)
@@ -228,27 +204,33 @@ def step_ir(spec: CircuitSpec, name: str) -> str:
                 if value is not None:
                     emit.store(value, at[slot], index, real)
 
-    _over_maps(emit, spec, step)
+    with emit.shared_work() as sample:
+        norm.level(at, at["y"], sample, silent=spec.silent)
+        place = builder.mul(sample, I64(spec.outputs))
+        first = builder.mul(sample, positions)
+        with emit.loop(I64(0), positions) as position:
+            number = builder.add(first, position)
+            wide, row = builder.mul(number, I64(spec.outputs)), builder.mul(number, I64(spec.channels))
+            with emit.loop(I64(0), I64(spec.channels), emit.lanes) as channel:
+                step(place, wide, row, channel)
     return emit.finish()
 
 
 def back_ir(spec: CircuitSpec, name: str) -> str:
-    """Gradients of input, membrane (in place) and levels, and the sums that the norm's gradient needs."""
+    """Gradients of input, membrane (in place) and convolution's output, those of parameters added to what is there."""
     real = spec.scan.real
     emit = Emitter(name, BACK, real)
     builder = emit.builder
-    equation, pairs = StepEquation(emit, spec.scan), _Pairs(emit, spec)
-    at = {slot: emit.pointer(slot) for slot in BACK if slot not in (*SHARED, *PARAMETERS)}
-    at |= {slot: emit.pointer(slot) for slot in ("scale", "shift")}
+    equation, norm, at = StepEquation(emit, spec.scan), _norm(emit, spec), _pointers(emit, BACK)
+    levels, pairs = _Levels(emit, spec, at), _Pairs(emit, spec)
+    positions = emit.number("positions")
 
     def add(slot: str, value: Vec, index: Any) -> None:
         emit.store(emit.load(at[slot], index, real) + value, at[slot], index, real)
 
     def back(place: Any, wide: Any, row: Any, channel: Any, sample: Any) -> None:
         index = builder.add(row, channel)
-        y = pairs.load(at["y"], wide, channel)
-        scale, shift = (pairs.load(at[slot], place, channel) for slot in ("scale", "shift"))
-        beta, gamma = (_factor(emit, *level) for level in zip(y, scale, shift, strict=True))
+        beta, gamma = levels.factors(place, wide, channel)
         current, past = emit.load(at["x"], index, real), emit.load(at["v"], index, real)
         driven, kept = _times(current, gamma), _times(past, beta)
         h = equation.charge(driven, kept, channel)
@@ -269,13 +251,14 @@ def back_ir(spec: CircuitSpec, name: str) -> str:
 
     def sums(place: Any, base: Any, wide: Any, channel: Any) -> None:
         d = emit.load(at["d"], builder.add(wide, channel), real)
-        y = emit.load(at["y"], builder.add(wide, channel), real)
-        origin = emit.load(at["y"], builder.add(base, channel), real)
         add("sum_d", d, builder.add(place, channel))
-        add("sum_dy", d * (y - origin), builder.add(place, channel))
+        if spec.norm_groups and not spec.silent:
+            y = emit.load(at["y"], builder.add(wide, channel), real)
+            origin = emit.load(at["y"], builder.add(base, channel), real)
+            add("sum_dy", d * (y - origin), builder.add(place, channel))
 
-    positions = emit.number("positions")
     with emit.shared_work() as sample:
+        norm.clear(at, ("sum_d", "sum_dy"), sample)
         place = builder.mul(sample, I64(spec.outputs))
         first = builder.mul(sample, positions)
         base = builder.mul(first, I64(spec.outputs))
@@ -286,4 +269,5 @@ def back_ir(spec: CircuitSpec, name: str) -> str:
                 back(place, wide, row, channel, sample)
             with emit.loop(I64(0), I64(spec.outputs), emit.lanes) as channel:
                 sums(place, base, wide, channel)
+        norm.back(at, at["y"], at["d"], sample, silent=spec.silent)
     return emit.finish()

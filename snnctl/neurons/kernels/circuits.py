@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from snnctl.neurons.kernels.circuit_cpu import Maps, Normed, norm_back, normed, run, scalars
+from snnctl.neurons.kernels.circuit_cpu import Kernels, Maps
 from snnctl.neurons.kernels.circuit_ir import PARAMETER_SUMS, CircuitSpec, fits_vectors
 from snnctl.neurons.kernels.fused import prepared
 from snnctl.neurons.kernels.gradients import first_gradients_only
@@ -67,15 +67,17 @@ def scan(
     if any(p.requires_grad for p in own):
         spec = spec._replace(sums=("parameters",))
     channels, axes = x.shape[-1], circuits.axes
-    mine = CircuitSpec(spec, channels, channels // circuits.groups, circuits.temporal, circuits.spatial)
-    maps = Maps(
-        mine._replace(watched=take is not None),
-        samples=math.prod(x.shape[1 : -1 - axes]),
-        space=tuple(x.shape[-1 - axes : -1]),
-        groups=circuits.groups,
+    mine = CircuitSpec(
+        spec,
+        channels,
+        channels // circuits.groups,
+        circuits.temporal,
+        circuits.spatial,
         norm_groups=0 if circuits.gain is None else circuits.norm_groups,
         eps=circuits.eps,
+        watched=take is not None,
     )
+    maps = Maps(mine, math.prod(x.shape[1 : -1 - axes]), tuple(x.shape[-1 - axes : -1]), circuits.groups)
     call = _Call(maps, parameters.scalars, detach, take)
     s = s.detach() if detach else s
     states = (part.contiguous() for part in (v, s))
@@ -92,10 +94,6 @@ class _Call(NamedTuple):
     take: Take | None
 
 
-def _own(own: Sequence[Tensor]) -> dict[str, Tensor | None]:
-    return dict(zip(("leak", "gain", "threshold"), own, strict=True)) if own else {}
-
-
 class _Scan(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -110,87 +108,83 @@ class _Scan(torch.autograd.Function):
         *own: Tensor,
     ) -> Any:
         maps, spec = call.maps, call.maps.spec
-        numbers = scalars(call.scalars, spec.scan.real)
+        kernels = Kernels(maps, call.scalars, gain, shift, own)
         keeps = any(ctx.needs_input_grad)
-        gains = None if gain is None else gain.double()
-        shifts, spikes, before = shift.double(), torch.empty_like(x), s
-        kept: list[Tensor] = []
-        norms: list[Normed] = []
+        spikes, before = torch.empty_like(x), s
         # Where nothing fired before, as at rest, there is nothing to convolve.
-        starts = ctx.needs_input_grad[2] or bool(s.any())
+        silent = not ctx.needs_input_grad[2] and not bool(s.any())
+        kept: list[Tensor] = []
+        norms: list[dict[str, Tensor]] = []
+        norm = kernels.norm()
         for t in range(len(x)):
-            y = maps.convolved(before, weight) if t or starts else None
-            norm = normed(maps, y, gains, shifts)
+            now = spec._replace(silent=silent and t == 0)
+            y = None if now.silent else maps.convolved(before, weight)
             after = torch.empty_like(v) if keeps or t == 0 else v
-            given = {"x": x[t], "v": v, "scale": norm.scale, "shift": norm.shift, **_own(own)}
-            out: dict[str, Tensor | None] = {"spikes": spikes[t], "v_next": after}
-            if call.take is not None:
-                out |= {"u": torch.empty_like(v)}
-                out |= {"beta": torch.empty_like(v) if spec.temporal else None}
-                out |= {"gamma": torch.empty_like(v) if spec.spatial else None}
-            run("step", maps, numbers, {**given, **out, "y": maps.zeros(v) if y is None else y})
-            if call.take is not None:
-                call.take(out["beta"], out["gamma"], out["u"])  # type: ignore[arg-type]
             if keeps:
-                kept += [v] if y is None else [y, v]
+                norm = kernels.norm()
                 norms.append(norm)
+                kept += [v] if y is None else [y, v]
+            told = _told(call.take, spec, v)
+            kernels.run("step", now, {"x": x[t], "v": v, "y": y, "spikes": spikes[t], "v_next": after, **norm, **told})
+            if call.take is not None:
+                call.take(told["beta"], told["gamma"], told["u"])  # type: ignore[arg-type]
             v, before = after, spikes[t]
         if keeps:
-            ctx.call, ctx.norms, ctx.starts, ctx.own = call, norms, starts, len(own)
-            ctx.save_for_backward(x, s, spikes, weight, gain, *own, *kept)
+            ctx.call, ctx.norms, ctx.silent, ctx.own = call, norms, silent, len(own)
+            ctx.save_for_backward(x, s, spikes, weight, gain, shift, *own, *kept)
             ctx.set_materialize_grads(False)
         return spikes, v
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> Any:
         first_gradients_only()
-        x, s, spikes, weight, gain, *kept = ctx.saved_tensors
+        x, s, spikes, weight, gain, shift, *kept = ctx.saved_tensors
         own, kept = kept[: ctx.own], kept[ctx.own :]
         call: _Call = ctx.call
         maps, spec = call.maps, call.maps.spec
-        numbers = scalars(call.scalars, spec.scan.real)
+        kernels = Kernels(maps, call.scalars, gain, shift, own)
         grad_spikes = torch.zeros_like(x) if grads[0] is None else grads[0].contiguous()
         grad_v = torch.zeros_like(spikes[0]) if grads[1] is None else grads[1].clone(memory_format=_PLAIN)
-        grad_x, d = torch.empty_like(x), maps.zeros(grad_v)
-        gains = None if gain is None else gain.double()
-        size = (maps.samples, spec.outputs)
-        grad_weight = torch.zeros_like(weight)
-        grad_gain, grad_shift = (torch.zeros(spec.outputs, dtype=torch.float64) for _ in range(2))
-        found = x.new_zeros(len(PARAMETER_SUMS), maps.samples, spec.channels) if spec.scan.sums else None
+        grad_x, grad_weight = torch.empty_like(x), torch.zeros_like(weight)
+        d = x.new_empty(maps.samples, maps.positions, spec.outputs)
+        grown = {slot: torch.zeros(kernels.row, dtype=torch.float64) for slot in ("grad_gain", "grad_bias")}
+        if spec.scan.sums:
+            grown |= {slot: x.new_zeros(maps.samples, spec.channels) for slot in PARAMETER_SUMS}
         more: Tensor | None = None
         for t in reversed(range(len(x))):
+            now = spec._replace(silent=ctx.silent and t == 0, more=more is not None, watched=False)
             v = kept.pop()
-            y = kept.pop() if t or ctx.starts else None
-            before = spikes[t - 1] if t else s
-            norm: Normed = ctx.norms[t]
-            sums = x.new_zeros(2, *size)
-            given = {"x": x[t], "v": v, "y": maps.zeros(v) if y is None else y, "scale": norm.scale}
-            given |= {"shift": norm.shift, "grad_spikes": grad_spikes[t], "grad_more": more, **_own(own)}
-            out = {"grad_v": grad_v, "grad_x": grad_x[t], "d": d, "sum_d": sums[0], "sum_dy": sums[1]}
-            if found is not None:
-                out |= dict(zip(PARAMETER_SUMS, found, strict=True))
-            variant = maps._replace(spec=spec._replace(more=more is not None))
-            run("back", variant, numbers, {**given, **out})
-            level = norm_back(maps, d, y, norm, gains, sums)
-            grad_shift += level.shift
-            if level.gain is not None:
-                grad_gain += level.gain
+            y = None if now.silent else kept.pop()
+            maps_of_step = {"x": x[t], "v": v, "y": y, "d": d, "grad_v": grad_v, "grad_x": grad_x[t]}
+            incoming = {"grad_spikes": grad_spikes[t], "grad_more": more}
+            kernels.run("back", now, {**maps_of_step, **incoming, **ctx.norms[t], **grown})
             more = None
             if y is not None:
                 to_spikes = bool(ctx.needs_input_grad[2]) if t == 0 else not call.detach
-                more, change = maps.convolved_back(d, before, weight, to_spikes=to_spikes)
+                more, change = maps.convolved_back(d, spikes[t - 1] if t else s, weight, to_spikes=to_spikes)
                 grad_weight += change
-        of_own = [] if found is None else list(found.sum(1, dtype=torch.float64).to(x.dtype).unbind(0))
+        summed = {slot: part.sum(0, dtype=torch.float64) for slot, part in grown.items()}
         return (
             grad_x,
             grad_v,
             None if more is None else more.view_as(s),
             grad_weight,
-            None if gain is None else grad_gain.to(gain.dtype),
-            grad_shift.to(weight.dtype),
+            None if gain is None else summed["grad_gain"].to(gain.dtype),
+            summed["grad_bias"].to(shift.dtype),
             None,
-            *(of_own or [None] * len(own)),
+            *(summed[slot].to(x.dtype) if slot in summed else None for slot in PARAMETER_SUMS[: len(own)]),
         )
+
+
+def _told(take: Take | None, spec: CircuitSpec, v: Tensor) -> dict[str, Tensor | None]:
+    """Room for what `take` is told of a step."""
+    if take is None:
+        return {}
+    return {
+        "beta": torch.empty_like(v) if spec.temporal else None,
+        "gamma": torch.empty_like(v) if spec.spatial else None,
+        "u": torch.empty_like(v),
+    }
 
 
 _PLAIN = torch.contiguous_format
