@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.backbones.blocks import ConvWeights, SpikingLayer
-from snnctl.backbones.interlaminar import Connection
+from snnctl.backbones.interlaminar import Connection, Inner
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import NeuronFactory
 
@@ -22,11 +22,11 @@ class Passed(NamedTuple):
 
     Args:
         images: [T, B, C, H, W], with the channels last in memory.
-        current: input current of the neurons that made them, before any pool; None where nobody takes it.
+        inner: input current or membrane of the neurons that made them, before any pool; None where nobody takes it.
     """
 
     images: Tensor
-    current: Tensor | None = None
+    inner: Tensor | None = None
 
 
 class ImageLayer(SpikingLayer):
@@ -45,7 +45,7 @@ class ImageLayer(SpikingLayer):
         kernel: size of the square kernel, odd; zeros around the image keep its size at stride 1.
         stride: step of the kernel, >= 1; rows and columns are divided by it and rounded up.
         connection: from the layer before; None has none.
-        hands_on_current: whether the next layer gets X as well.
+        hands_on: whether the next layer gets X as well, or the membranes after the reset.
 
     Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W'].
     """
@@ -60,12 +60,12 @@ class ImageLayer(SpikingLayer):
         kernel: int = 3,
         stride: int = 1,
         connection: Connection | None = None,
-        hands_on_current: bool = False,
+        hands_on: Inner | None = None,
     ) -> None:
         super().__init__(outputs, neuron, norm_gain)
         self.conv = ConvWeights(inputs, outputs, kernel, stride, kernel // 2, bias=False)
         self.connection = connection
-        self.hands_on_current = hands_on_current
+        self.hands_on = hands_on
 
     @property
     def weights(self) -> ConvWeights:
@@ -73,15 +73,18 @@ class ImageLayer(SpikingLayer):
 
     def forward(self, before: Passed) -> Passed:
         current = self._convolved(before.images)
-        if self.connection is None and not self.hands_on_current:
+        if self.connection is None and self.hands_on is None:
             return Passed(channels_second(self.fire(current, None, False)))
         current = self.norm(current)
         if self.connection is not None:
-            tapped = before.images if self.connection.tap == "spike" else before.current
-            assert tapped is not None, "the layer before hands on its current"
+            tapped = before.images if self.connection.tap == "spike" else before.inner
+            assert tapped is not None, "the layer before hands on what is tapped"
             current = current + channels_last(self.connection(tapped))
+        if self.hands_on == "membrane":
+            spikes, membranes = with_membranes(self.neuron, current)
+            return Passed(channels_second(spikes), channels_second(membranes))
         images = channels_second(self.neuron(current))
-        return Passed(images, channels_second(current) if self.hands_on_current else None)
+        return Passed(images, channels_second(current) if self.hands_on == "current" else None)
 
     def _convolved(self, x: Tensor) -> Tensor:
         """W * x as [T, B, H, W, C]."""
@@ -104,7 +107,22 @@ class ImagePool(nn.Module):
 
     def forward(self, before: Passed) -> Passed:
         x = before.images
-        return Passed(self.pool(x.flatten(0, 1)).unflatten(0, x.shape[:2]), before.current)
+        return Passed(self.pool(x.flatten(0, 1)).unflatten(0, x.shape[:2]), before.inner)
+
+
+def with_membranes(neuron: Any, current: Tensor) -> tuple[Tensor, Tensor]:
+    """Spikes of a neuron and its membranes after the reset of each step, both [T, B, *, C].
+
+    Of several states the first counts; what keeps no state stands with its current.
+    """
+    spikes, membranes, state = [], [], None
+    for step in current.split(1):
+        fired, state = neuron(step, state, return_state=True)
+        parts = state if isinstance(state, tuple) else (state,)
+        somata = [part for part in parts if isinstance(part, Tensor) and part.shape == step.shape[1:]]
+        spikes.append(fired)
+        membranes.append(somata[0][None].to(step.dtype) if somata else step)
+    return torch.cat(spikes), torch.cat(membranes)
 
 
 def fire(neuron: Any, current: Tensor) -> Tensor:

@@ -13,7 +13,8 @@ from snnctl.backbones.blocks import SpikingConv
 from snnctl.backbones.units import Linear
 
 Grid = tuple[int, int]
-Tap = Literal["spike", "current"]
+Tap = Literal["spike", "current", "membrane"]
+Inner = Literal["current", "membrane"]  # what lies before the spikes
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Interlaminar:
 
     Args:
         tap: spike takes what the convolution sees, the spikes of the layer before; current the input current of the
-            neurons that made them.
+            neurons that made them; membrane what is left in those after the reset, neurons then run step by step (a
+            twin has no membranes: its currents stand for them).
         shared_over_time: false weighs channels anew at each step, true once, by the mean over T: then a step depends on
             later ones.
 
@@ -39,6 +41,11 @@ class Interlaminar:
 
     tap: Tap = "spike"
     shared_over_time: bool = False
+
+    @property
+    def inner(self) -> Inner | None:
+        """What layers have to hand on beside their spikes."""
+        return None if self.tap == "spike" else self.tap
 
 
 def current_unit(channels: int) -> Any:

@@ -15,6 +15,8 @@ from snnctl.backbones.images import (
     ImageLayer,
     ImagePool,
     Passed,
+    channels_last,
+    channels_second,
     divided,
     fire,
     grid_of,
@@ -22,6 +24,7 @@ from snnctl.backbones.images import (
     to_images,
     to_tokens,
     twin_rules,
+    with_membranes,
 )
 from snnctl.backbones.interlaminar import Connection, Interlaminar, current_unit, extra_parameters
 from snnctl.backbones.units import Units
@@ -69,7 +72,7 @@ class _Block(nn.Module):
     ) -> None:
         super().__init__()
         after = divided(grid, stride)
-        hands_on = interlaminar is not None and interlaminar.tap == "current"
+        hands_on = None if interlaminar is None else interlaminar.inner
 
         def connection(channels: int, tapped: Grid) -> Connection | None:
             if interlaminar is None:
@@ -86,7 +89,7 @@ class _Block(nn.Module):
             norm_gain=norm_gain,
             stride=stride,
             connection=connection(inputs, tapped),
-            hands_on_current=hands_on,
+            hands_on=hands_on,
         )
         self.second = ImageLayer(
             outputs,
@@ -94,7 +97,7 @@ class _Block(nn.Module):
             ends_with,
             norm_gain=norm_gain,
             connection=connection(outputs, after),
-            hands_on_current=hands_on,
+            hands_on=hands_on,
         )
         self.shortcut: ImageLayer | None = None
         if stride > 1 or inputs != outputs:
@@ -113,7 +116,7 @@ class SpikeBlock(_Block):
     def forward(self, before: Passed) -> Passed:
         found = self.second(self.first(before))
         past = before if self.shortcut is None else self.shortcut(before)
-        return Passed(found.images + past.images, found.current)
+        return Passed(found.images + past.images, found.inner)
 
     def highest(self, levels: int) -> int:
         """The highest value behind the block, of an input that goes up to `levels`."""
@@ -134,9 +137,15 @@ class CurrentBlock(_Block):
 
     def forward(self, before: Passed) -> Passed:
         u = before.images
-        found = self.second(self.first(Passed(fire(self.neuron, u), u)))
+        found = self.second(self.first(self._fired(u)))
         past = before if self.shortcut is None else self.shortcut(before)
         return Passed(found.images + past.images)
+
+    def _fired(self, u: Tensor) -> Passed:
+        if self.first.connection is None or self.first.connection.tap != "membrane":
+            return Passed(fire(self.neuron, u), u)
+        spikes, membranes = with_membranes(self.neuron, channels_last(u))
+        return Passed(channels_second(spikes), channels_second(membranes))
 
 
 @BACKBONES.register("spike_resnet")
@@ -215,13 +224,13 @@ class SpikeResNet(Layered):
             norm_gain=norm_gain,
             kernel=7 if large else 3,
             stride=2 if large else 1,
-            hands_on_current=self.adds_spikes and interlaminar is not None and interlaminar.tap == "current",
+            hands_on=interlaminar.inner if self.adds_spikes and interlaminar is not None else None,
         )
         grid = tapped = divided(self.grid, 2 if large else 1)
         self.pool: ImagePool | None = None
         if large:
             self.pool, grid = ImagePool(nn.MaxPool2d(3, 2, 1)), divided(grid, 2)
-        if not self.stem.hands_on_current:
+        if self.stem.hands_on is None:
             tapped = grid
         highest = self.stem.neuron.levels
         made: list[SpikeBlock | CurrentBlock] = []

@@ -100,7 +100,7 @@ class SpikeVGG(Layered):
         self.depth = depth
         self.convertible = interlaminar is None
         units = Units(neuron, spiking, levels)
-        taps_current = interlaminar is not None and interlaminar.tap == "current"
+        hands_on = None if interlaminar is None else interlaminar.inner
         channels, grid, tapped = signal.features, self.grid, self.grid
         made: list[ImageLayer | ImagePool] = []
         for planned in PLANS[depth]:
@@ -112,7 +112,7 @@ class SpikeVGG(Layered):
             outputs = scaled_width(planned, width)
             connection = None
             if interlaminar is not None and made:
-                before = tapped if taps_current else grid
+                before = grid if hands_on is None else tapped
                 connection = Connection(interlaminar, channels, outputs, before, grid, norm_gain=norm_gain)
             made.append(
                 ImageLayer(
@@ -121,7 +121,7 @@ class SpikeVGG(Layered):
                     units.hidden,
                     norm_gain=norm_gain,
                     connection=connection,
-                    hands_on_current=taps_current,
+                    hands_on=hands_on,
                 )
             )
             channels, tapped = outputs, grid

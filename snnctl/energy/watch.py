@@ -134,6 +134,8 @@ class Watch(TorchDispatchMode):
                 spikes = out[0] if isinstance(out, tuple) else out
                 assert isinstance(neuron, SpikingNeuron)
                 self._neuron_row(name, neuron, x, spikes, fresh=state is None)
+                if isinstance(out, tuple):
+                    self._state(out[1], spikes)
                 if neuron.circuits:
                     self._circuits(name, neuron, spikes, state)
             self.inside_neuron -= 1
@@ -166,6 +168,13 @@ class Watch(TorchDispatchMode):
         for waiting in self.waiting:
             waiting.feeds = name
         self.waiting = []
+
+    def _state(self, state: Any, spikes: Tensor) -> None:
+        """What a neuron keeps is real numbers, should anybody else look at it."""
+        axes = without(signal_of(spikes).axes, 0)
+        for part in state if isinstance(state, tuple) else (state,):
+            if isinstance(part, Tensor) and part.shape == spikes.shape[1:]:
+                note(part, Signal("real", axes=axes))
 
     def _circuits(self, name: str, neuron: SpikingNeuron, spikes: Tensor, state: Any) -> None:
         """Run the circuits once more, over all steps at once: what they do within a step cannot be told by step."""

@@ -66,8 +66,8 @@ def vgg(x: Tensor, network: Any, wanted: Interlaminar) -> Tensor:
     spikes = lif(current)
     for layer, pooled in ((second, False), (third, True), (fourth, False)):
         seen = mean_of_four(spikes) if pooled else spikes
-        tapped = seen if wanted.tap == "spike" else current
-        halve = pooled and wanted.tap == "current"
+        tapped = {"spike": seen, "current": current, "membrane": membranes(current)}[wanted.tap]
+        halve = pooled and wanted.tap != "spike"
         current = convolved(seen, layer) + connected(tapped, layer.connection, shared=shared, halve=halve)
         spikes = lif(current)
     return tokens(mean_of_four(spikes))
@@ -77,7 +77,17 @@ def mean_of_four(x: Tensor) -> Tensor:
     return (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
 
 
-WANTED = [Interlaminar(tap, shared) for tap in ("spike", "current") for shared in (False, True)]  # type: ignore[arg-type]
+def membranes(current: Tensor) -> Tensor:
+    """What the LIF of `lif` keeps after each step: its membrane of tau 2, or nothing where it has fired."""
+    v, kept = torch.zeros_like(current[0]), []
+    for x in current:
+        h = v + (x - v) / 2
+        v = torch.where(h >= 1, 0.0, h)
+        kept.append(v)
+    return torch.stack(kept)
+
+
+WANTED = [Interlaminar(tap, shared) for tap in ("spike", "current", "membrane") for shared in (False, True)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wanted", WANTED)
@@ -108,14 +118,12 @@ def residual(x: Tensor, network: Any, wanted: Interlaminar, adds_spikes: bool) -
         spikes = state if adds_spikes else lif(state)
         if not adds_spikes:
             current = state
-        added = connected(
-            spikes if wanted.tap == "spike" else current, block.first.connection, shared=shared, halve=stride == 2
-        )
+        tapped = {"spike": spikes, "current": current, "membrane": membranes(current)}[wanted.tap]
+        added = connected(tapped, block.first.connection, shared=shared, halve=stride == 2)
         current = convolved(spikes, block.first, stride) + added
         inner = lif(current)
-        added = connected(
-            inner if wanted.tap == "spike" else current, block.second.connection, shared=shared, halve=False
-        )
+        tapped = {"spike": inner, "current": current, "membrane": membranes(current)}[wanted.tap]
+        added = connected(tapped, block.second.connection, shared=shared, halve=False)
         current = convolved(inner, block.second) + added
         past = state
         if block.shortcut is not None:
@@ -125,7 +133,7 @@ def residual(x: Tensor, network: Any, wanted: Interlaminar, adds_spikes: bool) -
     return tokens(state if adds_spikes else lif(state))
 
 
-@pytest.mark.parametrize("wanted", [WANTED[0], WANTED[2]])
+@pytest.mark.parametrize("wanted", [WANTED[0], WANTED[2], WANTED[4]])
 @pytest.mark.parametrize("kind", ["sew", "membrane"])
 @pytest.mark.parametrize(("steps", "batch"), [(2, 3), (1, 2), (3, 1)])
 def test_residual_network_against_its_equations(wanted: Interlaminar, kind: Any, steps: int, batch: int) -> None:
@@ -141,7 +149,7 @@ def test_residual_network_against_its_equations(wanted: Interlaminar, kind: Any,
     assert torch.equal(out, expected)
 
 
-@pytest.mark.parametrize("tap", ["spike", "current"])
+@pytest.mark.parametrize("tap", ["spike", "current", "membrane"])
 def test_every_connection_learns_and_matters(tap: Any) -> None:
     signal = SignalSpec(3, 64, 3, grid=(8, 8))
     for make, depth in ((SpikeVGG, 9), (SpikeResNet, 20)):
@@ -183,7 +191,7 @@ def test_the_recipe_key_is_nested() -> None:
     given = read('{"interlaminar": {"tap": "current", "shared_over_time": true}}')
     assert given.interlaminar == Interlaminar("current", True)  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="tap"):
-        read('{"interlaminar": {"tap": "membrane"}}')
+        read('{"interlaminar": {"tap": "reset"}}')
 
 
 class Net(nn.Module):
@@ -237,3 +245,15 @@ def _passed(network: Net, x: Tensor) -> Any:
     from snnctl.backbones.images import Passed, to_images
 
     return Passed(to_images(network.encoder(x), (4, 4)))
+
+
+@pytest.mark.parametrize("tap", ["current", "membrane"])
+def test_what_is_no_spike_is_multiplied_everywhere(tap: Any) -> None:
+    network = Net(Interlaminar(tap))
+    x = pictures(5, 16, 1).float()
+    network(x)
+    rows = rows_of(network.eval(), x, "backbone.features.1")
+    attention = ".connection.attention"
+    assert rows[f"{attention}:mean"].elementwise.adds == 2 * 8 * (16 - 1)
+    assert rows[f"{attention}.conv:conv1d"].products.dense == 2 * 8 * 3
+    assert rows[f"{attention}:mul"].elementwise.muls == 2 * 8 * 16

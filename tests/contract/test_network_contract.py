@@ -148,6 +148,7 @@ VARIANTS: list[tuple[str, str, dict[str, Any]]] = [
         "spike_vgg",
         {"depth": 9, "width": 0.1, "hidden": 16, "norm_gain": 4.0, "interlaminar": Interlaminar("spike", True)},
     ),
+    ("backbone", "spike_vgg", {"depth": 5, "width": 0.25, "norm_gain": 3.0, "interlaminar": Interlaminar("membrane")}),
     ("backbone", "spike_vgg", {"depth": 11, "width": 0.05, "spiking": False, "hidden": 8}),
     ("backbone", "video_stack", {"patch": 1, "dim": 4, "layers": 1, "kernel": 1, "norm": "none", "neuron": "lm_h"}),
     ("backbone", "video_stack", {"patch": 4, "dim": 4, "layers": 2, "kernel": 3, "spiking": False}),
