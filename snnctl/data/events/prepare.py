@@ -14,8 +14,8 @@ from snnctl.data.events.known import KNOWN_SPIKE_NAMES, KNOWN_SPIKES, KnownSpike
 from snnctl.data.events.source import SpikeSource
 from snnctl.data.events.store import Progress, SpikeManifest, sound_spikes, spikes_folder, write_spikes
 from snnctl.data.images.detect import stamp
-from snnctl.data.images.store import key_of
 from snnctl.data.problems import data_error
+from snnctl.data.sets import key_of
 
 PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
 _FRONT_END = FrontEnd()

@@ -2,50 +2,36 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snnctl.data.cache import StoredFile, cache_dir, sha256_file
 from snnctl.data.events.source import SpikePart, SpikeSource, Whole
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Manifest, files_in, now, sets_folder, sound_set, write_set
 
 SCHEMA = 1
-MANIFEST = "manifest.json"
 _COLUMNS = ("lengths", "labels", "speakers", "takes")
 Progress = Callable[[int, int | None], None]  # bytes done, and in all where that is known
 
 
-@dataclass(frozen=True)
-class SpikeManifest:
+@dataclass(frozen=True, kw_only=True)
+class SpikeManifest(Manifest):
     """What a set is.
 
     Args:
-        key: name of its folder.
-        origin: the file or folder it was made from.
-        format: of the origin.
+        key, origin, format, files, licence, created, schema: see `Manifest`.
         units: channels, the highest that fired + 1.
         seconds: time of the last spike.
         classes, speakers: names; speakers are empty where they have none.
         parts: part -> recordings.
         spikes: part -> spikes.
         times: part -> dtype of its times.
-        files: of the folder, by name.
-        licence: as the source states it.
-        created: UTC, ISO 8601.
     """
 
-    key: str
-    origin: str
-    format: str
     units: int
     seconds: float
     classes: list[str]
@@ -53,15 +39,7 @@ class SpikeManifest:
     parts: dict[str, int]
     spikes: dict[str, int]
     times: dict[str, str]
-    files: dict[str, StoredFile]
-    licence: str
-    created: str
     schema: int = SCHEMA
-
-    @property
-    def bytes(self) -> int:
-        """On disk."""
-        return sum(stored.bytes for stored in self.files.values())
 
 
 @dataclass(frozen=True)
@@ -88,27 +66,12 @@ class Recordings:
 
 def spikes_folder(cache: Path | None = None) -> Path:
     """Where sets of recordings lie."""
-    return (cache or cache_dir()) / "spikes"
+    return sets_folder("spikes", cache)
 
 
 def sound_spikes(key: str, cache: Path | None = None, *, verify: bool = False) -> SpikeManifest | None:
-    """The manifest of a set whose files are all there in their sizes (and checksums, with `verify`), else None."""
-    folder = spikes_folder(cache) / key
-    try:
-        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        files = {name: StoredFile(**entry) for name, entry in document.pop("files").items()}
-        found = SpikeManifest(**document, files=files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    if found.schema != SCHEMA or found.key != key:
-        return None
-    for name, stored in found.files.items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != stored.bytes:
-            return None
-        if verify and sha256_file(path) != stored.sha256:
-            return None
-    return found
+    """The manifest of a set whose files are all there, see `sound_set`, else None."""
+    return sound_set(spikes_folder(cache) / key, SpikeManifest, SCHEMA, verify=verify)
 
 
 def open_part(manifest: SpikeManifest, part: str, cache: Path | None = None) -> Recordings:
@@ -145,31 +108,11 @@ def write_spikes(
     Raises:
         DiagnosticError: D104 the cache cannot be written, D226 and D227 spikes that are none, or what reading finds.
     """
-    root = spikes_folder(cache)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".take-in-", dir=root))
-    except OSError as error:
-        help = "set XDG_CACHE_HOME to a folder that can be written"
-        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="", help=help) from error
-    try:
-        ready = scratch / key
-        ready.mkdir()
-        manifest = _take_in(key, source, ready, progress)
-        text = json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
-        (ready / MANIFEST).write_text(text, encoding="utf-8")
-        if (root / key).exists():
-            os.replace(root / key, scratch / "old")
-        try:
-            os.replace(ready, root / key)
-        except OSError:
-            if sound_spikes(key, cache) is None:  # else another process was faster; its copy serves as well
-                raise
-    except OSError as error:
-        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return manifest
+    return write_set(
+        spikes_folder(cache) / key,
+        lambda folder: _take_in(key, source, folder, progress),
+        lambda: sound_spikes(key, cache) is not None,
+    )
 
 
 def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | None) -> SpikeManifest:
@@ -210,9 +153,9 @@ def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | N
         parts={part.name: part.count for part in source.parts},
         spikes=spikes,
         times=kinds,
-        files={path.name: StoredFile(path.stat().st_size, sha256_file(path)) for path in sorted(folder.iterdir())},
+        files=files_in(folder),
         licence=source.licence,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
     )
 
 

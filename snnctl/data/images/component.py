@@ -20,7 +20,8 @@ from snnctl.data.images.events import Cut
 from snnctl.data.images.known import KNOWN_IMAGE_NAMES
 from snnctl.data.images.prepare import PIPELINE, known_key, not_prepared, prepare_hub, prepare_known
 from snnctl.data.images.source import Source
-from snnctl.data.images.store import ImageManifest, Progress, key_of, open_store, sound_manifest, write_store
+from snnctl.data.images.store import ImageManifest, Progress, open_store, sound_manifest, write_store
+from snnctl.data.sets import key_of
 
 Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]
 Size = Annotated[list[Annotated[int, Ge(1), Le(4096)]], MinLen(2), MaxLen(2)]

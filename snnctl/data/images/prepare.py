@@ -12,8 +12,9 @@ from snnctl.data.images.detect import image_source
 from snnctl.data.images.known import KNOWN_IMAGE_NAMES, KNOWN_IMAGES, KnownImages
 from snnctl.data.images.libraries import hub_source, torchvision_source
 from snnctl.data.images.source import Source
-from snnctl.data.images.store import ImageManifest, Progress, key_of, sound_manifest, write_store
+from snnctl.data.images.store import ImageManifest, Progress, sound_manifest, write_store
 from snnctl.data.problems import data_error
+from snnctl.data.sets import key_of
 
 PIPELINE = 1  # raised when decoding changes, so that older copies are not taken for its results
 PLAIN = Shape()

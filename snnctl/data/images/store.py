@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,46 +11,29 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.cache import StoredFile, cache_dir, sha256_file
 from snnctl.data.images.source import Part, Source
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Manifest, files_in, now, sets_folder, sound_set, write_set
 
 SCHEMA = 1
-MANIFEST = "manifest.json"
 Progress = Callable[[int, int | None], None]  # bytes of pixels decoded, and in all
 
 
-@dataclass(frozen=True)
-class ImageManifest:
+@dataclass(frozen=True, kw_only=True)
+class ImageManifest(Manifest):
     """What a decoded set is.
 
     Args:
-        key: name of its folder.
-        origin: the file, folder, name or id it was made from.
-        format: of the origin.
+        key, origin, format, files, licence, created, schema: see `Manifest`.
         shape: of an item: [H, W, C], or [T, H, W, C] for event frames.
         classes: names.
         parts: part -> items.
-        files: of the folder, by name.
-        licence: as the source states it.
-        created: UTC, ISO 8601.
     """
 
-    key: str
-    origin: str
-    format: str
     shape: list[int]
     classes: list[str]
     parts: dict[str, int]
-    files: dict[str, StoredFile]
-    licence: str
-    created: str
     schema: int = SCHEMA
-
-    @property
-    def bytes(self) -> int:
-        """On disk."""
-        return sum(stored.bytes for stored in self.files.values())
 
 
 @dataclass(frozen=True)
@@ -76,39 +53,12 @@ class ImageStore:
 
 def images_folder(cache: Path | None = None) -> Path:
     """Where decoded sets lie."""
-    return (cache or cache_dir()) / "images"
-
-
-def key_of(name: str, *settings: object) -> str:
-    """The folder of a set: its name, and what its content depends on as a digest."""
-    digest = hashlib.sha256(repr(settings).encode()).hexdigest()[:12]
-    stem = "".join(letter if letter.isalnum() or letter in "-_" else "-" for letter in Path(name).name)[:40]
-    return f"{stem or 'images'}-{digest}"
-
-
-def read_image_manifest(key: str, cache: Path | None = None) -> ImageManifest | None:
-    """The manifest of a decoded set; None when there is none, or one that another version wrote."""
-    try:
-        document = json.loads((images_folder(cache) / key / MANIFEST).read_text(encoding="utf-8"))
-        files = {name: StoredFile(**entry) for name, entry in document.pop("files").items()}
-        found = ImageManifest(**document, files=files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return found if found.schema == SCHEMA and found.key == key else None
+    return sets_folder("images", cache)
 
 
 def sound_manifest(key: str, cache: Path | None = None, *, verify: bool = False) -> ImageManifest | None:
-    """The manifest of a set whose files are all there in their sizes (and checksums, with `verify`), else None."""
-    manifest, folder = read_image_manifest(key, cache), images_folder(cache) / key
-    if manifest is None:
-        return None
-    for name, stored in manifest.files.items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != stored.bytes:
-            return None
-        if verify and sha256_file(path) != stored.sha256:
-            return None
-    return manifest
+    """The manifest of a set whose files are all there, see `sound_set`, else None."""
+    return sound_set(images_folder(cache) / key, ImageManifest, SCHEMA, verify=verify)
 
 
 def open_store(key: str, cache: Path | None = None) -> ImageStore:
@@ -136,31 +86,11 @@ def write_store(
     Raises:
         DiagnosticError: D221 items of different sizes, D104 the cache cannot be written, or what decoding finds.
     """
-    root = images_folder(cache)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".decode-", dir=root))
-    except OSError as error:
-        help = "set XDG_CACHE_HOME to a folder that can be written"
-        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="", help=help) from error
-    try:
-        ready = scratch / key
-        ready.mkdir()
-        manifest = _decode(key, source, ready, progress)
-        text = json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
-        (ready / MANIFEST).write_text(text, encoding="utf-8")
-        if (root / key).exists():
-            os.replace(root / key, scratch / "old")
-        try:
-            os.replace(ready, root / key)
-        except OSError:
-            if sound_manifest(key, cache) is None:  # else another process was faster; its copy serves as well
-                raise
-    except OSError as error:
-        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return manifest
+    return write_set(
+        images_folder(cache) / key,
+        lambda folder: _decode(key, source, folder, progress),
+        lambda: sound_manifest(key, cache) is not None,
+    )
 
 
 def _decode(key: str, source: Source, folder: Path, progress: Progress | None) -> ImageManifest:
@@ -190,9 +120,9 @@ def _decode(key: str, source: Source, folder: Path, progress: Progress | None) -
         shape=list(shape or ()),
         classes=list(source.classes),
         parts={part.name: part.count for part in source.parts},
-        files={path.name: StoredFile(path.stat().st_size, sha256_file(path)) for path in sorted(folder.iterdir())},
+        files=files_in(folder),
         licence=source.licence,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
     )
 
 

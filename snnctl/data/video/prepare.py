@@ -13,8 +13,8 @@ from snnctl.data.cache import cache_dir
 from snnctl.data.download import download
 from snnctl.data.images.arrays import open_npz
 from snnctl.data.images.detect import stamp
-from snnctl.data.images.store import key_of
 from snnctl.data.problems import data_error
+from snnctl.data.sets import key_of
 from snnctl.data.video.arrays import Layout, array_part, map_npy, npy_set, npy_source, npz_source
 from snnctl.data.video.clips import VideoSet
 from snnctl.data.video.folders import KTH_SIZE, FrameShape, folder_source, is_kth, kth_source

@@ -3,48 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from snnctl.data.cache import StoredFile, cache_dir, sha256_file
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Manifest, files_in, now, sets_folder, sound_set, write_set
 from snnctl.data.video.clips import By, Clips, VideoSet
 from snnctl.data.video.source import VideoPart, VideoSource
 
 SCHEMA = 1
-MANIFEST = "manifest.json"
 Progress = Callable[[int, int | None], None]  # bytes of pixels taken in, and in all
 
 
-@dataclass(frozen=True)
-class VideoManifest:
+@dataclass(frozen=True, kw_only=True)
+class VideoManifest(Manifest):
     """What a set in the cache is.
 
     Args:
-        key: name of its folder.
-        origin: the file, folder or name that it was made from.
-        format: of the origin.
+        key, origin, format, files, licence, created, schema: see `Manifest`.
         shape: [H, W, C] of a frame.
         clips, frames: part -> how many.
         by, from_end, shared, lengths: see `VideoSet`.
-        files: of the folder, by name.
-        licence: as the source states it.
-        created: UTC, ISO 8601.
     """
 
-    key: str
-    origin: str
-    format: str
     shape: list[int]
     clips: dict[str, int]
     frames: dict[str, int]
@@ -52,40 +38,17 @@ class VideoManifest:
     from_end: bool
     shared: int
     lengths: list[int] | None
-    files: dict[str, StoredFile]
-    licence: str
-    created: str
     schema: int = SCHEMA
-
-    @property
-    def bytes(self) -> int:
-        """On disk."""
-        return sum(stored.bytes for stored in self.files.values())
 
 
 def videos_folder(cache: Path | None = None) -> Path:
     """Where sets of videos lie."""
-    return (cache or cache_dir()) / "videos"
+    return sets_folder("videos", cache)
 
 
 def sound_videos(key: str, cache: Path | None = None, *, verify: bool = False) -> VideoManifest | None:
-    """The manifest of a set whose files are all there in their sizes (and checksums, with `verify`), else None."""
-    folder = videos_folder(cache) / key
-    try:
-        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        files = {name: StoredFile(**entry) for name, entry in document.pop("files").items()}
-        found = VideoManifest(**document, files=files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    if found.schema != SCHEMA or found.key != key:
-        return None
-    for name, stored in found.files.items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != stored.bytes:
-            return None
-        if verify and sha256_file(path) != stored.sha256:
-            return None
-    return found
+    """The manifest of a set whose files are all there, see `sound_set`, else None."""
+    return sound_set(videos_folder(cache) / key, VideoManifest, SCHEMA, verify=verify)
 
 
 def open_videos(manifest: VideoManifest, cache: Path | None = None) -> VideoSet:
@@ -125,31 +88,11 @@ def write_videos(
     Raises:
         DiagnosticError: D104 the cache cannot be written, D221 frames of different sizes, or what reading finds.
     """
-    root = videos_folder(cache)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".take-", dir=root))
-    except OSError as error:
-        help = "set XDG_CACHE_HOME to a folder that can be written"
-        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="", help=help) from error
-    try:
-        ready = scratch / key
-        ready.mkdir()
-        manifest = _take(key, source, ready, progress)
-        text = json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
-        (ready / MANIFEST).write_text(text, encoding="utf-8")
-        if (root / key).exists():
-            os.replace(root / key, scratch / "old")
-        try:
-            os.replace(ready, root / key)
-        except OSError:
-            if sound_videos(key, cache) is None:  # else another process was faster; its copy serves as well
-                raise
-    except OSError as error:
-        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return manifest
+    return write_set(
+        videos_folder(cache) / key,
+        lambda folder: _take(key, source, folder, progress),
+        lambda: sound_videos(key, cache) is not None,
+    )
 
 
 def _take(key: str, source: VideoSource, folder: Path, progress: Progress | None) -> VideoManifest:
@@ -170,9 +113,9 @@ def _take(key: str, source: VideoSource, folder: Path, progress: Progress | None
         from_end=source.from_end,
         shared=source.shared,
         lengths=list(source.lengths) if source.lengths else None,
-        files={path.name: StoredFile(path.stat().st_size, sha256_file(path)) for path in sorted(folder.iterdir())},
+        files=files_in(folder),
         licence=source.licence,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=now(),
     )
 
 
