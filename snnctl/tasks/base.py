@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -60,3 +61,11 @@ class Task(Protocol):
         progress: Callable[[str, float], None] | None = None,
     ) -> BaselineReport:
         """Reference predictions, scored on `split`."""
+
+
+def named_twice(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The rule of every task: no metric and no baseline stands twice in its list."""
+    for knob in ("metrics", "baselines"):
+        for name, count in Counter(knobs.get(knob, ())).items():
+            if count > 1:
+                yield knob, f"`{name}` is named {count} times"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -16,6 +15,7 @@ from snnctl.measure.baselines import BaselineReport
 from snnctl.measure.classes import ClassificationMetrics, ClassMetricName
 from snnctl.measure.classifiers import ClassifierName, run_classifiers
 from snnctl.measure.labels import LabelledBatch, LabelledData
+from snnctl.tasks.base import named_twice
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy", "macro_f1"]
 DEFAULT_BASELINES: list[ClassifierName] = ["majority", "linear", "linear_pooled"]
@@ -61,10 +61,7 @@ class Classification:
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Names given twice."""
-        for knob in ("metrics", "baselines"):
-            for name, count in Counter(knobs.get(knob, ())).items():
-                if count > 1:
-                    yield knob, f"`{name}` is named {count} times"
+        yield from named_twice(knobs)
 
     @property
     def headline(self) -> str:

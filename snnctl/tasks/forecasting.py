@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -16,6 +15,7 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.measure.baselines import BaselineName, BaselineReport, run_baselines
 from snnctl.measure.metrics import ForecastMetrics, MetricName
 from snnctl.measure.windows import WindowBatch, WindowData
+from snnctl.tasks.base import named_twice
 
 DEFAULT_METRICS: list[MetricName] = ["mse", "mae", "r2", "rse"]
 DEFAULT_BASELINES: list[BaselineName] = ["last_value", "seasonal_naive", "ridge", "dlinear"]
@@ -76,10 +76,7 @@ class Forecasting:
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Names given twice."""
-        for knob in ("metrics", "baselines"):
-            for name, count in Counter(knobs.get(knob, ())).items():
-                if count > 1:
-                    yield knob, f"`{name}` is named {count} times"
+        yield from named_twice(knobs)
 
     @property
     def headline(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -15,6 +14,7 @@ from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.measure.baselines import BaselineReport
 from snnctl.measure.classes import ClassMetricName
 from snnctl.measure.steps import StepBatch, StepClassifierName, StepData, StepMetrics, run_step_classifiers
+from snnctl.tasks.base import named_twice
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy"]
 DEFAULT_BASELINES: list[StepClassifierName] = ["majority", "linear_step", "ceiling"]
@@ -63,10 +63,7 @@ class StepClassification:
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Names given twice."""
-        for knob in ("metrics", "baselines"):
-            for name, count in Counter(knobs.get(knob, ())).items():
-                if count > 1:
-                    yield knob, f"`{name}` is named {count} times"
+        yield from named_twice(knobs)
 
     @property
     def headline(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -16,6 +15,7 @@ from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.measure.baselines import BaselineReport
 from snnctl.measure.continuations import Sequences, VideoBaselineName, VideoSource, run_video_baselines
 from snnctl.measure.video import DATA_RANGES, VideoMetricName, VideoMetrics, large_enough
+from snnctl.tasks.base import named_twice
 
 DEFAULT_METRICS: list[VideoMetricName] = ["mse", "mae", "ssim", "ssim2", "psnr"]
 DEFAULT_BASELINES: list[VideoBaselineName] = ["copy_last", "black", "train_mean"]
@@ -81,10 +81,7 @@ class VideoPrediction:
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Names given twice."""
-        for knob in ("metrics", "baselines"):
-            for name, count in Counter(knobs.get(knob, ())).items():
-                if count > 1:
-                    yield knob, f"`{name}` is named {count} times"
+        yield from named_twice(knobs)
 
     @property
     def headline(self) -> str:
