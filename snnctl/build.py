@@ -124,7 +124,7 @@ def build(recipe: Recipe) -> Experiment:
         DiagnosticError: Dxxx data missing or unfit, R3xx and R4xx as `check`.
     """
     data = load_data(recipe)
-    task = make("task", recipe.values["task"], data)
+    task = _located(recipe, lambda: make("task", recipe.values["task"], data))
     with torch.random.fork_rng(devices=[]), building_with(recipe.train.seed):
         torch.manual_seed(stream_seed(recipe.train.seed, "init"))
         network = build_network(recipe, task.input_signal, task.outputs)
@@ -166,7 +166,7 @@ def check(recipe: Recipe) -> list[Diagnostic]:
     """
     try:
         probe = _located(recipe, lambda: make("data", recipe.values["data"]).probe())
-        task = make("task", recipe.values["task"], probe)
+        task = _located(recipe, lambda: make("task", recipe.values["task"], probe))
         with torch.device("meta"):
             network = build_network(recipe, task.input_signal, task.outputs)
         _groups(recipe, network)
@@ -197,11 +197,19 @@ def _push(recipe: Recipe, network: Network, signal: SignalSpec, outputs: int) ->
             found = network(torch.empty(signal.shape(2)))
     except Exception as error:
         raise DiagnosticError(_failure(recipe, "a batch does not pass the network", ("model",), error)) from error
-    at_every_step = getattr(network.readout, "answers", "item") == "step"
-    wanted = (2, signal.frames, outputs) if at_every_step else (2, outputs)
-    if tuple(found.shape) != wanted:
-        message = f"the readout gives {tuple(found.shape)}, the task needs {wanted}"
+    wanted = _answers(getattr(network.readout, "answers", "item"), signal, outputs)
+    if tuple(found.shape) not in wanted:
+        message = f"the readout gives {tuple(found.shape)}, the task needs {' or '.join(map(str, wanted))}"
         raise DiagnosticError(recipe.problem("R402", message, ("readout",)))
+
+
+def _answers(asked: str, signal: SignalSpec, outputs: int) -> list[tuple[int, ...]]:
+    """Shapes that a task of this kind takes of a batch of two."""
+    if asked == "step":
+        return [(2, signal.frames, outputs)]
+    if asked == "frames":  # the frames that follow, or those before them too
+        return [(2, n, signal.length, outputs) for n in (signal.ahead, signal.frames + signal.ahead - 1)]
+    return [(2, outputs)]
 
 
 def _failure(recipe: Recipe, what: str, path: KeyPath, error: Exception) -> Diagnostic:
@@ -215,7 +223,7 @@ def _failure(recipe: Recipe, what: str, path: KeyPath, error: Exception) -> Diag
 
 
 def _located(recipe: Recipe, load: Callable[[], Any]) -> Any:
-    """Point problems that the data finds with its knobs to where those stand in the recipe."""
+    """Point problems that data or task find with their knobs to where those stand in the recipe."""
     try:
         return load()
     except DiagnosticError as error:

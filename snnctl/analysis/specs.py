@@ -44,28 +44,38 @@ class Wanted:
 
 
 def parse_spec(text: str, number: int) -> Wanted:
+    """A position, as `component_of`."""
+    config, label = component_of("position", text, number)
+    return Wanted(config, "--position", label=label)
+
+
+def component_of(kind: str, text: str, number: int) -> tuple[dict[str, Any], str]:
     """`cpg`, `{type: cpg, neurons: 40}` or `cpg: {neurons: 40}`, validated as the slot of a recipe is.
 
     Args:
+        kind: of component, and the option's name without dashes.
         text: the SPEC.
         number: which one on the command line, from 1.
 
+    Returns:
+        `{type, knobs...}`, and what to name in a diagnostic.
+
     Raises:
-        DiagnosticError: R1xx it is not YAML, R2xx and R3xx as for `model.position`.
+        DiagnosticError: R1xx it is not YAML, R2xx and R3xx as for that slot of a recipe.
     """
-    label = f"--position {text} (no. {number})"
+    label = f"--{kind} {text} (no. {number})"
     value = parse_value(text, label)
     if isinstance(value, dict) and "type" not in value and len(value) == 1:
         ((name, inner),) = value.items()
         if (isinstance(inner, dict) and "type" not in inner) or inner is None:
             value = {"type": name, **(inner or {})}
-    source = Source("", text, {"position": value})
+    source = Source("", text, {kind: value})
     source.items[()] = Mark(override=label)
     validation = Validation(source)
-    config = validation.component("position", value, ("position",))
+    config = validation.component(kind, value, (kind,))
     if validation.problems:
         raise DiagnosticError(validation.problems)
-    return Wanted(config, "--position", label=label)
+    return config, label
 
 
 def parse_specs(texts: Sequence[str]) -> list[Wanted]:
@@ -145,7 +155,7 @@ def make_encodings(wanted: Sequence[Wanted], signal: SignalSpec, seed: int = 0) 
         if all(one.config != other.config for other in kept):
             kept.append(one)
     found, notes = [], []
-    for name, one in zip(_names([one.config for one in kept]), kept, strict=True):
+    for name, one in zip(names_of([one.config for one in kept]), kept, strict=True):
         try:
             module = one.module or _make(one.config, signal, seed)
         except ShapeError as error:
@@ -169,7 +179,7 @@ def _make(config: dict[str, Any], signal: SignalSpec, seed: int) -> Position:
     return made
 
 
-def _names(configs: Sequence[dict[str, Any]]) -> list[str]:
+def names_of(configs: Sequence[dict[str, Any]]) -> list[str]:
     """The type, with those knobs in which encodings of the same type differ."""
     names = []
     for config in configs:

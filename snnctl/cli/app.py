@@ -53,6 +53,7 @@ def global_options(
 
 def _add_commands() -> None:
     from snnctl.cli import (
+        analyze_neuron,
         analyze_pe,
         bench,
         compare,
@@ -80,6 +81,7 @@ def _add_commands() -> None:
         ("convert", convert.convert, "Turn a trained non-spiking network into a spiking one."),
         ("export", export.export, "Write a run as NIR or as bare weights, read back and compared."),
         ("analyze-pe", analyze_pe.analyze_pe, "Analyse positional encodings: codes, figures, a page."),
+        ("analyze-neuron", analyze_neuron.analyze_neuron, "Follow gradients of untrained neurons back in time."),
         ("validate", validate.validate, "Find everything that is wrong with recipes."),
         ("list", list_components.list_components, "List components or shipped recipes."),
         ("show", show.show, "Show a component, or a recipe with every default filled in."),

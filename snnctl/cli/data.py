@@ -50,19 +50,10 @@ def prep(
         raise DiagnosticError(
             Diagnostic("U430", "--from takes one name", help="prepare the others in calls of their own")
         )
-    from snnctl.data.prepare import prepare
-    from snnctl.ui.transfer import transfer
+    from snnctl.data.cache import caching_in
 
-    rows: list[dict[str, Any]] = []
-    for name in names:
-        special = [kind(name, from_, cache, session) for kind in (_images, _spikes, _videos)]
-        if any(special):
-            rows += [row for row in special if row is not None]
-            continue
-        known = _source_of(name) if name.endswith((".yaml", ".yml")) else name
-        with transfer(session.console, known, shown=not (session.json or session.quiet)) as progress:
-            found = prepare(known, source=from_, cache=cache, progress=progress)
-        rows.append({**asdict(found), "path": str(found.path)})
+    with caching_in(cache):
+        rows = [row for name in names for row in _prepared(name, from_, session)]
 
     def show(console: Any) -> None:
         for row in rows:
@@ -83,7 +74,21 @@ def prep(
     return session.answer({"prepared": rows}, show)
 
 
-def _images(name: str, source: Path | None, cache: Path | None, session: Session) -> dict[str, Any] | None:
+def _prepared(name: str, source: Path | None, session: Session) -> list[dict[str, Any]]:
+    """What a name or a recipe brings: a recipe of moving digits may bring images and videos."""
+    from snnctl.data.prepare import prepare
+    from snnctl.ui.transfer import transfer
+
+    special = [row for kind in (_images, _spikes, _videos) if (row := kind(name, source, session)) is not None]
+    if special:
+        return special
+    known = _source_of(name) if name.endswith((".yaml", ".yml")) else name
+    with transfer(session.console, known, shown=not (session.json or session.quiet)) as progress:
+        found = prepare(known, source=source, progress=progress)
+    return [{**asdict(found), "path": str(found.path)}]
+
+
+def _images(name: str, source: Path | None, session: Session) -> dict[str, Any] | None:
     """Prepare an image set, by its name or by the recipe that uses one; None where no images are meant."""
     from snnctl.data.images.known import KNOWN_IMAGES
 
@@ -107,14 +112,13 @@ def _images(name: str, source: Path | None, cache: Path | None, session: Session
     with transfer(session.console, name, shown=not (session.json or session.quiet)) as progress:
         if recipe is None or (source is not None and known is not None):
             assert known is not None
-            found = prepare_known(known.name, source=source, cache=cache, progress=progress)
+            found = prepare_known(known.name, source=source, progress=progress)
         else:
             found = make("data", recipe.values["data"]).prepare(progress)
-            cache = None
     return {
         "name": name,
         "status": "ready",
-        "path": str(images_folder(cache) / found.key),
+        "path": str(images_folder() / found.key),
         "items": sum(found.parts.values()),
         "parts": found.parts,
         "shape": " x ".join(map(str, found.shape)),
@@ -125,7 +129,7 @@ def _images(name: str, source: Path | None, cache: Path | None, session: Session
     }
 
 
-def _spikes(name: str, source: Path | None, cache: Path | None, session: Session) -> dict[str, Any] | None:
+def _spikes(name: str, source: Path | None, session: Session) -> dict[str, Any] | None:
     """Prepare recordings of spikes, by their name or by the recipe that uses them; None where none are meant."""
     from snnctl.data.events.known import KNOWN_SPIKES
 
@@ -145,17 +149,16 @@ def _spikes(name: str, source: Path | None, cache: Path | None, session: Session
     known = KNOWN_SPIKES.get(name if recipe is None else str(recipe.values["data"]["source"]))
     with transfer(session.console, name, shown=not (session.json or session.quiet)) as progress:
         if known is not None:
-            found = prepare_spikes(known.name, source, cache=cache, progress=progress)
+            found = prepare_spikes(known.name, source, progress=progress)
         else:
             from snnctl.build import make
 
             assert recipe is not None
             found = make("data", recipe.values["data"]).prepare(progress)
-            cache = None
     return {
         "name": name,
         "status": "ready",
-        "path": str(spikes_folder(cache) / found.key),
+        "path": str(spikes_folder() / found.key),
         "items": sum(found.parts.values()),
         "parts": found.parts,
         "spikes": sum(found.spikes.values()),
@@ -167,7 +170,7 @@ def _spikes(name: str, source: Path | None, cache: Path | None, session: Session
     }
 
 
-def _videos(name: str, source: Path | None, cache: Path | None, session: Session) -> dict[str, Any] | None:
+def _videos(name: str, source: Path | None, session: Session) -> dict[str, Any] | None:
     """Prepare videos, by their name or by the recipe that uses them; None where none are meant."""
     from snnctl.data.video.known import KNOWN_VIDEOS
 
@@ -190,8 +193,8 @@ def _videos(name: str, source: Path | None, cache: Path | None, session: Session
     known = KNOWN_VIDEOS.get(meant)
     with transfer(session.console, name, shown=not (session.json or session.quiet)) as progress:
         if recipe is None or data["type"] != "video":
-            manifest = prepare_videos(meant, source=source, cache=cache, progress=progress)
-            found, path = open_videos(manifest, cache), str(videos_folder(cache) / manifest.key)
+            manifest = prepare_videos(meant, source=source, progress=progress)
+            found, path = open_videos(manifest), str(videos_folder() / manifest.key)
         else:
             component = make("data", data)
             found = component.prepare(progress, source)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from snnctl.core.catalog import REGISTRIES
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 
 def complete_component(incomplete: str) -> Iterator[str]:
@@ -46,6 +47,25 @@ NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Refuse recipes th
 PluginFiles = Annotated[
     list[Path], typer.Option("--plugin", metavar="FILE", help="Also load this plug-in file. Repeatable.")
 ]
+
+
+def seed_list(text: str) -> list[int]:
+    """What `--seeds 1,2,3` names; nothing for "".
+
+    Raises:
+        DiagnosticError: U404, they are not distinct whole numbers from 0.
+    """
+    if not text:
+        return []
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or min(found) < 0 or len(set(found)) < len(found):
+        raise DiagnosticError(
+            Diagnostic("U404", f"--seeds must be distinct whole numbers from 0, got `{text}`", help="--seeds 1,2,3")
+        )
+    return found
 
 
 def load_plugins(files: list[Path]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from snnctl.cli.options import NoPlugins, Set, Unset
+from snnctl.cli.options import NoPlugins, Set, Unset, seed_list
 from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 
@@ -63,7 +63,7 @@ def train(
                 given = {"--seeds": seeds, "--out": out, "--continue": continue_, "--dry-run": dry_run}
                 _alone(recipe, [option for option, value in given.items() if value])
                 return _resume(session, resume, set_, unset, how, no_plugins)
-            return _start(session, recipe, set_, unset, _seeds(seeds), how, dry_run, no_plugins)
+            return _start(session, recipe, set_, unset, seed_list(seeds), how, dry_run, no_plugins)
     except KeyboardInterrupt:  # typer would make exit code 130 of it, without a document
         return session.fail([Diagnostic("E499", "interrupted; nothing was saved")], ExitCode.INTERRUPTED)
 
@@ -122,20 +122,6 @@ def _alone(recipe: Path | None, others: list[str]) -> None:
         raise DiagnosticError(Diagnostic("U406", "--resume takes the recipe from the run", help="leave the recipe out"))
     if others:
         raise DiagnosticError(Diagnostic("U406", f"--resume and {others[0]} exclude each other"))
-
-
-def _seeds(text: str) -> list[int]:
-    if not text:
-        return []
-    try:
-        found = [int(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if not found or min(found) < 0 or len(set(found)) < len(found):
-        raise DiagnosticError(
-            Diagnostic("U404", f"--seeds must be distinct whole numbers from 0, got `{text}`", help="--seeds 1,2,3")
-        )
-    return found
 
 
 def _check(session: Session, recipe: Recipe) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from snnctl.data.series import Series, SeriesHead
 SCHEMA = 1
 VALUES, TIMES, COLUMNS, MANIFEST = "values.npy", "times.npy", "columns.json", "manifest.json"
 _CHUNK = 1 << 20
+_chosen: ContextVar[Path | None] = ContextVar("chosen", default=None)
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,21 @@ class Manifest:
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
 
+@contextmanager
+def caching_in(folder: Path | None) -> Iterator[None]:
+    """`cache_dir` is `folder` within; None leaves it as it is."""
+    token = _chosen.set(_chosen.get() if folder is None else folder)
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
+
+
 def cache_dir() -> Path:
-    """`$XDG_CACHE_HOME/snnctl`, or `~/.cache/snnctl`."""
+    """`$XDG_CACHE_HOME/snnctl`, or `~/.cache/snnctl`; another folder within `caching_in`."""
+    chosen = _chosen.get()
+    if chosen is not None:
+        return chosen
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "snnctl"
 

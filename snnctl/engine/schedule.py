@@ -54,12 +54,14 @@ class Schedule:
             self._per_epoch.load_state_dict(state["per_epoch"])
 
 
-def _warmed(factor: Callable[[float], float], warmup: int, per_epoch: int) -> Callable[[int], float]:
-    """`factor(epoch)` after a linear rise over `warmup` epochs."""
+def _warmed(
+    factor: Callable[[float], float], warmup: int, per_epoch: int, start: float = 0.0
+) -> Callable[[int], float]:
+    """`factor(epoch)` after a linear rise from `start` over `warmup` epochs."""
 
     def at(step: int) -> float:
         epoch = step / per_epoch
-        return (step + 1) / (warmup * per_epoch) if epoch < warmup else factor(epoch)
+        return start + (1 - start) * (step + 1) / (warmup * per_epoch) if epoch < warmup else factor(epoch)
 
     return at
 
@@ -81,12 +83,14 @@ def cosine(
     per_epoch: int,
     *,
     warmup_epochs: Epochs = 0,
+    start: Annotated[float, Ge(0), Le(1)] = 0.0,
     final: Annotated[float, Ge(0), Le(1)] = 0.0,
 ) -> Schedule:
     """Half a cosine from the full learning rate down to `final` of it at the last epoch.
 
     Args:
-        warmup_epochs: epochs over which the rate rises linearly from 0.
+        warmup_epochs: epochs over which the rate rises linearly.
+        start: share of the learning rate at which that rise begins; without one it has no say.
         final: share of the learning rate at the end.
 
     Source: Loshchilov and Hutter, ICLR 2017, without restarts.
@@ -97,7 +101,7 @@ def cosine(
         done = min((epoch - warmup_epochs) / span, 1.0)
         return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * done))
 
-    return Schedule(LambdaLR(optimizer, _warmed(factor, warmup_epochs, per_epoch)))
+    return Schedule(LambdaLR(optimizer, _warmed(factor, warmup_epochs, per_epoch, start)))
 
 
 @SCHEDULES.register("step")

@@ -18,6 +18,7 @@ from snnctl.encoders.repeat import Repeat
 from snnctl.engine.experiment import Network
 from snnctl.neurons.integrate_fire import IntegrateAndFire
 from snnctl.neurons.kernels import AnyReset
+from snnctl.neurons.stc import STC
 from snnctl.readouts.linear import FlattenLinear, MeanLinear
 from snnctl.readouts.steps import StepLinear
 
@@ -155,7 +156,10 @@ def _problems(network: Network, any_neuron: bool) -> Iterator[str]:
         yield f"the read-out {type(readout).__name__} (or its skip)"
     if not network.spikes:
         yield "a network without spiking neurons"
+    within = {id(inner) for part in network.modules() if isinstance(part, STC) for inner in part.modules()}
     for name, part in network.named_modules():
+        if id(part) in within:
+            continue  # of its layer it is said that its neuron cannot be told
         if isinstance(part, IntegrateAndFire):
             yield from () if any_neuron else (f"{name}: {reason}" for reason in _neuron_problems(part))
         elif isinstance(part, SelfRecurrent):

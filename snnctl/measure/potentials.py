@@ -20,6 +20,7 @@ from torch.utils.hooks import RemovableHandle
 
 from snnctl.measure.spikes import codes
 from snnctl.neurons.base import SpikingNeuron, State, neurons_in
+from snnctl.neurons.stc import STC
 from snnctl.neurons.surrogate import Surrogate
 
 MOST_VALUES = 2**19  # kept of one layer and call, evenly taken
@@ -124,6 +125,8 @@ def _explained(neuron: SpikingNeuron, x: Tensor, spikes: Tensor) -> tuple[Tensor
 
 
 def _threshold(neuron: SpikingNeuron) -> float | Tensor | None:
+    if isinstance(neuron, STC):
+        neuron = neuron.host
     dynamics = getattr(neuron, "dynamics", None)
     found = getattr(neuron, "v_threshold", None) if dynamics is None else dynamics().v_threshold
     return found if isinstance(found, float | Tensor) else None

@@ -47,7 +47,7 @@ def fast_scan(
     circuits[0].laid_out(s)  # refuses what the definition refuses
     merged = together(neuron.temporal, neuron.spatial, x.dtype)
     spikes, last = kernels.scan(x, v, s, dynamics, merged, detach=neuron.detach, take=take)
-    return spikes, (last, spikes[-1])
+    return spikes, (last, spikes.squeeze(0) if len(x) == 1 else spikes[-1])
 
 
 def _kernels(x: Tensor) -> ModuleType:

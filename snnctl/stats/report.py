@@ -10,13 +10,14 @@ import torch
 
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.measure.activity import LayerActivity
-from snnctl.measure.circuits import LayerCircuits
 from snnctl.measure.health import verdicts
+from snnctl.measure.modulators import Modulators
 from snnctl.measure.potentials import Potentials
 from snnctl.report.page import Cell, Page, Section, Table
 from snnctl.report.provenance import provenance
 from snnctl.report.saving import Tell, save
 from snnctl.report.tables import csv_text
+from snnctl.stats import circuits
 from snnctl.stats.survey import Survey
 from snnctl.stats.tau_report import NOTHING_MORE, Addition
 
@@ -27,13 +28,13 @@ Sections = Callable[[Survey], list[Section]]
 
 def health(found: Survey) -> list[Diagnostic]:
     """Layers that are ill."""
-    return verdicts([layer.spikes for layer in found.layers], None, found.circuits)
+    return verdicts([layer.spikes for layer in found.layers], None, found.circuits.totals)
 
 
 def document(found: Survey) -> dict[str, Any]:
     """The public document, but for the files."""
     potentials = {one.name: one for one in found.potentials}
-    circuits = {one.name: one for one in found.circuits}
+    modulators = {one.name: one for one in found.circuits.layers}
     totals = found.totals
     return {
         "run": found.run,
@@ -44,7 +45,8 @@ def document(found: Survey) -> dict[str, Any]:
         "checkpoint": found.checkpoint,
         "spiking": bool(found.layers),
         "layers": [
-            _layer(layer, potentials.get(layer.spikes.name), circuits.get(layer.spikes.name)) for layer in found.layers
+            _layer(layer, potentials.get(layer.spikes.name), modulators.get(layer.spikes.name))
+            for layer in found.layers
         ],
         "totals": {
             **vars(totals),
@@ -57,7 +59,7 @@ def document(found: Survey) -> dict[str, Any]:
     }
 
 
-def _layer(layer: LayerActivity, potential: Potentials | None, circuits: LayerCircuits | None) -> dict[str, Any]:
+def _layer(layer: LayerActivity, potential: Potentials | None, modulators: Modulators | None) -> dict[str, Any]:
     from snnctl.stats.figures.activity import channel_histogram
 
     spikes = layer.spikes
@@ -80,7 +82,7 @@ def _layer(layer: LayerActivity, potential: Potentials | None, circuits: LayerCi
         "spikes_by_class": layer.by_class,
         "level_counts": list(spikes.histogram),
         "membrane": _membrane(potential),
-        "circuits": None if circuits is None else {k: v for k, v in vars(circuits).items() if k != "name"},
+        "circuits": None if modulators is None else circuits.document(modulators),
     }
 
 
@@ -175,22 +177,18 @@ def _membranes(found: Survey) -> list[Section]:
 
 
 def _circuits(found: Survey) -> list[Section]:
-    rows: list[list[Cell]] = [
-        [one.name, one.largest_membrane, one.mean_beta, one.mean_gamma] for one in found.circuits
-    ]
-    shown = Table(["layer", "max |u|", "mean beta", "mean gamma"], rows)
-    return [Section("Autaptic circuits", tables=[shown])] if rows else []
+    return circuits.sections(found.circuits)
 
 
 SECTIONS: tuple[Sections, ...] = (_rates, _samples, _rasters, _membranes, _circuits)
 
 
-def tables(found: Survey) -> dict[str, str]:
-    """File name -> CSV text."""
+def tables(found: Survey) -> dict[str, str | bytes]:
+    """File name -> CSV text, or arrays."""
     from snnctl.stats.figures.traces import membrane_histogram
 
     layers = found.layers
-    made = {
+    made: dict[str, str | bytes] = {
         "layers.csv": _layers_csv(found),
         "channels.csv": csv_text(
             ("layer", "channel", "rate"),
@@ -233,7 +231,7 @@ def tables(found: Survey) -> dict[str, str]:
                 for *pair, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
             ),
         )
-    return made
+    return made | circuits.tables(found.circuits)
 
 
 def _layers_csv(found: Survey) -> str:

@@ -16,12 +16,14 @@ from snnctl.engine.experiment import Experiment
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.measure.activity import ActivityMeter, LayerActivity
-from snnctl.measure.circuits import CircuitMeter, LayerCircuits
+from snnctl.measure.modulators import ModulatorMeter
 from snnctl.measure.potentials import PotentialMeter, Potentials
 from snnctl.measure.spikes import NetworkSpikes, network_totals
 from snnctl.measure.tally import Tally
 from snnctl.neurons.base import neurons_in
 from snnctl.report.saving import Tell
+from snnctl.stats.circuits import Circuits
+from snnctl.stats.maps import MapRecorder, mapped_channels
 from snnctl.stats.rasters import Raster, Recorder, chosen_channels, spread
 
 LAYERS_SHOWN = 6  # as rasters, unless they are named
@@ -48,7 +50,7 @@ class Survey:
         by_class: mean spikes of the network per sample of each class, or None.
         class_sizes: samples of each class.
         checkpoint: whose weights.
-        circuits: of the layers that have autaptic circuits.
+        circuits: what autaptic circuits do, where there are any.
     """
 
     name: str
@@ -64,7 +66,7 @@ class Survey:
     by_class: list[float] | None
     class_sizes: list[int]
     checkpoint: dict[str, Any]
-    circuits: list[LayerCircuits]
+    circuits: Circuits
 
     @property
     def totals(self) -> NetworkSpikes:
@@ -119,13 +121,13 @@ def survey(
             if meter is None:
                 experiment.task.predict(network, batch)
             else:
-                with meter.batch(len(chosen), None if classes is None else batch.targets):
+                with meter.batch(len(chosen), None if classes is None else batch.targets), modulators.batch():
                     experiment.task.predict(network, batch)
         return batch.targets
 
     meter = ActivityMeter(network, classes)
-    circuits = CircuitMeter(network)
-    with meter, circuits:
+    modulators = ModulatorMeter(network)
+    with meter, modulators:
         for done, chosen in _batches(indices if names else indices[:0], experiment.eval_batch_size):
             tell(f"spikes of {len(indices):,} samples: {done:,} done", 0.05 + 0.5 * done / len(indices))
             forward(chosen, meter)
@@ -134,6 +136,7 @@ def survey(
     kept = {name: chosen_channels(rates[name]) for name in wanted if name in rates}
     shown: list[tuple[int, int | None]] = []
     recorder, potentials = Recorder(network, kept), PotentialMeter(network)
+    maps = MapRecorder(network, {name: mapped_channels(rates[name]) for name in kept})
     if found:
         tell("membranes", 0.56)
         with potentials:
@@ -141,7 +144,7 @@ def survey(
         few = indices[spread(len(indices), RASTER_SAMPLES)]
         if classes is not None:
             few = _of_each_class(data, indices)
-        with recorder:
+        with recorder, maps:
             targets = forward(few)
         labels = [None] * len(few) if classes is None else targets.tolist()
         shown = list(zip(few.tolist(), labels, strict=True))
@@ -159,7 +162,7 @@ def survey(
         by_class=meter.by_class,
         class_sizes=meter.class_sizes.tolist(),
         checkpoint={"path": folder.name, **facts},
-        circuits=circuits.summary(),
+        circuits=Circuits(len(indices), split, modulators.summary(), maps.maps(), shown[0] if shown else (0, None)),
     )
 
 

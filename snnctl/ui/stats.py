@@ -78,6 +78,7 @@ def _circuits(console: Console, layers: Sequence[Mapping[str, Any]]) -> None:
     found = [layer for layer in layers if layer["circuits"]]
     if not found:
         return
+    console.print()
     shown = table("autaptic circuits", ">max |u|", ">mean beta", ">mean gamma")
     for layer in found:
         one = layer["circuits"]

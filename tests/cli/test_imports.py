@@ -31,6 +31,7 @@ def loaded_by(*words: str) -> set[str]:
         ["train", "--help"],
         ["data", "prep", "--help"],
         ["analyze-pe", "--help"],
+        ["analyze-neuron", "--help"],
         ["bench", "--help"],
         ["bench", "recipe", "--help"],
         ["--version"],

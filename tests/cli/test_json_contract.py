@@ -28,6 +28,7 @@ DONE = [
     ["data", "prep", "co2"],
     ["bench", "neurons", "--quick"],
     ["analyze-pe", "--position", "none", "--length", "4"],
+    ["analyze-neuron", "--neuron", "lif", "--steps", "3", "--size", "2", "--seeds", "0"],
 ]
 REFUSED = [
     ["trian"],
@@ -75,6 +76,9 @@ REFUSED = [
     ["analyze-pe", "--position", "{type: cpg"],
     ["analyze-pe", "--position", "cpg", "--split", "train"],
     ["analyze-pe", "--position", "cpg", "--sweep", "no_such.csv"],
+    ["analyze-neuron", "--neuron", "lff"],
+    ["analyze-neuron", "--neuron", "clif"],
+    ["analyze-neuron", "--steps", "1"],
     [],
 ]
 

@@ -138,6 +138,12 @@ def test_broken_recipes(recipe: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert found(2, "data.canvas=8", file="digits.yaml") == ("R301", "data.digit_size")
     small = ("data.canvas=[6, 6]", "data.digit_size=3")
     assert found(2, *small, file="digits.yaml") == ("R332", "task.metrics")
+    for metrics in ("", ", metrics: [mse, ssim]"):  # the default metrics stand nowhere: their section is shown
+        text = DIGITS.replace("canvas: 16, digit_size: 8", "canvas: [6, 6], digit_size: 3")
+        (recipe.parent / "small.yaml").write_text(text.replace("video_prediction", f"video_prediction{metrics}"))
+        for command in ("validate", "train"):
+            problem = failed(capsys, 2, command, "small.yaml")
+            assert (problem["code"], problem["file"], problem["line"]) == ("R332", "small.yaml", 4)
     assert found(2, "task=classification", "readout=mean_linear", file="digits.yaml")[1] == "task.type"
     assert found(2, "readout=mean_linear", file="digits.yaml")[1] == "readout.type"
     assert found(2, "train.early_stop.metric=test/mse", file="digits.yaml")[1] == "train.early_stop.metric"

@@ -83,6 +83,8 @@ def test_cosine() -> None:
     assert curve("cosine", 2, 2, final=0.2) == pytest.approx([0.2 + 0.8 * rate for rate in whole])
     assert curve("cosine", 3, 2, warmup_epochs=1) == pytest.approx([0.5, 1.0, *whole])
     assert curve("cosine", 2, 2, final=1.0) == pytest.approx([1.0] * 5)
+    # a rise from 0.2: the first step of two has half of what is missing
+    assert curve("cosine", 3, 2, warmup_epochs=1, start=0.2) == pytest.approx([0.6, 1.0, *whole])
 
 
 def test_step() -> None:
@@ -116,7 +118,7 @@ def test_plateau() -> None:
 
 KNOBS: dict[str, dict[str, Any]] = {
     "constant": {"warmup_epochs": 1},
-    "cosine": {"warmup_epochs": 1, "final": 0.1},
+    "cosine": {"warmup_epochs": 1, "start": 0.1, "final": 0.1},
     "step": {"every": 1, "factor": 0.5},
     "one_cycle": {"rise": 0.4},
     "plateau": {"patience": 0},

@@ -10,7 +10,10 @@ from torch import nn
 
 from snnctl.measure.circuits import CircuitMeter, LayerCircuits
 from snnctl.measure.health import verdicts
-from snnctl.neurons import LIF, STC, STCLIF
+from snnctl.measure.potentials import distances
+from snnctl.neurons import IF, LIF, STC, STCLIF
+from snnctl.neurons.spike_format import SpikeFormat
+from snnctl.neurons.stc import watch_circuits
 
 
 def fixed(circuit: Any = "both") -> STC:
@@ -88,3 +91,15 @@ def test_membranes_beyond_float16_are_named(largest: float, ill: bool) -> None:
         assert "cells.0.neuron" in found[0].message
         assert "65504" in found[0].message
         assert "`model.neuron`" in found[0].help
+
+
+def test_membranes_of_several_levels_within_circuits() -> None:
+    torch.manual_seed(0)
+    neuron = STC(4, host=lambda n: IF(n, reset="soft", spike=SpikeFormat(2, 0)), groups=1).eval()
+    x = 3 * torch.randn(5, 2, 3, 4, generator=torch.Generator().manual_seed(0))
+    told: list[torch.Tensor] = []
+    with watch_circuits(lambda _neuron, _beta, _gamma, u: told.append(u)):
+        found = distances(neuron, x)
+    assert not isinstance(found, str)
+    assert found[1].max() > 1
+    torch.testing.assert_close(found[0], torch.stack(told).detach() - 1.0)

@@ -16,7 +16,7 @@ REASONS = {"psn": NO_STATE, "masked_psn": NO_MEMBRANE}
 KNOBS = {
     "psn": {"steps": 5},
     "masked_psn": {"steps": 5},
-    **dict.fromkeys(("stc", "stc_lif", "stc_plif", "stc_lmh"), {"groups": 2}),
+    **{name: {"groups": 2} for name in ("stc", "stc_lif", "stc_plif", "stc_lmh")},
 }
 
 

@@ -61,7 +61,7 @@ def test_any_mixture_resolves_to_itself(**chosen: Any) -> None:
     sets = [
         f"model.neuron={chosen['neuron']}",
         *(["model.neuron.steps=2"] if chosen["neuron"] in ("psn", "masked_psn") else []),
-        f"model.neuron.surrogate={chosen['surrogate']}",
+        f"model.neuron.{'host.' if chosen['neuron'] == 'stc' else ''}surrogate={chosen['surrogate']}",
         f"model.position={chosen['position']}",
         f"data.scaler={chosen['scaler']}",
         f"optim={{type: {chosen['optim']}, lr: {chosen['lr']!r}}}",

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from snnctl.neurons.kernels.circuit_ir import BACK, STEP, CircuitSpec, back_ir, step_ir
+from snnctl.neurons.kernels.circuit_ir import BACK, STEP, CircuitSpec, back_ir, lanes_of, step_ir
 from snnctl.neurons.kernels.equation_ir import SCALARS
 from snnctl.neurons.kernels.jit import Compiled
 from snnctl.neurons.kernels.segments import REAL_TYPES
@@ -46,9 +46,23 @@ class Maps(NamedTuple):
     def padding(self, weight: Tensor) -> list[int]:
         return [size // 2 for size in weight.shape[2:]]
 
-    def convolved(self, s: Tensor, weight: Tensor) -> Tensor:
-        """The convolution of both circuits for the spikes of one step, channels last."""
-        y = F.conv2d(self.images(s), weight, padding=self.padding(weight), groups=self.groups)
+    def filled(self, weight: Tensor) -> tuple[Tensor, int]:
+        """The same convolution in fewer groups, with zeros between them, and how many: narrow groups leave much of a
+        vector idle (worth a fifth of the time for 4 channels)."""
+        each = len(weight) // self.groups
+        together = math.gcd(max(lanes_of(self.spec.scan.real) // each, 1), self.groups)
+        if together == 1:
+            return weight, self.groups
+        groups, inputs = self.groups // together, weight.shape[1]
+        wide = weight.new_zeros(groups, together, each, together, inputs, *weight.shape[2:])
+        parts = weight.view(groups, together, each, inputs, *weight.shape[2:])
+        for n in range(together):
+            wide[:, n, :, n] = parts[:, n]
+        return wide.flatten(3, 4).flatten(0, 2), groups
+
+    def convolved(self, s: Tensor, weight: Tensor, groups: int) -> Tensor:
+        """The convolution of both circuits for the spikes of one step, channels last; weights as from `filled`."""
+        y = F.conv2d(self.images(s), weight, padding=self.padding(weight), groups=groups)
         return y.permute(0, 2, 3, 1).contiguous()
 
     def convolved_back(self, d: Tensor, s: Tensor, weight: Tensor, *, to_spikes: bool) -> tuple[Tensor | None, Tensor]:

@@ -112,13 +112,14 @@ class _Scan(torch.autograd.Function):
         keeps = any(ctx.needs_input_grad)
         spikes, before = torch.empty_like(x), s
         # Where nothing fired before, as at rest, there is nothing to convolve.
-        silent = not ctx.needs_input_grad[2] and not bool(s.any())
+        silent = not ctx.needs_input_grad[2] and not bool(torch.dot(s.view(-1), s.view(-1)))
         kept: list[Tensor] = []
         norms: list[dict[str, Tensor]] = []
         norm = kernels.norm()
+        filled = maps.filled(weight)
         for t in range(len(x)):
             now = spec._replace(silent=silent and t == 0)
-            y = None if now.silent else maps.convolved(before, weight)
+            y = None if now.silent else maps.convolved(before, *filled)
             after = torch.empty_like(v) if keeps or t == 0 else v
             if keeps:
                 norm = kernels.norm()

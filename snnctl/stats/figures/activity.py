@@ -121,7 +121,7 @@ def channel_rates(found: Survey) -> Picture:
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:.2g}")
         whole_ticks(axes, x=False, most=4)
-    _outer_labels(grid, "spikes per neuron and step", "channels")
+    outer_labels(grid, "spikes per neuron and step", "channels")
     caption = (
         f"How many channels have which rate, in {_BINS} bins up to the highest of the layer; the line is the mean.{cut}"
     )
@@ -134,7 +134,8 @@ def channel_histogram(layer: LayerActivity) -> tuple[Any, Any]:
     return np.histogram(rates, bins=_BINS, range=(0, float(rates.max()) or layer.spikes.levels))
 
 
-def _outer_labels(grid: Sequence[Axes], x: str, y: str) -> None:
+def outer_labels(grid: Sequence[Axes], x: str, y: str) -> None:
+    """Words for the axes, at the left and the bottom panels alone."""
     columns = min(len(grid), _COLUMNS)
     for number, axes in enumerate(grid):
         if number + columns >= len(grid):
@@ -243,6 +244,6 @@ def levels(found: Survey) -> Picture:
         axes.bar(range(len(shares)), shares, color=[GREY] + [BLUE] * (len(shares) - 1), width=0.8)
         axes.set_title(short(shown_name(layer.spikes.name, 26)), fontsize=8.5)
         whole_ticks(axes, y=False)
-    _outer_labels(grid, "spike value (0 is none)", "% of neuron-steps")
+    outer_labels(grid, "spike value (0 is none)", "% of neuron-steps")
     caption = f"How often a neuron gives which value in a step, in percent of neurons x steps x samples.{cut}"
     return Picture("levels", "Levels", caption, figure)

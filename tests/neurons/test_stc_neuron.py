@@ -446,3 +446,24 @@ def test_circuits_see_the_spikes_of_several_levels() -> None:
     assert spikes.max() == 3
     assert neuron.temporal is not None
     assert torch.equal(seen[4], neuron.temporal(spikes[3]))
+
+
+def test_a_hierarchy_sets_the_hosts_time_constant_once() -> None:
+    from snnctl.backbones.hierarchy import Hierarchy, Within, impose
+    from snnctl.core.shapes import SignalSpec
+
+    def stages(make: Any) -> list[nn.Module]:
+        return [SpikingLinear(4, 8, make), SpikingLinear(8, 8, make)]
+
+    spread = Hierarchy(within=Within(type="uniform", spread=0.2))
+    signal = SignalSpec(steps=4, length=1, features=4)
+    plain, around = stages(LIF), stages(lambda n: STC(n, host="lif", groups=2))
+    assert impose(spread, around, signal) == impose(spread, plain, signal)
+    for one, other in zip(around, plain, strict=True):
+        assert isinstance(one, SpikingLinear)
+        assert isinstance(other, SpikingLinear)
+        found, expected = one.neuron.leak_per_step(), other.neuron.leak_per_step()
+        assert found is not None
+        assert expected is not None
+        assert torch.equal(found, expected)
+        assert found.unique().numel() == 8

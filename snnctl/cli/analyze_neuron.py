@@ -1,0 +1,64 @@
+"""`snnctl analyze-neuron`: how far back the gradients of untrained neurons reach."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from snnctl.cli.options import PluginFiles, load_plugins, seed_list
+from snnctl.cli.session import Session
+
+
+def _complete_neuron(incomplete: str) -> Iterator[str]:
+    from snnctl.core.catalog import NEURONS
+
+    yield from (name for name in NEURONS.names() if name.startswith(incomplete))
+
+
+def analyze_neuron(
+    ctx: typer.Context,
+    neuron: Annotated[
+        list[str],
+        typer.Option(
+            "--neuron",
+            metavar="SPEC",
+            help="A neuron: stc_lif, or 'stc_lif: {circuit: temporal}'. Repeatable; else LIF, IF and STC.",
+            autocompletion=_complete_neuron,
+        ),
+    ] = [],  # noqa: B006
+    steps: Annotated[int, typer.Option(metavar="T", min=2, help="Time steps.")] = 30,
+    channels: Annotated[int, typer.Option(metavar="C", min=1, help="Channels.")] = 32,
+    size: Annotated[int, typer.Option(metavar="N", min=1, help="Rows and columns of the map.")] = 16,
+    batch: Annotated[int, typer.Option(metavar="B", min=1, help="Samples.")] = 4,
+    held: Annotated[
+        float, typer.Option(metavar="SHARE", min=0.0, max=1.0, help="Share of the noise that is held over all steps.")
+    ] = 0.0,
+    seeds: Annotated[str, typer.Option(metavar="0,1,2", help="Each draws parameters and noise anew.")] = "0,1,2",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where files go.")] = Path("lags"),
+    plugin: PluginFiles = [],  # noqa: B006
+) -> int:
+    """Follow the gradient of untrained neurons back in time, under noise: products of dU[t+1]/dU[t] against the lag.
+
+    Neurons whose step acts on each membrane by itself; of undetached circuits the diagonal alone is followed.
+    """
+    session: Session = ctx.obj
+    drawn = tuple(seed_list(seeds or "0"))
+    load_plugins(plugin)
+    from snnctl.analysis.lag_report import write
+    from snnctl.analysis.lags import Setting, parse_neurons, study
+    from snnctl.report.saving import prepare
+    from snnctl.ui.analyze_neuron import show_lags
+    from snnctl.ui.report import follow
+
+    wanted, notes = parse_neurons(neuron)
+    setting = Setting(steps, channels, size, batch, held, drawn)
+    prepare(out)
+    with follow(session.console, shown=not (session.json or session.quiet)) as tell:
+        found = study(wanted, setting, notes, tell)
+        document = write(found, out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
+    return session.answer(document, lambda console: show_lags(console, document))
