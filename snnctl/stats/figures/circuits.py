@@ -127,21 +127,22 @@ def maps(found: Circuits, one: FactorMaps) -> Picture:
         rows += [(f"{letter}, channel {k}", values[1 + i], False) for i, k in enumerate(one.channels)]
     height, width = one.spikes.shape[-2:]
     tall = float(np.clip(_TILE * height / width, 0.4, 2.5))
-    size = (1.5 + _TILE * len(one.steps) + 1.0, 1.1 + (tall + 0.06) * (1 + len(rows)))
+    size = (1.9 + 1.08 * _TILE * len(one.steps), 0.9 + (tall + 0.16) * (1 + len(rows)))
     figure = sheet(*size, f"{shown_name(one.name, 50)}: circuits over space")
-    grid: Any = figure.subplots(1 + len(rows), len(one.steps), squeeze=False)
+    lines: Any = figure.subplots(1 + len(rows), 1)
     most = max(float(one.spikes.max()), 1e-9)
-    image = _row(grid[0], "spikes before,\nmean", one.spikes, cmap="Greys", vmin=0, vmax=most)
-    figure.colorbar(image, ax=grid[0].tolist(), pad=0.02, aspect=8)
+    image = _row(lines[0], "spikes before,\nmean", one.spikes, cmap="Greys", vmin=0, vmax=most)
+    figure.colorbar(image, ax=lines[0], pad=0.02, aspect=8)
     means = [values for _, values, mean in rows if mean]
     away = max([0.01, *(float(np.abs(values - 1).max()) for values in means)])
-    for line, (title, values, mean) in zip(grid[1:], rows, strict=True):
+    for line, (title, values, mean) in zip(lines[1:], rows, strict=True):
         reach = away if mean else 1.0
         image = _row(line, title, values, cmap=_DIVERGING, vmin=1 - reach, vmax=1 + reach)
-        bar = figure.colorbar(image, ax=line.tolist(), pad=0.02, aspect=8, ticks=(1 - reach, 1, 1 + reach))
+        bar = figure.colorbar(image, ax=line, pad=0.02, aspect=8, ticks=(1 - reach, 1, 1 + reach))
         bar.ax.set_yticklabels([f"{tick:.2f}" for tick in (1 - reach, 1, 1 + reach)])
-    for axes, step in zip(grid[0], one.steps, strict=True):
-        axes.set_title(f"t = {step}", fontsize=8.5)
+    for image, step in zip(lines[0].images, one.steps, strict=True):
+        left, right, _, top = image.get_extent()
+        lines[0].text((left + right) / 2, top - 0.05 * height, f"t = {step}", ha="center", va="bottom", fontsize=8.5)
     index, label = found.sample
     of_class = "" if label is None else f" (class {label})"
     caption = (
@@ -158,16 +159,19 @@ def _channels(one: FactorMaps) -> str:
     return f"Channel {one.channels[0]} is the busiest, {one.channels[1]} one of middling rate"
 
 
-def _row(line: Sequence[Axes], title: str, values: Any, **options: Any) -> Any:
+def _row(axes: Axes, title: str, values: Any, **options: Any) -> Any:
+    """All tiles in one panel: a panel for each would take twice as long to lay out."""
+    from matplotlib.patches import Rectangle
+
+    height, width = values.shape[1:]
     image: Any = None
-    for axes, picture in zip(line, values, strict=True):
-        image = axes.imshow(picture, **options)
-        axes.set_xticks(())
-        axes.set_yticks(())
-        axes.spines[:].set_visible(True)
-        axes.spines[:].set_color(GREY)
-        axes.spines[:].set_linewidth(0.6)
-    line[0].set_ylabel(title, rotation=0, ha="right", va="center", fontsize=8.5)
+    for column, tile in enumerate(values):
+        left = 1.08 * column * width
+        image = axes.imshow(tile, extent=(left, left + width, height, 0), **options)
+        axes.add_patch(Rectangle((left, 0), width, height, fill=False, ec=GREY, lw=0.6, clip_on=False))
+    axes.set(xlim=(0, (1.08 * len(values) - 0.08) * width), ylim=(height, 0))
+    axes.set_axis_off()
+    axes.text(-0.08 * width, height / 2, title, ha="right", va="center", fontsize=8.5)
     return image
 
 
