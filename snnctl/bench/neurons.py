@@ -12,7 +12,7 @@ from snnctl.bench.peers import snntorch, spikingjelly, torch_scan
 from snnctl.bench.timing import Case, Contender, Pass
 from snnctl.core.catalog import NEURONS
 from snnctl.core.signature import knobs
-from snnctl.neurons import LIF
+from snnctl.neurons import LIF, SpikingNeuron
 from snnctl.neurons.kernels import Kernel, use_kernel
 
 # Input [T, B, *, channels].
@@ -21,9 +21,11 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "tokens": (4, 64, 168, 256),
     "tokens16": (16, 64, 168, 256),
     "long": (100, 64, 256),
+    "maps": (19, 8, 16, 16, 64),  # a layer of images: H and W before the channels
     "tiny": (4, 8, 32),
 }
 STANDARD = ("short", "tokens", "tokens16", "long")
+OVER_SPACE = ("maps",)  # what neurons are measured on whose kernels span rows and columns
 PASSES: tuple[Pass, ...] = ("forward", "forward+backward")
 _SPREAD = 1.5  # of the normal input current; LIF then fires at about a tenth of all steps
 
@@ -47,7 +49,14 @@ def make_neuron(name: str, shape: Sequence[int]) -> nn.Module:
     if set(needed) - {"steps"}:
         raise ValueError(f"`{name}` has knobs without a default: {', '.join(needed)}")
     made: nn.Module = component(shape[-1], **dict.fromkeys(needed, shape[0]))
+    if isinstance(made, SpikingNeuron) and len(shape) == len(SHAPES["maps"]):
+        made.over_space(2)
     return made
+
+
+def standard_cases(name: str) -> Sequence[str]:
+    """The cases that the neuron called `name` is measured on unless others are asked for."""
+    return OVER_SPACE if NEURONS.get(name).over_space is not SpikingNeuron.over_space else STANDARD  # type: ignore[attr-defined]
 
 
 def _case(name: str, case: str, passes: Pass) -> Case:

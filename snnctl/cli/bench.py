@@ -48,12 +48,12 @@ def neurons(
     session: Session = ctx.obj
     load_plugins(plugin)
     _prepare(threads)
-    from snnctl.bench.neurons import SHAPES, STANDARD, make_neuron, neuron_cases
+    from snnctl.bench.neurons import SHAPES, make_neuron, neuron_cases, standard_cases
     from snnctl.core.catalog import NEURONS
 
     if neuron not in NEURONS:
         raise DiagnosticError(Diagnostic("U410", f"unknown neuron `{neuron}`", help=choices(neuron, NEURONS.names())))
-    names = _cases(case, SHAPES) or (["tiny"] if quick else list(STANDARD))
+    names = _cases(case, SHAPES) or (["tiny"] if quick else list(standard_cases(neuron)))
     try:
         make_neuron(neuron, SHAPES[names[0]])
     except ValueError as error:

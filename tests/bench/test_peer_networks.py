@@ -150,3 +150,12 @@ def test_engines_of_a_neuron_case() -> None:
     ]
     assert len({str(c.facts()["rates"]) for c in made if c.precision == "fp32"}) == 1
     assert [c.engine for c in neuron_cases("plif", ["tiny"])[0].build()] == ["snnctl", "reference"]
+
+
+def test_neurons_with_circuits_are_measured_over_maps() -> None:
+    from snnctl.bench.neurons import SHAPES, STANDARD, make_neuron, standard_cases
+
+    assert standard_cases("stc_lif") == ("maps",)
+    assert standard_cases("lif") == STANDARD
+    assert make_neuron("stc_lif", SHAPES["maps"]).temporal.weight.shape == (64, 4, 5, 5)  # type: ignore[union-attr]
+    assert make_neuron("stc_lif", SHAPES["short"]).temporal.weight.shape == (256, 16)  # type: ignore[union-attr]
