@@ -22,16 +22,16 @@ def init(
     session: Session = ctx.obj
     if not name:
         return _recipes(session, "*")
-    from snnctl.recipe.shipped import shipped_recipes
+    from snnctl.recipe.shipped import shipped_paths
 
-    rows = {row["name"]: row for row in shipped_recipes()}
+    shipped = shipped_paths()
     wanted = name.removesuffix(".yaml")
-    found = [n for n in rows if n == wanted or n.split("/")[-1] == wanted]
+    found = [n for n in shipped if n == wanted or n.split("/")[-1] == wanted]
     if not found:
         raise DiagnosticError(
-            Diagnostic("U415", f"no recipe called `{name}` ships with snnctl", help=choices(wanted, rows))
+            Diagnostic("U415", f"no recipe called `{name}` ships with snnctl", help=choices(wanted, list(shipped)))
         )
-    source = Path(rows[found[0]]["path"])
+    source = shipped[found[0]]
     target = out or Path(source.name)
     if target.exists() and not force:
         raise DiagnosticError(Diagnostic("U416", f"`{target}` exists", help="--force overwrites it, --out renames"))

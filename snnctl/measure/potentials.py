@@ -1,7 +1,7 @@
 """How far membranes are from their threshold before the reset, by running neurons' definitions on recorded input.
 
-The protocol: a neuron fires by `self.surrogate.spike(x)`, once per `step`, where x is the distance of the membrane
-from the threshold (`snnctl.neurons.surrogate.Surrogate`). That call is watched. What was seen counts only if it
+The protocol: a neuron fires by `self.surrogate.spike(x)` in `step`, where x is the distance of the membrane from the
+threshold (`snnctl.neurons.surrogate.Surrogate`), of several thresholds the lowest one first. That call is watched. What was seen counts only if it
 explains the spikes: x >= 0 exactly where the neuron fires, or x <= 0 where it does not (neurons that fire strictly
 above the threshold). A neuron that has no state, or whose spikes are not explained, is named with the reason.
 """
@@ -102,7 +102,7 @@ def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> t
         for x_t in x.unbind(0):
             watched.seen.clear()
             spikes, state = neuron.step(x_t, state)
-            if len(watched.seen) != 1 or watched.seen[0].shape != spikes.shape:
+            if not watched.seen or watched.seen[0].shape != spikes.shape:
                 return UNEXPLAINED
             found.append(watched.seen[0])
             fired.append(spikes)

@@ -15,12 +15,16 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "recipes"
 
 
-def shipped_recipes() -> list[dict[str, Any]]:
-    """`{name, summary, path}` of each, by name; the name is the path below the folder without `.yaml`."""
+def shipped_paths() -> dict[str, Path]:
+    """Name -> file of each; the name is the path below the folder without `.yaml`. No file is read."""
     folder = shipped_folder()
+    return {path.relative_to(folder).with_suffix("").as_posix(): path for path in sorted(folder.rglob("*.yaml"))}
+
+
+def shipped_recipes() -> list[dict[str, Any]]:
+    """`{name, summary, path}` of each, by name."""
     rows = []
-    for path in sorted(folder.rglob("*.yaml")):
+    for name, path in shipped_paths().items():
         values = parse_yaml(read_file(path), str(path)).values
-        name = path.relative_to(folder).with_suffix("").as_posix()
         rows.append({"name": name, "summary": values.get("summary", ""), "path": str(path)})
     return rows

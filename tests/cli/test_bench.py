@@ -53,6 +53,7 @@ def test_another_neuron_is_measured_beside_its_definition(capsys: pytest.Capture
     assert document["notes"][0] == "`psn` is measured beside its definition only"
 
 
+@pytest.mark.slow
 def test_blocks(capsys: pytest.CaptureFixture[str]) -> None:
     document = bench(capsys, "blocks")
     assert list(dict.fromkeys(row["case"] for row in document["rows"])) == list(NAMES)

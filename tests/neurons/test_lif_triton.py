@@ -50,12 +50,14 @@ def run_as_script(task: str, tmp_path: Path, **environment: str) -> str:
     return found.stdout
 
 
+@pytest.mark.slow
 def test_the_kernels_are_the_definition(tmp_path: Path) -> None:
     needs_triton()
     ran = run_as_script("compare", tmp_path, TRITON_INTERPRET="1").split()
     assert len(ran) == len(set(ran)) == len(list(cases())) > 30
 
 
+@pytest.mark.slow
 def test_the_kernels_compile_for_a_gpu_without_contracted_products(tmp_path: Path) -> None:
     needs_triton()
     compiler = pytest.importorskip("triton.backends.compiler")
