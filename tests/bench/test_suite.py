@@ -16,6 +16,7 @@ def case(name: str, *contenders: Contender) -> Case:
     return Case(name, (2, 3), "forward", lambda: list(contenders))
 
 
+@pytest.mark.slow
 def test_rows_and_ratios_of_every_case() -> None:
     told: list[Progress] = []
     ours = Contender("snnctl", list, facts=lambda: {"rates": [0.1]})

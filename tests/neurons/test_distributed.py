@@ -6,6 +6,7 @@ from pathlib import Path
 
 SCRIPT = """
 import sys
+import pytest
 import torch
 from torch.nn.parallel import DistributedDataParallel
 from snnctl.backbones import SpikingLinear
@@ -29,6 +30,7 @@ torch.distributed.destroy_process_group()
 """
 
 
+@pytest.mark.slow
 def test_two_processes(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT)
