@@ -3,8 +3,8 @@
 The protocol: a neuron fires by `self.surrogate.spike(x)` in `step`, where x is the distance of the membrane from the
 threshold (`snnctl.neurons.surrogate.Surrogate`), of several thresholds the lowest one first. That call is watched. What
 was seen counts only if it explains the spikes: x >= 0 exactly where the neuron fires, or x <= 0 where it does not
-(neurons that fire strictly above the threshold). A neuron that has no state, or whose spikes are not explained, is named
-with the reason.
+(neurons that fire strictly above the threshold). A neuron that has no state, or whose spikes are not explained, is
+named with the reason.
 """
 
 from __future__ import annotations
