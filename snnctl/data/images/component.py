@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -41,9 +42,9 @@ class _Pictures:
         self.normalise: Normalise = normalise
         self.augment = Augment.of(augment)
 
+    @abstractmethod
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
         """The decoded set; a local one is decoded now if it has not been before."""
-        raise NotImplementedError
 
     def prepare(self, progress: Progress | None = None) -> ImageManifest:
         """The decoded set, fetched and decoded now if need be."""
