@@ -211,3 +211,14 @@ class TestTask:
         assert found.shape == (4, 100, 2)
         expected = readout.linear(spikes[41, 2].mean(0))
         torch.testing.assert_close(found[2, 41], expected)
+
+
+@pytest.mark.parametrize("channels", [2, 12, 40])
+def test_batch_holds_the_drawn_spikes(channels: int) -> None:
+    # Rows of eight channels move as words: whatever the width, every spike stays where it was drawn.
+    part = small(channels=channels).split("test")
+    rows = torch.tensor([7, 0, 7, 199])
+    batch = part.batch(rows)
+    assert batch.inputs.dtype == torch.float32
+    assert torch.equal(batch.inputs, part.spikes[rows].float().unsqueeze(2))
+    assert batch.inputs.transpose(0, 1).is_contiguous()
