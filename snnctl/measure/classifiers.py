@@ -13,7 +13,8 @@ from torch import Tensor
 from snnctl.measure.baselines import BaselineReport, NotApplicableError, Progress
 from snnctl.measure.classes import ClassificationMetrics, ClassMetricName
 from snnctl.measure.cnn import fit_cnn
-from snnctl.measure.labels import LabelledData, LabelledSplit, labelled_batches
+from snnctl.measure.items import ItemSplit
+from snnctl.measure.labels import LabelledBatch, LabelledData, labelled_batches
 from snnctl.measure.logistic import fit_logistic
 from snnctl.measure.tfidf import fit_tfidf
 
@@ -123,7 +124,9 @@ def _fit(
     return (lambda inputs: model.scores(features(inputs).to(dtype))), f"penalty {model.penalty:g}{of}"
 
 
-def _tfidf(data: LabelledData, train: LabelledSplit, val: LabelledSplit, batch_size: int) -> tuple[Classifier, str]:
+def _tfidf(
+    data: LabelledData, train: ItemSplit[LabelledBatch], val: ItemSplit[LabelledBatch], batch_size: int
+) -> tuple[Classifier, str]:
     signal = data.input_signal
     if signal.kind != "tokens":
         raise NotApplicableError("it counts words, and the inputs are not tokens")
@@ -131,7 +134,7 @@ def _tfidf(data: LabelledData, train: LabelledSplit, val: LabelledSplit, batch_s
     return (lambda inputs: model.scores(inputs.cpu())), f"penalty {model.penalty:g}"
 
 
-def _tokens(split: LabelledSplit, batch_size: int) -> tuple[Tensor, Tensor]:
+def _tokens(split: ItemSplit[LabelledBatch], batch_size: int) -> tuple[Tensor, Tensor]:
     """All tokens [N, L] and classes [N] of a split."""
     batches = list(labelled_batches(split, batch_size))
     longest = max(batch.inputs.shape[1] for batch in batches)
@@ -140,7 +143,7 @@ def _tokens(split: LabelledSplit, batch_size: int) -> tuple[Tensor, Tensor]:
 
 
 def _gather(
-    split: LabelledSplit,
+    split: ItemSplit[LabelledBatch],
     features: Callable[[Tensor], Tensor],
     batch_size: int,
     width: int,

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
 from snnctl.measure.baselines import BaselineReport, NotApplicableError, Progress
+from snnctl.measure.items import ItemSplit, TargetBatch
 from snnctl.measure.video import VideoMetricName, VideoMetrics
 
 VideoBaselineName = Literal["copy_last", "black", "train_mean"]
@@ -20,25 +21,11 @@ _HELD = 1 << 23
 _MOST_VALUES = 1 << 28
 
 
-class Sequences(Protocol):
+class Sequences(TargetBatch, Protocol):
     """Frames [B, F, L, C] of which the first are `inputs`, the others `targets`."""
 
     @property
     def frames(self) -> Tensor: ...
-    @property
-    def inputs(self) -> Tensor: ...
-    @property
-    def targets(self) -> Tensor: ...
-    @property
-    def observed(self) -> Tensor | None: ...
-
-
-class VideoSplit(Protocol):
-    """One part of the data."""
-
-    def __len__(self) -> int: ...
-    def batch(self, indices: Tensor, /) -> Sequences:
-        """The sequences at `indices` (int64 [B])."""
 
 
 class VideoSource(Protocol):
@@ -46,7 +33,7 @@ class VideoSource(Protocol):
 
     @property
     def input_signal(self) -> SignalSpec: ...
-    def split(self, name: str, /) -> VideoSplit:
+    def split(self, name: str, /) -> ItemSplit[Sequences]:
         """The part called `train`, `val` or `test`."""
 
 
@@ -112,7 +99,7 @@ def _values(signal: SignalSpec) -> int:
     return (signal.frames + signal.ahead) * signal.length * signal.features
 
 
-def _batches(split: VideoSplit, batch_size: int) -> Iterator[tuple[int, Sequences]]:
+def _batches(split: ItemSplit[Sequences], batch_size: int) -> Iterator[tuple[int, Sequences]]:
     """How many are done with each batch, and the batch."""
     for indices in torch.arange(len(split)).split(batch_size):
         yield int(indices[-1]) + 1, split.batch(indices)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
+from snnctl.measure.items import ItemSplit
 
 
 class LabelledBatch(Protocol):
@@ -22,14 +23,6 @@ class LabelledBatch(Protocol):
     def soft(self) -> Tensor | None: ...
 
 
-class LabelledSplit(Protocol):
-    """One part of the data."""
-
-    def __len__(self) -> int: ...
-    def batch(self, indices: Tensor, /) -> LabelledBatch:
-        """The items at `indices` (int64 [B])."""
-
-
 class LabelledData(Protocol):
     """Items with one of `classes` classes each."""
 
@@ -37,11 +30,11 @@ class LabelledData(Protocol):
     def classes(self) -> int: ...
     @property
     def input_signal(self) -> SignalSpec: ...
-    def split(self, name: str, /) -> LabelledSplit:
+    def split(self, name: str, /) -> ItemSplit[LabelledBatch]:
         """The part called `train`, `val` or `test`."""
 
 
-def labelled_batches(split: LabelledSplit, batch_size: int) -> Iterator[LabelledBatch]:
+def labelled_batches(split: ItemSplit[LabelledBatch], batch_size: int) -> Iterator[LabelledBatch]:
     """All items of `split` once, in order."""
     for indices in torch.arange(len(split)).split(batch_size):
         yield split.batch(indices)

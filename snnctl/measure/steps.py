@@ -11,6 +11,7 @@ from torch import Tensor
 from snnctl.core.shapes import SignalSpec
 from snnctl.measure.baselines import BaselineReport, NotApplicableError, Progress
 from snnctl.measure.classes import ClassificationMetrics, ClassMetricName
+from snnctl.measure.items import ItemSplit, TargetBatch
 from snnctl.measure.logistic import fit_logistic
 
 StepClassifierName = Literal["majority", "linear_step", "ceiling"]
@@ -20,23 +21,8 @@ StepClassifier = Callable[[Tensor], Tensor]  # inputs [B, T, L, C] -> scores [B,
 _MOST_VALUES = 2**23
 
 
-class StepBatch(Protocol):
+class StepBatch(TargetBatch, Protocol):
     """Inputs [B, T, L, C], targets [B, T] int64, and observed [B, T] bool: the steps that are scored."""
-
-    @property
-    def inputs(self) -> Tensor: ...
-    @property
-    def targets(self) -> Tensor: ...
-    @property
-    def observed(self) -> Tensor | None: ...
-
-
-class StepSplit(Protocol):
-    """One part of the data."""
-
-    def __len__(self) -> int: ...
-    def batch(self, indices: Tensor, /) -> StepBatch:
-        """The items at `indices` (int64 [B])."""
 
 
 class StepData(Protocol):
@@ -46,7 +32,7 @@ class StepData(Protocol):
     def classes(self) -> int: ...
     @property
     def input_signal(self) -> SignalSpec: ...
-    def split(self, name: str, /) -> StepSplit:
+    def split(self, name: str, /) -> ItemSplit[StepBatch]:
         """The part called `train`, `val` or `test`."""
 
 
@@ -97,7 +83,7 @@ def run_step_classifiers(
     return report
 
 
-def _batches(split: StepSplit, batch_size: int) -> Iterator[StepBatch]:
+def _batches(split: ItemSplit[StepBatch], batch_size: int) -> Iterator[StepBatch]:
     for indices in torch.arange(len(split)).split(batch_size):
         yield split.batch(indices)
 
@@ -127,7 +113,7 @@ def _features(inputs: Tensor) -> Tensor:
     return inputs.to("cpu", torch.float64).flatten(2)
 
 
-def _steps(split: StepSplit, batch_size: int) -> tuple[Tensor, Tensor]:
+def _steps(split: ItemSplit[StepBatch], batch_size: int) -> tuple[Tensor, Tensor]:
     """Features [N, F] and classes [N] of the scored steps of an even selection of items."""
     first = split.batch(torch.arange(1))
     each = int(_scored(first).sum()) * _features(first.inputs).shape[-1]

@@ -8,24 +8,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from snnctl.measure.items import ItemSplit, TargetBatch
 
-class WindowBatch(Protocol):
+
+class WindowBatch(TargetBatch, Protocol):
     """Inputs [B, L, C_in], targets [B, H, C], and which targets are real (None = all)."""
-
-    @property
-    def inputs(self) -> Tensor: ...
-    @property
-    def targets(self) -> Tensor: ...
-    @property
-    def observed(self) -> Tensor | None: ...
-
-
-class WindowSplit(Protocol):
-    """One chronological part of the data, as windows."""
-
-    def __len__(self) -> int: ...
-    def batch(self, indices: Tensor, /) -> WindowBatch:
-        """The windows at `indices` (int64 [B])."""
 
 
 class WindowNorm(Protocol):
@@ -51,11 +38,13 @@ class WindowData(Protocol):
     def season(self) -> int | None: ...
     @property
     def window_norm(self) -> WindowNorm: ...
-    def split(self, name: str, /) -> WindowSplit:
+    def split(self, name: str, /) -> ItemSplit[WindowBatch]:
         """The part called `train`, `val` or `test`."""
 
 
-def batches(split: WindowSplit, batch_size: int, generator: torch.Generator | None = None) -> Iterator[WindowBatch]:
+def batches(
+    split: ItemSplit[WindowBatch], batch_size: int, generator: torch.Generator | None = None
+) -> Iterator[WindowBatch]:
     """All windows of `split` once, in order, or shuffled by `generator`."""
     order = torch.arange(len(split)) if generator is None else torch.randperm(len(split), generator=generator)
     for start in range(0, len(split), batch_size):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
 
 from snnctl.core.shapes import SignalSpec
 from snnctl.measure.baselines import BaselineReport
+
+MetricT = TypeVar("MetricT", bound=str)
+BaselineT = TypeVar("BaselineT", bound=str)
 
 
 class Meter(Protocol):
@@ -63,9 +66,27 @@ class Task(Protocol):
         """Reference predictions, scored on `split`."""
 
 
-def named_twice(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The rule of every task: no metric and no baseline stands twice in its list."""
-    for knob in ("metrics", "baselines"):
-        for name, count in Counter(knobs.get(knob, ())).items():
-            if count > 1:
-                yield knob, f"`{name}` is named {count} times"
+class ReportingTask(Generic[MetricT, BaselineT]):
+    """What tasks share: the metrics they report, and the baselines beside them.
+
+    Args:
+        metrics: at least one; the first is the headline.
+        baselines: reference predictions, in report order.
+    """
+
+    def __init__(self, metrics: Sequence[MetricT], baselines: Sequence[BaselineT]) -> None:
+        self.metrics = tuple(metrics)
+        self.baselines = tuple(baselines)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """No metric and no baseline stands twice in its list."""
+        for knob in ("metrics", "baselines"):
+            for name, count in Counter(knobs.get(knob, ())).items():
+                if count > 1:
+                    yield knob, f"`{name}` is named {count} times"
+
+    @property
+    def headline(self) -> MetricT:
+        """The first metric."""
+        return self.metrics[0]

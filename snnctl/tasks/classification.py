@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal
 
 import torch.nn.functional as F
 from annotated_types import Ge, Lt, MinLen
@@ -15,14 +15,14 @@ from snnctl.measure.baselines import BaselineReport
 from snnctl.measure.classes import ClassificationMetrics, ClassMetricName
 from snnctl.measure.classifiers import ClassifierName, run_classifiers
 from snnctl.measure.labels import LabelledBatch, LabelledData
-from snnctl.tasks.base import named_twice
+from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy", "macro_f1"]
 DEFAULT_BASELINES: list[ClassifierName] = ["majority", "linear", "linear_pooled"]
 
 
 @TASKS.register("classification")
-class Classification:
+class Classification(ReportingTask[ClassMetricName, ClassifierName]):
     """Predicts which one of the data's classes an item belongs to.
 
     Equation:
@@ -53,20 +53,9 @@ class Classification:
         metrics: Annotated[list[ClassMetricName], MinLen(1)] = DEFAULT_METRICS,
         baselines: list[ClassifierName] = DEFAULT_BASELINES,
     ) -> None:
+        super().__init__(metrics, baselines)
         self.data = data
         self.label_smoothing = label_smoothing
-        self.metrics = tuple(metrics)
-        self.baselines = tuple(baselines)
-
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Names given twice."""
-        yield from named_twice(knobs)
-
-    @property
-    def headline(self) -> str:
-        """The first metric."""
-        return self.metrics[0]
 
     @property
     def input_signal(self) -> SignalSpec:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.measure.baselines import BaselineName, BaselineReport, run_baselines
 from snnctl.measure.metrics import ForecastMetrics, MetricName
 from snnctl.measure.windows import WindowBatch, WindowData
-from snnctl.tasks.base import named_twice
+from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[MetricName] = ["mse", "mae", "r2", "rse"]
 DEFAULT_BASELINES: list[BaselineName] = ["last_value", "seasonal_naive", "ridge", "dlinear"]
@@ -31,7 +31,7 @@ class ForecastSource(WindowData, Protocol):
 
 
 @TASKS.register("forecasting")
-class Forecasting:
+class Forecasting(ReportingTask[MetricName, BaselineName]):
     """Predicts the next `horizon` values of every channel from a window of the series.
 
     Each window's normalisation is applied before the network and undone on its output, so loss and metrics
@@ -67,21 +67,10 @@ class Forecasting:
         channels: Literal["joint", "independent"] = "joint",
         baselines: list[BaselineName] = DEFAULT_BASELINES,
     ) -> None:
+        super().__init__(metrics, baselines)
         self.data = data
         self.loss_name = loss
-        self.metrics = tuple(metrics)
         self.channels = channels
-        self.baselines = tuple(baselines)
-
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Names given twice."""
-        yield from named_twice(knobs)
-
-    @property
-    def headline(self) -> str:
-        """The first metric."""
-        return self.metrics[0]
 
     @property
     def input_signal(self) -> SignalSpec:

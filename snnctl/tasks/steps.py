@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal
 
 import torch.nn.functional as F
 from annotated_types import Ge, Lt, MinLen
@@ -14,14 +14,14 @@ from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.measure.baselines import BaselineReport
 from snnctl.measure.classes import ClassMetricName
 from snnctl.measure.steps import StepBatch, StepClassifierName, StepData, StepMetrics, run_step_classifiers
-from snnctl.tasks.base import named_twice
+from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy"]
 DEFAULT_BASELINES: list[StepClassifierName] = ["majority", "linear_step", "ceiling"]
 
 
 @TASKS.register("step_classification")
-class StepClassification:
+class StepClassification(ReportingTask[ClassMetricName, StepClassifierName]):
     """Predicts a class at every step of the data; it is scored at the steps that the data names.
 
     Equation:
@@ -54,21 +54,10 @@ class StepClassification:
         metrics: Annotated[list[ClassMetricName], MinLen(1)] = DEFAULT_METRICS,
         baselines: list[StepClassifierName] = DEFAULT_BASELINES,
     ) -> None:
+        super().__init__(metrics, baselines)
         self.data = data
         self.loss_steps = loss_steps
         self.label_smoothing = label_smoothing
-        self.metrics = tuple(metrics)
-        self.baselines = tuple(baselines)
-
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Names given twice."""
-        yield from named_twice(knobs)
-
-    @property
-    def headline(self) -> str:
-        """The first metric."""
-        return self.metrics[0]
 
     @property
     def input_signal(self) -> SignalSpec:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import torch.nn.functional as F
 from annotated_types import MinLen
@@ -15,7 +15,7 @@ from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.measure.baselines import BaselineReport
 from snnctl.measure.continuations import Sequences, VideoBaselineName, VideoSource, run_video_baselines
 from snnctl.measure.video import DATA_RANGES, VideoMetricName, VideoMetrics, large_enough
-from snnctl.tasks.base import named_twice
+from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[VideoMetricName] = ["mse", "mae", "ssim", "ssim2", "psnr"]
 DEFAULT_BASELINES: list[VideoBaselineName] = ["copy_last", "black", "train_mean"]
@@ -28,7 +28,7 @@ class Batch(Sequences, Protocol):
 
 
 @TASKS.register("video_prediction")
-class VideoPrediction:
+class VideoPrediction(ReportingTask[VideoMetricName, VideoBaselineName]):
     """Predicts the frames of a video that follow those that are seen.
 
     In training the network is given whole sequences, as it may be shown true later frames for a while (scheduled
@@ -65,10 +65,9 @@ class VideoPrediction:
         metrics: Annotated[list[VideoMetricName], MinLen(1)] = DEFAULT_METRICS,
         baselines: list[VideoBaselineName] = DEFAULT_BASELINES,
     ) -> None:
+        super().__init__(metrics, baselines)
         self.data = data
         self.loss_frames = loss_frames
-        self.metrics = tuple(metrics)
-        self.baselines = tuple(baselines)
         grid = data.input_signal.grid
         assert grid is not None
         self.grid = grid
@@ -77,16 +76,6 @@ class VideoPrediction:
             message = f"frames of {grid[0]} x {grid[1]} are smaller than the window of 7 x 7 of `{small[0]}`"
             help = "leave ssim and ssim2 out of `task.metrics`, or use larger frames"
             raise DiagnosticError(Diagnostic("R332", message, path="task.metrics", help=help))
-
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Names given twice."""
-        yield from named_twice(knobs)
-
-    @property
-    def headline(self) -> str:
-        """The first metric."""
-        return self.metrics[0]
 
     @property
     def input_signal(self) -> SignalSpec:

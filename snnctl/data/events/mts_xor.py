@@ -44,7 +44,7 @@ class XorSplit:
             inputs [B, T, 1, C] float32 in {0, 1}, targets [B, T] int64, observed [B, T]: the steps that are scored.
         """
         targets = self.targets[indices]
-        # Steps first in memory, as networks run over them: moved here while a spike is one byte, eight at a time if they fit.
+        # Steps first in memory, as networks run over them: moved while a spike is one byte, by eights if they fit.
         spikes = self.spikes.view(torch.uint8)[indices]
         words = spikes if spikes.shape[2] % 8 else spikes.view(torch.int64)
         moved = words.transpose(0, 1).contiguous().view(torch.uint8).float()
