@@ -35,7 +35,8 @@ class SpikeDropout(nn.Module):
         count = x.numel()
         drawn = torch.empty((count + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
         kept = drawn.view(torch.int16)[:count].view(x.shape) >= _LOWEST + self._taken
-        return x * (kept * (_LEVELS / (_LEVELS - self._taken)))
+        # From a byte, as from a truth value torch converts one value at a time.
+        return x * (kept.view(torch.uint8).to(x.dtype) * (_LEVELS / (_LEVELS - self._taken)))
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

@@ -44,8 +44,9 @@ class XorSplit:
             inputs [B, T, 1, C] float32 in {0, 1}, targets [B, T] int64, observed [B, T]: the steps that are scored.
         """
         targets = self.targets[indices]
-        # Steps first in memory, as networks run over them: moved while a spike is one byte, by eights if they fit.
-        spikes = self.spikes.view(torch.uint8)[indices]
+        # Whole rows are copied at once, which indexing does value by value. Then steps first in memory, as networks run
+        # over them: moved while a spike is one byte, by eights if they fit.
+        spikes = self.spikes.view(torch.uint8).index_select(0, indices)
         words = spikes if spikes.shape[2] % 8 else spikes.view(torch.int64)
         moved = words.transpose(0, 1).contiguous().view(torch.uint8).float()
         return Batch(moved.transpose(0, 1).unsqueeze(2), targets, self.scored.expand(targets.shape))
