@@ -21,9 +21,10 @@ _HELD = 1 << 23
 _MOST_VALUES = 1 << 28
 
 
-class Sequences(TargetBatch, Protocol):
+class SequenceBatch(TargetBatch, Protocol):
     """Frames [B, F, L, C] of which the first are `inputs`, the others `targets`."""
 
+    def __len__(self) -> int: ...
     @property
     def frames(self) -> Tensor: ...
 
@@ -33,7 +34,7 @@ class VideoSource(Protocol):
 
     @property
     def input_signal(self) -> SignalSpec: ...
-    def split(self, name: str, /) -> ItemSplit[Sequences]:
+    def split(self, name: str, /) -> ItemSplit[SequenceBatch]:
         """The part called `train`, `val` or `test`."""
 
 
@@ -99,7 +100,7 @@ def _values(signal: SignalSpec) -> int:
     return (signal.frames + signal.ahead) * signal.length * signal.features
 
 
-def _batches(split: ItemSplit[Sequences], batch_size: int) -> Iterator[tuple[int, Sequences]]:
+def _batches(split: ItemSplit[SequenceBatch], batch_size: int) -> Iterator[tuple[int, SequenceBatch]]:
     """How many are done with each batch, and the batch."""
     for indices in torch.arange(len(split)).split(batch_size):
         yield int(indices[-1]) + 1, split.batch(indices)

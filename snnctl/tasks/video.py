@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import Annotated, ClassVar, Literal
 
 import torch.nn.functional as F
 from annotated_types import MinLen
@@ -13,18 +13,12 @@ from snnctl.core.catalog import TASKS
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.measure.baselines import BaselineReport
-from snnctl.measure.continuations import Sequences, VideoBaselineName, VideoSource, run_video_baselines
+from snnctl.measure.continuations import SequenceBatch, VideoBaselineName, VideoSource, run_video_baselines
 from snnctl.measure.video import DATA_RANGES, VideoMetricName, VideoMetrics, large_enough
 from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[VideoMetricName] = ["mse", "mae", "ssim", "ssim2", "psnr"]
 DEFAULT_BASELINES: list[VideoBaselineName] = ["copy_last", "black", "train_mean"]
-
-
-class Batch(Sequences, Protocol):
-    """Sequences that can be counted."""
-
-    def __len__(self) -> int: ...
 
 
 @TASKS.register("video_prediction")
@@ -87,7 +81,7 @@ class VideoPrediction(ReportingTask[VideoMetricName, VideoBaselineName]):
         """Values per pixel of a predicted frame: C."""
         return self.data.input_signal.features
 
-    def predict(self, network: nn.Module | Callable[[Tensor], Tensor], batch: Sequences) -> Tensor:
+    def predict(self, network: nn.Module | Callable[[Tensor], Tensor], batch: SequenceBatch) -> Tensor:
         """Frames [B, F_in + F_out - 1, L, C], or [B, F_out, L, C].
 
         Raises:
@@ -102,13 +96,13 @@ class VideoPrediction(ReportingTask[VideoMetricName, VideoBaselineName]):
             raise ShapeError(message, knob="type", help="use a read-out that answers with frames")
         return frames
 
-    def loss(self, prediction: Tensor, batch: Sequences) -> Tensor:
+    def loss(self, prediction: Tensor, batch: SequenceBatch) -> Tensor:
         """Mean squared error over the frames that count, per pixel."""
         if self.loss_frames == "ahead":
             prediction = prediction[:, -batch.targets.shape[1] :]
         return F.mse_loss(prediction, batch.frames[:, -prediction.shape[1] :])
 
-    def loss_weight(self, batch: Batch) -> int:
+    def loss_weight(self, batch: SequenceBatch) -> int:
         """Every sequence counts alike."""
         return len(batch)
 
