@@ -14,7 +14,7 @@ SATURATED_CHANNELS = 0.5
 NEARLY_SILENT = 0.005  # the neuron after attention is seen healthy down to about this rate
 BLOCKED_CHANNELS = 0.9
 
-_MORE_SPIKES = "raise `model.norm_gain` (try 2) or lower `model.neuron.v_threshold` (try 0.5)"
+_MORE_SPIKES = "raise `model.norm_gain` (try twice as much) or lower `model.neuron.v_threshold` (try half of it)"
 _FEWER_SPIKES = "lower `model.norm_gain` or raise `model.neuron.v_threshold`"
 _WIDER_SURROGATE = (
     "take a `model.neuron.surrogate` without hard edges (atan, sigmoid, fast_sigmoid) or a wider one, "

@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from snnctl.core.better import better_when
 from snnctl.ui.tables import table
+from snnctl.ui.verdicts import show_verdicts
 from snnctl.ui.words import duration, figure, rate, size
 
 _BAR = 20
@@ -25,8 +26,7 @@ def show_results(console: Console, results: Mapping[str, Any], *, positions: boo
     _layers(console, results["spikes"])
     _leaks(console, results["leaks"])
     _execution(console, results.get("execution"))
-    for verdict in results["health"]:
-        console.print(f"[bold yellow]{verdict['code']}[/] {escape(verdict['message'])}: {escape(verdict['help'])}")
+    show_verdicts(console, results["health"])
     if "seconds" in results:
         console.print(
             f"\n{results['epochs_done']} epochs in {duration(results['training_seconds'])}"

@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from snnctl.ui.report import show_files
 from snnctl.ui.tables import table
+from snnctl.ui.verdicts import show_verdicts
 from snnctl.ui.words import figure
 
 _BAR = 12
@@ -28,9 +29,7 @@ def show_stats(console: Console, document: Mapping[str, Any]) -> None:
         _totals(console, document["totals"], document["classes"])
     for note in document["notes"]:
         console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
-    for verdict in document["health"]:
-        text = f"{verdict['message']}: {verdict['help']}"
-        console.print(f"[bold yellow]{verdict['code']}[/] {escape(text)}", soft_wrap=True)
+    show_verdicts(console, document["health"])
     if "tau" in document:
         _taus(console, document["tau"])
     if document["files"]:

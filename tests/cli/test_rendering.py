@@ -8,6 +8,7 @@ from rich.console import Console
 
 from snnctl.core.diagnostic import Diagnostic, ExitCode
 from snnctl.ui.diagnostics import render
+from snnctl.ui.verdicts import show_verdicts
 from snnctl.ui.words import duration, figure, rate, size
 
 
@@ -110,3 +111,21 @@ def test_sizes_and_figures() -> None:
 def test_rates(per_second: float, shown: str) -> None:
     assert rate(per_second) == shown
     assert rate(float("nan")) == "-"
+
+
+def test_advice_that_layers_share_is_given_once() -> None:
+    stream = io.StringIO()
+    cases = [
+        ("E501", "layer `a` is silent", "raise it"),
+        ("E501", "layer `b` is silent", "raise it"),
+        ("E502", "c", "lower [it]"),
+    ]
+    verdicts = [dict(zip(("code", "message", "help"), case, strict=True)) for case in cases]
+    show_verdicts(Console(file=stream, width=60, highlight=False), verdicts)
+    assert stream.getvalue().splitlines() == [
+        "E501 layer `a` is silent",
+        "E501 layer `b` is silent",
+        "     = help: raise it",
+        "E502 c",
+        "     = help: lower [it]",
+    ]
