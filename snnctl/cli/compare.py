@@ -22,7 +22,8 @@ def compare(
         list[str],
         typer.Option(
             metavar="SPLIT/NAME",
-            help="What is compared, e.g. test/accuracy. Repeatable; else the task's first on test.",
+            help="What is compared: test/accuracy, or energy/TABLE after `snnctl energy`. Repeatable; else the "
+            "task's first on test.",
         ),
     ] = [],  # noqa: B006
     against: Annotated[

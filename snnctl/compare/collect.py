@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.compare.recipes import aligned, flatten, unexplained
+from snnctl.core.better import ENERGY
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.run_dir import RunDir
 from snnctl.recipe.resolve import load_recipe
@@ -50,8 +52,15 @@ class Run:
         return str(self.manifest.get("created", "")), (self.folder.path / "results.json").stat().st_mtime
 
     def value(self, metric: str) -> float | None:
-        """`test/accuracy` of the results, or `val/accuracy` of the epoch whose weights were kept; None if not there."""
-        split, _, _ = metric.partition("/")
+        """What a metric has come to; None if it is not there.
+
+        `test/accuracy` of the results, `val/accuracy` of the epoch whose weights were kept, or joules per sample under
+        a table of costs, `energy/horowitz45_fp32`, if `snnctl energy` has estimated it.
+        """
+        split, _, name = metric.partition("/")
+        if split == ENERGY:
+            priced = self.costs.get(name)
+            return None if priced is None else float(priced["snn_joules"])
         known = self.results["metrics"] if split == self.results["split"] else self._best_epoch
         value = known.get(metric)
         return float(value) if isinstance(value, int | float) else None
@@ -67,7 +76,27 @@ class Run:
         """The names that have a value, the headline first."""
         found = dict.fromkeys([f"{self.results['split']}/{self.headline}", *self.results["metrics"]])
         found |= dict.fromkeys(name for name in self._best_epoch if name.startswith("val/"))
+        found |= dict.fromkeys(f"{ENERGY}/{name}" for name in self.costs)
         return [name for name in found if self.value(name) is not None]
+
+    @property
+    def costs(self) -> dict[str, Any]:
+        """The energy by table of costs; empty where none was estimated."""
+        found: dict[str, Any] = self._energy.get("costs", {})
+        return found
+
+    def priced(self, table: str) -> tuple[str, ...]:
+        """Everything that was decided on the way to an energy, a sentence each."""
+        said = f"{self._energy['split']} split, weights `{self._energy['checkpoint']}`"
+        return (said, *self.costs[table]["policies"])
+
+    @cached_property
+    def _energy(self) -> dict[str, Any]:
+        with suppress(OSError, ValueError):
+            found = json.loads((self.folder.path / "energy" / "energy.json").read_text(encoding="utf-8"))
+            if isinstance(found, dict) and isinstance(found.get("costs"), dict):
+                return found
+        return {}
 
     @cached_property
     def _best_epoch(self) -> dict[str, Any]:

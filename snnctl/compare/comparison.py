@@ -13,7 +13,7 @@ from snnctl.compare.document import SKIP, Comparison, Pair, baseline_of, spread_
 from snnctl.compare.groups import Group, Grouping, grouped, refuse_strangers
 from snnctl.compare.recipes import ABSENT, differing, short_keys, shown, title_of, within
 from snnctl.compare.statistics import FEW, Paired, Spread
-from snnctl.core.better import better_when
+from snnctl.core.better import ENERGY, better_direction
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 
@@ -22,13 +22,14 @@ def compare(paths: Sequence[Path], metrics: Sequence[str] = (), against: str | N
 
     Args:
         paths: run directories, or folders that hold some.
-        metrics: `test/accuracy`, or `accuracy` for the same; none takes the headline of the first run.
+        metrics: `test/accuracy`, or `accuracy` for the same, or `energy/horowitz45_fp32`; none takes the headline of
+            the first run.
         against: which group is the reference, see `chosen`; None takes the first run's. Where several match, each other
             group is held against the one that it differs from in the fewest keys.
 
     Raises:
         DiagnosticError: U480 and U481 no runs, U483 they cannot be compared, U485 unknown metric, U486 unknown or
-            ambiguous reference.
+            ambiguous reference, U488 energies that were estimated in different ways.
     """
     runs, left_out = finished(run_folders(paths))
     refuse_strangers(runs)
@@ -42,6 +43,7 @@ def compare(paths: Sequence[Path], metrics: Sequence[str] = (), against: str | N
         if (found := _paired(group, other, metric)) is not None
     ]
     kept = [run for group in grouping.groups for run in group.runs]
+    _refuse_other_prices(kept, named)
     warnings = [*left_out, *grouping.warnings, *_without_value(kept, named)]
     made = Comparison(grouping, named, references, pairs, _baselines(kept, named), warnings)
     return replace(made, notes=_notes(made))
@@ -113,11 +115,37 @@ def _metrics(runs: Sequence[Run], wanted: Sequence[str]) -> list[str]:
     for name in named:
         if name not in anywhere:
             help = f"they have {', '.join(known)}"
+            if name.startswith(f"{ENERGY}/"):
+                help += "; `snnctl energy RUN --costs NAME` estimates energies"
             raise DiagnosticError(Diagnostic("U485", f"these runs have no metric `{name}`", help=help))
         if name.endswith("/loss") and (keys := _losses_differ(runs)):
             message = f"`{name}` is not the same quantity in these runs, which differ in {', '.join(keys)}"
             raise DiagnosticError(Diagnostic("U485", message, path=keys[0], help="name another --metric"))
     return named
+
+
+def _refuse_other_prices(runs: Sequence[Run], metrics: Sequence[str]) -> None:
+    """Stop where energies were estimated in different ways.
+
+    Raises:
+        DiagnosticError: U488, naming what was decided otherwise.
+    """
+    for metric in metrics:
+        split, _, table = metric.partition("/")
+        if split != ENERGY:
+            continue
+        ways = dict.fromkeys(run.priced(table) for run in runs if table in run.costs)
+        if len(ways) > 1:
+            first, other, *_ = ways
+            apart = tuple(
+                f"{sign} {one}"
+                for sign, way, rest in (("-", first, other), ("+", other, first))
+                for one in way
+                if one not in rest
+            )
+            message = f"`{metric}` was not estimated in the same way in all of these runs"
+            help = "run `snnctl energy` on them with the same options"
+            raise DiagnosticError(Diagnostic("U488", message, notes=apart, help=help))
 
 
 def _losses_differ(runs: Sequence[Run]) -> list[str]:
@@ -143,7 +171,7 @@ def _paired(group: Group, reference: Group, metric: str) -> Paired | None:
             if own is not None and other is not None:
                 seeds.append(seed)
                 differences.append(own - other)
-    wanted = better_when(metric.partition("/")[2])
+    wanted = better_direction(metric)
     return Paired(tuple(seeds), tuple(differences), wanted) if seeds else None
 
 

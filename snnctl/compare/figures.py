@@ -13,8 +13,8 @@ import numpy as np
 from snnctl.compare.document import Comparison, spread_of
 from snnctl.compare.groups import Group
 from snnctl.compare.recipes import short_keys, shown, title_of
-from snnctl.core.better import better_when
-from snnctl.report.style import BLUE, GREY, INK, ORANGE, PALE, RED, SKY, Picture, sheet, styled
+from snnctl.core.better import ENERGY, better_direction
+from snnctl.report.style import BLUE, COLOURS, GREY, INK, ORANGE, PALE, RED, SKY, Picture, sheet, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,7 +40,9 @@ _CLOCKS = ("data.dt_ms", "data.max_time")  # of data that say what a step lasts
 def axis_label(metric: str) -> str:
     """`accuracy, test split (share of what is scored; higher is better)`."""
     split, _, name = metric.partition("/")
-    direction = {"max": "higher is better", "min": "lower is better", None: ""}[better_when(name)]
+    direction = {"max": "higher is better", "min": "lower is better", None: ""}[better_direction(metric)]
+    if is_energy(metric):
+        return f"energy per sample, {name}\n({direction})"
     said = "; ".join(part for part in (_UNITS.get(name, ""), direction) if part)
     return f"{name.replace('_', ' ')}, {split} split" + (f"\n({said})" if said else "")
 
@@ -77,6 +79,7 @@ def runs(found: Comparison, metric: str) -> Picture:
     _baselines(axes, found, metric, [v for known in values.values() for v in known.values()])
     _group_axis(axes, found, parts, place, labels)
     axes.set_ylabel(axis_label(metric))
+    _in_joules(axes.yaxis, metric)
     axes.grid(axis="y", color=PALE, lw=1)
     axes.set_axisbelow(True)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, handletextpad=0.4)
@@ -228,6 +231,7 @@ def differences(found: Comparison, metric: str) -> Picture:
     axes.grid(axis="x", color=PALE, lw=1)
     axes.set_axisbelow(True)
     axes.set_xlabel(f"group minus reference: {axis_label(metric)}".replace("\n", " "))
+    _in_joules(axes.xaxis, metric)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2, handletextpad=0.4)
     caption = (
         f"{metric} minus that of {found.against}, seed by seed. The line is Student's 95 % confidence interval "
@@ -250,6 +254,88 @@ def _limits(axes: Axes, pairs: Sequence[Any]) -> None:
     low, high = min(points + ends), max(points + ends)
     pad = 0.05 * (high - low) or 1.0
     axes.set_xlim(low - pad, high + pad)
+
+
+@styled
+def trade(found: Comparison, metric: str, energy: str) -> Picture:
+    """A metric against energy: a point per group, groups that differ in one key alone joined."""
+    figure = sheet(8.6, 4.9, _title(found))
+    axes: Any = figure.subplots()
+    parts = blocks(found)
+    joined = len(parts) > 1
+    lowest, highest = math.inf, 0.0
+    for number, part in enumerate(parts):
+        colour = COLOURS[number % len(COLOURS)]
+        places = [
+            (group, x, y) for group in part if (x := spread_of(group, energy)) and (y := spread_of(group, metric))
+        ]
+        if not places:
+            continue
+        lowest, highest = min(lowest, *(x.mean for _, x, _ in places)), max(highest, *(x.mean for _, x, _ in places))
+        xs, ys = [x.mean for _, x, _ in places], [y.mean for _, _, y in places]
+        sds = [y.sd or 0.0 for _, _, y in places]
+        if joined:
+            axes.plot(xs, ys, color=colour, lw=1.2, alpha=0.7, zorder=2)
+        axes.errorbar(
+            xs,
+            ys,
+            yerr=sds,
+            fmt="o",
+            color=colour,
+            ms=5.5,
+            mec=INK,
+            mew=0.6,
+            elinewidth=1,
+            zorder=3,
+            label=_of_block(found, part) if joined else None,
+        )
+        for group, x, y in places:
+            word = shown(group.keys[found.varied]) if joined else found.label(group)
+            axes.annotate(word, (x.mean, y.mean), xytext=(5, 4), textcoords="offset points", fontsize=7.5, color=INK)
+    axes.margins(x=0.12)
+    if highest > 3 * lowest:
+        axes.set_xscale("log")
+        _few_ticks(axes)
+    axes.set_xlabel(axis_label(energy).replace("\n", " "))
+    axes.set_ylabel(axis_label(metric))
+    _in_joules(axes.xaxis, energy)
+    axes.grid(color=PALE, lw=1)
+    axes.set_axisbelow(True)
+    if joined:
+        title = f"points: {title_of(found.varied).rpartition('.')[2]}"
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, title=title, title_fontsize=8.5
+        )
+    caption = (
+        f"{metric} against energy per sample under the costs {energy.partition('/')[2]}; a point is the mean of a "
+        f"group, its bar one standard deviation over seeds."
+    )
+    return Picture(f"trade-{_file(metric)}-{_file(energy)}", f"{metric} against {energy}", caption, figure)
+
+
+def _of_block(found: Comparison, part: Sequence[Group]) -> str:
+    short = short_keys(found.grouping.keys)
+    return ", ".join(f"{short[k]}={shown(v)}" for k, v in part[0].keys.items() if k != found.varied)
+
+
+def _few_ticks(axes: Any) -> None:
+    """On an axis of a decade or two also 2, 3 and 5 of each."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def is_energy(metric: str) -> bool:
+    """Whether it is joules per sample under a table of costs."""
+    return metric.startswith(f"{ENERGY}/")
+
+
+def _in_joules(axis: Any, metric: str) -> None:
+    if is_energy(metric):
+        from matplotlib.ticker import EngFormatter
+
+        axis.set_major_formatter(EngFormatter(unit="J"))
 
 
 def _by_seed(group: Group, metric: str) -> dict[int, float]:

@@ -147,6 +147,11 @@ def sections(found: Comparison) -> list[Section]:
             listed.append(_pairs_table(found, metric))
             drawn.append(figures.differences(found, metric))
         parts.append(Section(metric, drawn, (), listed))
+    scores = [metric for metric in found.metrics if not figures.is_energy(metric) and figures.drawable(found, metric)]
+    prices = [metric for metric in found.metrics if figures.is_energy(metric) and figures.drawable(found, metric)]
+    if scores and prices:
+        drawn = [figures.trade(found, metric, energy) for metric in scores for energy in prices]
+        parts.append(Section("Against energy", drawn, (), []))
     if found.grouping.differing:
         parts.append(Section("What differs", (), (), [_keys_table(found)]))
     rows: list[Sequence[Cell]] = [

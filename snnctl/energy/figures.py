@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snnctl.core.joules import unit_of
 from snnctl.energy.bill import TERMS, Bill
 from snnctl.energy.counts import Row
 from snnctl.energy.estimate import Estimate, Priced
@@ -24,13 +25,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "movement": ("movement",),
 }
 assert {term for terms in GROUPS.values() for term in terms} == set(TERMS)
-_UNITS = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"), (1e-12, "pJ"))
 _MOST_LAYERS = 28
-
-
-def unit_of(joules: float) -> tuple[float, str]:
-    """The largest unit in which a figure is at least 1."""
-    return next(((size, name) for size, name in _UNITS if abs(joules) >= size), _UNITS[-1])
 
 
 def grouped(terms: dict[str, Any]) -> dict[str, float]:

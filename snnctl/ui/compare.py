@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from snnctl.core.better import better_when
+from snnctl.core.better import ENERGY, better_direction
 from snnctl.ui.report import show_files
 from snnctl.ui.tables import table
-from snnctl.ui.words import duration, figure
+from snnctl.ui.words import duration, figure, joules
 
 
 def show_comparison(console: Console, document: Mapping[str, Any]) -> None:
@@ -37,13 +37,13 @@ def _groups(console: Console, document: Mapping[str, Any], metric: str) -> None:
         spread = group["metrics"].get(metric)
         name = escape(group["label"]) + (" [dim](reference)[/]" * _is_reference(document, group))
         facts = (figure(group["mean_rate"], 3), f"{group['parameters']:,}", _seconds(group["training_seconds"]))
-        shown.add_row(name, *_cells(spread, good=bool(spread) and spread["mean"] == best), *facts)
+        shown.add_row(name, *_cells(metric, spread, good=bool(spread) and spread["mean"] == best), *facts)
         skip = (group["skip_alone"] or {}).get(metric)
         if skip:
-            shown.add_row("[dim]  its linear skip alone[/]", *_cells(skip))
+            shown.add_row("[dim]  its linear skip alone[/]", *_cells(metric, skip))
     for name, scores in document["baselines"].items():
         if metric in scores:
-            shown.add_row(f"[dim]baseline[/] {escape(name)}", *_cells(scores[metric]))
+            shown.add_row(f"[dim]baseline[/] {escape(name)}", *_cells(metric, scores[metric]))
     console.print(shown)
 
 
@@ -54,21 +54,32 @@ def _is_reference(document: Mapping[str, Any], group: Mapping[str, Any]) -> bool
 def _best(document: Mapping[str, Any], metric: str) -> float | None:
     """The best mean of the groups, where there are several and it is known which way is better."""
     means = [group["metrics"][metric]["mean"] for group in document["groups"] if metric in group["metrics"]]
-    direction = better_when(metric.partition("/")[2])
+    direction = better_direction(metric)
     if len(means) < 2 or direction is None:
         return None
     return float(min(means) if direction == "min" else max(means))
 
 
-def _cells(spread: Mapping[str, Any] | None, *, good: bool = False) -> list[str]:
+def _cells(metric: str, spread: Mapping[str, Any] | None, *, good: bool = False) -> list[str]:
     if not spread:
         return ["0", "-", "-", "-", "-"]
-    mean = figure(spread["mean"]) + (f" ± {figure(spread['sd'], 2)}" if spread["sd"] else "")
+    number = _number_of(metric)
+    mean = number(spread["mean"]) + (f" ± {number(spread['sd'], 2)}" if spread["sd"] else "")
     return [
         str(spread["n"]),
         f"[good]{mean}[/]" if good else mean,
-        *(figure(spread[name]) for name in ("median", "min", "max")),
+        *(number(spread[name]) for name in ("median", "min", "max")),
     ]
+
+
+def _number_of(metric: str) -> Callable[..., str]:
+    return joules if metric.startswith(f"{ENERGY}/") else figure
+
+
+def _signed(metric: str) -> Callable[[float], str]:
+    if metric.startswith(f"{ENERGY}/"):
+        return lambda value: "+" * (value >= 0) + joules(value, 3)
+    return lambda value: f"{value:+.3g}"
 
 
 def _seconds(value: float | None) -> str:
@@ -84,12 +95,13 @@ def _pairs(console: Console, document: Mapping[str, Any], metric: str) -> None:
     labels = {group["name"]: group["label"] for group in document["groups"]}
     shown = table("group", ">pairs", ">difference", "95 % interval", ">better", ">sign p", "")
     for pair in pairs:
-        interval = "-" if pair["ci95"] is None else " to ".join(f"{end:+.3g}" for end in pair["ci95"])
+        number = _signed(metric)
+        interval = "-" if pair["ci95"] is None else " to ".join(map(number, pair["ci95"]))
         ties = f" ({pair['ties']} equal)" if pair["ties"] else ""
         shown.add_row(
             escape(labels[pair["group"]]),
             str(pair["pairs"]),
-            f"{pair['mean']:+.3g}",
+            number(pair["mean"]),
             interval,
             "-" if pair["better"] is None else f"{pair['better']}{ties}",
             figure(pair["sign_p"], 2),

@@ -10,19 +10,10 @@ from rich.markup import escape
 
 from snnctl.ui.report import show_files
 from snnctl.ui.tables import table
-from snnctl.ui.words import figure
+from snnctl.ui.words import figure, joules
 
 _BAR = 24
 _MOST_LAYERS = 18
-_UNITS = ((1.0, "J"), (1e-3, "mJ"), (1e-6, "µJ"), (1e-9, "nJ"), (1e-12, "pJ"))
-
-
-def joules(value: float | None, digits: int = 4) -> str:
-    """`1.234 µJ`."""
-    if value is None or value != value:
-        return "-"
-    size, unit = next(((s, u) for s, u in _UNITS if abs(value) >= s), _UNITS[-1])
-    return f"{value / size:.{digits}g} {unit}"
 
 
 def show_energy(console: Console, document: Mapping[str, Any]) -> None:
@@ -47,7 +38,7 @@ def show_energy(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def _totals(console: Console, document: Mapping[str, Any]) -> None:
-    shown = table("costs", "rule", ">spiking", ">± std. error", ">non-spiking twin", ">ratio", ">quantised twin")
+    shown = table("costs", "rule", ">this network", ">± std. error", ">non-spiking twin", ">ratio", ">quantised twin")
     for name, cost in document["costs"].items():
         twin = cost["ann_twin_joules"]
         ratio = cost["ratio"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from snnctl.core.joules import unit_of
+
 
 def duration(seconds: float) -> str:
     """`3 s`, `2 min 05 s`, `1 h 12 min`, `7 d`."""
@@ -41,3 +43,12 @@ def rate(per_second: float) -> str:
     if not math.isfinite(per_second):
         return "-"
     return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"
+
+
+def joules(value: float | None, digits: int = 4) -> str:
+    """`1.234 µJ`."""
+    if value is None or value != value:
+        return "-"
+    size, unit = unit_of(value)
+    whole = abs(value / size) >= 10**digits  # three figures before the point, where fewer were asked for
+    return f"{value / size:.0f} {unit}" if whole else f"{value / size:.{digits}g} {unit}"

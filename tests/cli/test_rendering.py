@@ -9,7 +9,7 @@ from rich.console import Console
 from snnctl.core.diagnostic import Diagnostic, ExitCode
 from snnctl.ui.diagnostics import render
 from snnctl.ui.verdicts import show_verdicts
-from snnctl.ui.words import duration, figure, rate, size
+from snnctl.ui.words import duration, figure, joules, rate, size
 
 
 def drawn(*diagnostics: Diagnostic, code: ExitCode | None = None) -> str:
@@ -129,3 +129,11 @@ def test_advice_that_layers_share_is_given_once() -> None:
         "E502 c",
         "     = help: lower [it]",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(1.2344e-6, 4, "1.234 µJ"), (3.7e-10, 2, "370 pJ"), (-2.84e-6, 3, "-2.84 µJ"), (0.0, 4, "0 pJ"), (None, 4, "-")],
+)
+def test_joules_are_read_in_their_unit(value: float | None, digits: int, text: str) -> None:
+    assert joules(value, digits) == text
