@@ -7,17 +7,17 @@ become whole numbers of 2^-fraction, few enough bits of them that float64 holds 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from snnctl.backbones.blocks import ConvWeights, LinearWeights, TemporalWeights
+from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron
 
 Execution = Literal["integer", "bitplane"]
@@ -42,7 +42,7 @@ class Executed:
     fraction_bits: dict[str, int] = field(default_factory=dict)
 
 
-class PlaneExecution:
+class PlaneExecution(Watcher):
     """While its `with` block runs, layers driven by spikes compute with whole numbers, as planes if that is asked for.
 
     Args:
@@ -57,18 +57,10 @@ class PlaneExecution:
         self._neurons = [part for part in network.modules() if isinstance(part, SpikingNeuron)]
         self._scales: list[float] | None = None
         self._parts = {name: part for name, part in network.named_modules() if isinstance(part, _WEIGHTS)}
-        self._handles: list[RemovableHandle] = []
 
-    def __enter__(self) -> PlaneExecution:
-        self._handles = [part.register_forward_hook(self._hook(name)) for name, part in self._parts.items()]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
+        for name, part in self._parts.items():
+            yield part.register_forward_hook(self._hook(name))
 
     def document(self) -> dict[str, Any]:
         """What was run how, for `--json`."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from snnctl.measure.spikes import SATURATED_AT, LayerSpikes, SpikeMeter, codes
 from snnctl.measure.tally import Tally, exact_type
+from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron, neurons_in
 
 # Elements of one layer that are counted one by one: 8 MB of sums; of a larger layer only channels are.
@@ -58,7 +57,7 @@ class LayerActivity:
     by_class: list[float] | None
 
 
-class ActivityMeter:
+class ActivityMeter(Watcher):
     """Counts in the `with` block what every `SpikingNeuron` of a network does; memory is constant in the samples.
 
     Every forward pass stands in a `batch` block. A layer that is called several times in one pass (once per position,
@@ -74,22 +73,13 @@ class ActivityMeter:
         self._spikes = SpikeMeter(network)
         self._layers = {name: _Sums(classes) for name in self._neurons}
         self._network = _Sums(classes)
-        self._handles: list[RemovableHandle] = []
         self._size = 0
         self.class_sizes = torch.zeros(classes or 0, dtype=torch.int64)
 
-    def __enter__(self) -> ActivityMeter:
-        self._spikes.__enter__()
-        self._handles = [m.register_forward_hook(self._hook(self._layers[n])) for n, m in self._neurons.items()]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._spikes.__exit__(kind, error, trace)
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
+        yield self._spikes
+        for name, neuron in self._neurons.items():
+            yield neuron.register_forward_hook(self._hook(self._layers[name]))
 
     def _hook(self, sums: _Sums) -> Callable[[nn.Module, Any, Any], None]:
         def count(module: nn.Module, _inputs: Any, output: Any) -> None:

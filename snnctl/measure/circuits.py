@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import neurons_in
 from snnctl.neurons.stc import STC, watch_circuits
 
@@ -52,7 +54,7 @@ class _Sums:
         return None if found is None else float(found[0]) / max(found[1], 1)
 
 
-class CircuitMeter:
+class CircuitMeter(Watcher):
     """Watches every neuron with circuits in `network` while its `with` block runs; a network without costs nothing.
 
     Args:
@@ -63,17 +65,10 @@ class CircuitMeter:
         named = {id(neuron): name for name, neuron in neurons_in(network).items() if isinstance(neuron, STC)}
         self._names = named
         self._sums: dict[str, _Sums] = {}
-        self._stack = ExitStack()
 
-    def __enter__(self) -> CircuitMeter:
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         if self._names:
-            self._stack.enter_context(watch_circuits(self._take))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+            yield watch_circuits(self._take)
 
     def _take(self, neuron: STC, beta: Tensor | None, gamma: Tensor | None, u: Tensor) -> None:
         name = self._names.get(id(neuron))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
+from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import neurons_in
 
 
@@ -37,7 +37,7 @@ class _Reached:
     above: Tensor
 
 
-class GradientMeter:
+class GradientMeter(Watcher):
     """Records where gradients arrive during the forward and backward passes inside its `with` block.
 
     A layer whose input needs no gradient (nothing trainable before it) is left out.
@@ -49,22 +49,11 @@ class GradientMeter:
     def __init__(self, network: nn.Module) -> None:
         self._neurons = neurons_in(network)
         self._reached: dict[str, _Reached] = {}
-        self._handles: list[RemovableHandle] = []
 
-    def __enter__(self) -> GradientMeter:
-        if self._handles:
-            raise RuntimeError("this GradientMeter is already attached")
-        for name, module in self._neurons.items():
-            self._handles.append(module.register_forward_pre_hook(self._watch_input(name)))
-            self._handles.append(module.register_forward_hook(self._watch_output(name)))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
+        for name, neuron in self._neurons.items():
+            yield neuron.register_forward_pre_hook(self._watch_input(name))
+            yield neuron.register_forward_hook(self._watch_output(name))
 
     def _watch_input(self, name: str) -> Callable[[nn.Module, tuple[Any, ...]], tuple[Any, ...] | None]:
         def watch(_module: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from types import TracebackType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from snnctl.measure.circuits import LayerCircuits
+from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import neurons_in
 from snnctl.neurons.stc import STC, watch_circuits
 
@@ -66,7 +67,7 @@ class Modulators:
         return LayerCircuits(self.name, float(self.largest.max()), means.get("beta"), means.get("gamma"))
 
 
-class ModulatorMeter:
+class ModulatorMeter(Watcher):
     """Watches every neuron with circuits in `network` while its `with` block runs; memory is constant in the samples.
 
     Every forward pass stands in a `batch` block. A layer that is called several times in one pass (once per frame, say)
@@ -80,17 +81,10 @@ class ModulatorMeter:
         self._names = {id(neuron): name for name, neuron in neurons_in(network).items() if isinstance(neuron, STC)}
         self._layers: dict[str, list[_Step]] = {}
         self._reached: dict[str, int] = {}
-        self._stack = ExitStack()
 
-    def __enter__(self) -> ModulatorMeter:
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         if self._names:
-            self._stack.enter_context(watch_circuits(self._take))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
+            yield watch_circuits(self._take)
 
     @contextmanager
     def batch(self) -> Iterator[None]:

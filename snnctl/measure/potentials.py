@@ -10,16 +10,15 @@ named with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from snnctl.measure.spikes import codes
+from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron, State, neurons_in
 from snnctl.neurons.stc import STC
 from snnctl.neurons.surrogate import Surrogate
@@ -133,7 +132,7 @@ def _threshold(neuron: SpikingNeuron) -> float | Tensor | None:
     return found if isinstance(found, float | Tensor) else None
 
 
-class PotentialMeter:
+class PotentialMeter(Watcher):
     """Runs the definition of every `SpikingNeuron` on the input it gets while the `with` block runs.
 
     For a few samples: it keeps up to `MOST_VALUES` distances per layer and call.
@@ -147,19 +146,10 @@ class PotentialMeter:
         self._found: dict[str, list[Tensor]] = {}
         self._alike: dict[str, list[Tensor]] = {}
         self._reasons: dict[str, str] = {}
-        self._handles: list[RemovableHandle] = []
 
-    def __enter__(self) -> PotentialMeter:
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         for name, neuron in self._neurons.items():
-            self._handles.append(neuron.register_forward_hook(self._hook(name, neuron), with_kwargs=True))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+            yield neuron.register_forward_hook(self._hook(name, neuron), with_kwargs=True)
 
     def _hook(self, name: str, neuron: SpikingNeuron) -> Any:
         def measure(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
+from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron, neurons_in
 
 # A channel that gives at least this share of the spikes it could give is saturated.
@@ -64,7 +64,7 @@ def codes(neuron: SpikingNeuron, spikes: Tensor) -> Tensor:
     return spikes.abs() if neuron.signed else spikes
 
 
-class SpikeMeter:
+class SpikeMeter(Watcher):
     """Counts the spikes of every `SpikingNeuron` in a network while its `with` block runs.
 
     Sums go on over several `with` blocks; a new meter starts from zero. A neuron is counted when it is
@@ -80,20 +80,10 @@ class SpikeMeter:
     def __init__(self, network: nn.Module) -> None:
         self._neurons = neurons_in(network)
         self._sums: MeterState = {}
-        self._handles: list[RemovableHandle] = []
 
-    def __enter__(self) -> SpikeMeter:
-        if self._handles:
-            raise RuntimeError("this SpikeMeter is already attached")
-        self._handles = [m.register_forward_hook(self._hook(n)) for n, m in self._neurons.items()]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
+        for name, neuron in self._neurons.items():
+            yield neuron.register_forward_hook(self._hook(name))
 
     def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
         def count(module: nn.Module, _inputs: Any, output: Any) -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from snnctl.measure.spikes import codes
+from snnctl.measure.watcher import Watcher
 from snnctl.neurons.stc import STC, watch_circuits
 from snnctl.stats.rasters import chosen_channels, spread
 
@@ -48,7 +48,7 @@ def mapped_channels(rates: Tensor) -> list[int]:
     return chosen_channels(rates, 3)[:2]
 
 
-class MapRecorder:
+class MapRecorder(Watcher):
     """Keeps the factors of the first sample while the `with` block runs one forward pass.
 
     Only layers are kept whose circuits span two axes: others have no space to draw.
@@ -65,22 +65,12 @@ class MapRecorder:
         self._modules = {name: modules[name] for name in self._layers.values()}
         self._factors: dict[str, dict[str, list[Tensor]]] = {}
         self._spikes: dict[str, list[Tensor]] = {}
-        self._stack = ExitStack()
-        self._handles: list[RemovableHandle] = []
 
-    def __enter__(self) -> MapRecorder:
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         if self._layers:
-            self._stack.enter_context(watch_circuits(self._take))
-        self._handles = [module.register_forward_hook(self._hook(name)) for name, module in self._modules.items()]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+            yield watch_circuits(self._take)
+        for name, module in self._modules.items():
+            yield module.register_forward_hook(self._hook(name))
 
     @torch.no_grad()
     def _take(self, neuron: STC, beta: Tensor | None, gamma: Tensor | None, _u: Tensor) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from snnctl.measure.spikes import codes
+from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron
 
 CHANNELS_SHOWN = 40
@@ -57,7 +58,7 @@ def chosen_channels(rates: Tensor, most: int = CHANNELS_SHOWN) -> list[int]:
     return [ranked[i] for i in spread(len(ranked), most)]
 
 
-class Recorder:
+class Recorder(Watcher):
     """Keeps the spikes of chosen layers while the `with` block runs one forward pass over a few samples.
 
     Args:
@@ -70,18 +71,10 @@ class Recorder:
         self._layers = {name: modules[name] for name in channels}
         self._channels = channels
         self._calls: dict[str, list[Tensor]] = {}
-        self._handles: list[RemovableHandle] = []
 
-    def __enter__(self) -> Recorder:
-        self._handles = [module.register_forward_hook(self._hook(name)) for name, module in self._layers.items()]
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for handle in self._handles:
-            handle.remove()
-        self._handles = []
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
+        for name, module in self._layers.items():
+            yield module.register_forward_hook(self._hook(name))
 
     def _hook(self, name: str) -> Any:
         def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
