@@ -50,7 +50,7 @@ PluginFiles = Annotated[
 
 
 def seed_list(text: str) -> list[int]:
-    """What `--seeds 1,2,3` names; nothing for "".
+    """What `--seeds 1,2,3` or `--seeds 1-10` names; nothing for "".
 
     Raises:
         DiagnosticError: U404, they are not distinct whole numbers from 0.
@@ -58,13 +58,24 @@ def seed_list(text: str) -> list[int]:
     if not text:
         return []
     try:
-        found = [int(part) for part in text.split(",")]
+        found = [seed for part in text.split(",") for seed in _range(part)]
     except ValueError:
         found = []
     if not found or min(found) < 0 or len(set(found)) < len(found):
         raise DiagnosticError(
-            Diagnostic("U404", f"--seeds must be distinct whole numbers from 0, got `{text}`", help="--seeds 1,2,3")
+            Diagnostic(
+                "U404", f"--seeds must be distinct whole numbers from 0, got `{text}`", help="--seeds 1,2,3 or 1-10"
+            )
         )
+    return found
+
+
+def _range(text: str) -> range:
+    """`4` or `4-9`, the last included."""
+    first, dash, last = text.partition("-")
+    found = range(int(first), int(last if dash else first) + 1)
+    if not found:
+        raise ValueError(text)
     return found
 
 

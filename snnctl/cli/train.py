@@ -25,7 +25,10 @@ def train(
     recipe: Annotated[Path | None, typer.Argument(help="Recipe file (.yaml).", show_default=False)] = None,
     set_: Set = [],  # noqa: B006  # typer reads it, nobody changes it
     unset: Unset = [],  # noqa: B006
-    seeds: Annotated[str, typer.Option(metavar="1,2,3", help="Train once per seed and report mean and sd.")] = "",
+    seeds: Annotated[str, typer.Option(metavar="1,2,3|1-10", help="Train once per seed, report mean and sd.")] = "",
+    jobs: Annotated[
+        int, typer.Option(metavar="N", min=1, help="With --seeds: so many at once, each on its share of the threads.")
+    ] = 1,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are made.")] = Path("runs"),
     out: Annotated[
         Path | None,
@@ -60,10 +63,16 @@ def train(
     try:
         with StopRequest() as stop, stop.at_once():
             if resume is not None:
-                given = {"--seeds": seeds, "--out": out, "--continue": continue_, "--dry-run": dry_run}
+                given = {
+                    "--seeds": seeds,
+                    "--jobs": jobs > 1,
+                    "--out": out,
+                    "--continue": continue_,
+                    "--dry-run": dry_run,
+                }
                 _alone(recipe, [option for option, value in given.items() if value])
                 return _resume(session, resume, set_, unset, how, no_plugins)
-            return _start(session, recipe, set_, unset, seed_list(seeds), how, dry_run, no_plugins)
+            return _start(session, recipe, set_, unset, seed_list(seeds), jobs, how, dry_run, no_plugins)
     except KeyboardInterrupt:  # typer would make exit code 130 of it, without a document
         return session.fail([Diagnostic("E499", "interrupted; nothing was saved")], ExitCode.INTERRUPTED)
 
@@ -79,6 +88,11 @@ class _How:
     device: str
     tensorboard: bool
 
+    def options(self) -> list[str]:
+        """The same for another call of the command, but for where runs go."""
+        given = ["--continue"] * self.continue_ + ["--tensorboard"] * self.tensorboard + ["--device", self.device]
+        return given if self.stop_after is None else [*given, "--stop-after", str(self.stop_after)]
+
 
 def _start(
     session: Session,
@@ -86,6 +100,7 @@ def _start(
     set_: list[str],
     unset: list[str],
     seeds: list[int],
+    jobs: int,
     how: _How,
     dry_run: bool,
     no_plugins: bool,
@@ -98,6 +113,8 @@ def _start(
         )
     if how.continue_ and how.out is None:
         raise DiagnosticError(Diagnostic("U403", "--continue needs --out DIR"))
+    if jobs > 1 and not seeds:
+        raise DiagnosticError(Diagnostic("U421", "--jobs needs --seeds", help="one run uses all threads by itself"))
     variants = [
         load_recipe(path, [*set_, *extra], unset, allow_plugins=not no_plugins)
         for extra in ([[f"train.seed={seed}"] for seed in seeds] or [[]])
@@ -106,6 +123,12 @@ def _start(
     _check(session, variants[0])
     if dry_run:
         return _dry_run(session, variants[0], how.device)
+    if jobs > 1 and len(variants) > 1:
+        changes = [
+            part for option, texts in (("--set", set_), ("--unset", unset)) for t in texts for part in (option, t)
+        ]
+        arguments = [str(path), *changes, *how.options(), *["--no-plugins"] * no_plugins, *["--debug"] * session.debug]
+        return _together(session, variants, arguments, jobs, how)
     results: list[dict[str, Any]] = []
     for variant in variants:
         out = how.out / f"seed-{variant.train.seed}" if how.out is not None and seeds else how.out
@@ -114,6 +137,19 @@ def _start(
             return _interrupted(session, found, results, many=bool(seeds))
         results.append(found)
     return _answer(session, results, many=bool(seeds), positions="position" in variants[0].values["model"])
+
+
+def _together(session: Session, variants: list[Recipe], arguments: list[str], jobs: int, how: _How) -> int:
+    """One process per seed, `jobs` of them at a time."""
+    from snnctl.cli.together import failed, run_together, stopped
+
+    found = run_together(session, variants, arguments, jobs, how.runs, how.out)
+    if found.failed:
+        return failed(session, found)
+    results = [found.done[seed] for variant in variants if (seed := variant.train.seed) in found.done]
+    if len(results) < len(variants):
+        return stopped(session, results, found.interrupted, len(variants))
+    return _answer(session, results, many=True, positions="position" in variants[0].values["model"])
 
 
 def _alone(recipe: Path | None, others: list[str]) -> None:

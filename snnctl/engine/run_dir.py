@@ -51,13 +51,7 @@ class RunDir:
         Raises:
             DiagnosticError: U412, the folder exists and is not empty, or cannot be made.
         """
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        final = out or parent / name / f"{stamp}-{digest[:6]}"
-        if out is None:
-            number = 2
-            while final.exists():
-                final = parent / name / f"{stamp}-{digest[:6]}-{number}"
-                number += 1
+        final = out or cls.unused(parent, name, digest)
         # Random, not the process id: in containers those repeat, and a kill may have left a folder behind.
         temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
         try:
@@ -76,6 +70,16 @@ class RunDir:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return cls(final)
+
+    @staticmethod
+    def unused(parent: Path, name: str, digest: str) -> Path:
+        """`<parent>/<name>/<UTC>-<6 hex of the digest>`, with a number behind it if there is such a folder."""
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        path, number = parent / name / f"{stamp}-{digest[:6]}", 2
+        while path.exists():
+            path = parent / name / f"{stamp}-{digest[:6]}-{number}"
+            number += 1
+        return path
 
     @classmethod
     def open(cls, path: Path) -> RunDir:

@@ -64,7 +64,7 @@ def test_seeds_interrupted_and_continued(tmp_path: Path, capsys: pytest.CaptureF
     assert fresh["metrics"] == document["metrics"]
 
 
-@pytest.mark.parametrize("text", ["1,1", "a", "1,,2", "-1", "1.5", ","])
+@pytest.mark.parametrize("text", ["1,1", "a", "1,,2", "-1", "1.5", ",", "3-1", "2,1-3", "1-"])
 def test_bad_seeds(text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, document = command(capsys, "train", write_recipe(tmp_path), f"--seeds={text}", "--out", tmp_path / "run")
     assert (code, codes(document)) == (2, ["U404"])
