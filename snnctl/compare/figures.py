@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from statistics import fmean, median
 from textwrap import wrap
@@ -150,7 +151,7 @@ def _group_axis(
 def _tick(label: str) -> str:
     """Keys below each other; what is longer than a column is cut behind its `=` first."""
     lines: list[str] = []
-    for text in label.split(", "):
+    for text in re.split(r", (?=[^,=\[\]{}]+=)", label):  # not within lists
         name, sign, value = text.partition("=")
         lines += [text] if len(text) <= _COLUMN else [name + sign, *wrap(value, _COLUMN)]
     return "\n".join(lines)

@@ -119,3 +119,8 @@ def test_labels_keep_apart_and_move_no_more_than_they_must(places: list[float]) 
     assert sum(moved) == pytest.approx(sum(places))  # the least squares of moves leave the centre where it is
     if all(after - before >= gap for before, after in pairwise(sorted(places))):
         assert moved == pytest.approx(sorted(places))
+
+
+def test_lists_in_labels_are_not_torn() -> None:
+    assert figures._tick("delta=500, order=[1, 3, 2]") == "delta=500\norder=[1, 3, 2]"
+    assert figures._tick("bits=1, steps=4, tap=spike") == "bits=1\nsteps=4\ntap=spike"
