@@ -57,11 +57,11 @@ def codes_of(x: Tensor, signal: Signal) -> tuple[Tensor, Tensor, Tensor]:
     if signal.made != "spike":
         active = (x != 0).to(torch.float32)
         return active, active, active
-    codes = x if signal.scale == 1.0 else x / signal.scale
+    codes = x if signal.scale == 1.0 else (x / signal.scale).round()
     codes = codes.to(torch.float32).abs()  # a spike below zero is taken off instead of added
     if signal.levels <= 1:
         return codes, codes, codes
-    return (codes != 0).to(torch.float32), popcount(codes.round()), codes
+    return (codes != 0).to(torch.float32), popcount(codes), codes
 
 
 def not_spikes(x: Tensor, signal: Signal) -> str:
@@ -71,10 +71,11 @@ def not_spikes(x: Tensor, signal: Signal) -> str:
     """
     if signal.made != "spike":
         return ""
-    codes = x.detach().to(torch.float64) / signal.scale
-    worst = float((codes - codes.round()).abs().max()) if codes.numel() else 0.0
-    if worst > 1e-4:
-        wrong = codes.flatten()[(codes - codes.round()).abs().flatten().argmax()] * signal.scale
+    exact = x.detach().to(torch.float64) / signal.scale
+    codes = exact.round()  # a multiple of a scale that is no power of two is rounded in float32
+    apart = (exact - codes).abs()
+    if codes.numel() and float(apart.max()) > 1e-4:
+        wrong = exact.flatten()[apart.flatten().argmax()] * signal.scale
         return f"{float(wrong):.4g} is not a whole multiple of {signal.scale:g}"
     lowest = -signal.levels if signal.signed else 0
     if codes.numel() and not lowest <= float(codes.min()) <= float(codes.max()) <= signal.levels:

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.energy.products import convolution, convolution_fan, matmul, not_spikes, popcount
+from snnctl.energy.products import codes_of, convolution, convolution_fan, matmul, not_spikes, popcount
 from snnctl.energy.signals import Signal
 
 REAL, SPIKE, WEIGHT = Signal("real"), Signal("spike"), Signal("weight")
@@ -49,6 +49,19 @@ def test_half_spikes_count_like_whole_ones() -> None:
 def test_declared_spikes_have_to_be_spikes(values: list[float], signal: Signal, reason: str) -> None:
     said = not_spikes(torch.tensor(values), signal)
     assert said.startswith(reason) if reason else said == ""
+
+
+@settings(deadline=None, max_examples=60)
+@given(bits=st.integers(1, 6), scale=st.floats(2**-10, 10.0, width=32))
+def test_codes_are_whole_whatever_their_scale(bits: int, scale: float) -> None:
+    # A threshold that was calibrated is no power of two: its multiples are rounded in float32.
+    levels = 2**bits - 1
+    codes = torch.arange(levels + 1.0)
+    signal = Signal("spike", levels=levels, scale=scale)
+    assert not_spikes(codes * scale, signal) == ""
+    assert torch.equal(codes_of(codes * scale, signal)[2], codes)
+    assert not_spikes((codes + 1) * scale, signal).startswith(f"codes run from 1 to {levels + 1}")
+    assert "is not a whole multiple" in not_spikes((codes + 0.3) * scale, signal)
 
 
 def test_popcount_counts_bits() -> None:
