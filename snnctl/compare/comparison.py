@@ -202,7 +202,7 @@ def _test_set(found: Comparison) -> list[str]:
 
 
 def _notes(found: Comparison) -> list[str]:
-    notes = []
+    notes = [f"{title_of(key)} changes with {title_of(one)}" for key, one in found.grouping.followers.items()]
     if any(pair.found.preliminary for pair in found.pairs):
         notes.append(f"preliminary: fewer than {FEW} paired seeds")
     known = {*(pair.group for pair in found.pairs), *(group.name for group in found.references)}

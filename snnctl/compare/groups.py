@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snnctl.compare.collect import Run
-from snnctl.compare.recipes import ABSENT, COSMETIC, differing, identity, names, shown, told, within
+from snnctl.compare.recipes import ABSENT, COSMETIC, differing, followers, identity, names, shown, told, within
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 # What changes the inputs that a network learns from, and neither its targets nor the windows that are scored.
@@ -48,6 +48,7 @@ class Grouping:
         first: the one that the first run belongs to.
         keys: what their names tell.
         differing: every key in which they differ.
+        followers: keys that the names leave out, with the key that they change with.
         warnings: U484 for each seed that occurs twice in a group.
     """
 
@@ -55,6 +56,7 @@ class Grouping:
     first: Group
     keys: list[str]
     differing: list[str]
+    followers: dict[str, str]
     warnings: list[Diagnostic]
 
 
@@ -81,7 +83,7 @@ def grouped(runs: Sequence[Run]) -> Grouping:
     ]
     apart = differing(flats)
     keys = [key for key in apart if any(key in some for some in own)]
-    return Grouping(ordered(groups, keys), groups[0], keys, apart, warnings)
+    return Grouping(ordered(groups, keys), groups[0], keys, apart, followers(flats), warnings)
 
 
 def _without_seed(run: Run) -> dict[str, Any]:

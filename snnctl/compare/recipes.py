@@ -10,6 +10,7 @@ Flat = Mapping[str, Any]  # `model.neuron.tau` -> its value; components have the
 
 ABSENT = "(absent)"
 _LONG = 4  # keys in a name beyond which the recipes' own names are better
+_FEWEST_TIED = 3  # values of keys that change together, from which on one of them gives the name
 
 # What leaves the trained network as it is: words, reporting, and the seed, over which runs are gathered.
 COSMETIC: tuple[str, ...] = ("schema", "name", "summary", "plugins", "energy", "task.metrics", "task.baselines")
@@ -66,8 +67,38 @@ def told(flats: Sequence[Flat]) -> list[list[str]]:
     """For each recipe the keys that tell it from the others and are explained by no component.
 
     A key that one component has and another lacks goes without saying once their types are named; so do the settings
-    that two different components happen to call alike.
+    that two different components happen to call alike, and keys that follow another, see `followers`.
     """
+    led = followers(flats)
+    return [[key for key in keys if key not in led] for keys in _unexplained_by_types(flats)]
+
+
+def followers(flats: Sequence[Flat]) -> dict[str, str]:
+    """Keys that change whenever another does and only then, with that other: one name will do.
+
+    Of those that change together a whole number leads, else the first. With fewer than three values nothing follows:
+    of two groups that differ in two keys both have to be told.
+    """
+    kept = _unexplained_by_types(flats)
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for key in dict.fromkeys(key for keys in kept for key in keys):
+        texts = [_text(flat.get(key, ABSENT)) if key in own else "" for own, flat in zip(kept, flats, strict=True)]
+        parts = tuple(texts.index(text) for text in texts)
+        if len(set(parts)) >= _FEWEST_TIED:
+            alike.setdefault(parts, []).append(key)
+    led: dict[str, str] = {}
+    for keys in alike.values():
+        whole = [key for key in keys if all(_whole(flat.get(key, 0)) for flat in flats)]
+        leader = (whole or keys)[0]
+        led |= {key: leader for key in keys if key != leader}
+    return led
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _unexplained_by_types(flats: Sequence[Flat]) -> list[list[str]]:
     missing = unexplained(flats)
     kept: list[list[str]] = [[] for _ in flats]
     for key in differing(flats):

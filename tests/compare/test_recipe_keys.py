@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from snnctl.compare.recipes import aligned, differing, flatten, identity, names, short_keys, told, unexplained, within
+from snnctl.compare.recipes import (
+    aligned,
+    differing,
+    flatten,
+    followers,
+    identity,
+    names,
+    short_keys,
+    told,
+    unexplained,
+    within,
+)
 
 
 def lif(tau: Any = 2.0, **more: Any) -> dict[str, Any]:
@@ -81,3 +92,12 @@ def test_short_keys() -> None:
     assert list(short_keys(keys).values()) == ["model.neuron.tau", "encoder.neuron.tau", "position", "epochs", "tau"]
     assert list(short_keys(["model.a.tau", "model.b.tau"]).values()) == ["a.tau", "b.tau"]
     assert short_keys([]) == {}
+
+
+def test_of_keys_that_change_together_one_gives_the_name() -> None:
+    grid = [{"a.threshold": 1 / bits, "a.bits": bits, "b.steps": steps} for bits in (1, 2, 4) for steps in (1, 8)]
+    assert followers(grid) == {"a.threshold": "a.bits"}  # a whole number leads
+    assert told(grid) == [["a.bits", "b.steps"]] * 6
+    assert names(grid, ["x"] * 6)[:2] == ["a.bits=1, b.steps=1", "a.bits=1, b.steps=8"]
+    assert followers([*grid, {"a.threshold": 1.0, "a.bits": 2, "b.steps": 1}]) == {}  # once they did not
+    assert followers(grid[:4]) == {}  # with two values it may be chance
