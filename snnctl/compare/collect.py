@@ -98,9 +98,22 @@ class Run:
                 return found
         return {}
 
+    def curve(self, metric: str) -> dict[int, float]:
+        """`test/accuracy` on validation, epoch by epoch from 0; epochs without a value are left out."""
+        key = f"val/{metric.partition('/')[2]}"
+        return {
+            int(record["epoch"]): float(value)
+            for record in self._records
+            if isinstance(value := record.get(key), int | float) and "epoch" in record
+        }
+
+    @cached_property
+    def _records(self) -> list[dict[str, Any]]:
+        return self.folder.metrics()
+
     @cached_property
     def _best_epoch(self) -> dict[str, Any]:
-        records = self.folder.metrics()
+        records = self._records
         return ([record for record in records if record.get("best")] or records or [{}])[-1]
 
 

@@ -15,7 +15,7 @@ from snnctl.compare.document import Comparison, spread_of
 from snnctl.compare.groups import Group
 from snnctl.compare.recipes import short_keys, shown, title_of
 from snnctl.core.better import ENERGY, better_direction
-from snnctl.report.style import BLUE, COLOURS, GREY, INK, ORANGE, PALE, RED, SKY, Picture, sheet, styled
+from snnctl.report.style import BLUE, GREY, INK, ORANGE, PALE, RED, SKY, Picture, sheet, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,16 +35,18 @@ _UNITS = {
     "r2": "1 is perfect, 0 the mean",
     "loss": "as trained",
 }
+_FRAME_UNITS = {"mse": "squared differences summed over a frame", "mae": "differences summed over a frame"}
 _CLOCKS = ("data.dt_ms", "data.max_time")  # of data that say what a step lasts
 
 
-def axis_label(metric: str) -> str:
+def axis_label(found: Comparison, metric: str) -> str:
     """`accuracy, test split (share of what is scored; higher is better)`."""
     split, _, name = metric.partition("/")
     direction = {"max": "higher is better", "min": "lower is better", None: ""}[better_direction(metric)]
     if is_energy(metric):
         return f"energy per sample, {name}\n({direction})"
-    said = "; ".join(part for part in (_UNITS.get(name, ""), direction) if part)
+    units = _UNITS | (_FRAME_UNITS if found.runs[0].flat.get("task.type") == "video_prediction" else {})
+    said = "; ".join(part for part in (units.get(name, ""), direction) if part)
     return f"{name.replace('_', ' ')}, {split} split" + (f"\n({said})" if said else "")
 
 
@@ -66,7 +68,7 @@ def runs(found: Comparison, metric: str) -> Picture:
     width = float(np.clip(3.4 + 0.95 * len(found.groups), 6.5, 15))
     labels = _tick_labels(found, by_value=len(parts) > 1)
     lines = max(label.count("\n") + 1 for label in labels)
-    figure = sheet(width, 4.6 + 0.15 * lines, _title(found))
+    figure = sheet(width, 4.6 + 0.15 * lines, title_line(found))
     axes: Any = figure.subplots()
     seeds = sorted({seed for group in found.groups for seed in group.seeds})
     aside = {seed: 0.22 * (i / (len(seeds) - 1) - 0.5) if len(seeds) > 1 else 0.0 for i, seed in enumerate(seeds)}
@@ -79,8 +81,8 @@ def runs(found: Comparison, metric: str) -> Picture:
         _column(axes, place[group.name], values[group.name], aside, first=number == 0)
     _baselines(axes, found, metric, [v for known in values.values() for v in known.values()])
     _group_axis(axes, found, parts, place, labels)
-    axes.set_ylabel(axis_label(metric))
-    _in_joules(axes.yaxis, metric)
+    axes.set_ylabel(axis_label(found, metric))
+    in_joules(axes.yaxis, metric)
     axes.grid(axis="y", color=PALE, lw=1)
     axes.set_axisbelow(True)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, handletextpad=0.4)
@@ -90,7 +92,7 @@ def runs(found: Comparison, metric: str) -> Picture:
         f"joined by thin lines. The bar is the median, the diamond the mean; a box holds the middle half of {_BOX} "
         f"seeds or more. Lines across are baselines; those far away are named at the edge.{few}"
     )
-    return Picture(f"runs-{_file(metric)}", f"{metric} by group", caption, figure)
+    return Picture(f"runs-{file_name(metric)}", f"{metric} by group", caption, figure)
 
 
 def _column(axes: Axes, x: float, known: dict[int, float], aside: dict[int, float], *, first: bool) -> None:
@@ -231,15 +233,15 @@ def differences(found: Comparison, metric: str) -> Picture:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x", color=PALE, lw=1)
     axes.set_axisbelow(True)
-    axes.set_xlabel(f"group minus reference: {axis_label(metric)}".replace("\n", " "))
-    _in_joules(axes.xaxis, metric)
+    axes.set_xlabel(f"group minus reference: {axis_label(found, metric)}".replace("\n", " "))
+    in_joules(axes.xaxis, metric)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2, handletextpad=0.4)
     caption = (
         f"{metric} minus that of {found.against}, seed by seed. The line is Student's 95 % confidence interval "
         f"of the mean; that of two pairs may leave the figure. Beside it how many pairs are better, and the one-sided "
         f"sign test's p."
     )
-    return Picture(f"differences-{_file(metric)}", f"Paired differences in {metric}", caption, figure)
+    return Picture(f"differences-{file_name(metric)}", f"Paired differences in {metric}", caption, figure)
 
 
 def _verdict(one: Any) -> str:
@@ -257,82 +259,13 @@ def _limits(axes: Axes, pairs: Sequence[Any]) -> None:
     axes.set_xlim(low - pad, high + pad)
 
 
-@styled
-def trade(found: Comparison, metric: str, energy: str) -> Picture:
-    """A metric against energy: a point per group, groups that differ in one key alone joined."""
-    figure = sheet(8.6, 4.9, _title(found))
-    axes: Any = figure.subplots()
-    parts = blocks(found)
-    joined = len(parts) > 1
-    lowest, highest = math.inf, 0.0
-    for number, part in enumerate(parts):
-        colour = COLOURS[number % len(COLOURS)]
-        places = [
-            (group, x, y) for group in part if (x := spread_of(group, energy)) and (y := spread_of(group, metric))
-        ]
-        if not places:
-            continue
-        lowest, highest = min(lowest, *(x.mean for _, x, _ in places)), max(highest, *(x.mean for _, x, _ in places))
-        xs, ys = [x.mean for _, x, _ in places], [y.mean for _, _, y in places]
-        sds = [y.sd or 0.0 for _, _, y in places]
-        if joined:
-            axes.plot(xs, ys, color=colour, lw=1.2, alpha=0.7, zorder=2)
-        axes.errorbar(
-            xs,
-            ys,
-            yerr=sds,
-            fmt="o",
-            color=colour,
-            ms=5.5,
-            mec=INK,
-            mew=0.6,
-            elinewidth=1,
-            zorder=3,
-            label=_of_block(found, part) if joined else None,
-        )
-        for group, x, y in places:
-            word = shown(group.keys[found.varied]) if joined else found.label(group)
-            axes.annotate(word, (x.mean, y.mean), xytext=(5, 4), textcoords="offset points", fontsize=7.5, color=INK)
-    axes.margins(x=0.12)
-    if highest > 3 * lowest:
-        axes.set_xscale("log")
-        _few_ticks(axes)
-    axes.set_xlabel(axis_label(energy).replace("\n", " "))
-    axes.set_ylabel(axis_label(metric))
-    _in_joules(axes.xaxis, energy)
-    axes.grid(color=PALE, lw=1)
-    axes.set_axisbelow(True)
-    if joined:
-        title = f"points: {title_of(found.varied).rpartition('.')[2]}"
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, title=title, title_fontsize=8.5
-        )
-    caption = (
-        f"{metric} against energy per sample under the costs {energy.partition('/')[2]}; a point is the mean of a "
-        f"group, its bar one standard deviation over seeds."
-    )
-    return Picture(f"trade-{_file(metric)}-{_file(energy)}", f"{metric} against {energy}", caption, figure)
-
-
-def _of_block(found: Comparison, part: Sequence[Group]) -> str:
-    short = short_keys(found.grouping.keys)
-    return ", ".join(f"{short[k]}={shown(v)}" for k, v in part[0].keys.items() if k != found.varied)
-
-
-def _few_ticks(axes: Any) -> None:
-    """On an axis of a decade or two also 2, 3 and 5 of each."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-
-
 def is_energy(metric: str) -> bool:
     """Whether it is joules per sample under a table of costs."""
     return metric.startswith(f"{ENERGY}/")
 
 
-def _in_joules(axis: Any, metric: str) -> None:
+def in_joules(axis: Any, metric: str) -> None:
+    """Write the numbers along `axis` as energies if the metric is one."""
     if is_energy(metric):
         from matplotlib.ticker import EngFormatter
 
@@ -344,12 +277,14 @@ def _by_seed(group: Group, metric: str) -> dict[int, float]:
     return {seed: value for seed, value in found.items() if value is not None}
 
 
-def _title(found: Comparison) -> str:
+def title_line(found: Comparison) -> str:
+    """The name of the recipe, or how many there are."""
     titles = dict.fromkeys(str(run.results["name"]) for run in found.runs)
     return next(iter(titles)) if len(titles) == 1 else f"{len(titles)} recipes"
 
 
-def _file(metric: str) -> str:
+def file_name(metric: str) -> str:
+    """The metric as part of the name of a file."""
     return metric.replace("/", "-")
 
 

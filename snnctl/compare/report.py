@@ -136,7 +136,7 @@ def _keys_table(found: Comparison) -> Table:
 
 def sections(found: Comparison) -> list[Section]:
     """One per metric, then what the groups differ in, then the runs."""
-    from snnctl.compare import figures
+    from snnctl.compare import figures, lines
 
     parts = []
     for metric in found.metrics:
@@ -146,11 +146,13 @@ def sections(found: Comparison) -> list[Section]:
         if any(pair.metric == metric for pair in found.pairs):
             listed.append(_pairs_table(found, metric))
             drawn.append(figures.differences(found, metric))
+        if lines.has_curves(found, metric):
+            drawn.append(lines.curves(found, metric))
         parts.append(Section(metric, drawn, (), listed))
     scores = [metric for metric in found.metrics if not figures.is_energy(metric) and figures.drawable(found, metric)]
     prices = [metric for metric in found.metrics if figures.is_energy(metric) and figures.drawable(found, metric)]
     if scores and prices:
-        drawn = [figures.trade(found, metric, energy) for metric in scores for energy in prices]
+        drawn = [lines.trade(found, metric, energy) for metric in scores for energy in prices]
         parts.append(Section("Against energy", drawn, (), []))
     if found.grouping.differing:
         parts.append(Section("What differs", (), (), [_keys_table(found)]))

@@ -127,7 +127,7 @@ def test_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert float(by_group[2]["difference_ci95_low"]) == pytest.approx(document["pairs"][1]["ci95"][0])
     assert [row["baseline"] for row in rows(document, "baselines.csv")] == ["majority", "ceiling"]
     page = Path(document["page"]).read_text()
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") == 3
     assert not re.search(r"https?://|<script|<link|@import|url\(", page)
     assert "runs/delta500/seed-5" in page
 
@@ -136,7 +136,7 @@ def test_rendered_figures(capsys: pytest.CaptureFixture[str]) -> None:
     sweep(range(1, 3))
     _, document = command(capsys, "compare", "runs/delta0", "runs/delta500")
     pictures = [Path(name) for name in document["files"] if name.endswith(".png")]
-    assert len(pictures) == 2
+    assert {path.name.partition("-")[0] for path in pictures} == {"runs", "differences", "curves"}
     assert all(path.read_bytes().startswith(b"\x89PNG") and path.stat().st_size > 5000 for path in pictures)
 
 

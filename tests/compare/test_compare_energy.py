@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from compare.run_folders import write_run
 
-from snnctl.compare import figures
+from snnctl.compare import lines
 from snnctl.compare.comparison import compare
 from snnctl.core.diagnostic import DiagnosticError
 
@@ -50,10 +50,10 @@ def test_less_energy_is_better(tmp_path: Path) -> None:
 def test_trade_joins_what_differs_in_one_key(tmp_path: Path) -> None:
     grid(tmp_path)
     found = compare([tmp_path], ["test/accuracy", ENERGY])
-    (axes,) = figures.trade(found, "test/accuracy", ENERGY).figure.axes
+    (axes,) = lines.trade(found, "test/accuracy", ENERGY).figure.axes
     assert axes.get_xscale() == "log"  # 1 to 8 nJ
-    lines = [line for line in axes.lines if line.get_marker() == "None" and len(line.get_xdata()) == 2]
-    drawn = sorted(tuple(line.get_xdata()) for line in lines)
+    joined = [line for line in axes.lines if line.get_marker() == "None" and len(line.get_xdata()) == 2]
+    drawn = sorted(tuple(line.get_xdata()) for line in joined)
     assert drawn[0] == pytest.approx((1.005e-9, 2.01e-9))  # one and two bits at one step
     assert drawn[1] == pytest.approx((4.02e-9, 8.04e-9))
     assert axes.get_xlabel() == "energy per sample, table_a (lower is better)"

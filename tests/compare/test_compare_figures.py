@@ -9,7 +9,7 @@ from compare.run_folders import write_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.compare import figures
+from snnctl.compare import figures, lines
 from snnctl.compare.comparison import compare
 from snnctl.compare.document import Comparison
 
@@ -124,3 +124,15 @@ def test_labels_keep_apart_and_move_no_more_than_they_must(places: list[float]) 
 def test_lists_in_labels_are_not_torn() -> None:
     assert figures._tick("delta=500, order=[1, 3, 2]") == "delta=500\norder=[1, 3, 2]"
     assert figures._tick("bits=1, steps=4, tap=spike") == "bits=1\nsteps=4\ntap=spike"
+
+
+def test_learning_curves_are_those_of_validation(tmp_path: Path) -> None:
+    found = comparison(tmp_path, [{"model__a": 1}, {"model__a": 2}])
+    assert lines.has_curves(found, METRIC)
+    (axes,) = lines.curves(found, METRIC).figure.axes
+    thin, mean = axes.lines[0], axes.lines[2]  # two seeds, then their mean
+    assert list(thin.get_xdata()) == [1, 2, 3]
+    assert list(thin.get_ydata()) == pytest.approx([0.5, 0.51, 0.52])
+    assert list(mean.get_ydata()) == pytest.approx([0.5005, 0.5105, 0.5205])  # the second seed is .001 higher
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a=1", "a=2"]
+    assert not lines.has_curves(found, "energy/x")

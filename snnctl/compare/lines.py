@@ -1,0 +1,123 @@
+"""Figures of a comparison with lines: how validation went from epoch to epoch, a metric against energy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from snnctl.compare.document import Comparison, spread_of
+from snnctl.compare.figures import axis_label, blocks, file_name, in_joules, title_line
+from snnctl.compare.groups import Group
+from snnctl.compare.recipes import short_keys, shown, title_of
+from snnctl.report.style import COLOURS, DASHES, INK, PALE, Picture, sheet, styled
+
+_MOST_CURVES = 12  # more cannot be told apart
+
+
+def has_curves(found: Comparison, metric: str) -> bool:
+    """Whether runs tell of two epochs or more of the metric on validation, and groups are few enough to be drawn."""
+    return len(found.groups) <= _MOST_CURVES and any(
+        len(run.curve(metric)) > 1 for group in found.groups for run in group.runs
+    )
+
+
+@styled
+def curves(found: Comparison, metric: str) -> Picture:
+    """The metric on validation, epoch by epoch: thin lines are seeds, thick ones their mean."""
+    name = metric.partition("/")[2]
+    figure = sheet(8.6, 4.6 + 0.2 * ((len(found.groups) + 2) // 3), title_line(found))
+    axes: Any = figure.subplots()
+    for number, group in enumerate(found.groups):
+        style: dict[str, Any] = {
+            "color": COLOURS[number % len(COLOURS)],
+            "ls": DASHES[number // len(COLOURS) % len(DASHES)],
+        }
+        known = [curve for run in group.runs if (curve := run.curve(metric))]
+        for curve in known:
+            axes.plot([epoch + 1 for epoch in curve], list(curve.values()), lw=0.7, alpha=0.45, **style)
+        epochs = sorted(set.intersection(*(set(curve) for curve in known))) if known else []
+        means = [fmean(curve[epoch] for curve in known) for epoch in epochs]
+        axes.plot([epoch + 1 for epoch in epochs], means, lw=2, label=found.label(group), **style)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(axis_label(found, f"val/{name}").replace("val split", "validation"))
+    axes.grid(axis="y", color=PALE, lw=1)
+    axes.set_axisbelow(True)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
+    caption = (
+        f"{name} on validation after each epoch; thin lines are runs, thick ones the mean over a group. The "
+        f"weights of the best epoch of each run were tested."
+    )
+    return Picture(f"curves-{file_name(metric)}", f"{name} on validation by epoch", caption, figure)
+
+
+@styled
+def trade(found: Comparison, metric: str, energy: str) -> Picture:
+    """A metric against energy: a point per group, groups that differ in one key alone joined."""
+    figure = sheet(8.6, 4.9, title_line(found))
+    axes: Any = figure.subplots()
+    parts = blocks(found)
+    joined = len(parts) > 1
+    lowest, highest = math.inf, 0.0
+    for number, part in enumerate(parts):
+        colour = COLOURS[number % len(COLOURS)]
+        places = [
+            (group, x, y) for group in part if (x := spread_of(group, energy)) and (y := spread_of(group, metric))
+        ]
+        if not places:
+            continue
+        lowest, highest = min(lowest, *(x.mean for _, x, _ in places)), max(highest, *(x.mean for _, x, _ in places))
+        xs, ys = [x.mean for _, x, _ in places], [y.mean for _, _, y in places]
+        sds = [y.sd or 0.0 for _, _, y in places]
+        if joined:
+            axes.plot(xs, ys, color=colour, lw=1.2, alpha=0.7, zorder=2)
+        axes.errorbar(
+            xs,
+            ys,
+            yerr=sds,
+            fmt="o",
+            color=colour,
+            ms=5.5,
+            mec=INK,
+            mew=0.6,
+            elinewidth=1,
+            zorder=3,
+            label=_of_block(found, part) if joined else None,
+        )
+        for group, x, y in places:
+            word = shown(group.keys[found.varied]) if joined else found.label(group)
+            axes.annotate(word, (x.mean, y.mean), xytext=(5, 4), textcoords="offset points", fontsize=7.5, color=INK)
+    axes.margins(x=0.12)
+    if highest > 3 * lowest:
+        axes.set_xscale("log")
+        _few_ticks(axes)
+    axes.set_xlabel(axis_label(found, energy).replace("\n", " "))
+    axes.set_ylabel(axis_label(found, metric))
+    in_joules(axes.xaxis, energy)
+    axes.grid(color=PALE, lw=1)
+    axes.set_axisbelow(True)
+    if joined:
+        title = f"points: {title_of(found.varied).rpartition('.')[2]}"
+        axes.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, title=title, title_fontsize=8.5
+        )
+    caption = (
+        f"{metric} against energy per sample under the costs {energy.partition('/')[2]}; a point is the mean of a "
+        f"group, its bar one standard deviation over seeds."
+    )
+    return Picture(f"trade-{file_name(metric)}-{file_name(energy)}", f"{metric} against {energy}", caption, figure)
+
+
+def _of_block(found: Comparison, part: Sequence[Group]) -> str:
+    short = short_keys(found.grouping.keys)
+    return ", ".join(f"{short[k]}={shown(v)}" for k, v in part[0].keys.items() if k != found.varied)
+
+
+def _few_ticks(axes: Any) -> None:
+    """On an axis of a decade or two also 2, 3 and 5 of each."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
