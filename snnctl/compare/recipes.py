@@ -76,8 +76,8 @@ def told(flats: Sequence[Flat]) -> list[list[str]]:
 def followers(flats: Sequence[Flat]) -> dict[str, str]:
     """Keys that change whenever another does and only then, with that other: one name will do.
 
-    Of those that change together a whole number leads, else the first. With fewer than three values nothing follows:
-    of two groups that differ in two keys both have to be told.
+    Only numbers: whether a network spikes is always told. Of those that change together a whole number leads, else the
+    first. With fewer than three values nothing follows: of two groups that differ in two keys both have to be told.
     """
     kept = _unexplained_by_types(flats)
     alike: dict[tuple[int, ...], list[str]] = {}
@@ -87,11 +87,18 @@ def followers(flats: Sequence[Flat]) -> dict[str, str]:
         if len(set(parts)) >= _FEWEST_TIED:
             alike.setdefault(parts, []).append(key)
     led: dict[str, str] = {}
-    for keys in alike.values():
+    for together in alike.values():
+        keys = [key for key in together if all(_number(flat.get(key, 0)) for flat in flats)]
+        if not keys:
+            continue
         whole = [key for key in keys if all(_whole(flat.get(key, 0)) for flat in flats)]
         leader = (whole or keys)[0]
         led |= {key: leader for key in keys if key != leader}
     return led
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _whole(value: Any) -> bool:

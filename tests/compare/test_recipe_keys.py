@@ -100,4 +100,6 @@ def test_of_keys_that_change_together_one_gives_the_name() -> None:
     assert told(grid) == [["a.bits", "b.steps"]] * 6
     assert names(grid, ["x"] * 6)[:2] == ["a.bits=1, b.steps=1", "a.bits=1, b.steps=8"]
     assert followers([*grid, {"a.threshold": 1.0, "a.bits": 2, "b.steps": 1}]) == {}  # once they did not
+    kinds = [{"m.dim": dim, "m.spiking": spiking} for dim, spiking in ((64, True), (22, False), (8, None))]
+    assert followers(kinds) == {}  # no number
     assert followers(grid[:4]) == {}  # with two values it may be chance
