@@ -42,6 +42,12 @@ def convert(
     energy: Annotated[
         int, typer.Option(metavar="N", min=0, help="Samples to estimate the energy of each row on; 0: none.")
     ] = 0,
+    costs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME[,NAME|FILE...]", help="Cost tables for that; else the recipe's.", show_default=False
+        ),
+    ] = None,
     split: Annotated[str, typer.Option(metavar="|".join(SPLITS), help="What is measured on.")] = "test",
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Parent of run directories.")] = Path("runs"),
     out: Annotated[
@@ -67,15 +73,19 @@ def convert(
     from snnctl.convert.convert import convert as convert_run
     from snnctl.convert.report import write
     from snnctl.convert.spiking import Wanted
+    from snnctl.energy.table import load_table
     from snnctl.engine.run_dir import RunDir
     from snnctl.recipe import load_recipe
     from snnctl.ui.convert import show_conversion
     from snnctl.ui.report import follow
 
-    settings = Settings(calibration, percentile, samples, offset, energy)  # type: ignore[arg-type]
+    settings = Settings(calibration, percentile, samples, offset, energy, costs)  # type: ignore[arg-type]
     more = [Wanted(b, t) for b in every_bits or [bits] for t in every_steps or [steps]]
     trained = _trained(session, run, runs, no_plugins) if run.suffix in (".yaml", ".yml") else RunDir.open(run)
     recipe = load_recipe(trained.recipe, allow_plugins=not no_plugins)
+    for name in (costs or "").split(","):
+        if name.strip():
+            load_table(name.strip())  # a typo is told before the work
     with follow(session.console, shown=not (session.json or session.quiet)) as tell:
         found = convert_run(
             recipe, trained, Wanted(bits, steps), more, settings, parent=runs, out=out, split=split, tell=tell

@@ -41,6 +41,7 @@ class Settings:
         samples: of the training split, to calibrate on.
         offset: bias corrects biases by `snnctl.convert.offsets`.
         energy_samples: to estimate the energy of each cell on; 0 leaves it out.
+        costs: tables of costs, separated by commas; None takes the recipe's.
     """
 
     method: Method = "mse"
@@ -48,6 +49,7 @@ class Settings:
     samples: int = 512
     offset: Offset = "bias"
     energy_samples: int = 0
+    costs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -181,14 +183,14 @@ def _cell(
     found = measured(spiking.network, spiking, split, runtime)
     own = answers(spiking.network, spiking, split)
     different = None if own is None or given is None else int((own != given).sum())
-    joules = None
+    costs: dict[str, float] = {}
     if settings.energy_samples:
-        table = load_table(recipe.energy.costs.split(",")[0].strip())
+        tables = [load_table(name.strip()) for name in (settings.costs or recipe.energy.costs).split(",")]
         priced = estimate(
-            spiking, recipe, [table], Options(recipe.energy.rule), split=split, samples=settings.energy_samples
+            spiking, recipe, tables, Options(recipe.energy.rule), split=split, samples=settings.energy_samples
         )
-        joules = priced.tables[0].joules
-    return Cell(wanted.bits, wanted.steps, found.metrics, different, found.totals.mean_rate, joules)
+        costs = {one.bill.table.name: one.joules for one in priced.tables}
+    return Cell(wanted.bits, wanted.steps, found.metrics, different, found.totals.mean_rate, costs)
 
 
 def _write(

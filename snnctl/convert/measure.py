@@ -41,7 +41,7 @@ class Cell:
         metrics: on the split.
         different: answers that are not those of the non-spiking network: classes for a classification, else None.
         mean_rate: spikes per neuron and step.
-        joules: per sample, under the first cost table; None where energy was not asked for.
+        costs: joules per sample by table of costs, the headline first; empty where energy was not asked for.
     """
 
     bits: int
@@ -49,7 +49,12 @@ class Cell:
     metrics: Mapping[str, float]
     different: int | None
     mean_rate: float
-    joules: float | None
+    costs: Mapping[str, float]
+
+    @property
+    def joules(self) -> float | None:
+        """Under the first table."""
+        return next(iter(self.costs.values()), None)
 
 
 def measured(network: nn.Module, experiment: Experiment, split: str, runtime: Runtime) -> Evaluation:

@@ -70,6 +70,7 @@ def _row(cell: Cell, metric: str) -> dict[str, Any]:
         "different": cell.different,
         "mean_rate": cell.mean_rate,
         "joules": cell.joules,
+        "costs": dict(cell.costs),
     }
 
 
@@ -80,14 +81,18 @@ def write(found: Converted, out: Path, command: str, tell: Tell) -> dict[str, An
         DiagnosticError: U453, the folder cannot be made or written to.
     """
     made = document(found)
-    head = ("bits", "steps", found.metric, "different", "mean_rate", "joules")
-    rows = [tuple(row[key] for key in head) for row in made["table"]]
+    fixed = ("bits", "steps", found.metric, "different", "mean_rate")
+    priced = tuple(found.cells[0].costs)
+    head = (*fixed, *(f"joules:{name}" for name in priced))
+    rows = [(*(row[key] for key in fixed), *(row["costs"][name] for name in priced)) for row in made["table"]]
     pictures = [over_steps(found.name, found.metric, found.cells, found.source[found.metric])]
     page = Page(
         title=f"Conversion: {found.name}",
         lead=f"{found.metric} of the non-spiking network on {found.split}: {found.source[found.metric]:.4f}.",
         sections=[
-            Section("Bits and steps", pictures if len(found.cells) > 1 else [], notes(found), [_cells(found, rows)]),
+            Section(
+                "Bits and steps", pictures if len(found.cells) > 1 else [], notes(found), [_cells(found, rows, priced)]
+            ),
             Section("Layers", [by_layer(found.name, found.layers)], (), [_layers(found)]),
         ],
         provenance=provenance(command, {}),
@@ -98,9 +103,10 @@ def write(found: Converted, out: Path, command: str, tell: Tell) -> dict[str, An
     return save(out, page, tables, made, page_name=PAGE, document_name=DOCUMENT, tell=tell, start=0.95)
 
 
-def _cells(found: Converted, rows: Sequence[tuple[Any, ...]]) -> Table:
-    head = ("bits", "steps", found.metric, "answers that differ", "spikes per neuron and step", "nJ per sample")
-    cells = [(str(r[0]), int(r[1]), *r[2:5], None if r[5] is None else r[5] * 1e9) for r in rows]
+def _cells(found: Converted, rows: Sequence[tuple[Any, ...]], priced: Sequence[str]) -> Table:
+    energies = (f"nJ per sample, {name}" for name in priced)
+    head = ("bits", "steps", found.metric, "answers that differ", "spikes per neuron and step", *energies)
+    cells = [(str(r[0]), int(r[1]), *r[2:5], *(joules * 1e9 for joules in r[5:])) for r in rows]
     return Table(head, cells)
 
 

@@ -44,4 +44,4 @@ def show_conversion(console: Console, document: Mapping[str, Any]) -> None:
     show_files(console, document)
 
 
-_FIXED = ("bits", "steps", "different", "mean_rate", "joules")
+_FIXED = ("bits", "steps", "different", "mean_rate", "joules", "costs")

@@ -180,12 +180,14 @@ def answer(capsys: pytest.CaptureFixture[str], *command: object) -> tuple[int, d
 
 def test_the_command(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ("convert", trained, "--bits", 4, "--out", "snn", "--table-bits", "1,4", "--table-steps", "1,3")
-    code, found = answer(capsys, *command, "--energy", 8)
+    code, found = answer(capsys, *command, "--energy", 8, "--costs", "lemaire45,horowitz45_fp32")
     assert code == 0
     assert found["twin_differences"] == 0
     assert found["metrics"]["test/accuracy"] == found["twin"]["test/accuracy"]
     assert [(row["bits"], row["steps"]) for row in found["table"]] == [(4, 1), (1, 1), (1, 3), (4, 3)]
-    assert all(row["joules"] > 0 for row in found["table"])
+    for row in found["table"]:
+        assert list(row["costs"]) == ["lemaire45", "horowitz45_fp32"]
+        assert row["joules"] == row["costs"]["lemaire45"] > row["costs"]["horowitz45_fp32"] > 0
     assert [layer["relative"] for layer in found["layers"]] == pytest.approx([0.0, 0.0], abs=1e-6)
     assert any("quantised non-spiking network" in note for note in found["notes"])
     assert {Path(name).name for name in found["files"]} >= {"conversion.html", "conversion.csv", "layers.csv"}
