@@ -99,13 +99,11 @@ def train_together(
                 if stop.wanted and not asked:
                     asked = True
                     _tell(running, signal.SIGTERM)
-                for child in [
-                    child for child in running if child.process is not None and child.process.poll() is not None
-                ]:
+                for child in [child for child in running if child.ended]:
                     running.remove(child)
                     ended.append(child)
                     if view is not None:
-                        view.ended(child.seed, child.out, child.process.returncode if child.process else 0)
+                        view.ended(child.seed, child.out, child.code)
                 if view is not None:
                     view.look({child.seed: child.out for child in running}, len(waiting))
                 time.sleep(_LOOK_EVERY)
