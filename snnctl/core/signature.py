@@ -146,7 +146,12 @@ def members(annotation: Any) -> dict[str, Any]:
 
 
 def bounds_text(annotation: Any) -> str:
-    """The bounds of an annotation as text: `> 1`, `0 <= x < 1`, or ""."""
+    """The bounds of an annotation as text: `> 1`, `0 <= x < 1`, or "".
+
+    Of a union each bounded member's stand side by side: `0 < x < 1 or >= 1` of a share or a number.
+    """
+    if get_origin(annotation) in (Union, types.UnionType):
+        return " or ".join(filter(None, map(bounds_text, get_args(annotation))))
     low = high = ""
     for mark in _metadata(annotation):
         for part in mark if isinstance(mark, annotated_types.GroupedMetadata) else (mark,):
@@ -165,6 +170,13 @@ def bounds_text(annotation: Any) -> str:
         sign, value = low.split(" ")
         return f"{value} {sign.replace('>', '<')} x {high}"
     return low or high
+
+
+def bounded_type(annotation: Any) -> str:
+    """The type and its bounds in one phrase, of a union member by member: `float 0 < x < 1 or int >= 1`."""
+    if get_origin(annotation) in (Union, types.UnionType):
+        return " or ".join("null" if part is type(None) else bounded_type(part) for part in get_args(annotation))
+    return f"{type_name(annotation)} {bounds_text(annotation)}".strip()
 
 
 def defaults(component: Callable[..., Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from snnctl.core.diagnostic import choices, did_you_mean, nearest
-from snnctl.core.signature import bounds_text, members, type_name
+from snnctl.core.signature import bounded_type, bounds_text, members, type_name
 from snnctl.recipe.scalars import plain_scalar
 from snnctl.recipe.source import KeyPath, path_text
 
@@ -88,8 +88,7 @@ def _finding(loc: KeyPath, item: ErrorDetails, given: dict[str, Any], owner: Own
         wanted, found = len(get_args(_core(_annotation(owner.keys, loc[:-1])))), len(_value(given, loc[:-1]))
         return Finding("R204", f"`{path_text(full[:-1])}` must hold {wanted} items, got {found}", full[:-1])
     if _is_branch(loc, item):
-        bounds = bounds_text(annotation)
-        expected = _type(annotation) + (f" {bounds}" if bounds else "")
+        expected = _article(bounded_type(annotation))
         return Finding("R203", f"{name} must be {expected}, {got}", full, help=_type_help(annotation, value))
     if kind in _BOUNDS:
         bounds = bounds_text(annotation) or item["msg"].removeprefix("Input should be ")
@@ -101,16 +100,15 @@ def _finding(loc: KeyPath, item: ErrorDetails, given: dict[str, Any], owner: Own
         return Finding("R205", f"{name} must be {allowed}, {got}", full, help=help)
     if kind.endswith(_TYPES):
         help = _type_help(annotation, value)
-        return Finding("R203", f"{name} must be {_type(annotation)}, {got}", full, help=help)
+        return Finding("R203", f"{name} must be {_article(type_name(annotation))}, {got}", full, help=help)
     if kind == "string_pattern_mismatch":
         message = f"{name} has characters that are not allowed, {got}"
         return Finding("R206", message, full, help=owner.docs.get(str(loc[-1]), f"the pattern is {context['pattern']}"))
     return Finding("R206", _other(kind, name, got, item, context), full)
 
 
-def _type(annotation: Any) -> str:
-    name = type_name(annotation)
-    return f"a {name}" if name.startswith(("list", "mapping")) else name
+def _article(words: str) -> str:
+    return f"a {words}" if words.startswith(("list", "mapping")) else words
 
 
 def _other(kind: str, name: str, got: str, item: ErrorDetails, context: Mapping[str, Any]) -> str:

@@ -9,7 +9,16 @@ from pydantic import ValidationError
 
 from snnctl.core.docs import read_doc
 from snnctl.core.registry import Slot, SourcePath
-from snnctl.core.signature import bounds_text, defaults, is_optional, knobs, members, params_model, type_name
+from snnctl.core.signature import (
+    bounded_type,
+    bounds_text,
+    defaults,
+    is_optional,
+    knobs,
+    members,
+    params_model,
+    type_name,
+)
 from snnctl.core.training import EarlyStop, Train
 
 
@@ -111,10 +120,17 @@ def test_types_in_words(annotation: Any, words: str) -> None:
         (Annotated[float, Gt(-1), Le(1e-6)], "-1 < x <= 1e-06"),
         (Annotated[int, MultipleOf(8)], "multiple of 8"),
         (Annotated[int, Ge(1)] | None, ">= 1"),
+        (Annotated[float, Gt(0), Lt(1)] | Annotated[int, Ge(1)], "0 < x < 1 or >= 1"),
     ],
 )
 def test_bounds_in_words(annotation: Any, words: str) -> None:
     assert bounds_text(annotation) == words
+
+
+def test_each_member_of_a_union_stands_with_its_own_bounds() -> None:
+    share = Annotated[float, Gt(0), Lt(1)] | Annotated[int, Ge(1)] | None
+    assert bounded_type(share) == "float 0 < x < 1 or int >= 1 or null"
+    assert bounded_type(list[int] | None) == "list of int or null"
 
 
 def test_members_keep_their_bounds() -> None:

@@ -152,7 +152,8 @@ def to_pixels(values: Any, path: Path, low: float = 0.0) -> Any:
 def _check_layout(shape: tuple[int, ...], layout: Layout | None, path: Path) -> None:
     if layout is None:
         message = f"`{path.name}` holds {list(shape)}, and it has to be said which axis is which"
-        help = f"set `data.layout` to {', '.join(LAYOUTS)}: n clips, t time, h rows, w columns, c channels"
+        fitting = [layout for layout in LAYOUTS if len(layout) == len(shape)] or LAYOUTS
+        help = f"set `data.layout` to {', '.join(fitting)}: n clips, t time, h rows, w columns, c channels"
         raise data_error("R333", message, file=path, path="data.layout", help=help)
     if len(shape) != len(layout):
         message = f"`{path.name}` holds {list(shape)}, which is not {' x '.join(layout)}"
