@@ -1,4 +1,4 @@
-"""The part of the report on autaptic circuits: document, tables, arrays, section."""
+"""What was found of autaptic circuits, kept as arrays from which the pictures can be drawn anew."""
 
 from __future__ import annotations
 
@@ -13,11 +13,8 @@ import torch
 
 from snnctl.measure.circuits import LayerCircuits
 from snnctl.measure.modulators import BINS, Modulators, Spread
-from snnctl.report.page import Cell, Section, Table
-from snnctl.report.tables import csv_text
 from snnctl.stats.maps import FactorMaps
 
-ARRAYS, HISTOGRAMS, STEPS = "circuits.npz", "circuits.csv", "circuits_by_step.csv"
 EDGES = np.linspace(0.0, 2.0, BINS + 1)
 
 
@@ -105,71 +102,3 @@ def read(path: Path) -> Circuits:
         maps=[maps(number, name) for number, name in enumerate(arrays["maps"].tolist())],
         sample=(index, None if label < 0 else label),
     )
-
-
-def document(layer: Modulators) -> dict[str, Any]:
-    """One layer, as the public document has it: over all steps, at each step, and by size of the factor."""
-    totals = {key: value for key, value in vars(layer.totals).items() if key != "name"}
-    by_step = {"largest_membrane": layer.largest.tolist()}
-    histogram: dict[str, Any] = {"edges": EDGES.tolist()}
-    for name in ("beta", "gamma"):
-        one = layer.factors.get(name)
-        totals[f"sd_{name}"] = None if one is None else one.total[1]
-        histogram[name] = None if one is None else one.counts.sum(0).tolist()
-        if one is not None:
-            by_step |= {f"mean_{name}": one.mean.tolist(), f"sd_{name}": one.sd.tolist()}
-    return {**totals, "by_step": by_step, "histogram": histogram}
-
-
-def tables(found: Circuits) -> dict[str, str | bytes]:
-    """File name -> CSV text or arrays; none of a network without circuits."""
-    if not found.layers:
-        return {}
-    factors = [(layer.name, name, one) for layer in found.layers for name, one in layer.factors.items()]
-    return {
-        ARRAYS: found.to_bytes(),
-        HISTOGRAMS: csv_text(
-            ("layer", "factor", "from", "below", "count"),
-            (
-                [layer, name, *pair, count]
-                for layer, name, one in factors
-                for *pair, count in zip(
-                    EDGES[:-1].tolist(), EDGES[1:].tolist(), one.counts.sum(0).tolist(), strict=True
-                )
-            ),
-        ),
-        STEPS: csv_text(
-            ("layer", "step", "largest_membrane", "mean_beta", "sd_beta", "mean_gamma", "sd_gamma"),
-            (
-                [layer.name, step, largest, *_at(layer.beta, step), *_at(layer.gamma, step)]
-                for layer in found.layers
-                for step, largest in enumerate(layer.largest.tolist())
-            ),
-        ),
-    }
-
-
-def _at(one: Spread | None, step: int) -> list[float | None]:
-    return [None, None] if one is None else [float(one.mean[step]), float(one.sd[step])]
-
-
-def sections(found: Circuits) -> list[Section]:
-    """Table and pictures; none of a network without circuits."""
-    if not found.layers:
-        return []
-    from snnctl.stats.figures import circuits
-
-    rows: list[list[Cell]] = []
-    for layer in found.layers:
-        cells = [
-            None if one is None else f"{one.total[0]:.3f} ± {one.total[1]:.3f}" for one in (layer.beta, layer.gamma)
-        ]
-        rows.append([layer.name, layer.totals.largest_membrane, *cells])
-    shown = Table(["layer", "max |u|", "beta, mean ± sd", "gamma, mean ± sd"], rows)
-    pictures = [circuits.histograms(found), circuits.over_time(found), circuits.membranes(found)]
-    pictures += [circuits.maps(found, one) for one in found.maps]
-    words = (
-        "Beta scales what is left of the membrane, gamma the input current; both follow from the layer's own spikes of "
-        "the step before, and 1 leaves the host neuron as it is."
-    )
-    return [Section("Autaptic circuits", pictures, [words], [shown])]

@@ -17,7 +17,7 @@ from snnctl.report.page import Cell, Page, Section, Table
 from snnctl.report.provenance import provenance
 from snnctl.report.saving import Tell, save
 from snnctl.report.tables import csv_text
-from snnctl.stats import circuits
+from snnctl.stats import circuit_report
 from snnctl.stats.survey import Survey
 from snnctl.stats.tau_report import NOTHING_MORE, Addition
 
@@ -82,7 +82,7 @@ def _layer(layer: LayerActivity, potential: Potentials | None, modulators: Modul
         "spikes_by_class": layer.by_class,
         "level_counts": list(spikes.histogram),
         "membrane": _membrane(potential),
-        "circuits": None if modulators is None else circuits.document(modulators),
+        "circuits": None if modulators is None else circuit_report.document(modulators),
     }
 
 
@@ -177,7 +177,7 @@ def _membranes(found: Survey) -> list[Section]:
 
 
 def _circuits(found: Survey) -> list[Section]:
-    return circuits.sections(found.circuits)
+    return circuit_report.sections(found.circuits)
 
 
 SECTIONS: tuple[Sections, ...] = (_rates, _samples, _rasters, _membranes, _circuits)
@@ -231,7 +231,7 @@ def tables(found: Survey) -> dict[str, str | bytes]:
                 for *pair, count in zip(edges[:-1].tolist(), edges[1:].tolist(), counts.tolist(), strict=True)
             ),
         )
-    return made | circuits.tables(found.circuits)
+    return made | circuit_report.tables(found.circuits)
 
 
 def _layers_csv(found: Survey) -> str:

@@ -15,7 +15,8 @@ from snnctl.cli.app import run
 from snnctl.measure.modulators import ModulatorMeter
 from snnctl.neurons import STC, STCLIF
 from snnctl.report.style import render
-from snnctl.stats.circuits import EDGES, Circuits, document, read, sections, tables
+from snnctl.stats.circuit_report import document, sections, tables
+from snnctl.stats.circuits import EDGES, Circuits, read
 from snnctl.stats.figures import circuits as figures
 from snnctl.stats.maps import STEPS_SHOWN, MapRecorder
 from snnctl.stats.report import SECTIONS
