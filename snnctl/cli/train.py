@@ -141,14 +141,14 @@ def _start(
 
 def _together(session: Session, variants: list[Recipe], arguments: list[str], jobs: int, how: _How) -> int:
     """One process per seed, `jobs` of them at a time."""
-    from snnctl.cli.together import failed, run_together, stopped
+    from snnctl.cli.together import failed, run_seeds, stopped
 
-    found = run_together(session, variants, arguments, jobs, how.runs, how.out)
-    if found.failed:
+    found = run_seeds(session, variants, arguments, jobs, how.runs, how.out)
+    if any(one.state == "failed" for one in found):
         return failed(session, found)
-    results = [found.done[seed] for variant in variants if (seed := variant.train.seed) in found.done]
+    results = [one.results for one in found if one.state == "done"]
     if len(results) < len(variants):
-        return stopped(session, results, found.interrupted, len(variants))
+        return stopped(session, found, len(variants))
     return _answer(session, results, many=True, positions="position" in variants[0].values["model"])
 
 

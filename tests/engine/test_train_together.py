@@ -13,8 +13,8 @@ import pytest
 from tiny_runs import codes, command, write_recipe
 
 from snnctl.cli.options import seed_list
-from snnctl.cli.processes import threads_each
 from snnctl.engine.run_dir import RunDir
+from snnctl.sweep.jobs import threads_each
 from snnctl.ui.together import Clock
 
 
@@ -82,16 +82,16 @@ def test_threads_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_time_left() -> None:
     now = 0.0
-    clock = Clock(10, 2, lambda: now)
-    clock.begin(1, 0)
-    clock.begin(2, 5)  # half of it was done before
-    assert clock.left({1: 0, 2: 5}, waiting=2) is None
-    now = 20.0  # two epochs of 10 s and one of 20 s: at 15 s an epoch 8 and 4 are left, and two whole seeds
-    assert clock.left({1: 2, 2: 6}, waiting=2) == pytest.approx(15 * (8 + 4 + 20) / 2)
+    clock, one, two = Clock(2, lambda: now), Path("one"), Path("two")
+    clock.begin(one, 0.0)
+    clock.begin(two, 0.5)  # half of it was done before
+    assert clock.left({one: 0.0, two: 0.5}, waiting=2) is None
+    now = 20.0  # a fifth in 20 s and a tenth: at 150 s a run .8 and .4 are left, and two whole ones
+    assert clock.left({one: 0.2, two: 0.6}, waiting=2) == pytest.approx(150 * (0.8 + 0.4 + 2) / 2)
     now = 100.0
-    clock.end(1, whole=True)  # 10 s an epoch
-    assert clock.left({2: 9}, waiting=0) == pytest.approx((10 + 25) / 2)  # the last epoch, at the mean of both paces
-    clock.end(2, whole=False)
+    clock.end(one, whole=True)  # in 100 s
+    assert clock.left({two: 0.9}, waiting=0) == pytest.approx((100 + 250) / 2 * 0.1)  # at the mean of both paces
+    clock.end(two, whole=False)
     assert clock.left({}, waiting=0) == 0.0
 
 
