@@ -68,12 +68,14 @@ def _add_commands() -> None:
         schema,
         show,
         stats,
+        sweep,
         train,
         validate,
     )
 
     commands = (
         ("train", train.train, "Train a recipe and test it beside the baselines."),
+        ("sweep", sweep.sweep, "Train a recipe at many settings: a grid, or a search."),
         ("eval", evaluate.evaluate, "Measure a run on a split."),
         ("compare", compare.compare, "Compare trained runs over paired seeds."),
         ("stats", stats.stats, "Show the spikes of a run: rates, rasters, membranes, a page."),

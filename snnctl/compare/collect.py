@@ -113,8 +113,7 @@ class Run:
 
     @cached_property
     def _best_epoch(self) -> dict[str, Any]:
-        records = self._records
-        return ([record for record in records if record.get("best")] or records or [{}])[-1]
+        return self.folder.kept_epoch()
 
 
 def run_folders(paths: Sequence[Path]) -> list[RunDir]:

@@ -135,6 +135,11 @@ class RunDir:
         """The lines of metrics.jsonl."""
         return read_json_lines(self.path / "metrics.jsonl")
 
+    def kept_epoch(self) -> dict[str, Any]:
+        """The line of metrics.jsonl whose weights were kept: the best on validation; the last where none says so."""
+        records = self.metrics()
+        return ([record for record in records if record.get("best")] or records or [{}])[-1]
+
     def forget_after(self, epoch: int) -> None:
         """Drop records of `epoch` and later: a resumed run writes them again."""
         for name in ("metrics.jsonl", "spikes.jsonl"):

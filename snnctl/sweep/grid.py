@@ -1,0 +1,95 @@
+"""A sweep over points that are known beforehand."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from snnctl.engine.run_dir import RunDir
+from snnctl.recipe.resolve import Recipe
+from snnctl.sweep.jobs import Ended, Job
+from snnctl.sweep.outcome import Tried
+from snnctl.sweep.points import Resolved
+
+
+@dataclass(frozen=True)
+class Place:
+    """What all runs of a sweep share.
+
+    Args:
+        out: its folder.
+        arguments: of `snnctl train`: the recipe, the changes that all points have, other options.
+        seeds: empty for each recipe's own.
+    """
+
+    out: Path
+    arguments: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+    def tried(self, label: str, sets: Sequence[str], changes: dict[str, object], recipe: Recipe, folder: str) -> Tried:
+        """A point with its runs, none of which has begun; what lies there is gone on with.
+
+        Args:
+            label: of the point.
+            sets: what it changes, as `--set` takes it.
+            changes: the same as values.
+            folder: the name of its folder.
+        """
+        train = recipe.train
+        seeds = self.seeds or (train.seed,)
+
+        def job(seed: int) -> Job:
+            name = f"{label}, seed {seed}" if len(seeds) > 1 else label
+            own = [part for text in (*sets, f"train.seed={seed}") for part in ("--set", text)]
+            arguments = (*self.arguments, *own, "--continue")
+            return Job(name, self.out / folder / f"seed-{seed}", arguments, train.epochs, train.early_stop.metric)
+
+        stop = train.early_stop
+        return Tried(label, changes, stop.metric, stop.mode, {seed: job(seed) for seed in seeds})
+
+
+class Grid:
+    """Every point with every seed; all points come before the next seed, so that what is stopped has pairs to compare.
+
+    Args:
+        points: in order.
+        place: what their runs share.
+    """
+
+    kind: ClassVar[Literal["grid"]] = "grid"
+
+    def __init__(self, points: Sequence[Resolved], place: Place) -> None:
+        self.tried = [
+            place.tried(one.point.label, one.point.sets, dict(one.point.changes), one.recipe, one.folder)
+            for one in points
+        ]
+        self.out = place.out
+        self._jobs: deque[Job] = deque()
+        for number in range(len(place.seeds) or 1):
+            for point in self.tried:
+                job = point.jobs[point.seeds[number]]
+                results = finished(job.out)
+                if results is None:
+                    self._jobs.append(job)
+                else:
+                    point.note(Ended(job, "done", results))
+
+    @property
+    def waiting(self) -> int:
+        return len(self._jobs)
+
+    def take(self) -> Job | None:
+        return self._jobs.popleft() if self._jobs else None
+
+    def ended(self, found: Ended) -> None:
+        """Note it at its point."""
+        for point in self.tried:
+            point.note(found)
+
+
+def finished(folder: Path) -> dict[str, object] | None:
+    """Results of a run that is done, else None."""
+    return RunDir(folder).results() if (folder / "manifest.json").is_file() else None

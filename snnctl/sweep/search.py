@@ -1,0 +1,246 @@
+"""A search by Optuna: what to try next follows from what validation said of what was tried."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.recipe.overrides import parse_path
+from snnctl.recipe.resolve import Recipe
+from snnctl.recipe.source import parse_value, path_text
+from snnctl.sweep.grid import Place, finished
+from snnctl.sweep.jobs import Ended, Job
+from snnctl.sweep.outcome import Tried
+from snnctl.sweep.points import Point, setting
+
+STUDY = "search.log"
+_RANGE = re.compile(r"\s*([-+0-9.eE]+)\s*\.\.\s*([-+0-9.eE]+)\s*(?::\s*(log))?\s*")
+_DIGITS = 4  # of a number that is tried: more say nothing, and people read them
+_REFUSED = 25  # suggestions one after the other that are no valid recipes: then the ranges are at fault
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers from `low` to `high`, both included; whole ones if both are written so."""
+
+    path: str
+    low: float
+    high: float
+    whole: bool
+    log: bool
+
+    def suggest(self, trial: Any) -> Any:
+        """A value of this trial."""
+        if self.whole:
+            return trial.suggest_int(self.path, int(self.low), int(self.high), log=self.log)
+        return rounded(trial.suggest_float(self.path, self.low, self.high, log=self.log))
+
+    def read(self, stored: Any) -> Any:
+        """The value that `suggest` gave for what the study has stored."""
+        return int(stored) if self.whole else rounded(float(stored))
+
+    @property
+    def text(self) -> str:
+        """As it is written."""
+        return f"{self.path}={self.low:g}..{self.high:g}" + (":log" if self.log else "")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Any of some values, components too."""
+
+    path: str
+    values: tuple[Any, ...]
+
+    def suggest(self, trial: Any) -> Any:
+        """A value of this trial."""
+        return self.read(trial.suggest_categorical(self.path, [setting(value) for value in self.values]))
+
+    def read(self, stored: Any) -> Any:
+        """The value that `suggest` gave for what the study has stored."""
+        return next(value for value in self.values if setting(value) == stored)
+
+    @property
+    def text(self) -> str:
+        """As it is written."""
+        return f"{self.path}=[{', '.join(setting(value) for value in self.values)}]"
+
+
+Space = Range | Choice
+
+
+def rounded(value: float) -> float:
+    """To as many digits as are tried."""
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def read_space(text: str) -> Space:
+    """`optim.lr=1e-4..1e-2:log`, `model.dim=16..64` or `model.neuron=[lif, plif]`.
+
+    Raises:
+        DiagnosticError: U445, it is neither a range nor a list; R1xx, it cannot be read.
+    """
+    label = f"--search {text}"
+    name, _, rest = text.partition("=")
+    path = path_text(parse_path(name.strip(), label))
+    matched = _RANGE.fullmatch(rest)
+    help = "write optim.lr=1e-4..1e-2:log, model.dim=16..64 or 'model.neuron=[lif, plif]'"
+    if matched is None:
+        values = parse_value(rest, label) if rest.strip() else None
+        if not isinstance(values, list) or len(values) < 2:
+            message = f"`{path}` needs a range or a list of at least two values"
+            raise DiagnosticError(Diagnostic("U445", message, override=label, help=help))
+        return Choice(path, tuple(values))
+    ends = [parse_value(one, label) for one in matched.groups()[:2]]
+    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in ends):
+        raise DiagnosticError(Diagnostic("U445", f"`{rest}` is not a range of numbers", override=label, help=help))
+    low, high = ends
+    log = matched[3] is not None
+    if low >= high or (log and low <= 0):
+        message = f"`{rest}` is empty" if low >= high else f"`{rest}` cannot be logarithmic: it begins at {low:g}"
+        raise DiagnosticError(Diagnostic("U445", message, override=label, help=help))
+    return Range(path, low, high, isinstance(low, int) and isinstance(high, int), log)
+
+
+def open_study(out: Path, spaces: Sequence[Space], mode: Literal["min", "max"], seed: int, *, many: bool) -> Any:
+    """The study that lies in `out`, or a new one; it is a journal that processes on several machines can share.
+
+    Args:
+        mode: whether a smaller or a larger value is better.
+        seed: of the suggestions.
+        many: whether trials run at the same time: then those that run count as bad until they are known.
+
+    Raises:
+        DiagnosticError: U446, Optuna is not installed; U447, another search lies there.
+    """
+    try:
+        import optuna
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
+    except ImportError:
+        raise DiagnosticError(
+            Diagnostic("U446", "Optuna is not installed", help="pip install 'snnctl[sweep]'")
+        ) from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = JournalStorage(JournalFileBackend(str(out / STUDY)))
+    direction: Literal["minimize", "maximize"] = "minimize" if mode == "min" else "maximize"
+    study = optuna.create_study(storage=storage, study_name="sweep", direction=direction, load_if_exists=True)
+    wanted = [space.text for space in spaces]
+    known = study.user_attrs.get("spaces")
+    if known is None:
+        study.set_user_attr("spaces", wanted)
+    elif known != wanted:
+        message = f"`{out}` holds a search over {'; '.join(known)}"
+        raise DiagnosticError(Diagnostic("U447", message, help="name another --out"))
+    # A search that goes on must not begin its random draws anew.
+    sampler = optuna.samplers.TPESampler(seed=seed + 1000 * len(study.trials), constant_liar=many)
+    study.sampler = sampler
+    return study
+
+
+class Search:
+    """Trials that follow from earlier ones; a trial's value is its mean over the seeds.
+
+    Trials of an earlier, interrupted call go on first. What a suggestion makes invalid is told to the study as failed
+    and costs nothing.
+
+    Args:
+        study: see `open_study`.
+        spaces: what is searched.
+        trials: how many shall be done in all.
+        place: what the runs share.
+        resolve: point -> its recipe, or what is wrong with it.
+
+    Raises:
+        DiagnosticError: the last complaint, when no suggestion makes a valid recipe.
+    """
+
+    kind: ClassVar[Literal["search"]] = "search"
+
+    def __init__(
+        self,
+        study: Any,
+        spaces: Sequence[Space],
+        trials: int,
+        place: Place,
+        resolve: Callable[[Point], Recipe | list[Diagnostic]],
+    ) -> None:
+        self._study, self._spaces, self._place, self._resolve = study, spaces, place, resolve
+        self.out, self.tried = place.out, list[Tried]()
+        self.refused = self._in_a_row = 0
+        self._numbers: dict[int, Tried] = {}
+        self._jobs: deque[Job] = deque()
+        self._left = trials
+        for trial in study.get_trials(deepcopy=False):
+            state = trial.state.name
+            if state in ("COMPLETE", "RUNNING") and len(trial.params) == len(spaces):
+                self._left -= 1
+                self._begin(trial.number, {space.path: space.read(trial.params[space.path]) for space in spaces})
+
+    @property
+    def waiting(self) -> int:
+        return len(self._jobs) + max(0, self._left) * (len(self._place.seeds) or 1)
+
+    def take(self) -> Job | None:
+        while not self._jobs and self._left > 0:
+            trial = self._study.ask()
+            values = {space.path: space.suggest(trial) for space in self._spaces}
+            said = self._begin(trial.number, values)
+            if said is None:
+                self._left -= 1
+                self._in_a_row = 0
+                continue
+            self._tell(trial.number, None)
+            self.refused += 1
+            self._in_a_row += 1
+            if self._in_a_row >= _REFUSED:
+                raise DiagnosticError(said)
+        return self._jobs.popleft() if self._jobs else None
+
+    def _begin(self, number: int, values: Mapping[str, Any]) -> list[Diagnostic] | None:
+        """Queue what is not done of a trial; what is wrong with it, if anything is."""
+        point = Point(f"trial {number}", values)
+        recipe = self._resolve(point)
+        if isinstance(recipe, list):
+            return recipe
+        folder = f"trial-{number:03}"
+        one = self._place.tried(point.label, point.sets, dict(values), recipe, folder)
+        self.tried.append(one)
+        self._numbers[number] = one
+        for job in one.jobs.values():
+            results = finished(job.out)
+            if results is None:
+                self._jobs.append(job)
+            else:
+                one.note(Ended(job, "done", results))
+        self._settle(number)
+        return None
+
+    def ended(self, found: Ended) -> None:
+        """Note it; a trial all of whose seeds are done is told to the study."""
+        for number, one in self._numbers.items():
+            if any(job.out == found.job.out for job in one.jobs.values()):
+                one.note(found)
+                self._settle(number)
+
+    def _settle(self, number: int) -> None:
+        one = self._numbers[number]
+        if one.status == "done":
+            self._tell(number, one.score)
+        elif one.status == "failed" and len(one.ended) == len(one.jobs):
+            self._tell(number, None)
+
+    def _tell(self, number: int, value: float | None) -> None:
+        state = None if value is not None else _failed()
+        self._study.tell(number, value, state=state, skip_if_finished=True)
+
+
+def _failed() -> Any:
+    from optuna.trial import TrialState
+
+    return TrialState.FAIL

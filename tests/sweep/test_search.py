@@ -1,0 +1,142 @@
+"""A search: its ranges, what it suggests, what it does with results, and that it goes on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_runs import write_recipe
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.recipe import Recipe, load_recipe
+from snnctl.sweep.grid import Place
+from snnctl.sweep.jobs import Ended, Job
+from snnctl.sweep.points import Point
+from snnctl.sweep.search import Choice, Range, Search, open_study, read_space
+
+SPACES = [Range("optim.lr", 1e-4, 1e-2, whole=False, log=True), Choice("model.neuron", ("lif", {"type": "plif"}))]
+
+
+@pytest.mark.parametrize(
+    ("text", "space"),
+    [
+        ("optim.lr=1e-4..1e-2:log", Range("optim.lr", 1e-4, 1e-2, whole=False, log=True)),
+        ("optim.weight_decay=0..0.5", Range("optim.weight_decay", 0, 0.5, whole=False, log=False)),
+        ("model.dim = 16 .. 64", Range("model.dim", 16, 64, whole=True, log=False)),
+        ("model.tau=-2..-1.5", Range("model.tau", -2, -1.5, whole=False, log=False)),
+        ("model.neuron=[lif, {type: plif}]", Choice("model.neuron", ("lif", {"type": "plif"}))),
+    ],
+)
+def test_ranges_and_lists(text: str, space: Any) -> None:
+    assert read_space(text) == space
+
+
+@pytest.mark.parametrize(
+    "text", ["optim.lr", "optim.lr=", "optim.lr=1", "optim.lr=[1]", "optim.lr=2..1", "optim.lr=0..1:log", "a=1..e"]
+)
+def test_what_is_no_range(text: str) -> None:
+    with pytest.raises(DiagnosticError) as caught:
+        read_space(text)
+    assert caught.value.diagnostics[0].code == "U445"
+
+
+class Trainer:
+    """Stands for the processes: a run is as good as its learning rate is near to .001."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recipe_file = write_recipe(folder)
+
+    def resolve(self, point: Point) -> Recipe | list[Diagnostic]:
+        return load_recipe(self.recipe_file, point.sets)
+
+    def search(self, trials: int, seeds: tuple[int, ...] = (), **other: Any) -> Search:
+        pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+        study = open_study(self.folder, SPACES, "min", 1, many=False)
+        place = Place(self.folder, (str(self.recipe_file),), seeds)
+        return Search(study, SPACES, trials, place, **({"resolve": self.resolve} | other))
+
+    def train(self, job: Job) -> Ended:
+        rate = float(next(text for text in job.arguments if text.startswith("optim.lr=")).partition("=")[2])
+        value = abs(rate - 0.001) + (0.1 if job.out.name == "seed-2" else 0.0)
+        job.out.mkdir(parents=True)
+        (job.out / "metrics.jsonl").write_text(json.dumps({"epoch": 0, "val/loss": value, "best": True}) + "\n")
+        (job.out / "manifest.json").write_text(json.dumps({"status": "done"}))
+        (job.out / "recipe.yaml").write_text("")
+        results = {"run": str(job.out), "metrics": {}}
+        (job.out / "results.json").write_text(json.dumps(results))
+        return Ended(job, "done", results)
+
+
+def values(search: Search) -> list[float]:
+    return [trial.value for trial in search._study.trials if trial.value is not None]
+
+
+def test_trials_are_told_to_the_study_and_the_best_is_the_nearest(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path)
+    search = trainer.search(12)
+    assert search.waiting == 12
+    while (job := search.take()) is not None:
+        search.ended(trainer.train(job))
+    assert len(search.tried) == len(values(search)) == 12
+    best = min(search.tried, key=lambda one: one.score or 1.0)
+    assert best.score == search._study.best_value == min(values(search))
+    rates = [one.changes["optim.lr"] for one in search.tried]
+    assert all(1e-4 <= rate <= 1e-2 and rate == float(f"{rate:.4g}") for rate in rates)
+    assert {json.dumps(one.changes["model.neuron"]) for one in search.tried} == {'"lif"', '{"type": "plif"}'}
+
+
+def test_a_trial_is_its_mean_over_seeds(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path)
+    search = trainer.search(1, seeds=(1, 2))
+    first = search.take()
+    assert first is not None
+    search.ended(trainer.train(first))
+    assert values(search) == []
+    second = search.take()
+    assert second is not None
+    search.ended(trainer.train(second))
+    rate = float(search.tried[0].changes["optim.lr"])
+    assert values(search) == [pytest.approx(abs(rate - 0.001) + 0.05)]
+    assert search.take() is None
+
+
+def test_what_was_stopped_goes_on_before_anything_new_is_tried(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path)
+    search = trainer.search(3)
+    first, second = search.take(), search.take()
+    assert first is not None
+    assert second is not None
+    search.ended(trainer.train(first))
+    search.ended(Ended(second, "interrupted"))
+    again = trainer.search(3)
+    assert again.waiting == 2
+    assert again.take() == second
+    assert values(again) == values(search)
+    more = trainer.search(5)  # trials can be added
+    assert more.waiting == 4
+
+
+def test_other_ranges_are_another_search(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path)
+    trainer.search(1)
+    with pytest.raises(DiagnosticError) as caught:
+        open_study(tmp_path, SPACES[:1], "min", 1, many=False)
+    assert caught.value.diagnostics[0].code == "U447"
+
+
+def test_failed_runs_and_invalid_suggestions_are_told_as_failed(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path)
+    search = trainer.search(1)
+    job = search.take()
+    assert job is not None
+    search.ended(Ended(job, "failed"))
+    assert [trial.state.name for trial in search._study.trials] == ["FAIL"]
+    said = [Diagnostic("R301", "it does not fit")]
+    hopeless = trainer.search(2, resolve=lambda point: said)
+    with pytest.raises(DiagnosticError) as caught:
+        hopeless.take()
+    assert caught.value.diagnostics == tuple(said)
+    assert hopeless.refused > 1
