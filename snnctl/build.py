@@ -25,6 +25,8 @@ from snnctl.recipe import Recipe
 from snnctl.recipe.resolve import components
 from snnctl.recipe.source import KeyPath
 
+_STILL = {"neuron": None, "spiking": False}  # knobs of encoders
+
 
 def make(kind: str, config: dict[str, Any], *wiring: Any) -> Any:
     """One component from its resolved `{type, knobs...}`; nested components are made first."""
@@ -68,9 +70,10 @@ def build_network(recipe: Recipe, signal: SignalSpec, outputs: int) -> Network:
         except Exception as error:
             raise DiagnosticError(_failure(recipe, f"`{section}` cannot be built", (section,), error)) from error
 
-    if values["model"].get("spiking") is False and "neuron" in values["encoder"]:
-        # A twin spikes nowhere: its encoder hands on its currents.
-        values = {**values, "encoder": {**values["encoder"], "neuron": None}}
+    if values["model"].get("spiking") is False:
+        # A twin spikes nowhere: its encoder hands on its currents, or the values that its spikes would stand for.
+        still = {knob: value for knob, value in _STILL.items() if knob in values["encoder"]}
+        values = {**values, "encoder": {**values["encoder"], **still}}
     encoder = placed("encoder", "encoder", signal)
     backbone = placed("backbone", "model", encoder.output)
     readout = placed("readout", "readout", backbone.output, outputs, signal)
