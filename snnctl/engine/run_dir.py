@@ -7,10 +7,11 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_json, write_text
@@ -92,6 +93,25 @@ class RunDir:
             help = "name a folder that `snnctl train` made, runs/<name>/<time>-<hash>"
             raise DiagnosticError(Diagnostic("U413", f"`{path}` is not a run directory", help=help))
         return cls(path)
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Keep other processes from training in this folder at the same time, until this one leaves or ends.
+
+        Where the system knows no such lock, or the file system none for folders, nothing is kept from anyone.
+
+        Raises:
+            DiagnosticError: U422, another process trains in it.
+        """
+        held = _locked(self.path)
+        if held is False:
+            help = "wait for it, or stop it; it saves on SIGTERM"
+            raise DiagnosticError(Diagnostic("U422", f"another process trains in `{self.path}`", help=help))
+        try:
+            yield
+        finally:
+            if held is not None:
+                os.close(held)
 
     def write_head(self, recipe: str, source: str, environment: dict[str, Any]) -> None:
         """Write the recipe in both forms and the environment."""
@@ -177,3 +197,24 @@ class RunDir:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self.log.open("a", encoding="utf-8") as file:
             file.write(f"{now} {line}\n")
+
+
+def _locked(folder: Path) -> int | Literal[False] | None:
+    """A descriptor that holds the folder's lock; False if another process has it, None where there is no such thing."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return False
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -88,8 +88,23 @@ def train_run(
         stop_after: stop as if interrupted after so many epochs.
 
     Raises:
-        DiagnosticError: E4xx numerical failure, memory or disk, D401 the data changed since the run began.
+        DiagnosticError: E4xx numerical failure, memory or disk, D401 the data changed since the run began, U422 another
+            process trains in the folder.
     """
+    with run.claimed() if runtime.is_main else nullcontext():
+        return _train(experiment, run, observer, runtime, resume, extended, stop_after, progress)
+
+
+def _train(
+    experiment: Experiment,
+    run: RunDir,
+    observer: Observer,
+    runtime: Runtime,
+    resume: bool,
+    extended: Head | None,
+    stop_after: int | None,
+    progress: Callable[[str, float], None] | None,
+) -> dict[str, Any]:
     changed = changed_data(experiment, run)
     if changed is not None:
         raise DiagnosticError(changed)

@@ -329,3 +329,17 @@ def test_lines_up_to_the_cut(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         # a line that lacks only its end of line is whole
         assert [found["epoch"] for found in read_json_lines(path)] == list(range((length + 1) // line))
+
+
+def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("fcntl", reason="this system has no locks on folders")
+    call = ("train", write_recipe(tmp_path), "--out", tmp_path / "run", "--json")
+    code, document = command(capsys, *call, "--stop-after", 1)
+    assert code == 75
+    before = (tmp_path / "run" / "manifest.json").read_bytes()
+    with RunDir(tmp_path / "run").claimed():
+        code, document = command(capsys, "train", "--resume", tmp_path / "run")
+    assert (code, codes(document)) == (2, ["U422"])
+    assert (tmp_path / "run" / "manifest.json").read_bytes() == before
+    code, document = command(capsys, "train", "--resume", tmp_path / "run")  # it is free again
+    assert (code, document["status"]) == (0, "done")
