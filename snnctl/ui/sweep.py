@@ -13,6 +13,7 @@ from snnctl.ui.tables import table
 from snnctl.ui.words import duration, figure
 
 _SHOWN = 30  # points; the document holds all
+_SKIP = "skip_alone"  # stands among the baselines of a run, and is the network's own
 
 
 def show_plan(console: Console, document: Mapping[str, Any]) -> None:
@@ -49,7 +50,8 @@ def show_sweep(console: Console, document: Mapping[str, Any], again: str) -> Non
     for name, scores in document["baselines"].items():
         value = scores.get(headline.partition("/")[2])
         if value is not None:
-            shown.add_row(f"[dim]baseline[/] {escape(name)}", *[""] * (len(columns) + 2), figure(value), "", "", "")
+            title = "[dim]the best one's linear skip alone[/]" if name == _SKIP else f"[dim]baseline[/] {escape(name)}"
+            shown.add_row(title, *[""] * (len(columns) + 2), figure(value), "", "", "")
     console.print(shown)
     if len(document["points"]) > _SHOWN:
         console.print(f"[dim]and {len(document['points']) - _SHOWN} more in sweep.json[/]")
