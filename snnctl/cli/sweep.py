@@ -43,6 +43,10 @@ def sweep(
         ),
     ] = [],  # noqa: B006
     trials: Annotated[int, typer.Option(metavar="N", min=1, help="With --search: how many to try in all.")] = 20,
+    prune: Annotated[
+        bool,
+        typer.Option("--prune", help="With --search: give up trials below the median of the others at the same epoch."),
+    ] = False,
     seeds: Annotated[str, typer.Option(metavar="1,2,3|1-10", help="Every point once per seed.")] = "",
     jobs: Annotated[
         int, typer.Option(metavar="N", min=1, help="So many runs at once, each on its share of the threads.")
@@ -74,6 +78,8 @@ def sweep(
         raise DiagnosticError(Diagnostic("U401", f"--device must be auto or cpu, got `{device}`"))
     if search and (over or case):
         raise DiagnosticError(Diagnostic("U448", "--search and --over or --case exclude each other"))
+    if prune and not search:
+        raise DiagnosticError(Diagnostic("U448", "--prune needs --search"))
     if not (search or over or case):
         help = "--over 'model.neuron.tau=[2, 4]', --case 'model.spiking=false' or --search optim.lr=1e-4..1e-2:log"
         raise DiagnosticError(Diagnostic("U448", "a sweep needs something to vary", help=help))
@@ -81,7 +87,7 @@ def sweep(
     try:
         with StopRequest() as stop, stop.at_once():
             if search:
-                return _search(call, search, trials, dry_run)
+                return _search(call, search, trials, prune, dry_run)
             return _grid(call, over, case, skip_invalid, dry_run)
     except KeyboardInterrupt:
         return session.fail([Diagnostic("E499", "interrupted; nothing was running")], ExitCode.INTERRUPTED)
@@ -140,7 +146,7 @@ def _grid(call: _Call, over: list[str], case: list[str], skip_invalid: bool, dry
     return _run(call, grid, f"{len(checked.resolved)} points, {grid.waiting} of {runs} runs to train")
 
 
-def _search(call: _Call, texts: list[str], trials: int, dry_run: bool) -> int:
+def _search(call: _Call, texts: list[str], trials: int, prune: bool, dry_run: bool) -> int:
     from snnctl.recipe import load_recipe
     from snnctl.sweep.points import Point
     from snnctl.sweep.search import Search, open_study, read_space
@@ -162,7 +168,7 @@ def _search(call: _Call, texts: list[str], trials: int, dry_run: bool) -> int:
         return checked.resolved[0].recipe if checked.resolved else checked.problems()
 
     place = call.place(recipe)
-    study = open_study(place.out, spaces, stop.mode, recipe.train.seed, many=call.jobs > 1)
+    study = open_study(place.out, spaces, stop.mode, recipe.train.seed, many=call.jobs > 1, prune=prune)
     found = Search(study, spaces, trials, place, resolve)
     return _run(call, found, f"up to {found.waiting} runs by {stop.metric}")
 

@@ -84,6 +84,9 @@ class Grid:
     def take(self) -> Job | None:
         return self._jobs.popleft() if self._jobs else None
 
+    def wants(self, job: Job) -> bool:
+        return True
+
     def ended(self, found: Ended) -> None:
         """Note it at its point."""
         for point in self.tried:

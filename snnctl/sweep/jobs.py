@@ -46,14 +46,14 @@ class Ended:
 
     Args:
         job: the job.
-        state: stopped = asked to end before there was anything to save.
-        results: of one that is done; of one that was interrupted, what stands for them.
+        state: stopped = asked to end before there was anything to save; given_up = its source wanted no more of it.
+        results: of one that is done; of one that was interrupted or given up, what stands for them.
         code: its exit code.
         said: errors of one that failed.
     """
 
     job: Job
-    state: Literal["done", "interrupted", "stopped", "failed"]
+    state: Literal["done", "interrupted", "stopped", "given_up", "failed"]
     results: dict[str, Any] = field(default_factory=dict)
     code: ExitCode = ExitCode.DONE
     said: tuple[Diagnostic, ...] = ()
@@ -68,6 +68,9 @@ class Source(Protocol):
 
     def take(self) -> Job | None:
         """The next job; None while, or as soon as, there is none."""
+
+    def wants(self, job: Job) -> bool:
+        """Whether a running job shall go on; asked again and again. One that shall not saves and ends."""
 
     def ended(self, found: Ended) -> None:
         """A job has ended; what comes next may follow from it."""
@@ -99,6 +102,9 @@ class Listed:
     def take(self) -> Job | None:
         return self._jobs.popleft() if self._jobs else None
 
+    def wants(self, job: Job) -> bool:
+        return True
+
     def ended(self, found: Ended) -> None:
         """Nothing follows from it."""
 
@@ -108,6 +114,7 @@ class _Child:
     job: Job
     said: IO[bytes]
     process: subprocess.Popen[bytes]
+    unwanted: bool = False
 
 
 def threads_each(jobs: int) -> int:
@@ -161,6 +168,10 @@ def run_jobs(source: Source, at_once: int, view: View | None) -> list[Ended]:
                     _tell(running, signal.SIGTERM)
                 for child in [child for child in running if child.process.poll() is not None]:
                     end(child)
+                for child in running if not asked else ():
+                    if not child.unwanted and not source.wants(child.job):
+                        child.unwanted = True
+                        _tell([child], signal.SIGTERM)
                 if view is not None and running:
                     view.look([child.job for child in running], source.waiting)
                 time.sleep(_LOOK_EVERY)
@@ -216,7 +227,8 @@ def _outcome(child: _Child) -> Ended:
         if there and code in (ExitCode.INTERRUPTED, -signal.SIGKILL):
             if code != ExitCode.INTERRUPTED:
                 run.update_manifest(status="interrupted")
-            return Ended(job, "interrupted", interrupted(run, len(run.metrics())), ExitCode.INTERRUPTED)
+            state: Literal["given_up", "interrupted"] = "given_up" if child.unwanted else "interrupted"
+            return Ended(job, state, interrupted(run, len(run.metrics())), ExitCode.INTERRUPTED)
         if code == ExitCode.INTERRUPTED:
             return Ended(job, "stopped", code=ExitCode.INTERRUPTED)
         said, told = _complaint(child, code)

@@ -56,9 +56,10 @@ class Tried:
 
     @property
     def status(self) -> str:
-        """`done` if all seeds are; else the first that is not."""
+        """`done` if all seeds are; else what is in the way. A point that was given up waits for none of its seeds."""
         states = [self._state(seed) for seed in self.seeds]
-        return next((state for state in ("failed", "interrupted", "stopped", "waiting") if state in states), "done")
+        order = ("given_up", "failed", "interrupted", "stopped", "waiting")
+        return next((state for state in order if state in states), "done")
 
     @property
     def score(self) -> float | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.engine.run_dir import RunDir
 from snnctl.recipe.overrides import parse_path
 from snnctl.recipe.resolve import Recipe
 from snnctl.recipe.source import parse_value, path_text
@@ -107,13 +108,16 @@ def read_space(text: str) -> Space:
     return Range(path, low, high, isinstance(low, int) and isinstance(high, int), log)
 
 
-def open_study(out: Path, spaces: Sequence[Space], mode: Literal["min", "max"], seed: int, *, many: bool) -> Any:
+def open_study(
+    out: Path, spaces: Sequence[Space], mode: Literal["min", "max"], seed: int, *, many: bool, prune: bool = False
+) -> Any:
     """The study that lies in `out`, or a new one; it is a journal that processes on several machines can share.
 
     Args:
         mode: whether a smaller or a larger value is better.
         seed: of the suggestions.
         many: whether trials run at the same time: then those that run count as bad until they are known.
+        prune: whether trials below the median of the others at the same epoch are given up, once five are done.
 
     Raises:
         DiagnosticError: U446, Optuna is not installed; U447, another search lies there.
@@ -140,6 +144,7 @@ def open_study(out: Path, spaces: Sequence[Space], mode: Literal["min", "max"], 
     # A search that goes on must not begin its random draws anew.
     sampler = optuna.samplers.TPESampler(seed=seed + 1000 * len(study.trials), constant_liar=many)
     study.sampler = sampler
+    study.pruner = optuna.pruners.MedianPruner() if prune else optuna.pruners.NopPruner()
     return study
 
 
@@ -147,7 +152,7 @@ class Search:
     """Trials that follow from earlier ones; a trial's value is its mean over the seeds.
 
     Trials of an earlier, interrupted call go on first. What a suggestion makes invalid is told to the study as failed
-    and costs nothing.
+    and costs nothing. Whether a trial is given up is asked of its first seed, epoch by epoch.
 
     Args:
         study: see `open_study`.
@@ -174,13 +179,18 @@ class Search:
         self.out, self.tried = place.out, list[Tried]()
         self.refused = self._in_a_row = 0
         self._numbers: dict[int, Tried] = {}
+        self._trials: dict[int, Any] = {}
+        self._told: dict[int, int] = {}
         self._jobs: deque[Job] = deque()
         self._left = trials
         for trial in study.get_trials(deepcopy=False):
             state = trial.state.name
-            if state in ("COMPLETE", "RUNNING") and len(trial.params) == len(spaces):
+            if state in ("COMPLETE", "PRUNED", "RUNNING") and len(trial.params) == len(spaces):
                 self._left -= 1
-                self._begin(trial.number, {space.path: space.read(trial.params[space.path]) for space in spaces})
+                values = {space.path: space.read(trial.params[space.path]) for space in spaces}
+                self._trials[trial.number] = _trial(study, trial)
+                self._told[trial.number] = len(trial.intermediate_values)
+                self._begin(trial.number, values, given_up=state == "PRUNED")
 
     @property
     def waiting(self) -> int:
@@ -190,6 +200,7 @@ class Search:
         while not self._jobs and self._left > 0:
             trial = self._study.ask()
             values = {space.path: space.suggest(trial) for space in self._spaces}
+            self._trials[trial.number] = trial
             said = self._begin(trial.number, values)
             if said is None:
                 self._left -= 1
@@ -202,8 +213,8 @@ class Search:
                 raise DiagnosticError(said)
         return self._jobs.popleft() if self._jobs else None
 
-    def _begin(self, number: int, values: Mapping[str, Any]) -> list[Diagnostic] | None:
-        """Queue what is not done of a trial; what is wrong with it, if anything is."""
+    def _begin(self, number: int, values: Mapping[str, Any], *, given_up: bool = False) -> list[Diagnostic] | None:
+        """Queue what is not done of a trial, unless it was given up; what is wrong with it, if anything is."""
         point = Point(f"trial {number}", values)
         recipe = self._resolve(point)
         if isinstance(recipe, list):
@@ -214,33 +225,58 @@ class Search:
         self._numbers[number] = one
         for job in one.jobs.values():
             results = finished(job.out)
-            if results is None:
-                self._jobs.append(job)
-            else:
+            if results is not None:
                 one.note(Ended(job, "done", results))
+            elif given_up:
+                one.note(Ended(job, "given_up"))
+            else:
+                self._jobs.append(job)
         self._settle(number)
         return None
+
+    def wants(self, job: Job) -> bool:
+        """Tell the study the epochs that are new; whether the trial is worth going on with."""
+        for number, one in self._numbers.items():
+            if next(iter(one.jobs.values())).out == job.out:
+                trial, told = self._trials[number], self._told.get(number, 0)
+                records = RunDir(job.out).metrics()
+                for record in records[told:]:
+                    trial.report(record[job.watched], record["epoch"])
+                self._told[number] = max(told, len(records))
+                return len(records) <= told or len(records) >= job.epochs or not trial.should_prune()
+        return True
 
     def ended(self, found: Ended) -> None:
         """Note it; a trial all of whose seeds are done is told to the study."""
         for number, one in self._numbers.items():
             if any(job.out == found.job.out for job in one.jobs.values()):
                 one.note(found)
+                if found.state == "given_up":
+                    self._jobs = deque(job for job in self._jobs if job not in one.jobs.values())
                 self._settle(number)
 
     def _settle(self, number: int) -> None:
         one = self._numbers[number]
         if one.status == "done":
             self._tell(number, one.score)
+        elif one.status == "given_up":
+            self._study.tell(number, state=_state("PRUNED"), skip_if_finished=True)
         elif one.status == "failed" and len(one.ended) == len(one.jobs):
             self._tell(number, None)
 
     def _tell(self, number: int, value: float | None) -> None:
-        state = None if value is not None else _failed()
+        state = None if value is not None else _state("FAIL")
         self._study.tell(number, value, state=state, skip_if_finished=True)
 
 
-def _failed() -> Any:
+def _state(name: str) -> Any:
     from optuna.trial import TrialState
 
-    return TrialState.FAIL
+    return TrialState[name]
+
+
+def _trial(study: Any, frozen: Any) -> Any:
+    """A trial that can be reported to, of one that the study has."""
+    from optuna.trial import Trial
+
+    return Trial(study, frozen._trial_id)  # Optuna has no other way back to it

@@ -41,7 +41,7 @@ def show_sweep(console: Console, document: Mapping[str, Any], again: str) -> Non
         shown.add_row(
             f"[good]{escape(point['name'])}[/]" if best else escape(point["name"]),
             *(escape(str(point["changes"].get(key, ""))) for key in columns),
-            str(len(point["runs"])) if point["status"] == "done" else point["status"],
+            str(len(point["runs"])) if point["status"] == "done" else point["status"].replace("_", " "),
             *(_cell(point["metrics"].get(name)) for name in (watched, headline)),
             figure(point["mean_rate"], 3) if point["mean_rate"] is not None else "",
             f"{point['parameters']:,}" if point["parameters"] else "",

@@ -172,7 +172,8 @@ class PlainRuns:
 def _state(found: Ended) -> str:
     if found.state == "done":
         return result_line(found.results)
-    return {"interrupted": "interrupted, saved", "stopped": "not begun"}.get(found.state, "failed")
+    words = {"interrupted": "interrupted, saved", "stopped": "not begun", "given_up": "given up"}
+    return words.get(found.state, "failed")
 
 
 def result_line(results: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.recipe import Recipe, load_recipe
 from snnctl.sweep.grid import Place
 from snnctl.sweep.jobs import Ended, Job
+from snnctl.sweep.outcome import document
 from snnctl.sweep.points import Point
 from snnctl.sweep.search import Choice, Range, Search, open_study, read_space
 
@@ -54,7 +55,7 @@ class Trainer:
 
     def search(self, trials: int, seeds: tuple[int, ...] = (), **other: Any) -> Search:
         pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
-        study = open_study(self.folder, SPACES, "min", 1, many=False)
+        study = open_study(self.folder, SPACES, "min", 1, many=False, prune=True)
         place = Place(self.folder, (str(self.recipe_file),), seeds)
         return Search(study, SPACES, trials, place, **({"resolve": self.resolve} | other))
 
@@ -65,7 +66,8 @@ class Trainer:
         (job.out / "metrics.jsonl").write_text(json.dumps({"epoch": 0, "val/loss": value, "best": True}) + "\n")
         (job.out / "manifest.json").write_text(json.dumps({"status": "done"}))
         (job.out / "recipe.yaml").write_text("")
-        results = {"run": str(job.out), "metrics": {}}
+        facts = {"parameters": 1, "spikes": {"mean_rate": None}, "training_seconds": 1.0, "baselines": {}}
+        results = {"run": str(job.out), "metrics": {"test/mse": value}, **facts}
         (job.out / "results.json").write_text(json.dumps(results))
         return Ended(job, "done", results)
 
@@ -117,6 +119,33 @@ def test_what_was_stopped_goes_on_before_anything_new_is_tried(tmp_path: Path) -
     assert values(again) == values(search)
     more = trainer.search(5)  # trials can be added
     assert more.waiting == 4
+
+
+def test_trials_below_the_median_are_given_up_and_count_as_tried(tmp_path: Path) -> None:
+    trainer = Trainer(tmp_path)
+    search = trainer.search(7, seeds=(1, 2))
+    for _ in range(10):  # five trials of two seeds: before that nothing is given up
+        job = search.take()
+        assert job is not None
+        ended = trainer.train(job)
+        assert search.wants(job)
+        search.ended(ended)
+    bad = search.take()
+    assert bad is not None
+    bad.out.mkdir(parents=True)
+    assert search.wants(bad)  # nothing is known of it yet
+    (bad.out / "metrics.jsonl").write_text(json.dumps({"epoch": 0, "val/loss": 99.0}) + "\n")
+    assert not search.wants(bad)
+    search.ended(Ended(bad, "given_up"))
+    assert search.tried[5].status == "given_up"
+    assert search._study.trials[5].state.name == "PRUNED"
+    following = search.take()
+    assert following is not None
+    assert following.label == "trial 6, seed 1"  # its other seed is not trained
+    assert document(search.tried, tmp_path, "search")["points"][5]["name"] == "trial 5"
+    again = trainer.search(7, seeds=(1, 2))
+    assert [one.status for one in again.tried][5] == "given_up"
+    assert again.waiting == 2
 
 
 def test_other_ranges_are_another_search(tmp_path: Path) -> None:
