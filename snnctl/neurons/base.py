@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.neurons.chunks import scan_in_chunks
+from snnctl.neurons.surrogate import Surrogate
 
 State = Any  # a tensor or a tuple of tensors; as a rule each shaped like one time step, [B, *]
 
@@ -83,6 +84,12 @@ class SpikingNeuron(nn.Module):
         """The membrane's time constants in steps, -1 / ln(leak), [] or [channels]; None where there is none."""
         leak = self.leak_per_step()
         return None if leak is None else -leak.detach().log().reciprocal()
+
+    def training_progress(self, share: float) -> None:
+        """Sharpen the surrogate, if it is one that gets steeper; `share` of training is done."""
+        surrogate = getattr(self, "surrogate", None)
+        if isinstance(surrogate, Surrogate):
+            surrogate.training_progress(share)
 
     @abstractmethod
     def initial_state(self, x0: Tensor) -> State:

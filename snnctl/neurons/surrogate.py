@@ -47,13 +47,39 @@ class Surrogate(ABC):
         spikes: Tensor = _Spike.apply(x, self)
         return spikes
 
+    def training_progress(self, share: float) -> None:  # noqa: B027  # most have nothing to do
+        """Become what it shall be after this share of training, 0 <= share < 1; as a rule nothing changes."""
+
     def __repr__(self) -> str:
-        knobs = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
+        knobs = ", ".join(f"{name}={value!r}" for name, value in vars(self).items() if not name.startswith("_"))
         return f"{type(self).__name__}({knobs})"
 
 
+class Sharpening(Surrogate):
+    """Base of surrogates that may get steeper while training.
+
+    A wide derivative reaches many neurons at first, a narrow one is nearer to that of the step at the end.
+
+    Equation:
+        steepness = its first value * sharpen^share      share: of training, at the beginning of each epoch
+
+    Args:
+        knob: name of the attribute that holds the steepness, or the width.
+        sharpen: how many times as steep it is after training, > 0; 1 leaves it.
+        width: whether `knob` is one over the steepness.
+    """
+
+    def __init__(self, knob: str, sharpen: float, *, width: bool = False) -> None:
+        self._knob, self._first, self._width = knob, float(getattr(self, knob)), width
+        self._sharpen = sharpen
+
+    def training_progress(self, share: float) -> None:
+        if self._sharpen != 1.0:
+            setattr(self, self._knob, self._first * self._sharpen ** (-share if self._width else share))
+
+
 @SURROGATES.register("atan")
-class ATan(Surrogate):
+class ATan(Sharpening):
     """Arctangent surrogate: heavy tails, so neurons far from threshold still learn.
 
     Equation:
@@ -62,13 +88,15 @@ class ATan(Surrogate):
 
     Args:
         alpha: steepness, > 0; the peak is alpha/2 (default of spikingjelly 2.0 and snntorch 1.0).
+        sharpen: how many times as steep it is at the end of training, > 0; it grows epoch by epoch (ours; 1 = stays).
 
     Source: Fang et al. 2021, "Incorporating learnable membrane time constant", arXiv 2007.05785;
         spikingjelly 2.0.
     """
 
-    def __init__(self, *, alpha: Annotated[float, Gt(0.0)] = 2.0) -> None:
+    def __init__(self, *, alpha: Annotated[float, Gt(0.0)] = 2.0, sharpen: Annotated[float, Gt(0.0)] = 1.0) -> None:
         self.alpha = alpha
+        super().__init__("alpha", sharpen)
 
     def forward_smooth(self, x: Tensor) -> Tensor:
         return torch.atan(x * (math.pi / 2 * self.alpha)) / math.pi + 0.5
@@ -78,7 +106,7 @@ class ATan(Surrogate):
 
 
 @SURROGATES.register("sigmoid")
-class Sigmoid(Surrogate):
+class Sigmoid(Sharpening):
     """Logistic surrogate.
 
     Equation:
@@ -87,12 +115,14 @@ class Sigmoid(Surrogate):
 
     Args:
         alpha: steepness, > 0; the peak is alpha/4 (default of spikingjelly 2.0).
+        sharpen: how many times as steep it is at the end of training, > 0; it grows epoch by epoch (ours; 1 = stays).
 
     Source: spikingjelly 2.0.
     """
 
-    def __init__(self, *, alpha: Annotated[float, Gt(0.0)] = 4.0) -> None:
+    def __init__(self, *, alpha: Annotated[float, Gt(0.0)] = 4.0, sharpen: Annotated[float, Gt(0.0)] = 1.0) -> None:
         self.alpha = alpha
+        super().__init__("alpha", sharpen)
 
     def forward_smooth(self, x: Tensor) -> Tensor:
         return torch.sigmoid(x * self.alpha)
@@ -103,7 +133,7 @@ class Sigmoid(Surrogate):
 
 
 @SURROGATES.register("fast_sigmoid")
-class FastSigmoid(Surrogate):
+class FastSigmoid(Sharpening):
     """Derivative of the fast sigmoid, as in SuperSpike: peak 1 whatever the slope.
 
     Equation:
@@ -112,12 +142,14 @@ class FastSigmoid(Surrogate):
 
     Args:
         slope: steepness, > 0 (default of snntorch 1.0).
+        sharpen: how many times as steep it is at the end of training, > 0; it grows epoch by epoch (ours; 1 = stays).
 
     Source: Zenke and Ganguli 2018, "SuperSpike", arXiv 1705.11146; snntorch 1.0.
     """
 
-    def __init__(self, *, slope: Annotated[float, Gt(0.0)] = 25.0) -> None:
+    def __init__(self, *, slope: Annotated[float, Gt(0.0)] = 25.0, sharpen: Annotated[float, Gt(0.0)] = 1.0) -> None:
         self.slope = slope
+        super().__init__("slope", sharpen)
 
     def forward_smooth(self, x: Tensor) -> Tensor:
         return x / (1 + self.slope * x.abs())
@@ -127,7 +159,7 @@ class FastSigmoid(Surrogate):
 
 
 @SURROGATES.register("rectangle")
-class Rectangle(Surrogate):
+class Rectangle(Sharpening):
     """Boxcar surrogate: constant within a window around the threshold, zero outside.
 
     Equation:
@@ -136,12 +168,14 @@ class Rectangle(Surrogate):
 
     Args:
         width: full width of the window with gradient, > 0, in units of the membrane (a_1 = 1 in STBP).
+        sharpen: how many times as steep it is at the end of training, > 0; it grows epoch by epoch (ours; 1 = stays).
 
     Source: Wu et al. 2018, "Spatio-temporal backpropagation" (STBP), arXiv 1706.02609.
     """
 
-    def __init__(self, *, width: Annotated[float, Gt(0.0)] = 1.0) -> None:
+    def __init__(self, *, width: Annotated[float, Gt(0.0)] = 1.0, sharpen: Annotated[float, Gt(0.0)] = 1.0) -> None:
         self.width = width
+        super().__init__("width", sharpen, width=True)
 
     def forward_smooth(self, x: Tensor) -> Tensor:
         return (x / self.width + 0.5).clamp(0, 1)
@@ -151,7 +185,7 @@ class Rectangle(Surrogate):
 
 
 @SURROGATES.register("triangle")
-class Triangle(Surrogate):
+class Triangle(Sharpening):
     """Triangular surrogate: falls linearly from the threshold to zero; area 1.
 
     Equation:
@@ -162,13 +196,15 @@ class Triangle(Surrogate):
     Args:
         width: full width of the window with gradient, > 0, in units of the membrane (2 is the piecewise
             quadratic surrogate of spikingjelly 2.0 with its default alpha = 1).
+        sharpen: how many times as steep it is at the end of training, > 0; it grows epoch by epoch (ours; 1 = stays).
 
     Source: Bellec et al. 2018, "Long short-term memory and learning-to-learn", arXiv 1803.09574;
         spikingjelly 2.0.
     """
 
-    def __init__(self, *, width: Annotated[float, Gt(0.0)] = 2.0) -> None:
+    def __init__(self, *, width: Annotated[float, Gt(0.0)] = 2.0, sharpen: Annotated[float, Gt(0.0)] = 1.0) -> None:
         self.width = width
+        super().__init__("width", sharpen, width=True)
 
     def forward_smooth(self, x: Tensor) -> Tensor:
         u = (x * (2 / self.width)).clamp(-1, 1)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine.tiny_runs import go_on, outcome, start, trained, write_recipe
+from engine.tiny_runs import RECIPE as TINY
+from engine.tiny_runs import command, go_on, outcome, start, trained, write_recipe
 from torch import nn
 
 from snnctl.build import build
@@ -94,3 +95,19 @@ def test_the_width_of_delays_matters_to_the_test_above(tmp_path: Path, monkeypat
     losses = [[row["train/loss"] for row in run.metrics()] for run in (straight, deaf)]
     assert losses[0][0] == losses[1][0]
     assert losses[0][1:] != losses[1][1:]
+
+
+def test_a_run_whose_surrogates_get_steeper_is_the_same_when_it_is_resumed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = TINY.replace("v_threshold: 0.5}", "v_threshold: 0.5, surrogate: {type: atan, sharpen: 8.0}}")
+    path, flat = write_recipe(tmp_path, text), "model.neuron.surrogate.sharpen=1.0"
+    for name, more in (("straight", ()), ("torn", ("--stop-after", 2)), ("flat", ("--set", flat))):
+        command(capsys, "train", path, "--out", tmp_path / name, *more)
+    command(capsys, "train", "--resume", tmp_path / "torn")
+    weights = {
+        name: (tmp_path / name / "checkpoints/last/weights.safetensors").read_bytes()
+        for name in ("straight", "torn", "flat")
+    }
+    assert weights["straight"] == weights["torn"]
+    assert weights["straight"] != weights["flat"]

@@ -7,6 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snnctl.neurons import LIF
+from snnctl.neurons.stc_forms import STCLIF
 from snnctl.neurons.surrogate import (
     ATan,
     FastSigmoid,
@@ -90,3 +92,37 @@ def test_make_surrogate() -> None:
     assert make_surrogate(given_one) is given_one
     with pytest.raises(LookupError, match="unknown surrogate `tan`"):
         make_surrogate("tan")
+
+
+@pytest.mark.parametrize(
+    ("surrogate", "half", "end"),
+    [
+        (ATan(alpha=2.0, sharpen=4.0), ATan(alpha=4.0), ATan(alpha=8.0)),
+        (Sigmoid(alpha=4.0, sharpen=0.25), Sigmoid(alpha=2.0), Sigmoid(alpha=1.0)),
+        (FastSigmoid(slope=2.0, sharpen=16.0), FastSigmoid(slope=8.0), FastSigmoid(slope=32.0)),
+        (Rectangle(width=2.0, sharpen=4.0), Rectangle(width=1.0), Rectangle(width=0.5)),
+        (Triangle(width=2.0, sharpen=4.0), Triangle(width=1.0), Triangle(width=0.5)),
+    ],
+    ids=repr,
+)
+def test_a_surrogate_gets_steeper_while_training(surrogate: Surrogate, half: Surrogate, end: Surrogate) -> None:
+    neuron = LIF(3, surrogate=surrogate)
+    for share, wanted in ((0.5, half), (1.0, end), (0.5, half)):  # of the share alone: a resumed run says it again
+        neuron.training_progress(share)
+        assert repr(surrogate) == repr(wanted)
+        grads = []
+        for one in (neuron, LIF(3, surrogate=wanted)):
+            x = (torch.randn(6, 4, 3, generator=torch.Generator().manual_seed(0)) * 2).requires_grad_()
+            (one(x) * torch.linspace(-1, 1, 72).view(6, 4, 3)).sum().backward()
+            grads.append(x.grad)
+        assert torch.equal(grads[0], grads[1])  # type: ignore[arg-type]
+        assert grads[0].any()  # type: ignore[union-attr]
+
+
+def test_a_surrogate_stays_as_it_is_unless_told_otherwise() -> None:
+    surrogate = ATan(alpha=3.0)
+    LIF(3, surrogate=surrogate).training_progress(0.7)
+    assert surrogate.alpha == 3.0
+    neuron = STCLIF(16, groups=1, surrogate=Sigmoid(alpha=4.0, sharpen=2.0))
+    neuron.training_progress(1.0)
+    assert neuron.surrogate.alpha == 8.0  # type: ignore[attr-defined]  # the host's
