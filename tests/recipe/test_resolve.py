@@ -27,7 +27,7 @@ def test_every_default_is_filled_in() -> None:
     values = read().values
     assert values["readout"]["type"] == "mean_linear"
     assert values["schedule"]["type"] == "constant"
-    assert values["model"]["neuron"]["surrogate"] == {"type": "atan", "alpha": 2.0}
+    assert values["model"]["neuron"]["surrogate"] == {"type": "atan", "alpha": 2.0, "sharpen": 1.0}
     assert values["data"]["scaler"] == {"type": "standard", "fit_on": "train"}
     assert values["train"]["early_stop"] == {"metric": "val/loss", "mode": "min", "patience": None}
 
