@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +55,8 @@ def save(
 ) -> dict[str, Any]:
     """Write tables, pictures (PNG and SVG), animations (GIF), page and document into `out`.
 
-    Files of the same names are replaced.
+    Files of the same names are replaced, and what an earlier report of the same document has left there is removed:
+    a figure that is no longer drawn must not be taken for one of these.
 
     Args:
         out: made if it is missing.
@@ -71,6 +73,7 @@ def save(
         DiagnosticError: U453, as `writing`.
     """
     prepare(out)
+    earlier = _files_of(out / document_name)
     names = [page_name, document_name]
     with writing(out):
 
@@ -92,8 +95,19 @@ def save(
         places = {"out": str(out), "page": str(out / page_name), "files": [str(out / name) for name in names]}
         written = {**document, "provenance": page.provenance, **places}
         write_json(out / document_name, written)
+        for name in earlier - set(names):
+            (out / name).unlink(missing_ok=True)
     tell("done", 1.0)
     return written
+
+
+def _files_of(document: Path) -> set[str]:
+    """Names of the files that a report's document lists; none if there is no such document."""
+    try:
+        listed = json.loads(document.read_text(encoding="utf-8"))["files"]
+        return {Path(name).name for name in listed}
+    except (OSError, ValueError, LookupError, TypeError):
+        return set()
 
 
 def _fill(path: Path, data: bytes) -> None:

@@ -67,3 +67,15 @@ def test_matrix() -> None:
     import numpy as np
 
     assert matrix(np.array([[1.0, 0.25], [2.0, 3.0]]), "p", "k") == "p,k0,k1\n0,1,0.25\n1,2,3\n"
+
+
+def test_what_an_earlier_report_has_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    save(tmp_path, a_page(picture()), {"old.csv": "a"}, {}, document_name="d.json")
+    (tmp_path / "mine.txt").write_text("kept")
+    save(tmp_path, a_page(), {"other.csv": "a"}, {}, page_name="other.html", document_name="other.json")
+    save(tmp_path, a_page(), {"new.csv": "b"}, {}, document_name="d.json")
+    names = {"report.html", "d.json", "new.csv", "other.html", "other.json", "other.csv", "mine.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    (tmp_path / "d.json").write_text("no document")
+    save(tmp_path, a_page(), {}, {}, document_name="d.json")
+    assert (tmp_path / "new.csv").is_file()  # nobody says any more that it is ours
