@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import ClassVar, Literal
 
 from snnctl.engine.run_dir import RunDir
 from snnctl.recipe.resolve import Recipe
-from snnctl.sweep.jobs import Ended, Job
+from snnctl.sweep.jobs import Ended, Job, Listed
 from snnctl.sweep.outcome import Tried
 from snnctl.sweep.points import Resolved
 
@@ -51,7 +50,7 @@ class Place:
         return Tried(label, changes, stop.metric, stop.mode, {seed: job(seed) for seed in seeds})
 
 
-class Grid:
+class Grid(Listed):
     """Every point with every seed; all points come before the next seed, so that what is stopped has pairs to compare.
 
     Args:
@@ -67,25 +66,16 @@ class Grid:
             for one in points
         ]
         self.out = place.out
-        self._jobs: deque[Job] = deque()
+        missing: list[Job] = []
         for number in range(len(place.seeds) or 1):
             for point in self.tried:
                 job = point.jobs[point.seeds[number]]
                 results = finished(job.out)
                 if results is None:
-                    self._jobs.append(job)
+                    missing.append(job)
                 else:
                     point.note(Ended(job, "done", results))
-
-    @property
-    def waiting(self) -> int:
-        return len(self._jobs)
-
-    def take(self) -> Job | None:
-        return self._jobs.popleft() if self._jobs else None
-
-    def wants(self, job: Job) -> bool:
-        return True
+        super().__init__(missing)
 
     def ended(self, found: Ended) -> None:
         """Note it at its point."""
