@@ -221,6 +221,8 @@ _COMPARED = (
     "sgn",
     "round",
     "floor",
+    "bitwise_right_shift",
+    "bitwise_left_shift",
     "ceil",
     "trunc",
     "frac",

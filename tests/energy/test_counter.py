@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from snnctl.core.catalog import BACKBONES, NEURONS
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
-from snnctl.encoders import Patch, Repeat
+from snnctl.encoders import Latency, Patch, Phase, Rate, Repeat
+from snnctl.encoders.coding import Coding
 from snnctl.encoders.none import NoEncoder
 from snnctl.energy.counter import OperationCounter
 from snnctl.energy.counts import Counts, Row
@@ -254,6 +255,20 @@ def test_every_operation_of_every_backbone_is_counted_or_listed(name: str, spiki
         mine, theirs = by_place(alone, part, 0), by_place(counts, part, 2)
         assert mine.keys() == theirs.keys()
         assert all(np.isclose(mine[place], theirs[place]) for place in mine), part
+
+
+@pytest.mark.parametrize("code", [Rate, Latency, Phase])
+def test_spikes_of_codes_are_charged_as_spikes_and_making_them_is_counted(code: type[Coding]) -> None:
+    encoder = code(SignalSpec(0, 32, 6), low=0.0, high=2.0, steps=4)
+    backbone = BACKBONES.get("spike_rnn")(encoder.output, **SMALL["spike_rnn"])
+    network = Chain(encoder, backbone, MeanLinear(backbone.output, 3))
+    x = torch.rand(5, 32, 6) * 2
+    counts = count(network, x, encoder.output)
+    assert counts.uncounted == ()
+    assert counts.coverage == 1.0
+    first = next(row for row in counts.rows if row.kind == "synapse")
+    assert first.source == "spike"
+    assert first.products.active_inputs.sum() == encoder(x).sum().item()
 
 
 def by_place(counts: Counts, part: str, sample: int) -> dict[tuple[str, ...], float]:
