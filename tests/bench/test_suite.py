@@ -96,6 +96,7 @@ def test_unsteady_times_are_noted() -> None:
     assert note.startswith("a forward: unsteady, a median is 3.0 times its minimum")
 
 
+@pytest.mark.slow
 def test_warnings_of_other_libraries_are_kept_back() -> None:
     def warn() -> None:
         warnings.warn("deprecated", stacklevel=1)

@@ -71,6 +71,7 @@ def matrix(document: dict[str, Any], name: str) -> np.ndarray:
     return table[:, 1:]
 
 
+@pytest.mark.slow
 def test_recipe_is_put_beside_others(capsys: pytest.CaptureFixture[str]) -> None:
     document = analyse(capsys, QUICKSTART)
     assert document["out"] == "pe/quickstart"

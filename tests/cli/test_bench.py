@@ -47,6 +47,7 @@ def test_neurons(capsys: pytest.CaptureFixture[str]) -> None:
     assert {r["against"] for r in document["ratios"]} >= {"reference"}
 
 
+@pytest.mark.slow
 def test_another_neuron_is_measured_beside_its_definition(capsys: pytest.CaptureFixture[str]) -> None:
     document = bench(capsys, "neurons", "--neuron", "psn")
     assert {row["engine"] for row in document["rows"]} == {"snnctl", "reference"}
@@ -63,6 +64,7 @@ def test_blocks(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(len(rate) == 3 for rate in rates)
 
 
+@pytest.mark.slow
 def test_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     document = bench(capsys, "recipe", QUICKSTART, "--precision", "fp32,bf16", "--set", "train.batch_size=4")
     assert {row["pass"] for row in document["rows"]} == {"training step"}
@@ -81,6 +83,7 @@ def test_recipe_without_an_equal_elsewhere(capsys: pytest.CaptureFixture[str]) -
     assert "no spikingjelly rows: the neuron is IF, not LIF" in document["notes"]
 
 
+@pytest.mark.slow
 def test_without_other_libraries(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "_import", lambda name: None)
     for found in (peers.spikingjelly, peers.snntorch):

@@ -153,7 +153,13 @@ def test_init_copies_a_recipe(say: Any, capsys: pytest.CaptureFixture[str]) -> N
     assert say("validate", "quickstart.yaml", "sub/[mine].yaml") == "ok  quickstart.yaml\nok  sub/[mine].yaml\n"
 
 
-@pytest.mark.parametrize("row", shipped_recipes(), ids=lambda row: row["name"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param(row, id=row["name"], marks=[pytest.mark.slow] * ("/grid/" in row["name"]))
+        for row in shipped_recipes()
+    ],
+)
 def test_init_knows_every_shipped_recipe(row: dict[str, Any], say: Any) -> None:
     say("init", row["name"], "--out", "copy.yaml")
     copy, shipped = (load_recipe(path).values for path in ("copy.yaml", row["path"]))

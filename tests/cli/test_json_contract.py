@@ -26,9 +26,13 @@ DONE = [
     ["data", "info", "co2"],
     ["data", "info", QUICKSTART],
     ["data", "prep", "co2"],
-    ["bench", "neurons", "--quick"],
     ["analyze-pe", "--position", "none", "--length", "4"],
     ["analyze-neuron", "--neuron", "lif", "--steps", "3", "--size", "2", "--seeds", "0"],
+]
+LONG = ["bench", "neurons", "--quick"]
+EVERY = [
+    *(pytest.param(words, id=" ".join(words)) for words in DONE),
+    pytest.param(LONG, id=" ".join(LONG), marks=pytest.mark.slow),
 ]
 REFUSED = [
     ["trian"],
@@ -103,7 +107,7 @@ def one_document(text: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["flag first", "flag last"])
-@pytest.mark.parametrize("words", DONE, ids=" ".join)
+@pytest.mark.parametrize("words", EVERY)
 def test_success_is_one_document(words: list[str], first: bool, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--json", *words] if first else [*words, "--json"]) == 0
     document = one_document(capsys.readouterr().out)
@@ -136,7 +140,7 @@ def test_failure_speaks_on_stderr_alone(words: list[str], capsys: pytest.Capture
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("words", DONE, ids=" ".join)
+@pytest.mark.parametrize("words", EVERY)
 def test_quiet_says_nothing_when_all_is_well(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*words, "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")

@@ -179,6 +179,7 @@ def test_dry_run_shows_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixtu
         assert text in printed
 
 
+@pytest.mark.slow
 def test_training_imports_only_what_it_uses(tmp_path: Path) -> None:
     """Start-up: these cost seconds and belong to other commands, kinds of data or options."""
     heavy = ("torchvision", "datasets", "matplotlib", "h5py", "pandas", "pyarrow", "tensorboard", "sklearn", "optuna")

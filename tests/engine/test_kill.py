@@ -67,6 +67,7 @@ class Executioner:
         append_json(path, document)
 
 
+@pytest.mark.slow
 def test_kill_between_any_two_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = tiny(tmp_path, "train.epochs=2")
     straight = outcome(trained(recipe, tmp_path / "straight"))

@@ -18,6 +18,7 @@ from snnctl.sweep.jobs import threads_each
 from snnctl.ui.together import Clock
 
 
+@pytest.mark.slow
 def test_the_same_runs_as_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call = ("train", write_recipe(tmp_path), "--set", "train.epochs=1", "--seeds", "1,2")
     code, document = command(capsys, *call, "--jobs", 2, "--out", tmp_path / "together")

@@ -82,6 +82,7 @@ def test_validate_says_what_is_wrong(name: str, beside: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("name", CASES)
+@pytest.mark.slow
 def test_train_refuses_with_the_same_code(name: str, beside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = arguments(name, beside)
     before = listing(beside)

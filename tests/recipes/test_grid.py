@@ -116,6 +116,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
 
 @pytest.mark.parametrize(("source", "backbone", "position"), CELLS)
+@pytest.mark.slow
 def test_a_step_of_training(source: str, backbone: str, position: str, stand_in: Callable[[str], None]) -> None:
     stand_in(source)
     path = path_of(source, backbone, position)

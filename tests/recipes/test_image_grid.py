@@ -90,6 +90,7 @@ def test_the_protocol(name: str, backbone: str, position: str) -> None:
 
 
 @ALL
+@pytest.mark.slow
 def test_cells_of_a_row_differ_by_their_position_alone(name: str, backbone: str, position: str) -> None:
     def rest(which: str) -> dict[str, Any]:
         values = load_recipe(path_of(name, backbone, which)).values

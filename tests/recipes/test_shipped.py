@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,13 @@ from snnctl.recipe import load_recipe
 from snnctl.recipe.shipped import shipped_folder, shipped_recipes
 
 ROWS = shipped_recipes()
-PATHS = [pytest.param(Path(row["path"]), id=row["name"]) for row in ROWS]
+# Recipes of grids come by the dozen and are alike: that each is valid is checked at once, the rest where there is time.
+ALL = [pytest.param(Path(row["path"]), id=row["name"]) for row in ROWS]
+MOST = [
+    pytest.param(Path(row["path"]), id=row["name"], marks=[pytest.mark.slow] * ("/grid/" in row["name"]))
+    for row in ROWS
+]
+loaded = cache(load_recipe)
 
 
 def commands(path: Path) -> list[list[str]]:
@@ -30,18 +37,21 @@ def test_there_are_some_and_names_are_unique() -> None:
     names = [row["name"] for row in ROWS]
     assert "quickstart" in names
     assert len({name.split("/")[-1] for name in names}) == len(names)  # `snnctl init` takes the last part
-    assert len({load_recipe(row["path"]).name for row in ROWS}) == len(names)
+    assert len({loaded(Path(row["path"])).name for row in ROWS}) == len(names)
 
 
-@pytest.mark.parametrize("path", PATHS)
-class TestShipped:
+@pytest.mark.parametrize("path", ALL)
+class TestEvery:
     def test_it_is_valid(self, path: Path) -> None:
-        recipe = load_recipe(path)
+        recipe = loaded(path)
         # A series that has to be fetched first may be absent, and cautions are what some recipes are about.
         assert [d.to_line() for d in check(recipe) if d.code not in ("D101", "R405")] == []
 
+
+@pytest.mark.parametrize("path", MOST)
+class TestShipped:
     def test_its_summary_is_one_line(self, path: Path) -> None:
-        summary = load_recipe(path).values["summary"]
+        summary = loaded(path).values["summary"]
         assert summary.endswith(".")
         assert "\n" not in summary
 
@@ -67,7 +77,7 @@ class TestShipped:
         capsys.readouterr()
 
     def test_it_chooses_on_validation_and_scales_on_train(self, path: Path) -> None:
-        recipe = load_recipe(path)
+        recipe = loaded(path)
         assert recipe.train.early_stop.metric.startswith("val/")
         if path.parent.name == "grid":
             return  # the published protocol looks at the whole series, and says so
