@@ -142,7 +142,7 @@ def _grid(call: _Call, over: list[str], case: list[str], skip_invalid: bool, dry
     if dry_run:
         return _forecast(call, checked.resolved)
     grid = Grid(checked.resolved, call.place(checked.resolved[0].recipe))
-    runs = len(points) * (len(call.seeds) or 1)
+    runs = len(checked.resolved) * (len(call.seeds) or 1)
     return _run(call, grid, f"{len(checked.resolved)} points, {grid.waiting} of {runs} runs to train")
 
 
@@ -168,7 +168,8 @@ def _search(call: _Call, texts: list[str], trials: int, prune: bool, dry_run: bo
         return checked.resolved[0].recipe if checked.resolved else checked.problems()
 
     place = call.place(recipe)
-    study = open_study(place.out, spaces, stop.mode, recipe.train.seed, many=call.jobs > 1, prune=prune)
+    identity = {"recipe": recipe.digest(), "seeds": list(place.seeds)}
+    study = open_study(place.out, spaces, stop.mode, recipe.train.seed, identity, many=call.jobs > 1, prune=prune)
     found = Search(study, spaces, trials, place, resolve)
     return _run(call, found, f"up to {found.waiting} runs by {stop.metric}")
 
@@ -184,7 +185,9 @@ def _run(call: _Call, source: Grid | Search, what: str) -> int:
     if source.waiting:
         at_once = min(call.jobs, source.waiting)
         ended = run_jobs(source, at_once, runs_view(session, what, at_once))
-    found = document(source.tried, source.out, source.kind)
+    if not source.tried:  # asked to stop before the first one was begun
+        return session.fail([Diagnostic("E499", "interrupted; nothing was running")], ExitCode.INTERRUPTED)
+    found = document(source.tried, source.out, source.kind) | {"refused": source.refused}
     failures = complaints(ended)
     code = ExitCode.DONE
     if found["status"] == "interrupted":
@@ -230,8 +233,8 @@ def _forecast(call: _Call, points: list[Resolved], times: int = 1) -> int:
     rows = []
     for one in points:
         found = forecast(build(one.recipe), Runtime.of(one.recipe.train, "cpu" if call.device == "cpu" else "auto"))
-        rows.append({"name": one.point.label, "changes": dict(one.point.changes),
-                     **{key: found[key] for key in ("parameters", "epochs", "seconds")}})  # fmt: skip
+        facts = {key: found[key] for key in ("parameters", "epochs", "seconds")}
+        rows.append({"name": one.point.label, "changes": dict(one.point.changes), **facts})
     runs = times * (len(call.seeds) or 1)
     total = sum(row["seconds"] for row in rows) * runs
     document = {"points": rows, "runs": len(rows) * runs, "seconds": total}

@@ -59,6 +59,7 @@ class Grid(Listed):
     """
 
     kind: ClassVar[Literal["grid"]] = "grid"
+    refused: ClassVar[int] = 0  # invalid points are dealt with before there is a grid
 
     def __init__(self, points: Sequence[Resolved], place: Place) -> None:
         self.tried = [

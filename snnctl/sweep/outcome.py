@@ -126,6 +126,7 @@ def document(points: Sequence[Tried], out: Path, kind: Literal["grid", "search"]
 
     - `out`, `kind` (grid, search), `status` (done, interrupted, failed); `watched`, the metric on validation that ranks
       points, and `headline`, the first on test that is known to be better one way;
+    - the command adds `refused`, how many suggestions of a search were no valid recipe, and of a grid `compare`;
     - `best`, the name of the first point, or null; `baselines: {name: {metric: value}}`, of its first run;
     - `points: [{name, changes, status, seeds, runs, metrics: {name: {mean, sd, values}}, parameters, mean_rate,
       training_seconds}]`, best first.

@@ -109,13 +109,21 @@ def read_space(text: str) -> Space:
 
 
 def open_study(
-    out: Path, spaces: Sequence[Space], mode: Literal["min", "max"], seed: int, *, many: bool, prune: bool = False
+    out: Path,
+    spaces: Sequence[Space],
+    mode: Literal["min", "max"],
+    seed: int,
+    identity: Mapping[str, Any],
+    *,
+    many: bool,
+    prune: bool = False,
 ) -> Any:
     """The study that lies in `out`, or a new one; it is a journal that processes on several machines can share.
 
     Args:
         mode: whether a smaller or a larger value is better.
         seed: of the suggestions.
+        identity: what else makes it the same search: the recipe's digest, the seeds.
         many: whether trials run at the same time: then those that run count as bad until they are known.
         prune: whether trials below the median of the others at the same epoch are given up, once five are done.
 
@@ -134,13 +142,15 @@ def open_study(
     storage = JournalStorage(JournalFileBackend(str(out / STUDY)))
     direction: Literal["minimize", "maximize"] = "minimize" if mode == "min" else "maximize"
     study = optuna.create_study(storage=storage, study_name="sweep", direction=direction, load_if_exists=True)
-    wanted = [space.text for space in spaces]
-    known = study.user_attrs.get("spaces")
+    wanted = {"spaces": [space.text for space in spaces], **identity}
+    known = study.user_attrs.get("search")
     if known is None:
-        study.set_user_attr("spaces", wanted)
+        study.set_user_attr("search", wanted)
     elif known != wanted:
-        message = f"`{out}` holds a search over {'; '.join(known)}"
-        raise DiagnosticError(Diagnostic("U447", message, help="name another --out"))
+        other = ", ".join(key for key in wanted if known.get(key) != wanted[key])
+        message = f"`{out}` holds another search, over {'; '.join(known['spaces'])}"
+        notes = (f"not the same: {other}",)
+        raise DiagnosticError(Diagnostic("U447", message, help="name another --out", notes=notes))
     # A search that goes on must not begin its random draws anew.
     sampler = optuna.samplers.TPESampler(seed=seed + 1000 * len(study.trials), constant_liar=many)
     study.sampler = sampler

@@ -57,6 +57,8 @@ def show_sweep(console: Console, document: Mapping[str, Any], again: str) -> Non
         console.print(f"[dim]and {len(document['points']) - _SHOWN} more in sweep.json[/]")
     if len(document["points"]) > 1:
         console.print(f"[dim]ranked by {watched}; a point picked by its test metric would be chosen on test[/]")
+    if document["refused"]:
+        console.print(f"[dim]{document['refused']} suggestions were no valid recipe, and cost nothing[/]")
     if document["status"] == "interrupted":
         console.print(
             f"interrupted; what ran is saved, and the same command goes on:\n  {escape(again)}", soft_wrap=True

@@ -19,6 +19,8 @@ from snnctl.sweep.search import Choice, Range, Search, open_study, read_space
 
 SPACES = [Range("optim.lr", 1e-4, 1e-2, whole=False, log=True), Choice("model.neuron", ("lif", {"type": "plif"}))]
 
+IDENTITY = {"recipe": "a", "seeds": []}
+
 
 @pytest.mark.parametrize(
     ("text", "space"),
@@ -55,7 +57,7 @@ class Trainer:
 
     def search(self, trials: int, seeds: tuple[int, ...] = (), **other: Any) -> Search:
         pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
-        study = open_study(self.folder, SPACES, "min", 1, many=False, prune=True)
+        study = open_study(self.folder, SPACES, "min", 1, IDENTITY, many=False, prune=True)
         place = Place(self.folder, (str(self.recipe_file),), seeds)
         return Search(study, SPACES, trials, place, **({"resolve": self.resolve} | other))
 
@@ -148,12 +150,18 @@ def test_trials_below_the_median_are_given_up_and_count_as_tried(tmp_path: Path)
     assert again.waiting == 2
 
 
-def test_other_ranges_are_another_search(tmp_path: Path) -> None:
-    trainer = Trainer(tmp_path)
-    trainer.search(1)
+@pytest.mark.parametrize(
+    ("spaces", "identity", "apart"),
+    [(SPACES[:1], IDENTITY, "spaces"), (SPACES, {"recipe": "b", "seeds": [1]}, "recipe, seeds")],
+)
+def test_other_ranges_or_another_recipe_are_another_search(
+    tmp_path: Path, spaces: list[Any], identity: dict[str, Any], apart: str
+) -> None:
+    Trainer(tmp_path).search(1)
     with pytest.raises(DiagnosticError) as caught:
-        open_study(tmp_path, SPACES[:1], "min", 1, many=False)
+        open_study(tmp_path, spaces, "min", 1, identity, many=False)
     assert caught.value.diagnostics[0].code == "U447"
+    assert caught.value.diagnostics[0].notes == (f"not the same: {apart}",)
 
 
 def test_failed_runs_and_invalid_suggestions_are_told_as_failed(tmp_path: Path) -> None:
