@@ -8,13 +8,13 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.attention import SoftmaxAttention
-from snnctl.backbones.blocks import NormedLinear, SpikingLinear
-from snnctl.backbones.first_layer import Embed, current_layer
-from snnctl.backbones.hierarchy import Hierarchy, Layered
-from snnctl.backbones.mask_attention import SpikeDrivenAttention
-from snnctl.backbones.transformer import attention_rules
-from snnctl.backbones.units import Units
+from snnctl.backbones.parts.attention import SoftmaxAttention
+from snnctl.backbones.parts.blocks import NormedLinear, SpikingLinear
+from snnctl.backbones.parts.first_layer import Embed, current_layer
+from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.parts.mask_attention import SpikeDrivenAttention
+from snnctl.backbones.parts.transformer import attention_rules
+from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec

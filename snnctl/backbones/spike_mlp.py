@@ -9,11 +9,11 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
-from snnctl.backbones.blocks import SpikingLinear
-from snnctl.backbones.dropout import SpikeDropout
-from snnctl.backbones.hierarchy import Hierarchy, Layered
-from snnctl.backbones.recurrence import Tanh, goes_on
-from snnctl.backbones.units import Integrator, Units
+from snnctl.backbones.parts.blocks import SpikingLinear
+from snnctl.backbones.parts.dropout import SpikeDropout
+from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.parts.recurrence import Tanh, goes_on
+from snnctl.backbones.parts.units import Integrator, Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.blocks import LinearWeights, SpikingTemporalConv
-from snnctl.backbones.hierarchy import Hierarchy, Layered
-from snnctl.backbones.units import Units
+from snnctl.backbones.parts.blocks import LinearWeights, SpikingTemporalConv
+from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec

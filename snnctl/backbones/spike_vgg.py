@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.blocks import SpikingLinear
-from snnctl.backbones.hierarchy import Hierarchy, Layered
-from snnctl.backbones.images import (
+from snnctl.backbones.parts.blocks import SpikingLinear
+from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.parts.images import (
     ImageLayer,
     ImagePool,
     Passed,
@@ -21,8 +21,8 @@ from snnctl.backbones.images import (
     to_tokens,
     twin_rules,
 )
-from snnctl.backbones.interlaminar import Connection, Interlaminar, extra_parameters
-from snnctl.backbones.units import Units
+from snnctl.backbones.parts.interlaminar import Connection, Interlaminar, extra_parameters
+from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec

@@ -8,12 +8,12 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.hierarchy import Hierarchy, Layered
-from snnctl.backbones.images import grid_of
-from snnctl.backbones.patches import from_patches, patch_grid, to_patches
-from snnctl.backbones.recurrence import goes_on
-from snnctl.backbones.sampling import Sampling, drawn
-from snnctl.backbones.video_cells import CellNorm, FrameHead, LSTMCell, SpikingCell
+from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.parts.images import grid_of
+from snnctl.backbones.parts.patches import from_patches, patch_grid, to_patches
+from snnctl.backbones.parts.recurrence import goes_on
+from snnctl.backbones.parts.sampling import Sampling, drawn
+from snnctl.backbones.parts.video_cells import CellNorm, FrameHead, LSTMCell, SpikingCell
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec

@@ -49,8 +49,8 @@ def analyze_neuron(
     session: Session = ctx.obj
     drawn = tuple(seed_list(seeds or "0"))
     load_plugins(plugin)
-    from snnctl.analysis.lag_report import write
-    from snnctl.analysis.lags import Setting, parse_neurons, study
+    from snnctl.inspect.gradients.collect import Setting, parse_neurons, study
+    from snnctl.inspect.gradients.page import write
     from snnctl.report.saving import prepare
     from snnctl.ui.analyze_neuron import show_lags
     from snnctl.ui.report import follow

@@ -16,8 +16,8 @@ from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 if TYPE_CHECKING:
-    from snnctl.analysis.subject import Subject
-    from snnctl.analysis.trained import Trained
+    from snnctl.inspect.positions.subject import Subject
+    from snnctl.inspect.positions.trained import Trained
     from snnctl.report.saving import Tell
 
 SPLITS = ("val", "test")
@@ -84,11 +84,11 @@ def analyze_pe(
         what = "a run is as it was trained" if is_run else "there is no recipe to change"
         raise DiagnosticError(Diagnostic("U451", f"--set and --unset need a recipe; {what}", help="use --position"))
     load_plugins(plugin)
-    from snnctl.analysis.report import analyse, write
-    from snnctl.analysis.sensitivity import read_sweep
-    from snnctl.analysis.specs import make_encodings, parse_specs
-    from snnctl.analysis.subject import of_positions, of_recipe, of_run
     from snnctl.engine.run_dir import RunDir
+    from snnctl.inspect.positions.report import analyse, write
+    from snnctl.inspect.positions.sensitivity import read_sweep
+    from snnctl.inspect.positions.specs import make_encodings, parse_specs
+    from snnctl.inspect.positions.subject import of_positions, of_recipe, of_run
     from snnctl.recipe import load_recipe
     from snnctl.ui.analyze_pe import show_analysis
     from snnctl.ui.report import follow
@@ -114,9 +114,9 @@ def analyze_pe(
 
 def _trained(session: Session, found: Subject, split: str, samples: int, tell: Tell) -> Trained:
     """What the run's network does; warns if its data has changed."""
-    from snnctl.analysis.trained import measure
     from snnctl.build import build
     from snnctl.engine.train import changed_data
+    from snnctl.inspect.positions.trained import measure
 
     assert found.recipe is not None
     assert found.run is not None

@@ -73,7 +73,7 @@ def convert(
     from snnctl.convert.convert import convert as convert_run
     from snnctl.convert.report import write
     from snnctl.convert.spiking import Wanted
-    from snnctl.energy.table import load_table
+    from snnctl.energy.price.table import load_table
     from snnctl.engine.run_dir import RunDir
     from snnctl.recipe import load_recipe
     from snnctl.ui.convert import show_conversion

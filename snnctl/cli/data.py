@@ -22,7 +22,7 @@ _OF_A_RECIPE = ("window", "horizon", "splits", "scaler", "window_norm", "calenda
 def _complete(incomplete: str) -> list[str]:
     from snnctl.data.events.known import KNOWN_SPIKE_NAMES
     from snnctl.data.images.known import KNOWN_IMAGE_NAMES
-    from snnctl.data.known import KNOWN_NAMES
+    from snnctl.data.series.known import KNOWN_NAMES
     from snnctl.data.texts.known import TEXT_NAMES
     from snnctl.data.video.known import KNOWN_VIDEO_NAMES
 
@@ -50,7 +50,7 @@ def prep(
         raise DiagnosticError(
             Diagnostic("U430", "--from takes one name", help="prepare the others in calls of their own")
         )
-    from snnctl.data.cache import caching_in
+    from snnctl.data.series.store import caching_in
 
     with caching_in(cache):
         rows = [row for name in names for row in _prepared(name, from_, session)]
@@ -76,7 +76,7 @@ def prep(
 
 def _prepared(name: str, source: Path | None, session: Session) -> list[dict[str, Any]]:
     """What a name or a recipe brings: a recipe of moving digits may bring images and videos."""
-    from snnctl.data.prepare import prepare
+    from snnctl.data.series.prepare import prepare
     from snnctl.ui.transfer import transfer
 
     special = [row for kind in (_images, _spikes, _videos) if (row := kind(name, source, session)) is not None]

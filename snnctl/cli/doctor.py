@@ -13,8 +13,8 @@ def doctor(ctx: typer.Context) -> int:
     session: Session = ctx.obj
     from importlib.util import find_spec
 
-    from snnctl.data.cache import cache_dir, is_prepared
-    from snnctl.data.known import KNOWN_NAMES
+    from snnctl.data.series.known import KNOWN_NAMES
+    from snnctl.data.series.store import cache_dir, is_prepared
     from snnctl.data.texts.known import TEXT_NAMES
     from snnctl.data.texts.prepare import has_texts
     from snnctl.engine.environment import environment

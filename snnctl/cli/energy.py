@@ -20,7 +20,7 @@ RULES = ("event", "bitplane", "unary", "allbits", "mac", "dense_mac")
 
 
 def _complete_costs(incomplete: str) -> Iterator[str]:
-    from snnctl.energy.table import table_names
+    from snnctl.energy.price.table import table_names
 
     yield from (name for name in table_names() if name.startswith(incomplete.rsplit(",", 1)[-1]))
 
@@ -105,10 +105,10 @@ def energy(
         help = "snnctl energy RUN, or snnctl energy --list-costs"
         raise DiagnosticError(Diagnostic("U461", "name a run directory", help=help))
     from snnctl.build import build
-    from snnctl.energy.bill import Options
     from snnctl.energy.estimate import estimate
-    from snnctl.energy.report import write
-    from snnctl.energy.table import load_table
+    from snnctl.energy.price.bill import Options
+    from snnctl.energy.price.table import load_table
+    from snnctl.energy.show.report import write
     from snnctl.engine.checkpoint import WEIGHTS, load_weights
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.runtime import Runtime
@@ -149,7 +149,7 @@ def energy(
 
 def _tables(session: Session, name: str | None) -> int:
     """The shipped tables as a list, or one as YAML."""
-    from snnctl.energy.table import load_table, table_names
+    from snnctl.energy.price.table import load_table, table_names
     from snnctl.ui.energy import show_tables
 
     if name is not None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from snnctl.engine.evaluate import Evaluation
-    from snnctl.stats.predictions import Predictions
-    from snnctl.stats.sequences import Sequences
+    from snnctl.inspect.predictions.classes import Predictions
+    from snnctl.inspect.predictions.videos import Sequences
 
 SPLITS = ("train", "val", "test")
 CHECKPOINTS = ("best", "last")
@@ -72,9 +72,10 @@ def evaluate(
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.runtime import Runtime
     from snnctl.engine.train import changed_data, measure_run
+    from snnctl.inspect.predictions import classes as predictions
+    from snnctl.inspect.predictions import videos as sequences
     from snnctl.measure.video import VideoMetrics
     from snnctl.recipe import load_recipe
-    from snnctl.stats import predictions, sequences
     from snnctl.ui.predictions import show_predictions
     from snnctl.ui.results import show_results
     from snnctl.ui.sequences import show_sequences

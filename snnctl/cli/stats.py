@@ -18,7 +18,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 if TYPE_CHECKING:
     from snnctl.engine.experiment import Experiment
     from snnctl.engine.run_dir import RunDir
-    from snnctl.stats.tau import TauSurvey
+    from snnctl.inspect.time_constants.collect import TauSurvey
 
 SPLITS = ("val", "test", "train")
 
@@ -67,11 +67,11 @@ def stats(
     from snnctl.build import build
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.train import changed_data
+    from snnctl.inspect.activity.collect import survey
+    from snnctl.inspect.activity.page import document, write
+    from snnctl.inspect.time_constants.page import NOTHING_MORE, addition
     from snnctl.recipe import load_recipe
     from snnctl.report.saving import prepare
-    from snnctl.stats.report import document, write
-    from snnctl.stats.survey import survey
-    from snnctl.stats.tau_report import NOTHING_MORE, addition
     from snnctl.ui.report import follow
     from snnctl.ui.stats import show_stats
 
@@ -97,7 +97,7 @@ def stats(
 
 
 def _tau(built: Iterable[tuple[Experiment, RunDir]]) -> TauSurvey:
-    from snnctl.stats.tau import TauSurvey, run_taus
+    from snnctl.inspect.time_constants.collect import TauSurvey, run_taus
 
     found, name, dt_ms = [], "", 0.0
     for experiment, folder in built:
@@ -111,9 +111,9 @@ def _tau_of_several(session: Session, paths: list[Path], out: Path, no_plugins: 
     from snnctl.build import build
     from snnctl.compare.collect import finished, run_folders
     from snnctl.compare.groups import grouped
+    from snnctl.inspect.time_constants.page import write
     from snnctl.recipe import load_recipe
     from snnctl.report.saving import prepare
-    from snnctl.stats.tau_report import write
     from snnctl.ui.report import follow
     from snnctl.ui.stats import show_tau_of_several
 

@@ -13,7 +13,7 @@ from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 
 if TYPE_CHECKING:
-    from snnctl.core.events import Observer
+    from snnctl.core.run_events import Observer
     from snnctl.engine.experiment import Experiment
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.train import Head
@@ -226,7 +226,7 @@ def _train(
 ) -> dict[str, Any]:
     import traceback
 
-    from snnctl.core.events import Observers
+    from snnctl.core.run_events import Observers
     from snnctl.engine.observers import LogFile, TensorBoard
     from snnctl.engine.runtime import Runtime
     from snnctl.engine.train import interrupted, train_run

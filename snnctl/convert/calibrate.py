@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.units import Quantised
+from snnctl.backbones.parts.units import Quantised
 from snnctl.convert.support import activations
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 

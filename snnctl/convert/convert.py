@@ -16,9 +16,9 @@ from snnctl.convert.measure import Cell, LayerError, answers, batches, layer_err
 from snnctl.convert.offsets import correct_biases
 from snnctl.convert.spiking import Wanted, spiking_recipe, transfer
 from snnctl.convert.support import refuse_unsupported
-from snnctl.energy.bill import Options
 from snnctl.energy.estimate import estimate
-from snnctl.energy.table import load_table
+from snnctl.energy.price.bill import Options
+from snnctl.energy.price.table import load_table
 from snnctl.engine.checkpoint import load_weights, save_weights, weights_folder
 from snnctl.engine.environment import environment
 from snnctl.engine.experiment import Experiment, Network

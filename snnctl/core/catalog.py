@@ -9,7 +9,7 @@ _CPG = "snnctl.positions.cpg"
 _SURROGATE = "snnctl.neurons.surrogate"
 _OPTIM = "snnctl.engine.optim"
 _SCHEDULE = "snnctl.engine.schedule"
-_SCALING = "snnctl.data.scaling"
+_SCALING = "snnctl.data.series.scaling"
 
 TASKS = Registry(
     "task",
@@ -23,15 +23,15 @@ TASKS = Registry(
 DATA = Registry(
     "data",
     {
-        "timeseries": "snnctl.data.timeseries",
-        "order": "snnctl.data.order",
+        "timeseries": "snnctl.data.series.component",
+        "order": "snnctl.data.made.order",
         "text": "snnctl.data.texts.component",
         "image": "snnctl.data.images.component",
         "event_frames": "snnctl.data.images.component",
-        "sequential_image": "snnctl.data.events.sequential",
+        "sequential_image": "snnctl.data.images.sequential",
         "event_spikes": "snnctl.data.events.component",
-        "mts_xor": "snnctl.data.events.mts_xor",
-        "moving_digits": "snnctl.data.video.moving",
+        "mts_xor": "snnctl.data.made.mts_xor",
+        "moving_digits": "snnctl.data.video.moving.component",
         "video": "snnctl.data.video.component",
     },
 )

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from snnctl.data.batch import Batch, Split
-    from snnctl.data.forecast import ForecastData, WindowSplit
-    from snnctl.data.known import KNOWN, KNOWN_NAMES, KnownSeries
-    from snnctl.data.order import Order, OrderData
-    from snnctl.data.prepare import Prepared, cache_dir, is_prepared, load_prepared, prepare
-    from snnctl.data.scaling import FittedScaler, Scaler
-    from snnctl.data.series import Series, SeriesHead
+    from snnctl.data.made.order import Order, OrderData
+    from snnctl.data.series.component import SeriesProbe, TimeSeries
+    from snnctl.data.series.dataset import ForecastData, WindowSplit
+    from snnctl.data.series.known import KNOWN, KNOWN_NAMES, KnownSeries
+    from snnctl.data.series.prepare import Prepared, cache_dir, is_prepared, load_prepared, prepare
+    from snnctl.data.series.scaling import FittedScaler, Scaler
+    from snnctl.data.series.series import Series, SeriesHead
+    from snnctl.data.series.window_norm import WindowNorm, WindowScale
     from snnctl.data.splits import SplitSpec
     from snnctl.data.texts.component import Text
     from snnctl.data.texts.dataset import TextData, TextSplit
     from snnctl.data.texts.known import KNOWN_TEXTS
-    from snnctl.data.timeseries import SeriesProbe, TimeSeries
-    from snnctl.data.window_norm import WindowNorm, WindowScale
 
 __all__ = [
     "KNOWN",
@@ -52,32 +52,32 @@ __all__ = [
 
 # `snnctl data prep` and name completion must not pay for importing torch, so names load when used.
 _HOME = {
-    "KNOWN": "known",
-    "KNOWN_NAMES": "known",
+    "KNOWN": "series.known",
+    "KNOWN_NAMES": "series.known",
     "KNOWN_TEXTS": "texts.known",
     "Batch": "batch",
-    "FittedScaler": "scaling",
-    "ForecastData": "forecast",
-    "KnownSeries": "known",
-    "Order": "order",
-    "OrderData": "order",
-    "Prepared": "prepare",
-    "Scaler": "scaling",
-    "Series": "series",
-    "SeriesHead": "series",
-    "SeriesProbe": "timeseries",
+    "FittedScaler": "series.scaling",
+    "ForecastData": "series.dataset",
+    "KnownSeries": "series.known",
+    "Order": "made.order",
+    "OrderData": "made.order",
+    "Prepared": "series.prepare",
+    "Scaler": "series.scaling",
+    "Series": "series.series",
+    "SeriesHead": "series.series",
+    "SeriesProbe": "series.component",
     "Split": "batch",
     "SplitSpec": "splits",
     "Text": "texts.component",
     "TextData": "texts.dataset",
     "TextSplit": "texts.dataset",
-    "TimeSeries": "timeseries",
-    "WindowNorm": "window_norm",
-    "WindowScale": "window_norm",
-    "WindowSplit": "forecast",
-    "cache_dir": "cache",
-    "is_prepared": "cache",
-    "load_prepared": "cache",
+    "TimeSeries": "series.component",
+    "WindowNorm": "series.window_norm",
+    "WindowScale": "series.window_norm",
+    "WindowSplit": "series.dataset",
+    "cache_dir": "series.store",
+    "is_prepared": "series.store",
+    "load_prepared": "series.store",
 }
 
 

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from snnctl.data.cache import StoredFile, cache_dir, sha256_file
 from snnctl.data.problems import data_error
+from snnctl.data.series.store import StoredFile, cache_dir, sha256_file
 
 MANIFEST = "manifest.json"
 

@@ -12,15 +12,15 @@ import torch
 
 from snnctl.build import build_network
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.energy.bill import Bill, Options
-from snnctl.energy.counter import OperationCounter
-from snnctl.energy.counts import Counts
-from snnctl.energy.neurobench import metrics
-from snnctl.energy.price import price, price_dense
-from snnctl.energy.rules import RULES, RuleName
-from snnctl.energy.streaming import CountMean, Spread
-from snnctl.energy.table import IntScaled, Table, load_table
-from snnctl.energy.thresholds import Verdict, active_share, firing_rate, spikes_per_synapse, verdicts
+from snnctl.energy.count.counter import OperationCounter
+from snnctl.energy.count.counts import Counts
+from snnctl.energy.count.streaming import CountMean, Spread
+from snnctl.energy.judge.neurobench import metrics
+from snnctl.energy.judge.thresholds import Verdict, active_share, firing_rate, spikes_per_synapse, verdicts
+from snnctl.energy.price.bill import Bill, Options
+from snnctl.energy.price.price import price, price_dense
+from snnctl.energy.price.rules import RULES, RuleName
+from snnctl.energy.price.table import IntScaled, Table, load_table
 from snnctl.engine.experiment import Experiment
 from snnctl.recipe import Recipe
 from snnctl.report.saving import Tell

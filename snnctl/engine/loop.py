@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.events import CheckpointSaved, EpochDone, HealthNoted, Observer, RunFinished, RunStarted, StepDone
+from snnctl.core.run_events import CheckpointSaved, EpochDone, HealthNoted, Observer, RunFinished, RunStarted, StepDone
 from snnctl.core.seeds import stream_seed
 from snnctl.engine.allocator import keep_freed_memory
 from snnctl.engine.checkpoint import TRAINER, load_trainer, save_trainer, save_weights

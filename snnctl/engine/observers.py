@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.events import CheckpointSaved, EpochDone, Event, HealthNoted, RunFinished, RunStarted
+from snnctl.core.run_events import CheckpointSaved, EpochDone, Event, HealthNoted, RunFinished, RunStarted
 from snnctl.engine.run_dir import RunDir
 
 

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.events import Observer
+from snnctl.core.run_events import Observer
 from snnctl.engine.checkpoint import WEIGHTS, load_weights
 from snnctl.engine.environment import environment
 from snnctl.engine.evaluate import Evaluation, evaluate

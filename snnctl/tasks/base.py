@@ -8,8 +8,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
 
+from snnctl.baselines.forecasts import BaselineReport
 from snnctl.core.shapes import SignalSpec
-from snnctl.measure.baselines import BaselineReport
 
 MetricT = TypeVar("MetricT", bound=str)
 BaselineT = TypeVar("BaselineT", bound=str)

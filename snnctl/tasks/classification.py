@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from annotated_types import Ge, Lt, MinLen
 from torch import Tensor, nn
 
+from snnctl.baselines.classifiers import ClassifierName, run_classifiers
+from snnctl.baselines.forecasts import BaselineReport
 from snnctl.core.catalog import TASKS
 from snnctl.core.shapes import SignalSpec
-from snnctl.measure.baselines import BaselineReport
 from snnctl.measure.classes import ClassificationMetrics, ClassMetricName
-from snnctl.measure.classifiers import ClassifierName, run_classifiers
 from snnctl.measure.labels import LabelledBatch, LabelledData
 from snnctl.tasks.base import ReportingTask
 

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from annotated_types import MinLen
 from torch import Tensor, nn
 
+from snnctl.baselines.forecasts import BaselineName, BaselineReport, run_baselines
+from snnctl.baselines.windows import WindowBatch, WindowData
 from snnctl.core.catalog import TASKS
 from snnctl.core.shapes import SignalSpec
-from snnctl.measure.baselines import BaselineName, BaselineReport, run_baselines
 from snnctl.measure.metrics import ForecastMetrics, MetricName
-from snnctl.measure.windows import WindowBatch, WindowData
 from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[MetricName] = ["mse", "mae", "r2", "rse"]

@@ -9,11 +9,12 @@ import torch.nn.functional as F
 from annotated_types import Ge, Lt, MinLen
 from torch import Tensor, nn
 
+from snnctl.baselines.forecasts import BaselineReport
+from snnctl.baselines.steps import StepClassifierName, run_step_classifiers
 from snnctl.core.catalog import TASKS
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.measure.baselines import BaselineReport
 from snnctl.measure.classes import ClassMetricName
-from snnctl.measure.steps import StepBatch, StepClassifierName, StepData, StepMetrics, run_step_classifiers
+from snnctl.measure.steps import StepBatch, StepData, StepMetrics
 from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy"]

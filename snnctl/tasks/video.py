@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from annotated_types import MinLen
 from torch import Tensor, nn
 
+from snnctl.baselines.continuations import SequenceBatch, VideoBaselineName, VideoSource, run_video_baselines
+from snnctl.baselines.forecasts import BaselineReport
 from snnctl.core.catalog import TASKS
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.measure.baselines import BaselineReport
-from snnctl.measure.continuations import SequenceBatch, VideoBaselineName, VideoSource, run_video_baselines
 from snnctl.measure.video import DATA_RANGES, VideoMetricName, VideoMetrics, large_enough
 from snnctl.tasks.base import ReportingTask
 

@@ -19,7 +19,7 @@ _MOST_NEURONS = 48
 
 
 class Code(Protocol):
-    """What is drawn of an encoding: see `snnctl.analysis.encoding.Encoding`."""
+    """What is drawn of an encoding: see `snnctl.inspect.positions.encoding.Encoding`."""
 
     @property
     def name(self) -> str: ...

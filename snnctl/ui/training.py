@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from snnctl.core.events import EpochDone, Event, HealthNoted, RunFinished, RunStarted, StepDone
+from snnctl.core.run_events import EpochDone, Event, HealthNoted, RunFinished, RunStarted, StepDone
 from snnctl.ui.diagnostics import render
 from snnctl.ui.words import duration, figure, rate
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snnctl.backbones import SpikingLinear, SpikingSelfAttention
-from snnctl.backbones.attention import attend, attend_packed
+from snnctl.backbones.parts.attention import attend, attend_packed
 from snnctl.neurons import IF, LIF
 from snnctl.neurons.kernels import use_kernel
 

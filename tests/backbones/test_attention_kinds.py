@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from snnctl.backbones import Spikformer
-from snnctl.backbones.attention import (
+from snnctl.backbones.parts.attention import (
     SoftmaxAttention,
     SpikingSelfAttention,
     agreements,
     default_scale,
 )
-from snnctl.backbones.mask_attention import QKTokenAttention, SharedKeyAttention, SpikeDrivenAttention
+from snnctl.backbones.parts.mask_attention import QKTokenAttention, SharedKeyAttention, SpikeDrivenAttention
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons import LIF
 from snnctl.positions import CPG, Gray, LogDistance

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from snnctl.backbones.hierarchy import Hierarchy, Within, cautions, impose, ordered, profile
+from snnctl.backbones.parts.hierarchy import Hierarchy, Within, cautions, impose, ordered, profile
 from snnctl.backbones.spike_mlp import SpikeMLP
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.seeds import building_with

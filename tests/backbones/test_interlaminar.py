@@ -11,13 +11,19 @@ from plain_images import attended, connected, convolved, gradients, lif, picture
 from torch import Tensor, nn
 
 from snnctl.backbones import SpikeResNet, SpikeVGG
-from snnctl.backbones.blocks import fold_norms
-from snnctl.backbones.interlaminar import ChannelAttention, Connection, Interlaminar, attention_kernel, extra_parameters
+from snnctl.backbones.parts.blocks import fold_norms
+from snnctl.backbones.parts.interlaminar import (
+    ChannelAttention,
+    Connection,
+    Interlaminar,
+    attention_kernel,
+    extra_parameters,
+)
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import params_model
 from snnctl.encoders import Repeat
-from snnctl.energy.counter import OperationCounter
-from snnctl.energy.counts import Row
+from snnctl.energy.count.counter import OperationCounter
+from snnctl.energy.count.counts import Row
 from snnctl.neurons import IF
 
 
@@ -242,7 +248,7 @@ def test_what_a_connection_costs() -> None:
 
 
 def _passed(network: Net, x: Tensor) -> Any:
-    from snnctl.backbones.images import Passed, to_images
+    from snnctl.backbones.parts.images import Passed, to_images
 
     return Passed(to_images(network.encoder(x), (4, 4)))
 

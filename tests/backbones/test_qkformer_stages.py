@@ -14,9 +14,9 @@ from plain_images import convolved, gradients, pictures, settle, tokens
 from torch import Tensor, nn
 
 from snnctl.backbones import QKFormerStages
-from snnctl.backbones.blocks import ConvWeights, fold_norms
-from snnctl.backbones.first_layer import NoLayer
-from snnctl.backbones.patch_embed import PatchEmbedding
+from snnctl.backbones.parts.blocks import ConvWeights, fold_norms
+from snnctl.backbones.parts.first_layer import NoLayer
+from snnctl.backbones.parts.patch_embed import PatchEmbedding
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.encoders import Repeat

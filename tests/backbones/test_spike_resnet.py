@@ -11,10 +11,10 @@ from plain_images import convolved, gradients, lif, pictures, settle, tokens
 from torch import Tensor, nn
 
 from snnctl.backbones import SpikeResNet
-from snnctl.backbones.blocks import ConvWeights, fold_norms
+from snnctl.backbones.parts.blocks import ConvWeights, fold_norms
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.encoders import Repeat
-from snnctl.energy.counter import OperationCounter
+from snnctl.energy.count.counter import OperationCounter
 from snnctl.neurons import IF, LIF
 from snnctl.neurons.spike_format import SpikeFormat
 from snnctl.readouts import MeanLinear
@@ -282,7 +282,7 @@ def test_what_is_refused() -> None:
 
 
 def test_the_twin_in_steps_has_an_activation_at_every_neurons_place() -> None:
-    from snnctl.backbones.units import Quantised, Rectifier
+    from snnctl.backbones.parts.units import Quantised, Rectifier
     from snnctl.neurons.base import SpikingNeuron
 
     for residual in ("sew", "membrane"):

@@ -12,12 +12,12 @@ from plain_images import convolved, gradients, lif, pictures, settle, tokens
 from torch import Tensor, nn
 
 from snnctl.backbones import SpikeVGG
-from snnctl.backbones.blocks import ConvWeights, fold_norms
-from snnctl.backbones.images import ImageLayer
-from snnctl.backbones.units import Quantised, Rectifier
+from snnctl.backbones.parts.blocks import ConvWeights, fold_norms
+from snnctl.backbones.parts.images import ImageLayer
+from snnctl.backbones.parts.units import Quantised, Rectifier
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.encoders import Repeat
-from snnctl.energy.counter import OperationCounter
+from snnctl.energy.count.counter import OperationCounter
 from snnctl.neurons import IF
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.spike_format import SpikeFormat

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from snnctl.backbones.patches import from_patches, to_patches
-from snnctl.backbones.sampling import Sampling, drawn
+from snnctl.backbones.parts.patches import from_patches, to_patches
+from snnctl.backbones.parts.sampling import Sampling, drawn
+from snnctl.backbones.parts.video_cells import LSTMCell
 from snnctl.backbones.sim_vp import SimVP
-from snnctl.backbones.video_cells import LSTMCell
 from snnctl.backbones.video_stack import VideoStack
 from snnctl.core.catalog import NEURONS
 from snnctl.core.shapes import ShapeError, SignalSpec
@@ -229,7 +229,7 @@ def test_frames_of_another_size_are_refused() -> None:
 @pytest.mark.slow
 def test_it_learns_four_clips_by_heart() -> None:
     """Free-running error below half of the copy's and below that of black frames, within 300 steps."""
-    from snnctl.data.video.moving import MovingDigits
+    from snnctl.data.video.moving.component import MovingDigits
 
     data = MovingDigits(canvas=64, train=4, val=1, test=1, fresh=False).load()
     batch = data.split("train").batch(torch.arange(4))

@@ -9,8 +9,8 @@ import pytest
 from engine.tiny_runs import tiny, trained
 
 from snnctl.cli.app import run
-from snnctl.energy.rules import RULES
-from snnctl.energy.table import load_table
+from snnctl.energy.price.rules import RULES
+from snnctl.energy.price.table import load_table
 
 
 @pytest.fixture(autouse=True)
@@ -91,8 +91,8 @@ def test_files_say_what_the_document_says(folder: Path, capsys: pytest.CaptureFi
 
 def test_the_mean_does_not_depend_on_how_samples_are_batched(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from snnctl.build import build
-    from snnctl.energy.bill import Options
     from snnctl.energy.estimate import estimate
+    from snnctl.energy.price.bill import Options
     from snnctl.engine.checkpoint import load_weights
     from snnctl.engine.run_dir import RunDir
     from snnctl.recipe import load_recipe

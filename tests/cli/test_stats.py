@@ -32,7 +32,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def tables_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """No figures at all."""
-    monkeypatch.setattr("snnctl.stats.report.SECTIONS", ())
+    monkeypatch.setattr("snnctl.inspect.activity.page.SECTIONS", ())
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.interlaminar import Interlaminar
+from snnctl.backbones.parts.interlaminar import Interlaminar
 from snnctl.core.catalog import BACKBONES, ENCODERS, NEURONS, POSITIONS, READOUTS, SURROGATES
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import SpikingNeuron, Surrogate

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from snnctl.backbones.parts.units import Quantised, Rectifier
 from snnctl.backbones.spike_mlp import SpikeMLP
-from snnctl.backbones.units import Quantised, Rectifier
 from snnctl.cli.app import run as snnctl
 from snnctl.convert.calibrate import Histogram, Levels, tops
 from snnctl.convert.report import twin_bits

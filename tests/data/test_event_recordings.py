@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import defaults
+from snnctl.data.events.readers.cameras import Cut, Events, read_columns, read_n_mnist, to_frames
 from snnctl.data.images.component import EventFrames
-from snnctl.data.images.events import Cut, Events, read_columns, read_n_mnist, to_frames
 
 SAMPLE = Path(__file__).parents[2] / ".." / "shared" / "data" / "tonic-samples" / "sample_nmnist.bin"
 

@@ -19,8 +19,8 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.data.images import known, store
 from snnctl.data.images.component import Image
 from snnctl.data.images.dataset import ImageData
-from snnctl.data.images.idx import read_idx
 from snnctl.data.images.prepare import prepare_hub, prepare_known
+from snnctl.data.images.readers.idx import read_idx
 from snnctl.data.images.store import images_folder
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"

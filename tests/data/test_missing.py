@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.data.missing import fill, mark_missing
-from snnctl.data.series import Series
+from snnctl.data.series.component import TimeSeries
+from snnctl.data.series.missing import fill, mark_missing
+from snnctl.data.series.series import Series
 from snnctl.data.splits import SplitSpec
-from snnctl.data.timeseries import TimeSeries
 
 NAN = float("nan")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from snnctl.backbones.spikformer import Spikformer
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import defaults
-from snnctl.data.order import Order, OrderData, order_class, special_symbols
+from snnctl.data.made.order import Order, OrderData, order_class, special_symbols
 from snnctl.data.splits import SPLIT_NAMES
 from snnctl.encoders.repeat import Repeat
 from snnctl.positions.cpg import CPG

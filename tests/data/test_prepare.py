@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
-from snnctl.data import known
 from snnctl.data.download import part_path
-from snnctl.data.known import KNOWN
-from snnctl.data.prepare import cache_dir, is_prepared, load_prepared, prepare
-from snnctl.data.readers import head_file, read_file
-from snnctl.data.selection import ReadOptions
-from snnctl.data.timeseries import TimeSeries
+from snnctl.data.series.component import TimeSeries
+from snnctl.data.series.known import KNOWN
+from snnctl.data.series.prepare import cache_dir, is_prepared, load_prepared, prepare
+from snnctl.data.series.readers.files import head_file, read_file
+from snnctl.data.series.selection import ReadOptions
+from snnctl.data.series.series import known
 
 BODY = ("date,x,y\n" + "".join(f"2020-01-01 {h:02d}:00:00,{h},{h * 0.5}\n" for h in range(24))).encode()
 SHARED_ETTH1 = Path(__file__).parents[2] / ".." / "shared" / "data" / "ETTh1" / "ETTh1.csv"

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data import known
-from snnctl.data.forecast import ForecastData
-from snnctl.data.known import KNOWN
-from snnctl.data.prepare import prepare
-from snnctl.data.readers import head_file, read_file
-from snnctl.data.scaling import ColumnMaxScaling, GlobalStandardScaling, MaxScaling, Scaler
-from snnctl.data.selection import ReadOptions
+from snnctl.data.series.component import TimeSeries
+from snnctl.data.series.dataset import ForecastData
+from snnctl.data.series.known import KNOWN
+from snnctl.data.series.prepare import prepare
+from snnctl.data.series.readers.files import head_file, read_file
+from snnctl.data.series.scaling import ColumnMaxScaling, GlobalStandardScaling, MaxScaling, Scaler
+from snnctl.data.series.selection import ReadOptions
+from snnctl.data.series.series import known
 from snnctl.data.splits import SPLIT_NAMES, SplitSpec, plan_splits
-from snnctl.data.timeseries import TimeSeries
 from snnctl.measure.metrics import ForecastMetrics
 from snnctl.tasks.forecasting import Forecasting
 

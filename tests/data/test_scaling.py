@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from snnctl.core.catalog import SCALERS
-from snnctl.data.scaling import Scaler
+from snnctl.data.series.scaling import Scaler
 
 KINDS = ("none", "standard", "global_standard", "max", "column_max", "minmax")
 # The last row is the test row; NaN is missing.

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.events.sequential import SequentialImage
 from snnctl.data.images.component import Image
+from snnctl.data.images.sequential import SequentialImage
 
 MNIST = Path(__file__).parents[2] / ".." / "shared" / "data" / "MNIST-test"
 

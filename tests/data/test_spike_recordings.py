@@ -19,8 +19,8 @@ from snnctl.core.signature import defaults
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.component import EventSpikes
-from snnctl.data.events.hdf5 import hdf5_source, write_hdf5
 from snnctl.data.events.prepare import prepare_spikes
+from snnctl.data.events.readers.hdf5 import hdf5_source, write_hdf5
 
 LABELS = [0, 1, 2, 3] * 6
 SPEAKERS = [number // 4 for number in range(24)]

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import DiagnosticError, ExitCode
 from snnctl.core.signature import params_model
+from snnctl.data.series.component import TimeSeries
 from snnctl.data.splits import SPLIT_NAMES, SplitSpec, plan_splits
-from snnctl.data.timeseries import TimeSeries
 
 
 def test_the_ett_protocol() -> None:

@@ -10,11 +10,11 @@ import pytest
 import spike_files as files
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.events.cochlea import FrontEnd, mel_bank
 from snnctl.data.events.component import EventSpikes
-from snnctl.data.events.fsdd import FILE, find_clips, read_wav, write_fsdd
-from snnctl.data.events.hdf5 import hdf5_source
 from snnctl.data.events.prepare import prepare_spikes
+from snnctl.data.events.readers.cochlea import FrontEnd, mel_bank
+from snnctl.data.events.readers.fsdd import FILE, find_clips, read_wav, write_fsdd
+from snnctl.data.events.readers.hdf5 import hdf5_source
 
 FSDD = Path(__file__).parents[2] / ".." / "shared" / "data" / "FSDD"
 there = pytest.mark.skipif(not FSDD.exists(), reason="../shared/data/FSDD is not there")

@@ -11,7 +11,7 @@ import pytest
 import text_files as files
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.prepare import prepare
+from snnctl.data.series.prepare import prepare
 from snnctl.data.texts import known
 from snnctl.data.texts.component import Text
 from snnctl.data.texts.known import KNOWN_TEXTS

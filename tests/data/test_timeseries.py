@@ -17,11 +17,11 @@ from snnctl.core.catalog import DATA
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import defaults, knobs
-from snnctl.data.dates import calendar_features
-from snnctl.data.known import KNOWN
-from snnctl.data.scaling import StandardScaling
+from snnctl.data.series.component import TimeSeries
+from snnctl.data.series.known import KNOWN
+from snnctl.data.series.readers.dates import calendar_features
+from snnctl.data.series.scaling import StandardScaling
 from snnctl.data.splits import SPLIT_NAMES, SplitSpec
-from snnctl.data.timeseries import TimeSeries
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT / ".." / "shared" / "data"
@@ -225,7 +225,7 @@ def test_probing_text_imports_no_pandas(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("x,y\n" + "1,2\n" * 100)
     code = (
-        "import sys; from snnctl.data.timeseries import TimeSeries;"
+        "import sys; from snnctl.data.series.component import TimeSeries;"
         f"print(TimeSeries(source={str(path)!r}, window=4, horizon=2).probe().rows);"
         "TimeSeries(source='co2', window=4, horizon=2).load();"
         "print('pandas' in sys.modules)"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snnctl.core.shapes import ShapeError
-from snnctl.data.window_norm import WindowNorm, WindowNormKind
+from snnctl.data.series.window_norm import WindowNorm, WindowNormKind
 
 KINDS = get_args(WindowNormKind)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.energy.counts import Counts, Elementwise, Geometry, Neurons, Products, Row
-from snnctl.energy.table import FOLDER, Table, read_table
+from snnctl.energy.count.counts import Counts, Elementwise, Geometry, Neurons, Products, Row
+from snnctl.energy.price.table import FOLDER, Table, read_table
 
 
 def macs(count: float, layer: str = "stem", **more: Any) -> Row:

@@ -6,8 +6,8 @@ from energy_rows import layer_of_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.energy.counts import Neurons, Products
-from snnctl.energy.rules import RULES, Ops, bits_of, charge, code_counts, popcount, share
+from snnctl.energy.count.counts import Neurons, Products
+from snnctl.energy.price.rules import RULES, Ops, bits_of, charge, code_counts, popcount, share
 
 CODES = st.integers(1, 6).flatmap(
     lambda b: st.tuples(st.just(b), st.lists(st.integers(0, 2**b - 1), min_size=1, max_size=30))

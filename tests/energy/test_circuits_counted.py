@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.blocks import SpikingConv
+from snnctl.backbones.parts.blocks import SpikingConv
 from snnctl.core.shapes import SignalSpec
-from snnctl.energy.counter import OperationCounter
-from snnctl.energy.counts import Counts, Row
-from snnctl.energy.neuron_work import work_per_update
-from snnctl.energy.price import price
-from snnctl.energy.table import load_table
+from snnctl.energy.count.counter import OperationCounter
+from snnctl.energy.count.counts import Counts, Row
+from snnctl.energy.count.neuron_work import work_per_update
+from snnctl.energy.price.price import price
+from snnctl.energy.price.table import load_table
 from snnctl.neurons import IF, STC, STCLIF
 
 

@@ -6,8 +6,8 @@ import pytest
 from energy_rows import edited
 
 from snnctl.core.diagnostic import DiagnosticError, ExitCode
-from snnctl.energy.costs import Fixed, IntScaled
-from snnctl.energy.table import FOLDER, load_table, read_table, table_names
+from snnctl.energy.price.costs import Fixed, IntScaled
+from snnctl.energy.price.table import FOLDER, load_table, read_table, table_names
 
 FP32 = (FOLDER / "horowitz45_fp32.yaml").read_text()
 LEMAIRE = (FOLDER / "lemaire45.yaml").read_text()

@@ -13,9 +13,9 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Latency, Patch, Phase, Rate, Repeat
 from snnctl.encoders.coding import Coding
 from snnctl.encoders.none import NoEncoder
-from snnctl.energy.counter import OperationCounter
-from snnctl.energy.counts import Counts, Row
-from snnctl.energy.neurobench import connection_sparsity, footprint, synaptic_operations
+from snnctl.energy.count.counter import OperationCounter
+from snnctl.energy.count.counts import Counts, Row
+from snnctl.energy.judge.neurobench import connection_sparsity, footprint, synaptic_operations
 from snnctl.neurons import IF, LIF
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.readouts import MeanLinear

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from energy_rows import counts, edited, layer_of_codes, neurons, np
 
-from snnctl.energy.bill import Options
-from snnctl.energy.costs import Lemaire
-from snnctl.energy.counts import Geometry, Products, Row
-from snnctl.energy.lemaire import ann_layer, ceil_fan_out, snn_layer, touched
-from snnctl.energy.price import price, price_dense
-from snnctl.energy.rules import RULES
-from snnctl.energy.table import load_table
+from snnctl.energy.count.counts import Geometry, Products, Row
+from snnctl.energy.price.bill import Options
+from snnctl.energy.price.costs import Lemaire
+from snnctl.energy.price.lemaire import ann_layer, ceil_fan_out, snn_layer, touched
+from snnctl.energy.price.price import price, price_dense
+from snnctl.energy.price.rules import RULES
+from snnctl.energy.price.table import load_table
 
 TABLE = load_table("lemaire45")
 EVENT = RULES["event"]

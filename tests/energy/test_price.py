@@ -8,10 +8,10 @@ from energy_rows import counts, edited, layer_of_codes, macs, neurons, spikes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.energy.bill import TERMS, Options
-from snnctl.energy.counts import Counts, Elementwise, Geometry, Products, Row, Uncounted, mapped
-from snnctl.energy.price import price, price_dense
-from snnctl.energy.table import load_table, table_names
+from snnctl.energy.count.counts import Counts, Elementwise, Geometry, Products, Row, Uncounted, mapped
+from snnctl.energy.price.bill import TERMS, Options
+from snnctl.energy.price.price import price, price_dense
+from snnctl.energy.price.table import load_table, table_names
 
 FP32 = load_table("horowitz45_fp32")
 

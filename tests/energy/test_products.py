@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.energy.products import codes_of, convolution, convolution_fan, matmul, not_spikes, popcount
-from snnctl.energy.signals import Signal
+from snnctl.energy.count.products import codes_of, convolution, convolution_fan, matmul, not_spikes, popcount
+from snnctl.energy.count.signals import Signal
 
 REAL, SPIKE, WEIGHT = Signal("real"), Signal("spike"), Signal("weight")
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from snnctl.energy.counts import Counts, Elementwise, Neurons, Products, Row
-from snnctl.energy.price import price
-from snnctl.energy.streaming import CountMean, Spread
-from snnctl.energy.table import load_table
+from snnctl.energy.count.counts import Counts, Elementwise, Neurons, Products, Row
+from snnctl.energy.count.streaming import CountMean, Spread
+from snnctl.energy.price.price import price
+from snnctl.energy.price.table import load_table
 
 
 def test_spread_is_that_of_all_values() -> None:

@@ -8,9 +8,9 @@ from energy_rows import counts, layer_of_codes, macs, neurons
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snnctl.energy import thresholds
-from snnctl.energy.table import load_table
-from snnctl.energy.thresholds import break_even, firing_rate, spikes_per_synapse, twin_bits, verdicts
+from snnctl.energy.judge import thresholds
+from snnctl.energy.judge.thresholds import break_even, firing_rate, spikes_per_synapse, twin_bits, verdicts
+from snnctl.energy.price.table import load_table
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ from snnctl.backbones import DelayMLP, SpikeTCN, TemporalConv
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat
 from snnctl.encoders.none import NoEncoder
-from snnctl.energy.counter import OperationCounter
-from snnctl.energy.counts import Counts, Row
-from snnctl.energy.neurobench import connection_sparsity
-from snnctl.energy.price import price_dense
-from snnctl.energy.table import load_table
-from snnctl.energy.thresholds import verdicts
+from snnctl.energy.count.counter import OperationCounter
+from snnctl.energy.count.counts import Counts, Row
+from snnctl.energy.judge.neurobench import connection_sparsity
+from snnctl.energy.judge.thresholds import verdicts
+from snnctl.energy.price.price import price_dense
+from snnctl.energy.price.table import load_table
 from snnctl.readouts import MeanLinear
 
 FRAMES = SignalSpec(0, 1, 4, kind="spikes", levels=3, frames=9)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tiny_runs import Recorder, codes, command, go_on, start, tiny, trained, write_recipe
 
-from snnctl.core.events import CheckpointSaved, EpochDone
+from snnctl.core.run_events import CheckpointSaved, EpochDone
 from snnctl.core.training import EarlyStop
 from snnctl.engine import loop
 from snnctl.engine.checkpoint import load_trainer

@@ -12,7 +12,7 @@ import pytest
 import torch
 from tiny_runs import Recorder, go_on, outcome, start, tiny, trained, with_plugin, write_recipe
 
-from snnctl.core.events import Event, StepDone
+from snnctl.core.run_events import Event, StepDone
 from snnctl.engine import loop
 from snnctl.engine.checkpoint import load_trainer
 from snnctl.engine.loop import Trainer

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tiny_runs import Recorder, Silent, codes, command, go_on, outcome, start, tiny, trained, write_recipe
 
-from snnctl.core.events import CheckpointSaved, EpochDone, Observers, RunFinished, RunStarted, StepDone
+from snnctl.core.run_events import CheckpointSaved, EpochDone, Observers, RunFinished, RunStarted, StepDone
 from snnctl.engine import loop
 from snnctl.engine.observers import LogFile, TensorBoard
 

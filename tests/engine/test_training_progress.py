@@ -11,7 +11,7 @@ from engine.tiny_runs import command, go_on, outcome, start, trained, write_reci
 from torch import nn
 
 from snnctl.build import build
-from snnctl.core.events import EpochDone, Event
+from snnctl.core.run_events import EpochDone, Event
 from snnctl.engine.loop import Trainer
 from snnctl.engine.runtime import Runtime
 from snnctl.recipe import Recipe, load_recipe

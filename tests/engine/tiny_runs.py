@@ -10,7 +10,7 @@ from typing import Any
 
 from snnctl.build import build
 from snnctl.cli.app import run as run_command
-from snnctl.core.events import Event, Observer
+from snnctl.core.run_events import Event, Observer
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.train import Head, start_run, train_run

@@ -5,7 +5,7 @@ import torch
 from neuron_fakes import Floor
 from torch import nn
 
-from snnctl.backbones.recurrence import Gate
+from snnctl.backbones.parts.recurrence import Gate
 from snnctl.core.catalog import NEURONS
 from snnctl.measure.potentials import NO_MEMBRANE, NO_STATE, NO_SURROGATE, PotentialMeter, distances
 from snnctl.neurons import IF, LIF

@@ -166,7 +166,7 @@ def test_values_are_codes_in_quanta(make: Any) -> None:
 
 def test_a_learned_top_scales_what_is_given_out() -> None:
     """One step of values with a learned threshold is the quantised activation, gradients of its top included."""
-    from snnctl.backbones.units import Quantised
+    from snnctl.backbones.parts.units import Quantised
 
     x = torch.linspace(-0.5, 2.0, 401, dtype=torch.float64).view(1, -1, 1) + 1e-4
     bits, top = 3, 1.4

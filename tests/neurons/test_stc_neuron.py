@@ -8,7 +8,7 @@ import torch
 from state_traces import random_current, trace
 from torch import Tensor, nn
 
-from snnctl.backbones.blocks import SpikingConv, SpikingLinear
+from snnctl.backbones.parts.blocks import SpikingConv, SpikingLinear
 from snnctl.core.catalog import NEURONS
 from snnctl.core.shapes import ShapeError
 from snnctl.neurons import GLIF, IF, LIF, LMH, PLIF, STC, STCLIF, STCLMH, STCPLIF, TCLIF, SpikingNeuron
@@ -449,7 +449,7 @@ def test_circuits_see_the_spikes_of_several_levels() -> None:
 
 
 def test_a_hierarchy_sets_the_hosts_time_constant_once() -> None:
-    from snnctl.backbones.hierarchy import Hierarchy, Within, impose
+    from snnctl.backbones.parts.hierarchy import Hierarchy, Within, impose
     from snnctl.core.shapes import SignalSpec
 
     def stages(make: Any) -> list[nn.Module]:

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from snnctl.build import build, check
-from snnctl.data import known
-from snnctl.data.known import KNOWN
-from snnctl.data.prepare import prepare
-from snnctl.data.readers import head_file
-from snnctl.data.selection import ReadOptions
+from snnctl.data.series.known import KNOWN
+from snnctl.data.series.prepare import prepare
+from snnctl.data.series.readers.files import head_file
+from snnctl.data.series.selection import ReadOptions
+from snnctl.data.series.series import known
 from snnctl.recipe import load_recipe
 from snnctl.recipe.shipped import shipped_folder
 

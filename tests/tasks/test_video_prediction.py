@@ -125,7 +125,7 @@ def test_baselines_by_hand() -> None:
 
 def test_a_mean_of_part_of_train_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     data, told = Data(), []
-    monkeypatch.setattr("snnctl.measure.continuations._MOST_VALUES", 3 * 5 * 72 * 2)
+    monkeypatch.setattr("snnctl.baselines.continuations._MOST_VALUES", 3 * 5 * 72 * 2)
     report = VideoPrediction(data, metrics=["mse"], baselines=["train_mean"]).run_baselines(
         "val", progress=lambda name, share: told.append((name, share))
     )

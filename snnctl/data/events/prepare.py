@@ -6,14 +6,14 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 from snnctl.core.diagnostic import choices, did_you_mean
-from snnctl.data.events.cochlea import FrontEnd
-from snnctl.data.events.files import Size, files_source
-from snnctl.data.events.fsdd import FILE, write_fsdd
-from snnctl.data.events.hdf5 import SUFFIXES, hdf5_source
 from snnctl.data.events.known import KNOWN_SPIKE_NAMES, KNOWN_SPIKES, KnownSpikes
+from snnctl.data.events.readers.cochlea import FrontEnd
+from snnctl.data.events.readers.files import Size, files_source
+from snnctl.data.events.readers.fsdd import FILE, write_fsdd
+from snnctl.data.events.readers.hdf5 import SUFFIXES, hdf5_source
 from snnctl.data.events.source import SpikeSource
 from snnctl.data.events.store import Progress, SpikeManifest, sound_spikes, spikes_folder, write_spikes
-from snnctl.data.images.detect import stamp
+from snnctl.data.images.readers.detect import stamp
 from snnctl.data.problems import data_error
 from snnctl.data.sets import key_of
 

@@ -12,14 +12,14 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
+from snnctl.data.events.readers.cameras import Cut
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.cut import cut_parts
 from snnctl.data.images.dataset import ImageData, ImageProbe, Normalise
-from snnctl.data.images.decode import Shape
-from snnctl.data.images.detect import event_source, image_source, local_path, stamp
-from snnctl.data.images.events import Cut
 from snnctl.data.images.known import KNOWN_IMAGE_NAMES
 from snnctl.data.images.prepare import PIPELINE, known_key, not_prepared, prepare_hub, prepare_known
+from snnctl.data.images.readers.decode import Shape
+from snnctl.data.images.readers.detect import event_source, image_source, local_path, stamp
 from snnctl.data.images.source import Source
 from snnctl.data.images.store import ImageManifest, Progress, open_store, sound_manifest, write_store
 from snnctl.data.sets import key_of

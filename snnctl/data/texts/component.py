@@ -17,11 +17,11 @@ from snnctl.data.problems import data_error
 from snnctl.data.splits import SPLIT_NAMES
 from snnctl.data.texts.cut import CutSpec, class_order, cut, shared_texts, without_shared
 from snnctl.data.texts.dataset import TextData, TextSplit
-from snnctl.data.texts.files import TextOptions, numbered
-from snnctl.data.texts.folder import read_place
 from snnctl.data.texts.known import KNOWN_TEXTS, TEXT_NAMES
-from snnctl.data.texts.parts import Part, Parts
 from snnctl.data.texts.prepare import read_prepared
+from snnctl.data.texts.readers.files import TextOptions, numbered
+from snnctl.data.texts.readers.folder import read_place
+from snnctl.data.texts.source import Part, Parts
 from snnctl.data.texts.tokenizers import Tokenizer, Vocabulary
 
 _FILES_THAT_TELL = 2000  # of a folder, whose sizes and times say whether it has changed
@@ -177,7 +177,7 @@ _LAST: dict[str, TextData] = {}
 
 
 def _cache_stamp(name: str) -> str:
-    from snnctl.data.cache import cache_dir
+    from snnctl.data.series.store import cache_dir
 
     manifest = cache_dir() / "texts" / name / "manifest.json"
     return f"{manifest} {manifest.stat().st_mtime_ns}" if manifest.is_file() else "absent"

@@ -10,7 +10,7 @@ import numpy as np
 from snnctl.core.seeds import stream_seed
 from snnctl.data.problems import data_error
 from snnctl.data.splits import SPLIT_NAMES
-from snnctl.data.texts.parts import WHOLE, Part, Parts, joined, sameness
+from snnctl.data.texts.source import WHOLE, Part, Parts, joined, sameness
 
 SPLIT_ORDER: tuple[str, ...] = SPLIT_NAMES
 

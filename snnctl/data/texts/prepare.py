@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.cache import StoredFile, cache_dir, sha256_file
 from snnctl.data.problems import data_error
-from snnctl.data.texts.files import TextOptions, numbered
-from snnctl.data.texts.folder import read_place
-from snnctl.data.texts.hub import fetch
+from snnctl.data.series.store import StoredFile, cache_dir, sha256_file
 from snnctl.data.texts.known import KNOWN_TEXTS, KnownTexts
-from snnctl.data.texts.parts import WHOLE, Part, Parts
+from snnctl.data.texts.readers.files import TextOptions, numbered
+from snnctl.data.texts.readers.folder import read_place
+from snnctl.data.texts.readers.hub import fetch
+from snnctl.data.texts.source import WHOLE, Part, Parts
 
 SCHEMA = 1
 _MANIFEST = "manifest.json"

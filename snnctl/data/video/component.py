@@ -12,14 +12,14 @@ from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.data.images.prepare import prepare_known
 from snnctl.data.problems import data_error
-from snnctl.data.video.arrays import Layout
 from snnctl.data.video.clips import By, VideoSet
 from snnctl.data.video.cut import cut_windows
 from snnctl.data.video.dataset import VideoData
-from snnctl.data.video.folders import FrameShape
 from snnctl.data.video.known import KNOWN_VIDEO_NAMES
-from snnctl.data.video.moving import MOVING_MNIST, MovingData, MovingDigits
+from snnctl.data.video.moving.component import MOVING_MNIST, MovingData, MovingDigits
 from snnctl.data.video.prepare import known_videos, local_path, local_videos, prepare_videos
+from snnctl.data.video.readers.arrays import Layout
+from snnctl.data.video.readers.folders import FrameShape
 from snnctl.data.video.store import Progress
 
 Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]

@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from snnctl.core.diagnostic import choices, did_you_mean
-from snnctl.data.cache import cache_dir
 from snnctl.data.download import download
-from snnctl.data.images.arrays import open_npz
-from snnctl.data.images.detect import stamp
+from snnctl.data.images.readers.arrays import open_npz
+from snnctl.data.images.readers.detect import stamp
 from snnctl.data.problems import data_error
+from snnctl.data.series.store import cache_dir
 from snnctl.data.sets import key_of
-from snnctl.data.video.arrays import Layout, array_part, map_npy, npy_set, npy_source, npz_source
 from snnctl.data.video.clips import VideoSet
-from snnctl.data.video.folders import KTH_SIZE, FrameShape, folder_source, is_kth, kth_source
 from snnctl.data.video.known import KNOWN_VIDEO_NAMES, KNOWN_VIDEOS, KnownVideos
+from snnctl.data.video.readers.arrays import Layout, array_part, map_npy, npy_set, npy_source, npz_source
+from snnctl.data.video.readers.folders import KTH_SIZE, FrameShape, folder_source, is_kth, kth_source
+from snnctl.data.video.readers.taxi import is_taxi, taxi_source
 from snnctl.data.video.source import VideoSource
 from snnctl.data.video.store import Progress, VideoManifest, open_videos, sound_videos, write_videos
-from snnctl.data.video.taxi import is_taxi, taxi_source
 
 PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
 MOVING_MNIST = (20, 64, 64)

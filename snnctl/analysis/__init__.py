@@ -1,1 +1,0 @@
-"""Analysis of positional encodings: statistics of codes, theory, trained networks, figures, a page."""

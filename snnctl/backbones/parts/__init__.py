@@ -1,0 +1,1 @@
+"""What networks are made of: layers, attention, blocks, recurrence, time constants by depth."""

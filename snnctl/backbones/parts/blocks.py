@@ -1,0 +1,348 @@
+"""The layer every spiking network is made of: weights, norm, neuron, without a copy in between."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from typing import Any, ClassVar, TypeVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from snnctl.backbones.parts.time_conv import TimeWeights
+from snnctl.neurons.base import NeuronFactory, State
+from snnctl.neurons.kernels import spike_linear
+from snnctl.neurons.norm import NormKind, TokenNorm, make_norm
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class LinearWeights(nn.Linear):
+    """A linear layer for spikes: a single row of them is added up event by event, where that is faster.
+
+    A code of the position may come beside the spikes, through weights of its own: W x + W_c c equals one layer over
+    [x, c], without making that wider tensor.
+
+    Args:
+        inputs, outputs: sizes of the last axis.
+        adds_bias: whether the bias is added here; else it is left to the norm behind, where it costs nothing.
+        code: columns of the code, 0 = none.
+
+    Shape: [*, inputs] -> [*, outputs]; the code is [T or 1, 1, L, code].
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, adds_bias: bool, code: int = 0) -> None:
+        super().__init__(inputs, outputs)
+        self.adds_bias = adds_bias
+        self.code_weight: nn.Parameter | None = None
+        if code:
+            self.code_weight = nn.Parameter(torch.empty(outputs, code))
+            nn.init.uniform_(self.code_weight, -(code**-0.5), code**-0.5)  # as torch's own linear layers
+
+    def forward(self, input: Tensor, code: Tensor | None = None) -> Tensor:
+        """W x, with or without the bias, and W_c c where there are weights for a code."""
+        current = spike_linear(input, self.weight, self.bias if self.adds_bias else None)
+        if self.code_weight is None:
+            return current
+        assert code is not None, "a layer with weights for a code is called with one"
+        return current + F.linear(code, self.code_weight)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.code_weight is None else f", code={self.code_weight.shape[1]}")
+
+
+class ConvWeights(nn.Conv2d):
+    """A convolution that can leave its bias to the norm behind, as `LinearWeights`.
+
+    Shape: [N, inputs, H, W] -> [N, outputs, H', W'].
+    """
+
+    adds_bias = True
+    code_weight: nn.Parameter | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """W * x, with or without the bias."""
+        stride: tuple[int, ...] = self.stride
+        if self.kernel_size == (1, 1) and self.padding == (0, 0):
+            # What is stepped over is left out before: the backward pass of a strided 1 x 1 convolution over few
+            # channels that lie last writes beyond its memory (oneDNN, issue 6035).
+            left = input[..., :: stride[0], :: stride[1]]
+            input, stride = left.contiguous(memory_format=torch.channels_last), (1, 1)
+        bias = self.bias if self.adds_bias else None
+        return F.conv2d(input, self.weight, bias, stride, self.padding, self.dilation, self.groups)
+
+
+class TemporalWeights(nn.Conv1d):
+    """A causal convolution over L with features last: position l sees l and earlier ones only.
+
+    Args:
+        inputs, outputs: sizes of the last axis.
+        kernel: taps, >= 1.
+        dilation: positions from one tap to the next, >= 1.
+        adds_bias: as in `LinearWeights`.
+        code: as in `LinearWeights`.
+
+    Shape: [T, B, L, inputs] -> [T, B, L, outputs].
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, dilation: int = 1, adds_bias: bool, code: int = 0
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, dilation=dilation)
+        self.adds_bias = adds_bias
+        self.reach = (kernel - 1) * dilation
+        self.code_weight: nn.Parameter | None = None
+        if code:
+            self.code_weight = nn.Parameter(torch.empty(outputs, code))
+            nn.init.uniform_(self.code_weight, -(code**-0.5), code**-0.5)
+
+    def forward(self, input: Tensor, code: Tensor | None = None) -> Tensor:
+        """W * x, with or without the bias, and W_c c where there are weights for a code."""
+        sequences = F.pad(input.flatten(0, 1), (0, 0, self.reach, 0)).transpose(1, 2)
+        bias = self.bias if self.adds_bias else None
+        current = F.conv1d(sequences, self.weight, bias, dilation=self.dilation).transpose(1, 2)
+        current = current.reshape(*input.shape[:-1], self.out_channels)
+        if self.code_weight is None:
+            return current
+        assert code is not None, "a layer with weights for a code is called with one"
+        return current + F.linear(code, self.code_weight)
+
+
+class NormedLinear(nn.Module):
+    """Linear map and BatchNorm over all tokens, without a neuron: where membranes, not spikes, are added.
+
+    Equation:
+        y = BN(W x + W_c c + b)
+
+    Args:
+        inputs, outputs: sizes of the last axis.
+        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        code: as in `LinearWeights`.
+
+    Shape: [T, B, *, inputs] -> [T, B, *, outputs].
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, norm_gain: float | None = 1.0, code: int = 0) -> None:
+        super().__init__()
+        self.linear = LinearWeights(inputs, outputs, adds_bias=True, code=code)
+        self.norm: nn.Module = nn.Identity() if norm_gain is None else TokenNorm(outputs, gain=norm_gain)
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        current = self.linear(x) if self.linear.code_weight is None else self.linear(x, code)
+        y: Tensor = self.norm(current)
+        return y
+
+
+class SpikingLayer(nn.Module):
+    """What all layers share: a current [T, B, *, C] passes the norm, if there is one, and the neuron.
+
+    Features stay the last axis and T the first: the norm's statistics are those of columns of one matrix, the
+    neuron's steps are rows of another, and neither needs the tensor moved. With a neuron that has a kernel for it
+    (LIF and its kin), norm and neuron are one pass.
+
+    Args:
+        outputs: C.
+        neuron: factory of the neuron, called with `outputs`.
+        norm_gain: initial gain of the norm; None leaves the norm out.
+        norm: which norm, as in `make_norm`.
+    """
+
+    space: ClassVar[int] = 0  # axes before the channels that are space
+
+    def __init__(
+        self, outputs: int, neuron: NeuronFactory, norm_gain: float | None, norm: NormKind = "running"
+    ) -> None:
+        super().__init__()
+        self.norm = make_norm("none" if norm_gain is None else norm, outputs, norm_gain or 1.0)
+        self.neuron = neuron(outputs)
+        self.neuron.over_space(self.space)
+
+    @property
+    @abstractmethod
+    def weights(self) -> LinearWeights | ConvWeights | TemporalWeights | TimeWeights:
+        """The submodule that makes the current."""
+
+    def fire(self, current: Tensor, state: State | None, return_state: bool) -> Any:
+        """Norm and neuron; the current has no bias yet where a norm follows."""
+        if not isinstance(self.norm, TokenNorm):
+            return self.neuron(self.norm(current), state, return_state=return_state)
+        bias = self.weights.bias
+        if self.neuron.fuses_norm:
+            return self.neuron(current, state, return_state=return_state, norm=self.norm, offset=bias)
+        current = current if bias is None else current + bias
+        return self.neuron(self.norm(current), state, return_state=return_state)
+
+    @torch.no_grad()
+    def fold_norm(self) -> None:
+        """Put what the norm does in evaluation into the weights, and take the norm out."""
+        if not isinstance(self.norm, TokenNorm) or self.norm.always_batch:
+            return
+        scale, shift = self.norm.in_evaluation()
+        weight = self.weights.weight
+        if self.weights.bias is None:
+            self.weights.bias = nn.Parameter(weight.new_zeros(weight.shape[0]))
+        bias = self.weights.bias
+        weight.copy_(weight.double() * scale.view(-1, *(1,) * (weight.dim() - 1)))
+        if self.weights.code_weight is not None:
+            self.weights.code_weight.copy_(self.weights.code_weight.double() * scale[:, None])
+        bias.copy_(bias.double() * scale + shift)
+        self.weights.adds_bias = True
+        self.norm = nn.Identity()
+
+
+class SpikingLinear(SpikingLayer):
+    """Linear map, BatchNorm over all tokens, neuron along T.
+
+    The weights keep torch's default initialisation: BatchNorm makes their scale irrelevant where it
+    follows, and where it does not, the published N(0, 0.02) would leave the neurons silent at the start.
+
+    Equation:
+        S = neuron(BN(W * x + b))
+
+    Args:
+        inputs: size of the last axis of the input.
+        outputs: size of the last axis of the output.
+        neuron: factory of the neuron, called with `outputs`.
+        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        code: columns of a code of the position that comes beside the input, see `LinearWeights`; 0 = none.
+        norm: which norm, as in `make_norm`.
+
+    Shape: [T, B, *, inputs] -> [T, B, *, outputs].
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        neuron: NeuronFactory,
+        *,
+        norm_gain: float | None = 1.0,
+        code: int = 0,
+        norm: NormKind = "running",
+    ) -> None:
+        normed = norm_gain is not None and norm in ("running", "batch")
+        linear = LinearWeights(inputs, outputs, adds_bias=not normed, code=code)
+        super().__init__(outputs, neuron, norm_gain, norm)
+        self.linear = linear
+
+    @property
+    def weights(self) -> LinearWeights:
+        return self.linear
+
+    def forward(
+        self, x: Tensor, state: State | None = None, *, return_state: bool = False, code: Tensor | None = None
+    ) -> Any:
+        """Run over the leading time axis; state and `return_state` as in `SpikingNeuron.forward`."""
+        current = self.linear(x) if self.linear.code_weight is None else self.linear(x, code)
+        return self.fire(current, state, return_state)
+
+
+class SpikingTemporalConv(SpikingLayer):
+    """Causal convolution over positions, BatchNorm over all tokens, neuron along T.
+
+    Equation:
+        S[l] = neuron(BN(sum_j W[j] x[l - j * dilation] + b))
+
+    Args:
+        inputs: size of the last axis of the input.
+        outputs: size of the last axis of the output.
+        neuron: factory of the neuron, called with `outputs`.
+        kernel: taps over L, >= 1.
+        dilation: positions from one tap to the next, >= 1.
+        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        code: as in `SpikingLinear`.
+
+    Shape: [T, B, L, inputs] -> [T, B, L, outputs].
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        neuron: NeuronFactory,
+        *,
+        kernel: int,
+        dilation: int = 1,
+        norm_gain: float | None = 1.0,
+        code: int = 0,
+    ) -> None:
+        conv = TemporalWeights(inputs, outputs, kernel, dilation=dilation, adds_bias=norm_gain is None, code=code)
+        super().__init__(outputs, neuron, norm_gain)
+        self.conv = conv
+
+    @property
+    def weights(self) -> TemporalWeights:
+        return self.conv
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        current = self.conv(x) if self.conv.code_weight is None else self.conv(x, code)
+        spikes: Tensor = self.fire(current, None, False)
+        return spikes
+
+
+class SpikingConv(SpikingLayer):
+    """Convolution over H and W, BatchNorm over all tokens, neuron along T.
+
+    Tensors keep the axes [T, B, C, H, W], but lie in memory with the channels last. So convolutions take their fast
+    path, and norm and neuron, which want the channels last, get views: nothing is copied between layers.
+
+    Equation:
+        S = neuron(BN(W * x + b))
+
+    Args:
+        inputs: C of the input.
+        outputs: C of the output.
+        neuron: factory of the neuron, called with `outputs`.
+        kernel: size of the square kernel, >= 1.
+        stride: step of the kernel, >= 1.
+        padding: zeros around the image; None keeps H and W at stride 1 (odd kernels).
+        groups: as in torch's convolution.
+        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        bias: whether there is a bias; a norm cancels it.
+
+    Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W']; the state is the neuron's, [B, H', W', outputs].
+    """
+
+    space = 2
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        neuron: NeuronFactory,
+        *,
+        kernel: int = 3,
+        stride: int = 1,
+        padding: int | None = None,
+        groups: int = 1,
+        norm_gain: float | None = 1.0,
+        bias: bool = True,
+    ) -> None:
+        padding = kernel // 2 if padding is None else padding
+        conv = ConvWeights(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
+        conv.adds_bias = norm_gain is None
+        super().__init__(outputs, neuron, norm_gain)
+        self.conv = conv
+
+    @property
+    def weights(self) -> ConvWeights:
+        return self.conv
+
+    def forward(self, x: Tensor, state: State | None = None, *, return_state: bool = False) -> Any:
+        """Run over the leading time axis; state and `return_state` as in `SpikingNeuron.forward`."""
+        images = x.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        current = self.conv(images).permute(0, 2, 3, 1).unflatten(0, x.shape[:2])
+        found = self.fire(current, state, return_state)
+        if return_state:
+            return found[0].permute(0, 1, 4, 2, 3), found[1]
+        return found.permute(0, 1, 4, 2, 3)
+
+
+def fold_norms(network: Network) -> Network:
+    """A copy for evaluation whose norms are part of the weights before them; the same outputs, to rounding."""
+    folded = copy.deepcopy(network).eval()
+    for module in folded.modules():
+        if isinstance(module, SpikingLayer):
+            module.fold_norm()
+    return folded

@@ -1,0 +1,184 @@
+"""Spiking convolutions over images: what layers hand on, the layer itself, and the way from positions and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from snnctl.backbones.parts.blocks import ConvWeights, SpikingLayer
+from snnctl.backbones.parts.interlaminar import Connection, Inner
+from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.neurons.base import NeuronFactory
+
+Grid = tuple[int, int]
+_LAST = torch.channels_last
+
+
+class Passed(NamedTuple):
+    """What a layer hands on to the next one.
+
+    Args:
+        images: [T, B, C, H, W], with the channels last in memory.
+        inner: input current or membrane of the neurons that made them, before any pool; None where nobody takes it.
+    """
+
+    images: Tensor
+    inner: Tensor | None = None
+
+
+class ImageLayer(SpikingLayer):
+    """Convolution, BatchNorm, what a connection adds, neuron along T.
+
+    An input that is the same tensor at every step, as a repeated image is, is convolved once.
+
+    Equation:
+        X = BN(W * x) [+ connection]
+        S = neuron(X)
+
+    Args:
+        inputs, outputs: channels.
+        neuron: factory of the neuron, called with `outputs`.
+        norm_gain: initial gain of the BatchNorm.
+        kernel: size of the square kernel, odd; zeros around the image keep its size at stride 1.
+        stride: step of the kernel, >= 1; rows and columns are divided by it and rounded up.
+        connection: from the layer before; None has none.
+        hands_on: whether the next layer gets X as well, or the membranes after the reset.
+
+    Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W'].
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        neuron: NeuronFactory,
+        *,
+        norm_gain: float,
+        kernel: int = 3,
+        stride: int = 1,
+        connection: Connection | None = None,
+        hands_on: Inner | None = None,
+    ) -> None:
+        super().__init__(outputs, neuron, norm_gain)
+        self.conv = ConvWeights(inputs, outputs, kernel, stride, kernel // 2, bias=False)
+        self.connection = connection
+        self.hands_on = hands_on
+
+    @property
+    def weights(self) -> ConvWeights:
+        return self.conv
+
+    def forward(self, before: Passed) -> Passed:
+        current = self._convolved(before.images)
+        if self.connection is None and self.hands_on is None:
+            return Passed(channels_second(self.fire(current, None, False)))
+        current = self.norm(current)
+        if self.connection is not None:
+            tapped = before.images if self.connection.tap == "spike" else before.inner
+            assert tapped is not None, "the layer before hands on what is tapped"
+            current = current + channels_last(self.connection(tapped))
+        if self.hands_on == "membrane":
+            spikes, membranes = with_membranes(self.neuron, current)
+            return Passed(channels_second(spikes), channels_second(membranes))
+        images = channels_second(self.neuron(current))
+        return Passed(images, channels_second(current) if self.hands_on == "current" else None)
+
+    def _convolved(self, x: Tensor) -> Tensor:
+        """W * x as [T, B, H, W, C]."""
+        steps = len(x)
+        x = x[:1] if x.stride(0) == 0 else x
+        images = x.flatten(0, 1).contiguous(memory_format=_LAST)
+        current = self.conv(images).permute(0, 2, 3, 1).unflatten(0, x.shape[:2])
+        return current if len(x) == steps else current.expand(steps, *current.shape[1:])
+
+
+class ImagePool(nn.Module):
+    """A pool of torch's, for images of all steps; a current is handed on as it was.
+
+    Shape: [T, B, C, H, W] -> [T, B, C, H', W'].
+    """
+
+    def __init__(self, pool: nn.AvgPool2d | nn.MaxPool2d) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, before: Passed) -> Passed:
+        x = before.images
+        return Passed(self.pool(x.flatten(0, 1)).unflatten(0, x.shape[:2]), before.inner)
+
+
+def with_membranes(neuron: Any, current: Tensor) -> tuple[Tensor, Tensor]:
+    """Spikes of a neuron and its membranes after the reset of each step, both [T, B, *, C].
+
+    Of several states the first counts; what keeps no state stands with its current.
+    """
+    spikes, membranes, state = [], [], None
+    for step in current.split(1):
+        fired, state = neuron(step, state, return_state=True)
+        parts = state if isinstance(state, tuple) else (state,)
+        somata = [part for part in parts if isinstance(part, Tensor) and part.shape == step.shape[1:]]
+        spikes.append(fired)
+        membranes.append(somata[0][None].to(step.dtype) if somata else step)
+    return torch.cat(spikes), torch.cat(membranes)
+
+
+def fire(neuron: Any, current: Tensor) -> Tensor:
+    """A neuron, whose channels are the last axis, on images [T, B, C, H, W]."""
+    return channels_second(neuron(channels_last(current)))
+
+
+def channels_last(images: Tensor) -> Tensor:
+    """[T, B, C, H, W] -> [T, B, H, W, C]."""
+    return images.permute(0, 1, 3, 4, 2)
+
+
+def channels_second(x: Tensor) -> Tensor:
+    """[T, B, H, W, C] -> [T, B, C, H, W]."""
+    return x.permute(0, 1, 4, 2, 3)
+
+
+def to_images(x: Tensor, grid: Grid) -> Tensor:
+    """[T, B, L, C] -> [T, B, C, H, W]; a view."""
+    return channels_second(x.unflatten(2, grid))
+
+
+def to_tokens(images: Tensor) -> Tensor:
+    """[T, B, C, H, W] -> [T, B, L, C], row by row."""
+    return channels_last(images).flatten(2, 3)
+
+
+def divided(grid: Grid, by: int) -> Grid:
+    """Rows and columns after a stride or pool; they never vanish."""
+    return -(-grid[0] // by), -(-grid[1] // by)
+
+
+def grid_of(signal: SignalSpec, kind: str) -> Grid:
+    """Rows and columns of the images that a backbone `kind` is given.
+
+    Raises:
+        ShapeError: the positions lie on no grid.
+    """
+    if signal.grid is None:
+        message = f"{kind} takes images, and the positions of this signal lie on no grid: {signal.describe()}"
+        help = (
+            "take data of type `image` or `event_frames`, and an encoder that keeps rows and columns (`repeat`, `none`)"
+        )
+        raise ShapeError(message, knob="type", help=help)
+    return signal.grid
+
+
+def scaled_width(channels: int, width: float) -> int:
+    """Channels times the multiplier, rounded, at least 1."""
+    return max(1, round(channels * width))
+
+
+def twin_rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Steps of activations are the twin's."""
+    if knobs["spiking"] and knobs["levels"] is not None:
+        yield (
+            "levels",
+            "`levels` is of the twin's activations: it needs `spiking: false` (a neuron's are in its `spike`)",
+        )

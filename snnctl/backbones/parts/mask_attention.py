@@ -1,0 +1,140 @@
+"""Attention of linear cost: spikes mask spikes, nothing is multiplied over pairs of positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+
+from snnctl.backbones.parts.attention import split_heads
+from snnctl.backbones.parts.blocks import NormedLinear, SpikingLinear
+from snnctl.neurons.base import NeuronFactory
+from snnctl.positions.ragged import Ragged
+
+
+class SpikeDrivenAttention(nn.Module):
+    """Spike-driven self-attention: queries and keys that fire together open a channel of the values.
+
+    Only masks and sums of spikes; the map over positions never exists. A bias between positions (log) turns the sum
+    over all positions into one per position, weighted by whole numbers (our reading; the authors only report that
+    Log-PE fits this attention).
+
+    Equation:
+        q, k, v = neuron(BN(Linear(s)))
+        g       = neuron(scale * sum_j q_j * k_j)                   one per channel
+        g_i     = neuron(scale * sum_j bias_ij q_j * k_j)           one per channel and position, with a bias
+        u       = BN(Linear(g * v))                                 a current, added to the membrane of the block
+
+    Args:
+        dim: D, width.
+        neuron: factory of neurons, called once per place.
+        scale: factor on the sum, > 0 (1: the sum itself, as published).
+        norm_gain: initial gain of the BatchNorms.
+
+    Shape: spikes [T, B, L, D] -> currents [T, B, L, D]; bias [L, L] or None.
+
+    Source: Yao et al. 2023, "Spike-driven Transformer", arXiv 2307.01694.
+    """
+
+    def __init__(self, dim: int, neuron: NeuronFactory, *, scale: float, norm_gain: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.qkv = SpikingLinear(dim, 3 * dim, neuron, norm_gain=norm_gain)
+        self.neuron = neuron(dim)
+        self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
+
+    def forward(self, s: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
+        q, k, v = self.qkv(s).chunk(3, -1)
+        both = q * k
+        if tokens is None:
+            weighted = both.sum(2, keepdim=True) if bias is None else bias @ both
+            gate = self.neuron(weighted * self.scale)
+        elif bias is None:
+            per_sequence = self.neuron(tokens.total(both).unsqueeze(2) * self.scale)
+            gate = tokens.share(per_sequence.squeeze(2))
+        else:
+            weighted = tokens.pairs(bias) @ tokens.unpack(both)
+            gate = self.neuron(tokens.pack(weighted) * self.scale)
+        current: Tensor = self.projection(gate * v)
+        return current
+
+    def extra_repr(self) -> str:
+        return f"scale={self.scale:g}"
+
+
+class QKTokenAttention(nn.Module):
+    """QKFormer's token attention: a head's query decides which positions' keys pass.
+
+    Equation:
+        q, k = neuron(BN(Linear(x)))       split into heads
+        a    = neuron(sum_d q / threshold) one per position and head
+        y    = neuron(BN(Linear(a * k)))
+
+    Args:
+        dim: D, width.
+        heads: number of heads; divides `dim`.
+        neuron: factory of neurons, called once per place.
+        norm_gain: initial gain of the BatchNorms.
+        threshold: threshold of the inner neuron as a share of the neuron's own, as in `SpikingSelfAttention` (0.5 in
+            the authors' code for images).
+
+    Shape: [T, B, L, D] -> [T, B, L, D]; a bias for maps is not used, there is no map.
+
+    Source: Zhou et al. 2024, "QKFormer", arXiv 2403.16552.
+    """
+
+    def __init__(
+        self, dim: int, heads: int, neuron: NeuronFactory, *, norm_gain: float, threshold: float = 1.0
+    ) -> None:
+        super().__init__()
+        self.heads = heads
+        self.gain = 1 / threshold
+        self.qk = SpikingLinear(dim, 2 * dim, neuron, norm_gain=norm_gain)
+        self.neuron = neuron(heads)
+        self.projection = SpikingLinear(dim, dim, neuron, norm_gain=norm_gain)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
+        q, k = self.qk(x).chunk(2, -1)
+        firing = q.unflatten(-1, (self.heads, -1)).sum(-1)
+        passes = self.neuron(firing if self.gain == 1 else firing * self.gain)
+        masked = passes.unsqueeze(-1) * k.unflatten(-1, (self.heads, -1))
+        spikes: Tensor = self.projection(masked.flatten(-2))
+        return spikes
+
+    def extra_repr(self) -> str:
+        return f"heads={self.heads}, gain={self.gain:.4g}"
+
+
+class SharedKeyAttention(nn.Module):
+    """What a non-spiking twin has in the place of `QKTokenAttention`: softmax attention whose values are its keys.
+
+    Equation:
+        q, k = BN(Linear(x))               split into heads of width d
+        y    = BN(Linear(softmax((q k^T + bias) / sqrt(d)) k))
+
+    Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None.
+    """
+
+    def __init__(self, dim: int, heads: int, *, norm_gain: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qk = NormedLinear(dim, 2 * dim, norm_gain=norm_gain)
+        self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
+        packed = self.qk(x)
+        if tokens is not None:
+            packed = tokens.unpack(packed)
+            bias = None if bias is None else tokens.pairs(bias)
+        _, k = split_heads(packed, self.heads, 2)
+        scores = self.scores(packed, bias)
+        attended = (scores if tokens is None else tokens.between(scores)).softmax(-1) @ k
+        joined = attended.transpose(2, 3).flatten(-2)
+        y: Tensor = self.projection(joined if tokens is None else tokens.pack(joined))
+        return y
+
+    def scores(self, packed: Tensor, bias: Any = None) -> Tensor:
+        """The map [T, B, heads, L, L] before the softmax."""
+        q, k = split_heads(packed, self.heads, 2)
+        scores = q @ k.mT if bias is None else q @ k.mT + bias
+        return scores * q.shape[-1] ** -0.5

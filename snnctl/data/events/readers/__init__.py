@@ -1,0 +1,1 @@
+"""Where recordings of events come from: HDF5, one file each, event cameras, sound."""

@@ -1,0 +1,118 @@
+"""Images or event frames in NumPy files: one array for all, or one file per recording."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snnctl.data.images.readers.folders import Labelled, class_names, sort_out
+from snnctl.data.images.source import Item, Part, Pixels, Source, array_part
+from snnctl.data.problems import data_error
+
+_DATA = ("frames", "images", "data", "x")
+_LABELS = ("labels", "label", "targets", "y")
+_PARTS = {"": "all", "train_": "train", "val_": "val", "valid_": "val", "test_": "test"}
+
+
+def open_npz(path: Path) -> dict[str, Any]:
+    """The arrays of an .npz; nothing is unpickled.
+
+    Raises:
+        DiagnosticError: D104, it cannot be read.
+    """
+    try:
+        found = np.load(path, allow_pickle=False)
+        if not hasattr(found, "files"):
+            raise ValueError("it is no .npz")
+        with found:
+            return {name: found[name] for name in found.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
+
+
+def npz_source(path: Path, *, frames: bool) -> Source:
+    """Arrays `images` (or `frames`, `data`, `x`) and `labels` (or `targets`, `y`), each also with `train_`, `val_` or
+    `test_` before its name.
+
+    Args:
+        frames: whether the items are [T, C, H, W]; else [H, W] or [H, W, C].
+
+    Raises:
+        DiagnosticError: D222, no such arrays, or they do not match.
+    """
+    arrays = open_npz(path)
+    parts, highest = [], 0
+    for prefix, part in _PARTS.items():
+        data = next((arrays[prefix + name] for name in _DATA if prefix + name in arrays), None)
+        labels = next((arrays[prefix + name] for name in _LABELS if prefix + name in arrays), None)
+        if data is None or labels is None:
+            continue
+        parts.append(array_part(part, to_items(data, path, frames=frames), _whole(labels, len(data), path)))
+        highest = max(highest, int(labels.max(initial=0)))
+    if not parts:
+        help = "it needs `frames` and `labels`" if frames else "it needs `images` and `labels`"
+        raise data_error("D222", f"`{path.name}` has {', '.join(arrays)}", file=path, help=help)
+    return Source(tuple(parts), tuple(map(str, range(highest + 1))), str(path), "npz")
+
+
+def npy_source(path: Path, *, frames: bool) -> Source:
+    """`NAME.npy` with the items and `NAME_labels.npy` (or `labels.npy`) with their classes beside it."""
+    beside = (path.with_name(f"{path.stem}_labels.npy"), path.with_name("labels.npy"))
+    labels_path = next((other for other in beside if other.is_file()), None)
+    if labels_path is None:
+        raise data_error("D222", f"no `{beside[0].name}` lies beside `{path.name}`", file=path)
+    try:
+        data, labels = np.load(path, mmap_mode="r", allow_pickle=False), np.load(labels_path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
+    part = array_part("all", to_items(data, path, frames=frames), _whole(labels, len(data), labels_path))
+    return Source((part,), tuple(map(str, range(int(labels.max(initial=0)) + 1))), str(path), "npy")
+
+
+def frames_folder_source(folder: Path) -> Source:
+    """`[part/]CLASS/x.npz` with an array `frames` [T, C, H, W] each: how spikingjelly keeps integrated frames."""
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*.npz")]
+    found: Labelled = sort_out(files, folder, (".npz",))
+    classes = class_names(found, folder)
+
+    def read(names: list[tuple[str, str]]) -> Iterator[Item]:
+        for name, label in names:
+            arrays = open_npz(folder / name)
+            if "frames" not in arrays:
+                raise data_error("D222", f"`{name}` has no array `frames`", file=folder / name)
+            yield to_items(arrays["frames"][None], folder / name, frames=True)[0], classes.index(label)
+
+    parts = tuple(
+        Part(part, len(names), lambda names=names: read(names))  # type: ignore[misc]
+        for part, names in found.items()
+    )
+    return Source(parts, classes, str(folder), "frames")
+
+
+def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:
+    """Whole numbers 0..255 as uint8, channels last; larger counts become 255.
+
+    Raises:
+        DiagnosticError: D222 another number of axes, D202 fractions or negative numbers.
+    """
+    wanted = (5,) if frames else (3, 4)
+    if data.ndim not in wanted:
+        axes = "[N, T, C, H, W]" if frames else "[N, H, W] or [N, H, W, C]"
+        raise data_error("D222", f"`{path.name}` holds {list(data.shape)}, not {axes}", file=path)
+    if data.dtype != np.uint8:
+        if not np.isfinite(data).all() or (data < 0).any() or (data != np.round(data)).any():
+            raise data_error("D202", f"`{path.name}` holds values that are no counts or pixels 0..255", file=path)
+        data = np.minimum(data, 255).astype(np.uint8)
+    found: Pixels = np.moveaxis(data, 2, -1) if frames else data
+    return found
+
+
+def _whole(labels: Any, count: int, path: Path) -> Any:
+    if labels.shape != (count,) or labels.dtype.kind not in "iu" or (labels < 0).any():
+        message = f"`{path.name}` has classes {labels.dtype} {list(labels.shape)} for {count} items"
+        raise data_error("D222", message, file=path, help="one whole number from 0 on for each item")
+    return labels

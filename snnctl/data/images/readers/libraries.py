@@ -1,0 +1,126 @@
+"""Sets through the classes of torchvision, and through `datasets`: local folders, Parquet, and ids of the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snnctl.data.images.known import KnownImages
+from snnctl.data.images.readers.decode import Shape, decode
+from snnctl.data.images.source import Item, Part, Source, array_part
+from snnctl.data.problems import data_error
+
+_PARTS = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}
+
+
+def torchvision_source(known: KnownImages, root: Path, *, download: bool = False) -> Source:
+    """A named set as its torchvision class reads it from `root`, or fetches it to there.
+
+    Raises:
+        DiagnosticError: D107 the files are not the genuine ones, D108 no download, D101 they are not there.
+    """
+    from torchvision import datasets as sets
+
+    make = getattr(sets, known.torchvision)
+    by_hand = f"fetch it by other means and run: snnctl data prep {known.name} --from FOLDER"
+    parts = []
+    try:
+        for name, train in (("train", True), ("test", False)):
+            found = make(str(root), train=train, download=download)
+            parts.append(array_part(name, np.asarray(found.data), np.asarray(found.targets)))
+    except RuntimeError as error:  # how torchvision says that files are absent or have another checksum
+        if download:
+            raise data_error("D108", f"`{known.name}` cannot be downloaded: {error}", help=by_hand) from error
+        message = f"the files of `{known.name}` are not in `{root}`, or are not the genuine ones"
+        raise data_error("D107", message, file=root, help=f"run: {known.command}") from error
+    except OSError as error:
+        reason = getattr(error, "reason", None) or error
+        raise data_error("D108", f"`{known.name}` cannot be downloaded: {reason}", help=by_hand) from error
+    return Source(tuple(parts), tuple(found.classes), known.name, "torchvision", known.licence)
+
+
+def hub_source(name: str, shape: Shape, *, label: str | None = None, online: bool = True) -> Source:
+    """An image set of `datasets.load_dataset`: an id of the hub, or a folder or Parquet file beside the recipe.
+
+    Args:
+        label: the column of the classes; None = the only one with class names, or `fine_label`.
+        online: whether `name` is an id rather than a path; for the error message.
+
+    Raises:
+        DiagnosticError: D101 or D108 it cannot be had, D204 no such column, D222 no pictures or no classes.
+    """
+    import datasets
+
+    datasets.disable_progress_bars()
+    try:
+        if Path(name).is_file():
+            loaded = datasets.load_dataset("parquet", data_files=name)
+        else:
+            loaded = datasets.load_dataset(name)
+    except Exception as error:  # the library raises its own, those of its transports, and plain ones
+        reason = " ".join(str(error).split())[:200]
+        if not online:
+            raise data_error("D104", f"`datasets` cannot read it: {reason}", file=name) from error
+        help = (
+            f"connect and run: snnctl data prep RECIPE; or fetch the set by other means and give its folder as"
+            f" `data.source` (instead of `hub: {name}`)"
+        )
+        raise data_error("D108", f"the set `{name}` cannot be had: {reason}", path="data.hub", help=help) from error
+    first = next(iter(loaded.values()))
+    picture = next((key for key, kind in first.features.items() if isinstance(kind, datasets.Image)), None)
+    if picture is None:
+        raise data_error("D222", f"`{name}` has no column of pictures", notes=(f"columns: {_columns(first)}",))
+    column = _label_column(first, label, name)
+    # A part whose classes are kept back (-1) can be neither learned nor scored.
+    loaded = {part: table for part, table in loaded.items() if min(table[column], default=-1) >= 0}
+    if not loaded:
+        raise data_error("D222", f"no part of `{name}` has classes in column `{column}`")
+    parts = tuple(
+        Part(_PARTS.get(part, part), len(table), lambda table=table: _rows(table, picture, column, shape, name))  # type: ignore[misc]
+        for part, table in loaded.items()
+    )
+    if len(parts) == 1:
+        parts = (Part("all", parts[0].count, parts[0].items),)
+    unknown = [part.name for part in parts if part.name not in ("train", "val", "test", "all")]
+    if unknown:
+        raise data_error("D222", f"`{name}` has a part `{unknown[0]}`; known are train, validation and test")
+    kind = first.features[column]
+    names = tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else _numbers(loaded, column, name)
+    return Source(parts, names, name, "datasets", str(getattr(first.info, "license", "") or ""))
+
+
+def _label_column(table: Any, wanted: str | None, name: str) -> str:
+    import datasets
+
+    if wanted is not None:
+        if wanted not in table.features:
+            raise data_error("D204", f"`{name}` has no column `{wanted}`; it has {_columns(table)}", path="data.label")
+        return wanted
+    found = [key for key, kind in table.features.items() if isinstance(kind, datasets.ClassLabel)]
+    found = found or [key for key in table.features if key in ("label", "labels", "class", "target")]
+    if "fine_label" in found:
+        return "fine_label"
+    if len(found) != 1:
+        message = f"`{name}` has {len(found) or 'no'} columns that may be the class: {_columns(table)}"
+        raise data_error("D222", message, path="data.label", help="name it as `data.label`")
+    return found[0]
+
+
+def _numbers(loaded: Any, column: str, name: str) -> tuple[str, ...]:
+    """Names of classes that are plain numbers."""
+    highest = max(max(table[column], default=-1) for table in loaded.values())
+    if not isinstance(highest, int) or highest < 1:
+        raise data_error("D222", f"the classes in column `{column}` of `{name}` are not numbered from 0")
+    return tuple(map(str, range(highest + 1)))
+
+
+def _rows(table: Any, picture: str, column: str, shape: Shape, name: str) -> Iterator[Item]:
+    for number, row in enumerate(table):
+        yield decode(row[picture], shape, f"{name}[{number}]"), int(row[column])
+
+
+def _columns(table: Any) -> str:
+    return ", ".join(table.features)

@@ -1,0 +1,198 @@
+"""The `mts_xor` data component: the multi-time-scale XOR, a class at every step."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
+
+import torch
+from annotated_types import Ge, Gt, Le, Lt
+from torch import Tensor
+
+from snnctl.core.catalog import DATA
+from snnctl.core.seeds import run_seed, stream_seed
+from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.data.batch import Batch
+from snnctl.data.made.xor import XorRule
+from snnctl.data.splits import SPLIT_NAMES
+
+
+@dataclass(frozen=True)
+class XorSplit:
+    """Items by index.
+
+    Args:
+        spikes: [N, T, C] bool.
+        targets: [N, T] int64.
+        scored: [T] bool, steps that are scored.
+    """
+
+    spikes: Tensor
+    targets: Tensor
+    scored: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The items at `indices` (int64 [B]).
+
+        Shape:
+            inputs [B, T, 1, C] float32 in {0, 1}, targets [B, T] int64, observed [B, T]: the steps that are scored.
+        """
+        targets = self.targets[indices]
+        # Whole rows are copied at once, which indexing does value by value. Then steps first in memory, as networks run
+        # over them: moved while a spike is one byte, by eights if they fit.
+        spikes = self.spikes.view(torch.uint8).index_select(0, indices)
+        words = spikes if spikes.shape[2] % 8 else spikes.view(torch.int64)
+        moved = words.transpose(0, 1).contiguous().view(torch.uint8).float()
+        return Batch(moved.transpose(0, 1).unsqueeze(2), targets, self.scored.expand(targets.shape))
+
+
+@dataclass(frozen=True)
+class XorData:
+    """What a check needs, and the items once they are asked for.
+
+    Args:
+        rule: the constants.
+        sizes: items in each split.
+        seed: of all three.
+        dt_ms: what a step lasts.
+    """
+
+    rule: XorRule
+    sizes: Mapping[str, int]
+    seed: int
+    dt_ms: float
+    leaks: tuple[str, ...] = ()
+
+    classes: ClassVar[int] = 2
+    class_names: ClassVar[tuple[str, ...]] = ("0", "1")
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """Binary spikes that bring their own T."""
+        return SignalSpec(0, 1, self.rule.channels, kind="spikes", frames=self.rule.steps, dt_ms=self.dt_ms)
+
+    def split(self, name: str) -> XorSplit:
+        """The part called `train`, `val` or `test`, drawn when first asked for."""
+        if name not in self._made:
+            stream = stream_seed(self.seed, "data", SPLIT_NAMES.index(name))
+            spikes, slow, fast = self.rule.draw(self.sizes[name], stream)
+            targets = torch.from_numpy(self.rule.targets(slow, fast))
+            self._made[name] = XorSplit(torch.from_numpy(spikes), targets, torch.from_numpy(self.rule.scored))
+        return self._made[name]
+
+    @cached_property
+    def _made(self) -> dict[str, XorSplit]:
+        return {}
+
+    def ceiling(self, inputs: Tensor) -> Tensor:
+        """Scores [B, T, 2] of a decoder that knows how the data were made; see `XorRule.decode`."""
+        return self.rule.decode(inputs.squeeze(2))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 hex over every spike and class."""
+        digest = hashlib.sha256(repr((self.rule, self.dt_ms)).encode())
+        for name in SPLIT_NAMES:
+            part = self.split(name)
+            digest.update(part.spikes.numpy().tobytes() + part.targets.numpy().tobytes())
+        return digest.hexdigest()
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for `snnctl data info`; classes are those of scored steps, rates are spikes per channel and step."""
+        rule, splits, rates = self.rule, {}, {}
+        for name in SPLIT_NAMES:
+            part = self.split(name)
+            counted = torch.bincount(part.targets[:, part.scored].flatten(), minlength=2)
+            splits[name] = {"items": len(part), "per_class": counted.tolist()}
+            rates[name] = round(float(part.spikes.float().mean()), 4)
+        return {
+            "steps": rule.steps,
+            "scored_steps": int(rule.scored.sum()),
+            "dt_ms": self.dt_ms,
+            "channels": rule.channels,
+            "classes": 2,
+            "seed": self.seed,
+            "spikes_per_step": rates,
+            "splits": splits,
+            "leaks": list(self.leaks),
+            "fingerprint": self.fingerprint,
+        }
+
+
+@DATA.register("mts_xor")
+class MtsXor:
+    """Multi-time-scale XOR: spikes whose class at every step is the XOR of a slow bit and the fast bit of the moment.
+
+    The first half of the channels fires during the first `slow` steps at a rate that tells the slow bit, the other half
+    in each of `windows` windows that follow, after `silent` steps without signal. A network has to keep the slow bit to
+    the end and to tell apart fast bits that follow each other. Bits are equally likely. The three splits are drawn from
+    seeds of their own and stay the same over epochs.
+
+    Equation:
+        P(spike) = 1 - (1 - r) (1 - noise),   r = high where the bit is 1, low where it is 0, 0 where there is none
+        target[t] = 0 for t < slow, else slow bit XOR fast bit of the window, its silent steps included
+        scored[t] = whether t is a coding step
+
+    Args:
+        train, val, test: items in each split, >= 1 (10240 = 20 batches of 512 as published).
+        channels: C, even, >= 2.
+        slow: steps of the slow bit, >= 1.
+        windows: fast bits, >= 1.
+        silent, coding: steps of a window before its bit, >= 0, and with it, >= 1 (T = slow + windows * both = 100).
+        low, high: rate per channel and step of a 0 and a 1, 0 <= low < high <= 1.
+        noise: rate of background spikes, 0 <= noise < 1.
+        dt_ms: what a step lasts, in milliseconds, > 0.
+        seed: of the items, >= 0; null = the run's own seed, so that every seed has items of its own, as published.
+
+    Shape:
+        inputs [B, T, 1, C] in {0, 1}, targets [B, T], observed [B, T]: the scored steps.
+
+    Source: Zheng et al. 2024, Nat. Commun. 15:277 (the task); Moro et al. 2024, arXiv 2407.18838 (these constants).
+    """
+
+    gives: ClassVar[Literal["step_classes"]] = "step_classes"
+
+    def __init__(
+        self,
+        *,
+        train: Annotated[int, Ge(1)] = 10240,
+        val: Annotated[int, Ge(1)] = 1024,
+        test: Annotated[int, Ge(1)] = 1024,
+        channels: Annotated[int, Ge(2)] = 40,
+        slow: Annotated[int, Ge(1)] = 10,
+        windows: Annotated[int, Ge(1)] = 6,
+        silent: Annotated[int, Ge(0)] = 5,
+        coding: Annotated[int, Ge(1)] = 10,
+        low: Annotated[float, Ge(0.0), Lt(1.0)] = 0.2,
+        high: Annotated[float, Gt(0.0), Le(1.0)] = 0.6,
+        noise: Annotated[float, Ge(0.0), Lt(1.0)] = 0.01,
+        dt_ms: Annotated[float, Gt(0.0)] = 10.0,
+        seed: Annotated[int, Ge(0)] | None = None,
+    ) -> None:
+        for knob, message in self.rules({"channels": channels, "low": low, "high": high}):
+            raise ShapeError(message, knob=knob)
+        rule = XorRule(channels, slow, windows, silent, coding, low, high, noise)
+        sizes = {"train": train, "val": val, "test": test}
+        self._data = XorData(rule, sizes, run_seed() if seed is None else seed, dt_ms)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Both halves are alike, and rates tell the bits apart."""
+        if knobs["channels"] % 2:
+            yield "channels", "`channels` must be even: half for the slow bit, half for the fast ones"
+        if knobs["low"] >= knobs["high"]:
+            yield "high", "`high` must be above `low`, or the spikes tell nothing"
+
+    def probe(self) -> XorData:
+        """What a check needs; nothing is drawn."""
+        return self._data
+
+    def load(self) -> XorData:
+        """The items; they are drawn when first asked for."""
+        return self._data

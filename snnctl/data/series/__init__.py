@@ -1,0 +1,1 @@
+"""Series: tables over time and where they come from, splits, scaling, windows."""

@@ -1,0 +1,213 @@
+"""The `timeseries` data component: one series, from a name or a file, for forecasting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from annotated_types import Ge, MinLen
+
+from snnctl.core.catalog import DATA, SCALERS
+from snnctl.core.registry import Slot, SourcePath
+from snnctl.core.shapes import SignalSpec
+from snnctl.data.problems import data_error
+from snnctl.data.series.dataset import ForecastData
+from snnctl.data.series.known import KNOWN, KNOWN_NAMES
+from snnctl.data.series.missing import check_finite, check_observed, fill, mark_missing
+from snnctl.data.series.readers.dates import CALENDAR_FEATURES, calendar_features
+from snnctl.data.series.readers.files import KEYED, suffix_of
+from snnctl.data.series.scaling import Scaler
+from snnctl.data.series.selection import ReadOptions
+from snnctl.data.series.sources import head_source, read_source
+from snnctl.data.series.window_norm import WindowNorm
+from snnctl.data.splits import DEFAULT_SPLIT, SPLIT_NAMES, SplitPlan, SplitSpec, plan_splits
+
+
+@dataclass(frozen=True)
+class SeriesProbe:
+    """What a recipe check can know without reading the values.
+
+    Args:
+        rows: samples in time.
+        columns: names of the target channels.
+        calendar_features: extra input channels after them.
+        window, horizon: rows in and rows out.
+        windows: how many in each split.
+        season: rows in one season, or None.
+        has_dates: whether a date column was seen.
+        ignored: columns of the file that are not used (row numbers).
+        format: what it is read from ("csv", "hdf5", "cache", ...).
+        leaks: as in `ForecastData`.
+    """
+
+    rows: int
+    columns: tuple[str, ...]
+    calendar_features: int
+    window: int
+    horizon: int
+    windows: Mapping[str, int]
+    season: int | None
+    has_dates: bool
+    ignored: tuple[str, ...]
+    format: str
+    leaks: tuple[str, ...]
+
+    @property
+    def channels(self) -> int:
+        """C, how many targets."""
+        return len(self.columns)
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """The shape of the inputs, before encoding."""
+        return SignalSpec(steps=0, length=self.window, features=self.channels + self.calendar_features)
+
+
+@DATA.register("timeseries")
+class TimeSeries:
+    """A series cut into windows of the past and the values that follow them.
+
+    Files: CSV or other text tables (delimiter, header and an ISO 8601 date column are recognised; .gz too),
+    NumPy (.npy, .npz), Parquet, HDF5 (plain, or as pandas writes it with format="fixed").
+
+    Missing values are empty cells or NaN. Those in targets are never scored. Those in inputs are filled
+    without looking past the end of the window: `interpolate` draws a line between observed neighbours if both
+    lie before the window's end, and repeats the last observed value otherwise. Before a column's first
+    observed value stands that value if the window holds it, else the column's mean over the train rows.
+
+    Args:
+        source: a known name (co2, etth1, ...) or a path (./my.csv).
+        window: rows of the past in an input.
+        horizon: rows to forecast.
+        split: train, val and test, as shares that sum to 1 or as numbers of rows; `by: windows` is the
+            published protocol of SeqSNN, in which neighbouring splits share rows.
+        scaler: how values are scaled; fitted on the train rows.
+        window_norm: what is removed from each window and put back on the forecast.
+        missing: interpolate, hold (repeat the last value), zero_is_missing (zeros count as missing, then
+            interpolate), or refuse.
+        calendar: append minute, hour, weekday, day of month and day of year to the inputs.
+        columns: names of the channels to use; null = all.
+        season: rows in one season, for the seasonal baseline; null = what is known of a named series.
+        key: which array of an HDF5 or NPZ file; null = the only one.
+        header: whether the first line of a text file names the columns; null = look and decide.
+
+    Shape:
+        inputs [B, window, C + calendar features], targets [B, horizon, C].
+
+    Raises:
+        DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
+    """
+
+    gives: ClassVar[Literal["series"]] = "series"
+
+    def __init__(
+        self,
+        *,
+        source: Annotated[str, SourcePath(known=KNOWN_NAMES)],
+        window: Annotated[int, Ge(1)],
+        horizon: Annotated[int, Ge(1)],
+        split: SplitSpec = DEFAULT_SPLIT,
+        scaler: Annotated[str | Scaler, Slot("scaler")] = "standard",
+        window_norm: Literal["none", "last", "mean", "mean_std"] = "none",
+        missing: Literal["interpolate", "hold", "zero_is_missing", "refuse"] = "interpolate",
+        calendar: bool = False,
+        columns: Annotated[list[str], MinLen(1)] | None = None,
+        season: Annotated[int, Ge(1)] | None = None,
+        key: str | None = None,
+        header: bool | None = None,
+    ) -> None:
+        self.source, self.window, self.horizon = source, window, horizon
+        self.split_spec = SplitSpec.of(split)
+        self.scaler: Scaler = SCALERS.get(scaler)() if isinstance(scaler, str) else scaler
+        self.window_norm = window_norm
+        self.missing = missing
+        self.calendar = calendar
+        self.season = KNOWN[source].season if season is None and source in KNOWN else season
+        self._options = ReadOptions(None if columns is None else tuple(columns), key, header)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Cross-knob problems of a recipe."""
+        suffix, known = suffix_of(knobs["source"]), knobs["source"] in KNOWN
+        if knobs["key"] is not None and (known or suffix not in KEYED):
+            yield "key", "`key` chooses an array in an HDF5 or NPZ file; this source has none"
+        if knobs["header"] is not None and (known or suffix in (*KEYED, ".npy", ".parquet", ".pq")):
+            yield "header", "`header` is about text files; this source is none"
+        columns = knobs["columns"] or []
+        if len(set(columns)) < len(columns):
+            yield "columns", "`columns` names a column twice"
+
+    def probe(self) -> SeriesProbe:
+        """Rows, columns and window counts, without reading the values; quick enough for `validate`.
+
+        Raises:
+            DiagnosticError: the file, its columns or its length do not fit the recipe.
+        """
+        head = head_source(self.source, self._options)
+        if self.calendar and not head.date_column:
+            raise self._no_dates()
+        plan = self._plan(head.rows)
+        return SeriesProbe(
+            rows=head.rows,
+            columns=head.columns,
+            calendar_features=CALENDAR_FEATURES if self.calendar else 0,
+            window=self.window,
+            horizon=self.horizon,
+            windows={name: plan[name].windows for name in SPLIT_NAMES},
+            season=self.season,
+            has_dates=head.date_column != "",
+            ignored=head.ignored,
+            format=head.format,
+            leaks=self._leaks(plan),
+        )
+
+    def load(self) -> ForecastData:
+        """Read, check, scale and fill the series.
+
+        Raises:
+            DiagnosticError: the file, its values or its length do not fit the recipe.
+        """
+        series = read_source(self.source, self._options)
+        if self.calendar and series.times is None:
+            raise self._no_dates()
+        plan = self._plan(len(series.values))
+        marked = mark_missing(series, self.missing)
+        train = marked[: plan.train.last_row]
+        check_observed(train, series.columns, "the train split", series.origin)
+        scaler = self.scaler.fit(marked, plan.train.last_row)
+        with np.errstate(over="ignore"):
+            scaled = scaler.apply(marked)
+        check_finite(scaled, series, " after scaling")
+        return ForecastData(
+            series=series,
+            marked=marked,
+            filled=fill(scaled, np.nanmean(scaled[: plan.train.last_row], axis=0)),
+            interpolate=self.missing != "hold",
+            scaler=scaler,
+            calendar=calendar_features(series.times) if self.calendar and series.times is not None else None,
+            plan=plan,
+            window=self.window,
+            horizon=self.horizon,
+            season=self.season,
+            window_norm=WindowNorm(self.window_norm, len(series.columns)),
+            leaks=self._leaks(plan),
+        )
+
+    def _plan(self, rows: int) -> SplitPlan:
+        file = "" if self.source in KNOWN else self.source
+        return plan_splits(self.split_spec, rows, self.window, self.horizon, file)
+
+    def _leaks(self, plan: SplitPlan) -> tuple[str, ...]:
+        shared = "neighbouring splits share rows (cut by windows)" if plan.shares_rows else ""
+        return tuple(reason for reason in (self.scaler.leak, shared) if reason)
+
+    def _no_dates(self) -> Exception:
+        return data_error(
+            "D208",
+            "`calendar` needs dates, and the source has no column of ISO 8601 dates",
+            file="" if self.source in KNOWN else self.source,
+            path="data.calendar",
+            help="add a `date` column (2016-07-01 or 2016-07-01 00:00:00), or set `data.calendar` to false",
+        )

@@ -1,0 +1,200 @@
+"""A series made ready for forecasting: scaled, filled and cut into windows that share one tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snnctl.core.shapes import SignalSpec
+from snnctl.data.batch import Batch
+from snnctl.data.series.missing import Filled
+from snnctl.data.series.scaling import FittedScaler
+from snnctl.data.series.series import Floats, Series, Times
+from snnctl.data.series.window_norm import WindowNorm
+from snnctl.data.splits import SPLIT_NAMES, SplitName, SplitPlan
+
+
+@dataclass(frozen=True)
+class _Store:
+    """The tensors all windows are gathered from.
+
+    `values` [N, C] are scaled and without holes; `observed` tells what was filled, None = nothing. Where they
+    were interpolated, a window that ends in a gap shows `held` instead after `last_observed`, see `Filled`.
+    """
+
+    values: Tensor
+    calendar: Tensor | None
+    observed: Tensor | None
+    held: Tensor | None
+    last_observed: Tensor | None
+
+
+class WindowSplit:
+    """The windows of one split, by index; the series itself is never copied.
+
+    Args:
+        store: the shared tensors.
+        starts: [n] first input row of each window, int64.
+        window, horizon: rows in and rows out.
+    """
+
+    def __init__(self, store: _Store, starts: Tensor, window: int, horizon: int) -> None:
+        self.starts = starts
+        self._store, self._window, self._horizon = store, window, horizon
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The windows at `indices` (int64 [B]), gathered by index arithmetic.
+
+        Shape:
+            inputs [B, window, C + calendar features], targets [B, horizon, C].
+        """
+        store, starts = self._store, self.starts[indices]
+        rows = starts[:, None] + torch.arange(self._window)
+        inputs = store.values[rows]
+        if store.held is not None and store.last_observed is not None:
+            last = rows[:, -1:]
+            inputs = torch.where(rows[..., None] > store.last_observed[last], store.held[last], inputs)
+        if store.calendar is not None:
+            inputs = torch.cat((inputs, store.calendar[rows]), dim=-1)
+        following = rows[:, -1:] + 1 + torch.arange(self._horizon)
+        observed = None if store.observed is None else store.observed[following]
+        return Batch(inputs, store.values[following], observed)
+
+
+class ForecastData:
+    """A series cut into train, val and test windows.
+
+    Args:
+        series: as it was read and its columns chosen.
+        marked: its values [N, C] with NaN at every missing cell.
+        filled: the scaled values without holes.
+        interpolate: whether inputs show interpolated values where a window allows it.
+        scaler: fitted.
+        calendar: [N, 5] features appended to the inputs, or None.
+        plan: which rows and windows belong to which split.
+        window, horizon: rows in and rows out.
+        season: rows in one season, or None.
+        window_norm: normalisation of each window; the model applies it, batches come without.
+        leaks: why a score on this data would flatter, one reason each; empty when it would not.
+    """
+
+    def __init__(
+        self,
+        *,
+        series: Series,
+        marked: Floats,
+        filled: Filled,
+        interpolate: bool,
+        scaler: FittedScaler,
+        calendar: Floats | None,
+        plan: SplitPlan,
+        window: int,
+        horizon: int,
+        season: int | None,
+        window_norm: WindowNorm,
+        leaks: tuple[str, ...],
+    ) -> None:
+        self.window, self.horizon = window, horizon
+        self.columns = series.columns
+        self.channels = len(series.columns)
+        self.calendar_features = 0 if calendar is None else calendar.shape[1]
+        self.season = season
+        self.window_norm = window_norm
+        self.scaler = scaler
+        self.leaks = leaks
+        self.rows = len(marked)
+        self.missing_values = int(np.isnan(marked).sum())
+        self._series, self._marked, self._plan = series, marked, plan
+        holes = self.missing_values > 0
+        self._store = _Store(
+            values=_float32(filled.linear if interpolate else filled.held),
+            calendar=None if calendar is None else _float32(calendar),
+            observed=torch.from_numpy(filled.observed) if holes else None,
+            held=_float32(filled.held) if holes and interpolate else None,
+            last_observed=torch.from_numpy(filled.last_observed) if holes and interpolate else None,
+        )
+
+    @property
+    def leaky(self) -> bool:
+        """Whether test values can reach training or inputs, see `leaks`."""
+        return bool(self.leaks)
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """The shape of `inputs`, before encoding."""
+        return SignalSpec(steps=0, length=self.window, features=self.channels + self.calendar_features)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 hex over the chosen columns' values in their own units, shape and names."""
+        return self._series.fingerprint()
+
+    def split(self, name: SplitName) -> WindowSplit:
+        """The windows of `name`, in time order."""
+        cut = self._plan[name]
+        starts = torch.arange(cut.start, cut.start + cut.windows)
+        return WindowSplit(self._store, starts, self.window, self.horizon)
+
+    def describe(self) -> dict[str, Any]:
+        """Facts for `snnctl data info`; statistics are of observed values in their own units."""
+        times = self._series.times
+        return {
+            "rows": self.rows,
+            "columns": list(self.columns),
+            "missing_values": self.missing_values,
+            "window": self.window,
+            "horizon": self.horizon,
+            "splits": {
+                name: {
+                    "first_row": self._plan[name].first_row,
+                    "rows": self._plan[name].last_row - self._plan[name].first_row,
+                    "windows": self._plan[name].windows,
+                }
+                for name in SPLIT_NAMES
+            },
+            "dates": None if times is None else _date_facts(times),
+            "statistics": _statistics(self._marked, self.columns),
+            "scaler": self.scaler.kind,
+            "window_norm": self.window_norm.kind,
+            "season": self.season,
+            "calendar_features": self.calendar_features,
+            "leaks": list(self.leaks),
+            "fingerprint": self.fingerprint,
+        }
+
+
+def _float32(values: Floats) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
+
+
+def _date_facts(times: Times) -> dict[str, Any]:
+    steps = np.diff(times).astype(np.int64)  # milliseconds
+    usual = int(np.median(steps)) if len(steps) else 0
+    return {
+        "first": str(times[0].astype("datetime64[s]")),
+        "last": str(times[-1].astype("datetime64[s]")),
+        "step_seconds": usual / 1000,
+        "other_steps": int((steps != usual).sum()),
+    }
+
+
+def _statistics(values: Floats, columns: tuple[str, ...]) -> dict[str, dict[str, float | int]]:
+    table = {
+        "mean": np.nanmean(values, axis=0),
+        "std": np.nanstd(values, axis=0),
+        "min": np.nanmin(values, axis=0),
+        "max": np.nanmax(values, axis=0),
+    }
+    missing = np.isnan(values).sum(axis=0)
+    return {
+        name: {**{key: float(row[i]) for key, row in table.items()}, "missing": int(missing[i])}
+        for i, name in enumerate(columns)
+    }

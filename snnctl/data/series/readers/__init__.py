@@ -1,0 +1,1 @@
+"""Files that hold a table over time: text, NumPy, Parquet, HDF5."""

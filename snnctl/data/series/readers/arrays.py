@@ -1,0 +1,204 @@
+"""Reading NumPy arrays (.npy, .npz) and Parquet tables. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from snnctl.core.diagnostic import choices
+from snnctl.data.problems import data_error
+from snnctl.data.series.readers.dates import DATE_NAMES, parse_dates
+from snnctl.data.series.selection import ReadOptions, distinct, numbered, select
+from snnctl.data.series.series import Series, SeriesHead, Times
+
+_BAD_ARRAY = (
+    ValueError,
+    OSError,
+    EOFError,
+    KeyError,
+    zlib.error,
+    zipfile.BadZipFile,
+    SyntaxError,
+    RuntimeError,
+    MemoryError,
+)
+
+
+def check_matrix(shape: tuple[int, ...], dtype: Any, path: Path, name: str = "the array") -> tuple[int, int]:
+    """Rows and columns of a numeric [N, C] or [N] array.
+
+    Raises:
+        DiagnosticError: D202 not numbers, D209 not two-dimensional, D102 no rows.
+    """
+    if dtype.kind not in "fiu":
+        raise data_error("D202", f"{name} holds {dtype}, not numbers", file=path)
+    if len(shape) not in (1, 2):
+        help = "expected [rows, columns]; save the one feature to forecast"
+        raise data_error("D209", f"{name} has shape {list(shape)}, not [rows, columns]", file=path, help=help)
+    rows, columns = (shape[0], 1) if len(shape) == 1 else shape
+    if rows == 0 or columns == 0:
+        raise data_error("D102", f"{name} has shape {list(shape)}: it is empty", file=path)
+    return rows, columns
+
+
+def wrong_key(path: Path, key: str | None, keys: list[str]) -> Exception:
+    """D106: the file has no array `key`, or several and none was chosen."""
+    if not keys:
+        return data_error("D106", "the file holds no series", file=path, path="data.key")
+    if key is None:
+        message = f"the file holds {len(keys)} arrays; `data.key` must name one"
+        return data_error("D106", message, file=path, path="data.key", help=f"keys: {', '.join(keys)}")
+    message = f"no array `{key}` in the file"
+    return data_error("D106", message, file=path, path="data.key", help=choices(key, keys))
+
+
+def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
+    """Shape of a `.npy` or `.npz` array, from its header.
+
+    Raises:
+        DiagnosticError: D1xx or D2xx.
+    """
+    kind = path.suffix.lower().removeprefix(".")
+    try:
+        with _member(path, options) as stream:
+            version = np.lib.format.read_magic(stream)
+            known = np.lib.format
+            reader = known.read_array_header_1_0 if version == (1, 0) else known.read_array_header_2_0
+            shape, _, dtype = reader(stream)
+    except _BAD_ARRAY as error:
+        raise _unreadable(path, error) from error
+    names = numbered(check_matrix(shape, dtype, path)[1])
+    return SeriesHead(shape[0], tuple(names[i] for i in select(names, options.columns, path)), format=kind)
+
+
+def read_numpy(path: Path, options: ReadOptions) -> Series:
+    """A `.npy` or `.npz` array as a series with columns c0, c1, ...
+
+    Raises:
+        DiagnosticError: D1xx or D2xx.
+    """
+    numpy_head(path, options)
+    try:
+        with _member(path, options) as stream:
+            array = np.load(stream, allow_pickle=False)
+    except _BAD_ARRAY as error:
+        raise _unreadable(path, error) from error
+    values = array.astype(np.float64).reshape(len(array), -1)
+    names = numbered(values.shape[1])
+    chosen = select(names, options.columns, path)
+    return Series(np.ascontiguousarray(values[:, chosen]), tuple(names[i] for i in chosen), None, str(path))
+
+
+@contextmanager
+def _member(path: Path, options: ReadOptions) -> Iterator[IO[bytes]]:
+    """The stream of the one array that is meant."""
+    if path.suffix.lower() == ".npy":
+        with path.open("rb") as stream:
+            yield stream
+    else:
+        with zipfile.ZipFile(path) as archive, archive.open(_npz_key(path, archive, options) + ".npy") as stream:
+            yield stream
+
+
+def _npz_key(path: Path, archive: zipfile.ZipFile, options: ReadOptions) -> str:
+    keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    if options.key is None and len(keys) == 1:
+        return keys[0]
+    if options.key not in keys:
+        raise wrong_key(path, options.key, keys)
+    return str(options.key)
+
+
+def _unreadable(path: Path, error: BaseException) -> Exception:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return data_error("D104", f"cannot be read as {path.suffix.removeprefix('.')}: {text}", file=path)
+
+
+def parquet_head(path: Path, options: ReadOptions) -> SeriesHead:
+    """Columns and rows of a Parquet table, from its footer.
+
+    Raises:
+        DiagnosticError: D1xx or D2xx.
+    """
+    with _parquet(path) as file:
+        schema, rows = file.schema_arrow, file.metadata.num_rows
+    date, channels, chosen = _parquet_columns(path, schema, rows, options)
+    columns = tuple(channels[i] for i in chosen)
+    return SeriesHead(rows, columns, date, format="parquet")
+
+
+def read_parquet(path: Path, options: ReadOptions) -> Series:
+    """A Parquet table as a series; its timestamp column, if any, as dates.
+
+    Raises:
+        DiagnosticError: D1xx or D2xx.
+    """
+    import pyarrow as pa
+
+    with _parquet(path) as file:
+        date, channels, chosen = _parquet_columns(path, file.schema_arrow, file.metadata.num_rows, options)
+        names = [channels[i] for i in chosen]
+        try:
+            table = file.read(columns=[*names, date] if date else names)
+            columns = [table.column(name).cast(pa.float64(), safe=False).to_numpy() for name in names]
+            times = _parquet_times(table.column(date)) if date else None
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable(path, error) from error
+    return Series(np.stack(columns, axis=1), tuple(distinct(names)), times, str(path))
+
+
+def _parquet(path: Path) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _parquet_columns(path: Path, schema: Any, rows: int, options: ReadOptions) -> tuple[str, list[str], list[int]]:
+    """The date column ("" = none), the channels, and the positions of the chosen ones."""
+    from pyarrow import types
+
+    date, channels, others = "", [], {}
+    for field in schema:
+        dated = types.is_temporal(field.type) or (
+            field.name.lower() in DATE_NAMES and (types.is_string(field.type) or types.is_large_string(field.type))
+        )
+        numeric = types.is_integer(field.type) or types.is_floating(field.type) or types.is_decimal(field.type)
+        if dated and not date:
+            date = field.name
+        else:
+            channels.append(field.name)
+            if not numeric:
+                others[field.name] = field.type
+    if len(others) == len(channels):
+        raise data_error("D203", "no numeric column", file=path)
+    if rows == 0:
+        raise data_error("D102", "the table has no rows", file=path)
+    chosen = select(channels, options.columns, path)
+    for i in chosen:
+        if channels[i] in others:
+            message = f"column `{channels[i]}` holds {others[channels[i]]}, not numbers"
+            raise data_error("D202", message, file=path, help="name the columns to use in `data.columns`")
+    return date, channels, chosen
+
+
+def _parquet_times(column: Any) -> Times | None:
+    import pyarrow as pa
+
+    if column.null_count:
+        return None
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        return parse_dates(column.to_pylist())
+    try:
+        return column.cast(pa.timestamp("ms"), safe=False).to_numpy().astype("datetime64[ms]")
+    except pa.ArrowException:  # a time of day without a date
+        return None

@@ -1,0 +1,189 @@
+"""Scalers: one affine map per column, fitted on the train rows unless asked otherwise."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snnctl.core.catalog import SCALERS
+from snnctl.data.series.series import Floats
+
+FitOn = Literal["train", "all"]
+
+# A spread below this share of the column's magnitude is rounding noise: the column counts as constant.
+CONSTANT = 1e-12
+
+
+@dataclass(frozen=True)
+class FittedScaler:
+    """`x' = (x - shift) / scale`, per column.
+
+    Args:
+        kind: the scaler's registered name.
+        shift: [C] float64.
+        scale: [C] float64, never 0.
+    """
+
+    kind: str
+    shift: Floats
+    scale: Floats
+
+    def apply(self, values: Floats) -> Floats:
+        """Scale `values` [..., C]; NaN stays NaN."""
+        return (values - self.shift) / self.scale
+
+    def inverse(self, scaled: Tensor) -> Tensor:
+        """Map `scaled` [..., C] back to the units of the data."""
+        shift = torch.as_tensor(self.shift, dtype=scaled.dtype, device=scaled.device)
+        scale = torch.as_tensor(self.scale, dtype=scaled.dtype, device=scaled.device)
+        return scaled * scale + shift
+
+
+class Scaler(ABC):
+    """Base of all scalers: statistics over observed values only; where a scale would be 0 it is 1.
+
+    Args:
+        fit_on: rows that statistics are taken from: "train", or "all" as in some published code, which lets
+            test values into the inputs and marks the run as leaky.
+    """
+
+    kind: str
+
+    def __init__(self, *, fit_on: FitOn = "train") -> None:
+        self.fit_on = fit_on
+
+    def fit(self, values: Floats, train_rows: int) -> FittedScaler:
+        """Fit on the first `train_rows` rows of `values` [N, C], or on all rows with `fit_on="all"`.
+
+        Every column must hold an observed value among them; `TimeSeries` checks it first.
+        """
+        rows = values if self.fit_on == "all" else values[:train_rows]
+        shift, scale = self._statistics(rows)
+        columns = np.zeros(values.shape[1])
+        return FittedScaler(self.kind, shift + columns, np.where(scale == 0.0, 1.0, scale) + columns)
+
+    @property
+    def leak(self) -> str:
+        """Why this scaler leaks, or ""."""
+        return "scaler statistics include validation and test rows" if self.fit_on == "all" else ""
+
+    @abstractmethod
+    def _statistics(self, rows: Floats) -> tuple[Floats, Floats]:
+        """Shift and scale, each [C] or a scalar, of `rows` [n, C]."""
+
+
+def _or_constant(spread: Floats, rows: Floats, axis: int | None) -> Floats:
+    return np.where(spread <= CONSTANT * np.nanmax(np.abs(rows), axis=axis), 0.0, spread)
+
+
+@SCALERS.register("none")
+class NoScaling(Scaler):
+    """Leave the values in their own units."""
+
+    kind = "none"
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def _statistics(self, rows: Floats) -> tuple[Floats, Floats]:
+        return np.zeros(()), np.ones(())
+
+
+@SCALERS.register("standard")
+class StandardScaling(Scaler):
+    """Z-score of each column; the usual choice for ETT and the SNN baselines.
+
+    Equation:
+        x' = (x - mean_c) / sd_c      (sd with divisor n; a constant column is only shifted)
+
+    Args:
+        fit_on: "train", or "all" rows (leaky; published code does so).
+    """
+
+    kind = "standard"
+
+    def _statistics(self, rows: Floats) -> tuple[Floats, Floats]:
+        return np.nanmean(rows, axis=0), _or_constant(np.nanstd(rows, axis=0), rows, 0)
+
+
+@SCALERS.register("global_standard")
+class GlobalStandardScaling(Scaler):
+    """Z-score with one mean and one standard deviation for the whole matrix.
+
+    Equation:
+        x' = (x - mean) / sd
+
+    Args:
+        fit_on: "train", or "all" rows (leaky; published code does so).
+
+    Source:
+        microsoft/SeqSNN, `normalize: 3`.
+    """
+
+    kind = "global_standard"
+
+    def _statistics(self, rows: Floats) -> tuple[Floats, Floats]:
+        return np.asarray(np.nanmean(rows)), _or_constant(np.asarray(np.nanstd(rows)), rows, None)
+
+
+@SCALERS.register("max")
+class MaxScaling(Scaler):
+    """Divide by the largest value of the whole matrix.
+
+    Equation:
+        x' = x / max(x)
+
+    Args:
+        fit_on: "train", or "all" rows (leaky; published code does so).
+
+    Source:
+        microsoft/SeqSNN, `normalize: 1`.
+    """
+
+    kind = "max"
+
+    def _statistics(self, rows: Floats) -> tuple[Floats, Floats]:
+        return np.zeros(()), np.asarray(np.nanmax(rows))
+
+
+@SCALERS.register("column_max")
+class ColumnMaxScaling(Scaler):
+    """Divide each column by its largest magnitude.
+
+    Equation:
+        x' = x / max(|x_c|)
+
+    Args:
+        fit_on: "train", or "all" rows (leaky; published code does so).
+
+    Source:
+        microsoft/SeqSNN, `normalize: 2`, its class default.
+    """
+
+    kind = "column_max"
+
+    def _statistics(self, rows: Floats) -> tuple[Floats, Floats]:
+        return np.zeros(()), np.nanmax(np.abs(rows), axis=0)
+
+
+@SCALERS.register("minmax")
+class MinMaxScaling(Scaler):
+    """Map each column's range to [0, 1]; later values may fall outside.
+
+    Equation:
+        x' = (x - min_c) / (max_c - min_c)
+
+    Args:
+        fit_on: "train", or "all" rows (leaky).
+    """
+
+    kind = "minmax"
+
+    def _statistics(self, rows: Floats) -> tuple[Floats, Floats]:
+        low, high = np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)
+        return low, _or_constant(high - low, rows, 0)

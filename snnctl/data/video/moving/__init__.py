@@ -1,0 +1,1 @@
+"""Moving digits: sequences that are drawn when they are asked for."""

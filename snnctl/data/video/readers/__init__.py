@@ -1,0 +1,1 @@
+"""Where videos come from: arrays, folders of numbered pictures, TaxiBJ."""

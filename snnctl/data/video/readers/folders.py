@@ -1,0 +1,159 @@
+"""Videos as folders of numbered pictures: KTH's tree, or any folder of clips."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from snnctl.data.images.readers.decode import SUFFIXES
+from snnctl.data.images.source import Pixels
+from snnctl.data.problems import data_error
+from snnctl.data.video.source import Run, VideoPart, VideoSource
+
+ACTIONS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
+FAST = ("jogging", "running")  # recordings of these are short, so that windows overlap
+FAST_STRIDE = 3
+TRAIN_PERSONS = range(1, 17)
+KTH_SIZE = (128, 128)
+_PERSON = re.compile(r"person(\d\d)_([a-z]+)_")
+_NUMBER = re.compile(r"(\d+)\D*$")
+_PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+
+
+@dataclass(frozen=True)
+class FrameShape:
+    """How pictures are brought to one shape: (rows, columns), and 1 or 3 channels; None = as they are."""
+
+    size: tuple[int, int] | None = None
+    channels: int | None = None
+
+
+@dataclass(frozen=True)
+class _Clip:
+    """A folder: its frames by number, without gaps."""
+
+    names: list[str]
+    group: int
+    stride: int = 0
+
+
+def is_kth(folder: Path) -> bool:
+    """Whether there are folders ACTION/personNN_ACTION_... in it."""
+    return any(_PERSON.match(found.name) for action in ACTIONS for found in (folder / action).glob("person*"))
+
+
+def kth_source(folder: Path, shape: FrameShape) -> VideoSource:
+    """`ACTION/personNN_ACTION_dK.../image_XXXX.jpg`: persons 1 to 16 train, 17 to 25 test, and stay together.
+
+    Windows are laid from the end of a clip; those of jogging and running are 3 frames apart. A missing number ends a
+    clip.
+
+    Raises:
+        DiagnosticError: D230, a folder or picture has another name; D220, a picture cannot be read.
+    """
+    found: dict[str, list[_Clip]] = {"train": [], "test": []}
+    for action in ACTIONS:
+        for clip in sorted((folder / action).iterdir()) if (folder / action).is_dir() else []:
+            match = _PERSON.match(clip.name)
+            if not clip.is_dir() or match is None:
+                continue
+            person = int(match[1])
+            part = "train" if person in TRAIN_PERSONS else "test"
+            files = [path.relative_to(folder).as_posix() for path in clip.iterdir() if path.name.startswith("image")]
+            stride = FAST_STRIDE if action in FAST else 0
+            found[part] += [_Clip(names, person, stride) for names in _without_gaps(files, folder)]
+    if not all(found.values()):
+        empty = next(part for part, clips in found.items() if not clips)
+        raise data_error("D230", f"no person of {empty} is in it", file=folder, help="persons 1-16 train, 17-25 test")
+    # The first channel of a grey recording is the picture.
+    grey = FrameShape(shape.size or KTH_SIZE, shape.channels or 1)
+    return _source(found, folder, "kth", grey, from_end=True)
+
+
+def folder_source(folder: Path, shape: FrameShape) -> VideoSource:
+    """`[train|val|test/].../CLIP/x0001.png`: every folder with pictures is a clip, numbers are the order.
+
+    Raises:
+        DiagnosticError: D230 no pictures or no numbers, D220 a picture cannot be read, D221 sizes differ.
+    """
+    clips: dict[str, list[str]] = {}
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in SUFFIXES and path.is_file():
+            below = path.relative_to(folder)
+            clips.setdefault(below.parent.as_posix(), []).append(below.as_posix())
+    if not clips:
+        raise data_error("D230", "no pictures are in it", file=folder, help=f"it reads {', '.join(SUFFIXES)}")
+    parts = {name: _PARTS.get(name.split("/")[0].lower(), "") for name in clips}
+    cut = all(parts.values())
+    found: dict[str, list[_Clip]] = {}
+    for group, name in enumerate(sorted(clips)):
+        part = parts[name] if cut else "all"
+        found.setdefault(part, []).extend(_Clip(names, group) for names in _without_gaps(clips[name], folder))
+    return _source(found, folder, "frames", shape)
+
+
+def _without_gaps(names: list[str], folder: Path) -> list[list[str]]:
+    """Names in the order of their numbers, cut where one is missing."""
+    numbered: dict[int, str] = {}
+    for name in sorted(names):
+        match = _NUMBER.search(Path(name).stem)
+        if match is None:
+            raise data_error("D230", f"`{name}` has no number", file=folder, help="frames are put in order by number")
+        if int(match[1]) in numbered:
+            raise data_error("D230", f"`{numbered[int(match[1])]}` and `{name}` have one number", file=folder)
+        numbered[int(match[1])] = name
+    runs: list[list[str]] = []
+    last = None
+    for number in sorted(numbered):
+        if last is None or number != last + 1:
+            runs.append([])
+        runs[-1].append(numbered[number])
+        last = number
+    return runs
+
+
+def _source(
+    found: dict[str, list[_Clip]], folder: Path, format: str, shape: FrameShape, *, from_end: bool = False
+) -> VideoSource:
+    def read(clips: list[_Clip]) -> Iterator[Run]:
+        first: Any = None
+        for clip in clips:
+            frames = [_frame(folder / name, shape) for name in clip.names]
+            for name, frame in zip(clip.names, frames, strict=True):
+                first = frame if first is None else first
+                if frame.shape != first.shape:
+                    sizes = [" x ".join(map(str, picture.shape)) for picture in (frame, first)]
+                    help = "set `data.size: [rows, columns]` and `data.channels` to bring all to one shape"
+                    message = f"`{name}` is {sizes[0]}, the first one {sizes[1]}"
+                    raise data_error("D221", message, file=folder, path="data.size", help=help)
+            yield Run(np.stack(frames), clip.group, clip.stride)
+
+    parts = tuple(
+        VideoPart(part, sum(len(clip.names) for clip in clips), lambda clips=clips: read(clips))  # type: ignore[misc]
+        for part, clips in found.items()
+    )
+    return VideoSource(parts, str(folder), format, from_end=from_end)
+
+
+def _frame(path: Path, shape: FrameShape) -> Pixels:
+    """uint8 [H, W, C]; scaled bilinearly, where a size is wanted, without regard to proportions."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        picture: Any = Image.open(io.BytesIO(path.read_bytes()))
+        channels = shape.channels or (1 if picture.mode in ("1", "L", "I", "I;16") else 3)
+        if channels == 1 and len(picture.getbands()) > 1:
+            picture = picture.convert("RGB").getchannel(0)
+        picture = picture.convert("L" if channels == 1 else "RGB")
+        if shape.size is not None and picture.size != shape.size[::-1]:
+            picture = picture.resize(shape.size[::-1], Image.Resampling.BILINEAR)
+        pixels = np.asarray(picture, dtype=np.uint8)
+    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
+        raise data_error("D220", f"`{path.name}` is not a picture that can be read: {error}", file=path) from error
+    return pixels[..., None] if pixels.ndim == 2 else pixels

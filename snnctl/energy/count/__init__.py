@@ -1,0 +1,1 @@
+"""Counting: every operation that torch dispatches on real samples becomes a row."""

@@ -1,0 +1,200 @@
+"""Multiply-accumulates of one product: dense, and those that are left when zeros vanish.
+
+A product of a signal with weights or with another signal is counted by the inputs: each input that is not zero causes
+as many operations as it has partners that are not zero. That is exact for strides, groups, dilation and padding, since
+the partners of an input are found by running the layer backwards over ones; and it costs one pass over the input.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import grad
+
+from snnctl.energy.count.signals import Signal
+
+
+@dataclass(frozen=True)
+class Tallied:
+    """One product.
+
+    Args:
+        dense, inside: multiply-accumulates in all, with and without taps on padding.
+        events, popcount, unary: operations, one number for each leading index of the driving operand.
+        inputs: elements of the driving operand.
+        active, popcount_inputs, unary_inputs: its codes, one number for each leading index.
+    """
+
+    dense: float
+    inside: float
+    events: Tensor
+    popcount: Tensor
+    unary: Tensor
+    inputs: int
+    active: Tensor
+    popcount_inputs: Tensor
+    unary_inputs: Tensor
+
+
+def popcount(codes: Tensor) -> Tensor:
+    """How many bits are set in each whole number; as a float of the same shape."""
+    left, found = codes.abs().to(torch.int64), torch.zeros_like(codes)
+    while bool(left.any()):
+        found += left & 1
+        left >>= 1
+    return found
+
+
+def codes_of(x: Tensor, signal: Signal) -> tuple[Tensor, Tensor, Tensor]:
+    """Whether each element is an event, how many bits its code has set, and the code: three floats.
+
+    Of real numbers only the first means anything; the other two repeat it.
+    """
+    if signal.made != "spike":
+        active = (x != 0).to(torch.float32)
+        return active, active, active
+    codes = x if signal.scale == 1.0 else (x / signal.scale).round()
+    codes = codes.to(torch.float32).abs()  # a spike below zero is taken off instead of added
+    if signal.levels <= 1:
+        return codes, codes, codes
+    return (codes != 0).to(torch.float32), popcount(codes), codes
+
+
+def not_spikes(x: Tensor, signal: Signal) -> str:
+    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of their scale, 0..levels.
+
+    Signed ones run from -levels.
+    """
+    if signal.made != "spike":
+        return ""
+    exact = x.detach().to(torch.float64) / signal.scale
+    codes = exact.round()  # a multiple of a scale that is no power of two is rounded in float32
+    apart = (exact - codes).abs()
+    if codes.numel() and float(apart.max()) > 1e-4:
+        wrong = exact.flatten()[apart.flatten().argmax()] * signal.scale
+        return f"{float(wrong):.4g} is not a whole multiple of {signal.scale:g}"
+    lowest = -signal.levels if signal.signed else 0
+    if codes.numel() and not lowest <= float(codes.min()) <= float(codes.max()) <= signal.levels:
+        low, high = float(codes.min()), float(codes.max())
+        return f"codes run from {low:g} to {high:g}, declared are {lowest} to {signal.levels}"
+    return ""
+
+
+def weight_fan(b: Tensor) -> Tensor:
+    """How many outputs each input reaches through weights `b` [k, n] that are not zero: [k]."""
+    return (b != 0).to(torch.float32).sum(-1)
+
+
+def matmul(a: Tensor, b: Tensor, signal_a: Signal, signal_b: Signal, fan: Tensor | None = None) -> Tallied:
+    """`a` [*, m, k] @ `b` [*, k, n], driven by `a`: numbers per leading index and row of `a`, [*, m].
+
+    Where `b` is spikes too, its codes count as well: coincidences, and products of codes. Where `b` is real, or
+    weights, its zeros vanish.
+
+    Args:
+        fan: of `b`, where it is weights and known already.
+    """
+    rows = codes_of(a, signal_a)
+    if signal_b.made == "spike":
+        partners = [codes.sum(-1) for codes in _distinct(codes_of(b, signal_b))]
+    else:
+        partners = [weight_fan(b) if fan is None else fan]
+    made: list[Tensor] = []
+    sums: list[Tensor] = []
+    for number, mine in enumerate(rows):
+        if number and mine is rows[0] and len(partners) == 1:
+            made.append(made[0])
+        else:
+            made.append((mine @ partners[min(number, len(partners) - 1)].unsqueeze(-1)).squeeze(-1))
+        sums.append(sums[0] if number and mine is rows[0] else mine.sum(-1))
+    dense = float(math.prod(a.shape) * b.shape[-1])
+    return Tallied(dense, dense, made[0], made[1], made[2], a.numel(), sums[0], sums[1], sums[2])
+
+
+def _distinct(codes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return codes[:1] if codes[0] is codes[1] else codes
+
+
+Fan = Tensor  # how many outputs each input element reaches, shaped like one input without the batch
+
+
+def convolution_fan(
+    shape: torch.Size,
+    weight: Tensor,
+    out: torch.Size,
+    *,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    groups: int,
+    transposed: bool = False,
+    inner: tuple[tuple[int, int, int], ...] = (),
+    sparse: bool = False,
+) -> tuple[Fan, float]:
+    """The fan-out of each input element, and the multiply-accumulates of one input without those on padding.
+
+    Args:
+        shape: of the input [N, C, *].
+        weight: [out, in / groups, *]; zeros in it reach nothing.
+        out: shape of the output.
+        inner: dimension, start and length of what is not padding, where padding is part of the input already; the
+            fan-out is of these elements alone.
+        sparse: zeros of `weight` are no weights: there is nothing to multiply with.
+    """
+    mask = (weight != 0).to(torch.float32)
+    every = mask if sparse else torch.ones_like(mask)
+    run = _CONVOLUTIONS[weight.dim() - 2]
+    if transposed:
+        # Each input reaches the outputs that lie under its kernel: a convolution of ones with the same mask.
+        ones = torch.ones((1, *out[1:]), device=weight.device)
+        reach = run[0](ones, mask, None, stride, padding, dilation, groups)
+        full = run[0](ones, every, None, stride, padding, dilation, groups)
+        return reach[0], float(full.sum())
+    ones = torch.ones((1, *out[1:]), device=weight.device)
+    size = [1, *shape[1:]]
+    reach = run[1](size, mask, ones, stride, padding, dilation, groups)
+    full = run[1](size, every, ones, stride, padding, dilation, groups)
+    for dim, start, length in inner:
+        reach, full = reach.narrow(dim, start, length), full.narrow(dim, start, length)
+    return reach[0], float(full.sum(dtype=torch.float64))
+
+
+_CONVOLUTIONS: dict[int, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
+    1: (torch.nn.functional.conv1d, grad.conv1d_input),
+    2: (torch.nn.functional.conv2d, grad.conv2d_input),
+    3: (torch.nn.functional.conv3d, grad.conv3d_input),
+}
+
+
+def convolution(
+    x: Tensor, signal: Signal, fan: Fan, *, dense: float, inside: float, keep: int | None = None
+) -> Tallied:
+    """A convolution of `x` [N, C, *] whose inputs have the fan-out `fan` [C, *]: numbers per image, [N].
+
+    Args:
+        dense, inside: of one image.
+        keep: a dimension of `x` whose elements are told apart too: then numbers are [N, length].
+    """
+    flat = fan.reshape(-1)
+    images = len(x)
+    rows = codes_of(x, signal)
+    made: list[Tensor] = []
+    sums: list[Tensor] = []
+    for codes in rows:
+        if made and codes is rows[0]:
+            made.append(made[0])
+            sums.append(sums[0])
+            continue
+        if keep is not None:
+            made.append((codes * fan).transpose(1, keep).flatten(2).sum(-1))
+            sums.append(codes.transpose(1, keep).flatten(2).sum(-1))
+            continue
+        matrix = codes.reshape(images, -1)
+        made.append(matrix @ flat)
+        sums.append(matrix.sum(-1))
+    counted = (made[0], made[1], made[2], x.numel(), sums[0], sums[1], sums[2])
+    return Tallied(dense * images, inside * images, *counted)

@@ -1,0 +1,1 @@
+"""Judging: what published thresholds and other definitions say of the count."""

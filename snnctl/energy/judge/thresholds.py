@@ -1,0 +1,208 @@
+"""Published thresholds for when a spiking network can win, and verdicts in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from snnctl.energy.count.counts import Counts, Neurons, Number, Row
+from snnctl.energy.price.bill import mean
+from snnctl.energy.price.costs import IntScaled
+from snnctl.energy.price.rules import RULES, RuleName, share
+from snnctl.energy.price.table import Table
+
+DAMPFHOFFER = "Dampfhoffer et al., IEEE TETCI 7(3), 2023"
+DAVIDSON = "Davidson & Furber, Front. Neurosci. 15:651141, 2021"
+YAN = "Yan, Bai and Wong, arXiv 2409.08290"
+CONVERSION = "the conversion identity of multi-bit neurons"
+
+_Pick = Callable[[Neurons], Number]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One measured value against one published threshold.
+
+    Args:
+        name: what is compared.
+        value: measured here; None if it could not be.
+        threshold: the bound, above which a spiking network loses; None if none applies.
+        wins: True, False, or None where the source leaves it open.
+        source: who published it.
+        sentence: all of that in plain words.
+    """
+
+    name: str
+    value: float | None
+    threshold: float | None
+    wins: bool | None
+    source: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class BreakEven:
+    """Bit planes against a real multiplier at one width.
+
+    Args:
+        bits: b of the spikes.
+        mac_pj, ac_pj: a multiply-accumulate of b bits, one addition.
+        popcount: mean set bits per spike below which bit planes are cheaper.
+    """
+
+    bits: int
+    mac_pj: float
+    ac_pj: float
+    popcount: float
+
+
+def twin_bits(steps: int, levels: int) -> int:
+    """Bits of the quantised network that has as many levels: ceil(log2(T * levels + 1)); levels = 2^b - 1."""
+    return (steps * levels).bit_length()
+
+
+def break_even(table: Table, widths: tuple[int, ...] = (1, 2, 3, 4, 6, 8)) -> list[BreakEven]:
+    """Where a multiplication becomes cheaper than its bit planes; shifts are not charged. Empty without a MAC price."""
+    costs = table.arithmetic
+    if costs is None:
+        return []
+    rows = []
+    for bits in widths:
+        mac, add = costs.mac(bits), costs.add()
+        if mac is not None and add > 0:
+            rows.append(BreakEven(bits, mac, add, mac / add))
+    return rows
+
+
+def spikes_per_synapse(counts: Counts, rule: RuleName = "event") -> Number:
+    """Synaptic operations per synapse and inference, over layers that spikes drive; 0 without any.
+
+    A convolution has as many synapses as dense connections.
+    """
+    driven = [row for row in counts.rows if row.kind == "synapse" and row.source == "spike"]
+    operations: Number = 0.0
+    synapses: Number = 0.0
+    for row in driven:
+        operations = operations + RULES[rule].products(row.products)
+        synapses = synapses + row.products.dense / row.steps
+    return share(operations, synapses)
+
+
+def firing_rate(counts: Counts) -> Number:
+    """s_r: share of neurons that spike in a step, over all neurons."""
+    return _over_neurons(counts, lambda n: n.spikes, lambda n: n.updates)
+
+
+def active_share(counts: Counts) -> Number:
+    """1 - gamma: share of neurons that spike at least once; the twin's activations that are not zero."""
+    return _over_neurons(counts, lambda n: n.ever_active, lambda n: n.membranes)
+
+
+def _over_neurons(counts: Counts, part: _Pick, whole: _Pick) -> Number:
+    above: Number = 0.0
+    below: Number = 0.0
+    for row in counts.rows:
+        if row.neurons is not None:
+            above, below = above + part(row.neurons), below + whole(row.neurons)
+    return share(above, below)
+
+
+def verdicts(counts: Counts, table: Table) -> list[Verdict]:
+    """Every threshold that applies to the count."""
+    if not any(row.neurons is not None for row in counts.rows):
+        return []
+    # Set against what a network that does not spike has to do: one pass, or one for each step that the data bring.
+    per_synapse, per = mean(spikes_per_synapse(counts)) / counts.data_steps, "inference"
+    rate = mean(firing_rate(counts))
+    active = mean(active_share(counts))
+    if counts.data_steps > 1:
+        per = "step of the data"
+    found = [dampfhoffer(per_synapse, per), davidson_furber(per_synapse, per)]
+    if counts.data_steps == 1:
+        found += yan_rate(rate, counts.steps)
+        found.append(yan_compute(rate, counts.steps, active, table, _levels(counts.rows)))
+    else:
+        says = (
+            f"firing rate {rate:.2%}: thresholds are published for steps that stand for one number, not for data's own"
+        )
+        found.append(Verdict("firing rate", rate, None, None, YAN, says))
+    found += twin(counts)
+    return found
+
+
+def dampfhoffer(per_synapse: float, per: str = "inference") -> Verdict:
+    """0.15 to 1.38 spikes per synapse per inference, by the ANN implementation compared with."""
+    says = f"{per_synapse:.3g} spikes per synapse per {per}: "
+    wins: bool | None
+    if per_synapse < 0.15:
+        wins, says = True, says + "below 0.15; competitive with every implementation of the ANN considered"
+    elif per_synapse <= 1.38:
+        wins, says = None, says + "between 0.15 and 1.38; it depends on how well the ANN reuses data and skips zeros"
+    else:
+        wins, says = False, says + "above 1.38; a digital SNN would not win here"
+    return Verdict(f"spikes per synapse per {per}", per_synapse, 1.38, wins, DAMPFHOFFER, says)
+
+
+def davidson_furber(per_synapse: float, per: str = "inference") -> Verdict:
+    """About 1.72 spikes per synapse per inference."""
+    wins = per_synapse < 1.72
+    end = "below the 1.72 threshold" if wins else "above the 1.72 threshold; a digital SNN would not win here"
+    says = f"{per_synapse:.3g} spikes per synapse per {per}: {end}"
+    return Verdict(f"spikes per synapse per {per}", per_synapse, 1.72, wins, DAVIDSON, says)
+
+
+def yan_rate(rate: float, steps: int) -> Iterator[Verdict]:
+    """s_r < 6.4 % for 5 to 10 steps (versions 2, 3), < 5.7 % at 5 steps (version 4)."""
+    name = "firing rate"
+    if not 5 <= steps <= 10:
+        says = f"firing rate {rate:.2%} at {steps} steps: a threshold is published for 5 to 10 steps only"
+        yield Verdict(name, rate, None, None, YAN, says)
+        return
+    bounds = [(0.064, f"{YAN}, versions 2 and 3", "5 to 10 steps")]
+    if steps == 5:
+        bounds.append((0.057, f"{YAN}, version 4", "5 steps"))
+    for bound, source, where in bounds:
+        wins = rate < bound
+        end = "below" if wins else "not below"
+        after = "" if wins else "; the quantised twin would use less energy"
+        says = f"firing rate {rate:.2%}: {end} the {bound:.1%} threshold for {where}{after}"
+        yield Verdict(name, rate, bound, wins, source, says)
+
+
+def yan_compute(rate: float, steps: int, active: float, table: Table, levels: int = 1) -> Verdict:
+    """Arithmetic alone: T * s_r <= (E_MAC / E_AC) (1 - gamma).
+
+    Args:
+        active: 1 - gamma, the share of the twin's activations that are not zero.
+        levels: of the spikes; under int_scaled the twin's MAC is as wide as its activations.
+    """
+    name, value, costs = "spikes per neuron per inference", steps * rate, table.arithmetic
+    width = twin_bits(steps, levels) if isinstance(costs, IntScaled) else None
+    mac = costs.mac(width) if costs is not None else None
+    if costs is None or mac is None or not costs.add():
+        return Verdict(name, value, None, None, YAN, f"table {table.name} does not price MAC and AC: no compute bound")
+    ratio = mac / costs.add()
+    bound = ratio * active
+    wins = value <= bound
+    says = (
+        f"{value:.3g} spikes per neuron per inference: {'within' if wins else 'above'} the bound {bound:.3g} ="
+        f" E_MAC/E_AC {ratio:.3g} x {active:.3g} active; arithmetic alone would {'' if wins else 'not '}favour the SNN"
+    )
+    return Verdict(name, value, bound, wins, YAN, says)
+
+
+def twin(counts: Counts) -> Iterator[Verdict]:
+    """The fair quantised twin; at T = 1 without a leak it is the same network."""
+    levels, steps = _levels(counts.rows), counts.coding_steps
+    bits = twin_bits(steps, levels)
+    source = YAN if levels == 1 else CONVERSION
+    says = f"the fair non-spiking twin has {bits}-bit activations: {steps * levels + 1} values, T x levels + 1"
+    yield Verdict("width of the quantised twin", float(bits), None, None, source, says)
+    leaky = any(row.neurons is not None and row.neurons.leaky for row in counts.rows)
+    if counts.steps == 1 and not leaky:
+        says = f"At T=1 without a leak this network is the {bits}-bit quantised network"
+        yield Verdict("identity with the quantised twin", float(bits), None, None, source, says)
+
+
+def _levels(rows: tuple[Row, ...]) -> int:
+    return max((row.neurons.levels for row in rows if row.neurons is not None), default=1)

@@ -1,0 +1,1 @@
+"""Pricing: rows become joules by a cost table."""

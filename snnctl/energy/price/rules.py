@@ -1,0 +1,156 @@
+"""What a spike is charged: rules from counts to additions (AC) and multiply-accumulates (MAC).
+
+No rule for spikes of several bits is agreed upon, so it is a parameter. With f the fan-out of an input element and
+c its code of b bits, event <= bitplane <= unary and bitplane <= allbits = b * event; at b = 1 all count the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnctl.energy.count.counts import Neurons, Number, Products, Source
+
+RuleName = Literal["event", "bitplane", "unary", "allbits", "mac", "dense_mac"]
+# exact: taps on padding cost nothing; counted: rate x dense operations, as r * FLOP does.
+Padding = Literal["exact", "counted"]
+# Real inputs that are zero: multiplied like all others, or skipped.
+Zeros = Literal["charged", "skipped"]
+
+
+@dataclass(frozen=True)
+class Ops:
+    """Operations charged, per sample."""
+
+    macs: Number = 0.0
+    acs: Number = 0.0
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How spikes are charged.
+
+    Args:
+        name: in tables and options.
+        describe: one line for people.
+        multiplies: whether it charges MACs, and not ACs.
+        products: operations of a layer, from its exact counts.
+        inputs: how often one layer's inputs count: the theta_in of a memory model.
+        spikes: the same of a neuron's output: theta_out.
+    """
+
+    name: RuleName
+    describe: str
+    multiplies: bool
+    products: Callable[[Products], Number]
+    inputs: Callable[[Products], Number]
+    spikes: Callable[[Neurons], Number]
+
+
+RULES: dict[str, Rule] = {
+    rule.name: rule
+    for rule in (
+        Rule(
+            "event",
+            "one AC per spike and synapse whatever its value (graded spikes, payload free): the lower bound",
+            False,
+            lambda p: p.events,
+            lambda p: p.active_inputs,
+            lambda n: n.spikes,
+        ),
+        Rule(
+            "bitplane",
+            "one AC per set bit of the spike and synapse (shift and accumulate; shifts are not charged)",
+            False,
+            lambda p: p.popcount,
+            lambda p: p.popcount_inputs,
+            lambda n: n.popcount_spikes,
+        ),
+        Rule(
+            "unary",
+            "one AC per unit of the spike's value and synapse (virtual time steps, as I-LIF counts)",
+            False,
+            lambda p: p.unary,
+            lambda p: p.unary_inputs,
+            lambda n: n.unary_spikes,
+        ),
+        Rule(
+            "allbits",
+            "b ACs per spike and synapse (bit-serial, zero bits not skipped)",
+            False,
+            lambda p: p.bits * p.events,
+            lambda p: p.bits * p.active_inputs,
+            lambda n: bits_of(n.levels) * n.spikes,
+        ),
+        Rule(
+            "mac",
+            "one MAC of b bits x weight bits per spike and synapse (an accelerator of quantised networks)",
+            True,
+            lambda p: p.events,
+            lambda p: p.active_inputs,
+            lambda n: n.spikes,
+        ),
+        Rule(
+            "dense_mac",
+            "one MAC of b bits x weight bits per synapse and step, spike or not",
+            True,
+            lambda p: p.inside,
+            lambda p: p.inputs,
+            lambda n: n.spikes,
+        ),
+    )
+}
+
+
+def charge(products: Products, rule: Rule, source: Source, padding: Padding = "exact", zeros: Zeros = "charged") -> Ops:
+    """Operations of one layer.
+
+    Spikes follow `rule`; real inputs are MACs at every position, or at those that are not zero. Under `counted`
+    padding the operations are (inputs charged / inputs) x dense.
+    """
+    if source == "real":
+        if zeros == "charged":
+            return Ops(macs=products.dense if padding == "counted" else products.inside)
+        rate = share(products.active_inputs, products.inputs)
+        return Ops(macs=rate * products.dense if padding == "counted" else products.events)
+    if padding == "counted":
+        count = share(rule.inputs(products), products.inputs) * products.dense
+    else:
+        count = rule.products(products)
+    return Ops(macs=count) if rule.multiplies else Ops(acs=count)
+
+
+def share(part: Number, whole: Number) -> Number:
+    """part / whole; 0 where there is no whole."""
+    if np.ndim(part) == 0 and np.ndim(whole) == 0:
+        return float(part) / float(whole) if whole else 0.0
+    whole = np.asarray(whole, float)
+    return np.where(whole > 0, np.asarray(part, float) / np.where(whole > 0, whole, 1.0), 0.0)
+
+
+def bits_of(levels: int) -> int:
+    """Bits of a spike's code: ceil(log2(levels + 1))."""
+    return levels.bit_length()
+
+
+def popcount(codes: NDArray[Any]) -> NDArray[np.int64]:
+    """Set bits of each code; codes are integers >= 0."""
+    left = np.asarray(codes).astype(np.int64)
+    found = np.zeros_like(left)
+    while left.any():
+        found += left & 1
+        left >>= 1
+    return found
+
+
+def code_counts(codes: NDArray[Any]) -> dict[str, int]:
+    """`{events, popcount, unary}` of an array of codes."""
+    return {
+        "events": int(np.count_nonzero(codes)),
+        "popcount": int(popcount(codes).sum()),
+        "unary": int(np.asarray(codes).astype(np.int64).sum()),
+    }

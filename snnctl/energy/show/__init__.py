@@ -1,0 +1,1 @@
+"""Showing: the estimate as document, tables, figures, page."""

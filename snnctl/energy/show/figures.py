@@ -1,0 +1,146 @@
+"""Where the joules go, as pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from snnctl.core.joules import unit_of
+from snnctl.energy.count.counts import Row
+from snnctl.energy.estimate import Estimate, Priced
+from snnctl.energy.price.bill import TERMS, Bill
+from snnctl.report.style import COLOURS, DASHES, GREY, INK, Picture, sheet, short, styled, whole_ticks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Terms that belong together are drawn as one, so that six colours do.
+GROUPS: dict[str, tuple[str, ...]] = {
+    "multiply-accumulates": ("mac",),
+    "spike additions": ("ac",),
+    "neuron updates": ("neuron",),
+    "other arithmetic": ("bias", "norm", "elementwise", "addressing"),
+    "memory": ("read inputs", "read weights", "read bias", "read potentials", "write potentials", "write outputs"),
+    "movement": ("movement",),
+}
+assert {term for terms in GROUPS.values() for term in terms} == set(TERMS)
+_MOST_LAYERS = 28
+
+
+def grouped(terms: dict[str, Any]) -> dict[str, float]:
+    """Joules of each group."""
+    return {name: sum(float(np.mean(terms.get(t, 0.0))) for t in parts) for name, parts in GROUPS.items()}
+
+
+@styled
+def totals(found: Estimate) -> Picture:
+    """The network beside its twins, under each table: one panel per table, since tables are not comparable."""
+    tables = found.tables
+    figure = sheet(9.6, 1.1 + 1.25 * len(tables), f"{found.name}: energy per sample")
+    panels = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
+    for axes, priced in zip(panels, tables, strict=True):
+        bars = [("spiking", priced.bill), ("non-spiking twin", priced.twin)]
+        if priced.quantised is not None and priced.quantised.table.name == priced.bill.table.name:
+            bars.append(("quantised twin", priced.quantised))
+        made = [(name, bill) for name, bill in bars if bill is not None]
+        size, unit = unit_of(max(float(np.mean(bill.joules)) for _, bill in made))
+        _stacks(axes, [(name, bill.by_term()) for name, bill in made], size)
+        for row, (_, bill) in enumerate(made):
+            value = float(np.mean(bill.joules)) / size
+            axes.text(value, row, f"  {value:.3g}", va="center", fontsize=8.5)
+        axes.set(title=f"{priced.bill.table.name}, spikes by rule {priced.bill.rule}", xlabel=f"{unit} per sample")
+        axes.margins(x=0.1)
+        axes.set_xlim(left=0)
+    _legend(figure, panels)
+    steps = "one step" if found.counts.data_steps == 1 else "every step of the data"
+    caption = (
+        "Energy per sample by kind of work, under each cost table. Compare bars within a panel; absolute values of "
+        f"different tables are not comparable. The twin is dense and runs {steps}."
+    )
+    return Picture("totals", "Spiking network and twins", caption, figure)
+
+
+@styled
+def layers(found: Estimate, priced: Priced, name: str) -> Picture:
+    """One bar per layer, stacked by kind of work."""
+    bill = priced.bill
+    parts = _by_layer(bill)
+    shown = dict(sorted(parts.items(), key=lambda item: -sum(item[1].values()))[:_MOST_LAYERS])
+    kept = [(layer, terms) for layer, terms in parts.items() if layer in shown]
+    total = sum(sum(terms.values()) for terms in parts.values())
+    size, unit = unit_of(max((sum(terms.values()) for _, terms in kept), default=0.0))
+    figure = sheet(9.6, 1.5 + 0.27 * len(kept), f"{found.name}: energy by layer, {bill.table.name}")
+    axes: Axes = figure.subplots()
+    _stacks(axes, [(short(layer, 52), terms) for layer, terms in kept], size)
+    for row, (_, terms) in enumerate(kept):
+        value = sum(terms.values())
+        axes.text(value / size, row, f"  {value / total:.1%}" if total else "", va="center", fontsize=8, color=GREY)
+    axes.set(xlabel=f"{unit} per sample")
+    axes.margins(x=0.12)
+    axes.set_xlim(left=0)
+    _legend(figure, [axes])
+    cut = "" if len(kept) == len(parts) else f" The {len(kept)} most expensive of {len(parts)} layers."
+    caption = f"Energy per sample of each layer in order of execution, with its share of the whole.{cut}"
+    return Picture(name, f"By layer: {bill.table.name}", caption, figure)
+
+
+def timed_rows(found: Estimate) -> list[Row]:
+    """Rows that spikes drive over several steps."""
+    return [row for row in found.counts.rows if row.source == "spike" and len(row.events_by_step) > 1]
+
+
+@styled
+def steps(found: Estimate) -> Picture:
+    """Synaptic operations at each step, of the busiest of `timed_rows`."""
+    rows = sorted(timed_rows(found), key=lambda row: -sum(row.events_by_step))[: len(COLOURS)]
+    figure = sheet(7.6, 3.8, f"{found.name}: synaptic operations by time step")
+    axes: Axes = figure.subplots()
+    for number, row in enumerate(rows):
+        axes.plot(
+            range(1, len(row.events_by_step) + 1),
+            row.events_by_step,
+            color=COLOURS[number],
+            ls=DASHES[number],
+            marker="o",
+            ms=3.5,
+            label=short(f"{row.layer} ({row.op})", 46),
+        )
+    axes.set(xlabel="time step t", ylabel="operations per sample, rule event")
+    axes.set_ylim(bottom=0)
+    whole_ticks(axes, y=False)
+    figure.legend(loc="outside lower center", ncols=2 if len(rows) > 1 else 1)
+    caption = "Additions that spikes cause in the layers that have most of them, at each step, mean over samples."
+    return Picture("steps", "Synaptic operations over time", caption, figure)
+
+
+def _by_layer(bill: Bill) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for line in bill.lines:
+        terms = found.setdefault(line.layer, {})
+        for term, joules in line.joules.items():
+            terms[term] = terms.get(term, 0.0) + float(np.mean(joules))
+    return {layer: terms for layer, terms in found.items() if any(terms.values())}
+
+
+def _stacks(axes: Any, bars: list[tuple[str, Any]], size: float) -> None:
+    """Horizontal bars, the first on top, each stacked by group."""
+    left = np.zeros(len(bars))
+    for number, group in enumerate(GROUPS):
+        widths = np.array([grouped(terms)[group] / size for _, terms in bars])
+        if widths.any():
+            axes.barh(range(len(bars)), widths, left=left, color=COLOURS[number], label=group, height=0.7)
+        left += widths
+    axes.set_yticks(range(len(bars)), [name for name, _ in bars])
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.spines["left"].set_color(INK)
+
+
+def _legend(figure: Any, panels: Any) -> None:
+    handles: dict[str, Any] = {}
+    for axes in panels:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    ordered = [name for name in GROUPS if name in handles]
+    figure.legend([handles[n] for n in ordered], ordered, loc="outside lower center", ncols=min(3, len(ordered) or 1))

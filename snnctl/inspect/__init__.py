@@ -1,0 +1,1 @@
+"""Looking into a trained network or a component: one folder per question."""

@@ -1,0 +1,1 @@
+"""What do its spikes look like? Rates, silent and saturated neurons, rasters."""

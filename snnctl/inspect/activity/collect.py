@@ -1,0 +1,180 @@
+"""Passing a split through a trained network and taking down what its neurons do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.engine.checkpoint import load_weights, weights_folder
+from snnctl.engine.experiment import Experiment
+from snnctl.engine.run_dir import RunDir
+from snnctl.engine.runtime import Runtime
+from snnctl.inspect.activity.rasters import Raster, Recorder, chosen_channels, spread
+from snnctl.inspect.circuits.collect import Circuits
+from snnctl.inspect.circuits.maps import MapRecorder, mapped_channels
+from snnctl.measure.activity import ActivityMeter, LayerActivity
+from snnctl.measure.modulators import ModulatorMeter
+from snnctl.measure.potentials import PotentialMeter, Potentials
+from snnctl.measure.spikes import NetworkSpikes, network_totals
+from snnctl.measure.tally import Tally
+from snnctl.neurons.base import neurons_in
+from snnctl.report.saving import Tell
+
+LAYERS_SHOWN = 6  # as rasters, unless they are named
+RASTER_SAMPLES = 3
+MEMBRANE_SAMPLES = 8
+CLASS_SEARCH = 256  # samples among which one of each class is looked for
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What was found.
+
+    Args:
+        name: of the experiment.
+        run: its folder.
+        split: which part of the data.
+        samples: how many of it were passed through.
+        of_samples: how many it has.
+        layers: in the network's order; empty if nothing spikes.
+        potentials: membranes before the reset, of `MEMBRANE_SAMPLES` samples.
+        rasters: of the chosen layers.
+        raster_samples: index of each sample in the split, and its class or None.
+        per_sample: spikes of the network per sample.
+        by_class: mean spikes of the network per sample of each class, or None.
+        class_sizes: samples of each class.
+        checkpoint: whose weights.
+        circuits: what autaptic circuits do, where there are any.
+    """
+
+    name: str
+    run: str
+    split: str
+    samples: int
+    of_samples: int
+    layers: list[LayerActivity]
+    potentials: list[Potentials]
+    rasters: list[Raster]
+    raster_samples: list[tuple[int, int | None]]
+    per_sample: Tally
+    by_class: list[float] | None
+    class_sizes: list[int]
+    checkpoint: dict[str, Any]
+    circuits: Circuits
+
+    @property
+    def totals(self) -> NetworkSpikes:
+        """Totals of the network."""
+        return network_totals([layer.spikes for layer in self.layers])
+
+
+def chosen_layers(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """The layers that match any pattern (`*`, `?`, `[...]`); without patterns a few, evenly spread.
+
+    Raises:
+        DiagnosticError: U470, a pattern that no layer matches.
+    """
+    if not patterns:
+        return [names[i] for i in spread(len(names), LAYERS_SHOWN)]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            help = f"layers: {', '.join(names)}"
+            raise DiagnosticError(Diagnostic("U470", f"no spiking layer matches `{pattern}`", help=help))
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+def survey(
+    experiment: Experiment, run: RunDir, *, split: str, samples: int | None, layers: Sequence[str], tell: Tell
+) -> Survey:
+    """Pass a split through the best weights of `run` (the last ones if there are no best).
+
+    Args:
+        experiment: the run's recipe, built with its data.
+        run: where the weights lie.
+        split: `train`, `val` or `test`.
+        samples: at most so many, evenly spread over the split; None takes all.
+        layers: patterns of the layers to record as rasters.
+        tell: told what is being done, and which share of it is.
+
+    Raises:
+        DiagnosticError: E410, E411 as `load_weights`; U470 as `chosen_layers`.
+    """
+    network, data = experiment.network, experiment.data.split(split)
+    names = list(neurons_in(network))
+    wanted = chosen_layers(names, layers) if names or layers else []
+    runtime = Runtime.of(experiment.train)
+    network.to(runtime.device).eval()
+    folder = weights_folder(run)
+    facts = load_weights(folder, network)
+    indices = torch.tensor(spread(len(data), samples or len(data)))
+    classes = int(experiment.data.classes) if getattr(experiment.task, "needs", "") == "classes" else None
+
+    def forward(chosen: Tensor, meter: ActivityMeter | None = None) -> Tensor:
+        batch = data.batch(chosen).to(runtime.device)
+        with torch.no_grad(), runtime.forward_pass():
+            if meter is None:
+                experiment.task.predict(network, batch)
+            else:
+                with meter.batch(len(chosen), None if classes is None else batch.targets), modulators.batch():
+                    experiment.task.predict(network, batch)
+        return batch.targets
+
+    meter = ActivityMeter(network, classes)
+    modulators = ModulatorMeter(network)
+    with meter, modulators:
+        for done, chosen in _batches(indices if names else indices[:0], experiment.eval_batch_size):
+            tell(f"spikes of {len(indices):,} samples: {done:,} done", 0.05 + 0.5 * done / len(indices))
+            forward(chosen, meter)
+    found = meter.summary()
+    rates = {layer.spikes.name: layer.rates for layer in found}
+    kept = {name: chosen_channels(rates[name]) for name in wanted if name in rates}
+    shown: list[tuple[int, int | None]] = []
+    recorder, potentials = Recorder(network, kept), PotentialMeter(network)
+    maps = MapRecorder(network, {name: mapped_channels(rates[name]) for name in kept})
+    if found:
+        tell("membranes", 0.56)
+        with potentials:
+            forward(indices[spread(len(indices), MEMBRANE_SAMPLES)])
+        few = indices[spread(len(indices), RASTER_SAMPLES)]
+        if classes is not None:
+            few = _of_each_class(data, indices)
+        with recorder, maps:
+            targets = forward(few)
+        labels = [None] * len(few) if classes is None else targets.tolist()
+        shown = list(zip(few.tolist(), labels, strict=True))
+    return Survey(
+        name=experiment.name,
+        run=str(run.path),
+        split=split,
+        samples=len(indices) if found else 0,
+        of_samples=len(data),
+        layers=found,
+        potentials=potentials.summary(),
+        rasters=recorder.rasters(),
+        raster_samples=shown,
+        per_sample=meter.per_sample,
+        by_class=meter.by_class,
+        class_sizes=meter.class_sizes.tolist(),
+        checkpoint={"path": folder.name, **facts},
+        circuits=Circuits(len(indices), split, modulators.summary(), maps.maps(), shown[0] if shown else (0, None)),
+    )
+
+
+def _of_each_class(data: Any, indices: Tensor) -> Tensor:
+    """The first sample of each of the first classes that are met, by class."""
+    looked_at = indices[:CLASS_SEARCH]
+    first: dict[int, int] = {}
+    for index, label in zip(looked_at.tolist(), data.batch(looked_at).targets.tolist(), strict=True):
+        first.setdefault(label, index)
+    return torch.tensor([first[label] for label in sorted(first)[:RASTER_SAMPLES]])
+
+
+def _batches(indices: Tensor, size: int) -> list[tuple[int, Tensor]]:
+    """(how many samples came before, the indices of a batch)."""
+    return list(zip(range(0, len(indices), size), indices.split(size), strict=False)) if len(indices) else []

@@ -1,0 +1,1 @@
+"""How far back do gradients reach?"""

@@ -1,0 +1,68 @@
+"""Figures of a study of gradients against lag."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from snnctl.inspect.gradients.collect import Study
+from snnctl.measure.circuits import FLOAT16_MAX
+from snnctl.report.style import COLOURS, DASHES, GREY, Picture, sheet, short, styled, whole_ticks
+
+_FLOOR = 1e-14  # what lies below is not drawn: no optimiser sees it
+_PANELS = (
+    ("mean", "mean of the product"),
+    ("median", "median of the product"),
+    ("effective", "mean, times the slope of the last spike"),
+)
+
+
+def _look(number: int) -> dict[str, Any]:
+    return {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)], "lw": 1.7}
+
+
+@styled
+def curves(found: Study) -> Picture:
+    """The product's mean and median, and what a loss on spikes sees, over the lag."""
+    figure = sheet(11, 4.4, "How far back the gradient reaches")
+    axes = figure.subplots(1, len(_PANELS), sharey=True)
+    lags = np.array(found.setting.lags)
+    for panel, (which, title) in zip(axes, _PANELS, strict=True):
+        panel.axhline(1.0, color=GREY, lw=0.8)
+        for number, one in enumerate(found.neurons):
+            values = one.curve(which)
+            panel.plot(lags, np.where(values >= _FLOOR, values, np.nan), **_look(number), label=short(one.name))
+        panel.set(xlabel="lag (steps)", title=title)
+        panel.set_yscale("log")
+        whole_ticks(panel, y=False)
+        panel.margins(x=0.01)
+    axes[0].set_ylabel("|dU[T-1] / dU[T-1-lag]|")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(6, len(found.neurons)))
+    caption = (
+        "The derivative of the last membrane with respect to an earlier one, over all neurons and samples, means over "
+        "seeds; logarithmic. On the right it is multiplied by the surrogate's derivative at the last membrane. Values "
+        f"below {_FLOOR:g} are left out. Where mean and median part, a few neurons carry the mean."
+    )
+    return Picture("lags", "Gradient against lag", caption, figure)
+
+
+@styled
+def membranes(found: Study) -> Picture:
+    """The largest membrane of each step, against what float16 can hold."""
+    figure = sheet(7, 4.0, "Largest membrane")
+    axes = figure.subplots()
+    for number, one in enumerate(found.neurons):
+        axes.plot(np.arange(found.setting.steps), one.curve("largest"), **_look(number), label=short(one.name))
+    axes.axhline(FLOAT16_MAX, color=GREY, lw=0.8)
+    axes.text(0, FLOAT16_MAX * 1.3, "largest float16", color=GREY, fontsize=8.5)
+    axes.set(xlabel="step (from 0)", ylabel="max |U|")
+    axes.set_yscale("log")
+    whole_ticks(axes, y=False)
+    axes.margins(x=0.01)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(found.neurons)))
+    caption = (
+        f"max |U| before the reset over all neurons and samples, mean over seeds; the line is {FLOAT16_MAX:.0f}. "
+        "Spikes stay 0 or 1 whatever the membrane is; half precision overflows above the line."
+    )
+    return Picture("membranes", "Largest membrane", caption, figure)

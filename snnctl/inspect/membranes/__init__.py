@@ -1,0 +1,1 @@
+"""How far are membranes from their threshold?"""

@@ -1,0 +1,79 @@
+"""Attention maps of a trained network, averaged over samples, steps and heads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from snnctl.inspect.positions.codes import Floats
+
+
+@dataclass(frozen=True)
+class AttentionMap:
+    """One block's map.
+
+    Args:
+        layer: dotted name of the attention module.
+        matrix: [L, L] mean over samples, steps and heads, before scale and bias.
+    """
+
+    layer: str
+    matrix: Floats
+
+    @property
+    def by_distance(self) -> tuple[Floats, Floats]:
+        """Mean and standard deviation over the entries at |i - j| = 0 .. L-1, on both sides of the diagonal."""
+        entries = [
+            np.concatenate((np.diagonal(self.matrix, d), np.diagonal(self.matrix, -d))) for d in range(len(self.matrix))
+        ]
+        return np.array([e.mean() for e in entries]), np.array([e.std() for e in entries])
+
+
+class AttentionMaps:
+    """Collects maps of every module that has `scores` while a `watching` block runs; one sum per module is kept."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self._places = {
+            name: (module, packed)
+            for name, module in network.named_modules()
+            if callable(getattr(module, "scores", None))
+            and isinstance(packed := getattr(module, "qkv", getattr(module, "qk", None)), nn.Module)
+        }
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Within the block every forward pass is added up."""
+        handles = [
+            packed.register_forward_hook(self._hook(name, module)) for name, (module, packed) in self._places.items()
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _hook(self, name: str, attention: Any) -> Callable[[nn.Module, Any, Any], None]:
+        @torch.no_grad()
+        def add(_module: nn.Module, _inputs: Any, packed: Any) -> None:
+            spikes = packed[0] if isinstance(packed, tuple) else packed
+            scores = attention.scores(spikes.float())
+            summed = scores.flatten(0, -3).sum(0, dtype=torch.float64).cpu()
+            self._counts[name] = self._counts.get(name, 0) + scores.shape[:-2].numel()
+            self._sums[name] = self._sums[name] + summed if name in self._sums else summed
+
+        return add
+
+    def maps(self) -> list[AttentionMap]:
+        """What was collected, in the network's order."""
+        return [AttentionMap(name, (total / self._counts[name]).numpy()) for name, total in self._sums.items()]

@@ -1,0 +1,126 @@
+"""Figures of a trained network: disturbed position, probe, attention against distance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from snnctl.inspect.positions.figures.code import draw_band
+from snnctl.inspect.positions.trained import Trained
+from snnctl.report.style import (
+    BLUE,
+    COLOURS,
+    DASHES,
+    GREY,
+    INK,
+    MAP,
+    ORANGE,
+    RED,
+    Picture,
+    sheet,
+    short,
+    styled,
+    whole_ticks,
+)
+
+MAPS_SHOWN = 6
+
+
+def pictures(found: Trained) -> list[Picture]:
+    """Those for which there is something to draw."""
+    drawn = []
+    if found.disturbance:
+        drawn.append(disturbance(found))
+    if found.probe:
+        drawn.append(probe(found))
+    if found.attention:
+        drawn += [attention(found), maps(found)]
+    return drawn
+
+
+@styled
+def disturbance(found: Trained) -> Picture:
+    """Each metric with the position as trained, removed and shuffled."""
+    names = list(found.disturbance[0].values)
+    names = [found.headline, *(name for name in names if name not in (found.headline, "loss"))][:4]
+    figure = sheet(max(6.0, 2.6 * len(names)), 3.6, f"Metrics when the position is disturbed ({found.split} split)")
+    grid: Any = figure.subplots(1, len(names), squeeze=False)
+    colours = (BLUE, RED, ORANGE)
+    for axes, name in zip(grid[0], names, strict=True):
+        for x, (one, colour) in enumerate(zip(found.disturbance, colours, strict=True)):
+            values = one.values[name]
+            axes.bar(x, np.mean(values), color=colour, width=0.6, alpha=0.85)
+            if len(values) > 1:
+                axes.plot(np.linspace(x - 0.15, x + 0.15, len(values)), values, "o", color=INK, ms=4)
+        axes.axhline(np.mean(found.disturbance[0].values[name]), color=GREY, lw=0.9, ls=(0, (4, 2)))
+        axes.set_xticks(range(3), ["as trained", "removed", "shuffled"], rotation=20, ha="right")
+        axes.set_title(name)
+    grid[0][0].set_ylabel("value of the metric")
+    caption = (
+        f"The same weights on the {found.split} split with the position as trained, removed (all zeros) and shuffled "
+        f"over positions (dots: shuffles). The dashed line is the undisturbed value."
+    )
+    return Picture("disturbance", "Disturbed position", caption, figure)
+
+
+@styled
+def probe(found: Trained) -> Picture:
+    """Accuracy of the probe per layer, with and without the position."""
+    layers = [short(score.layer.removesuffix(".neuron"), 48) for score in found.probe]
+    removed = {score.layer: score.accuracy for score in found.probe_removed}
+    figure = sheet(9.5, 1.9 + 0.34 * len(layers), "Position read back from the spikes of each layer")
+    axes = figure.subplots()
+    y = np.arange(len(layers))
+    axes.barh(y - 0.18, [score.accuracy for score in found.probe], height=0.36, color=BLUE, label="as trained")
+    if removed:
+        without = [removed.get(score.layer, np.nan) for score in found.probe]
+        axes.barh(y + 0.18, without, height=0.36, color=ORANGE, label="position removed")
+    axes.axvline(found.chance, color=INK, lw=1, ls=(0, (4, 2)), label=f"chance 1/L = {found.chance:.3f}")
+    axes.set_yticks(y, layers)
+    axes.invert_yaxis()
+    axes.set(
+        xlim=(0, 1.02), xlabel=f"share of tokens whose position l is named exactly ({found.tested} unseen samples)"
+    )
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    caption = (
+        f"Linear probe of a token's spike counts over T, fitted on {found.fitted} samples and scored on {found.tested} "
+        f"others. What it reads with the position removed comes from the data or from the layers themselves."
+    )
+    return Picture("probe", "Linear probe", caption, figure)
+
+
+@styled
+def attention(found: Trained) -> Picture:
+    """Mean attention score against distance per block."""
+    figure = sheet(8.5, 4.2, "Attention against distance")
+    axes = figure.subplots()
+    for number, one in enumerate(found.attention):
+        look = COLOURS[number % len(COLOURS)], short(one.layer), DASHES[number % len(DASHES)]
+        draw_band(axes, *one.by_distance, *look)
+    whole_ticks(axes, y=False)
+    axes.set(xlabel="distance |i − j| (tokens)", ylabel="mean score, before scale and bias")
+    axes.margins(x=0.02)
+    axes.legend(loc="best")
+    caption = (
+        f"Scores of queries and keys at the same distance, mean over {found.attention_samples} samples, steps, heads; "
+        f"the band is one standard deviation over pairs."
+    )
+    return Picture("attention", "Attention against distance", caption, figure)
+
+
+@styled
+def maps(found: Trained) -> Picture:
+    """The mean map of each block."""
+    shown = found.attention[:MAPS_SHOWN]
+    figure = sheet(max(4.6, 3.4 * len(shown)), 3.9, "Mean attention maps")
+    grid: Any = figure.subplots(1, len(shown), squeeze=False)
+    for axes, one in zip(grid[0], shown, strict=True):
+        image = axes.imshow(one.matrix, cmap=MAP)
+        axes.spines[:].set_visible(False)
+        axes.set(title=short(one.layer, 28), xlabel="key token j (of L)")
+        whole_ticks(axes)
+        figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02)
+    grid[0][0].set_ylabel("query token i (of L)")
+    caption = "Mean over samples, steps and heads of each block's map, before scale and bias."
+    return Picture("attention-maps", "Attention maps", caption, figure)

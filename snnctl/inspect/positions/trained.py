@@ -1,0 +1,280 @@
+"""What a trained network does with its position: attention, a probe of its spikes, and its metrics without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from snnctl.engine.checkpoint import load_weights, weights_folder
+from snnctl.engine.evaluate import evaluate
+from snnctl.engine.experiment import Experiment
+from snnctl.engine.run_dir import RunDir
+from snnctl.engine.runtime import Runtime
+from snnctl.inspect.positions.attention import AttentionMap, AttentionMaps
+from snnctl.inspect.positions.probe import ProbeScore, probe
+from snnctl.positions.base import Disturbance, Position
+from snnctl.report import tables
+from snnctl.report.saving import Tell
+
+SHUFFLES = (0, 1, 2)  # seeds
+_MOST_MAP_ENTRIES = 8_000_000  # of attention maps held at once, for 8 heads
+_MOST_SPIKES = 8_000_000  # of a layer's spikes held at once, for 256 channels
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """Metrics with the position as it was trained, taken away or shuffled over positions.
+
+    Args:
+        kind: `undisturbed`, `removed` or `shuffled`.
+        values: metric -> one value, or one per shuffle.
+    """
+
+    kind: str
+    values: dict[str, list[float]]
+
+    def metrics(self) -> dict[str, dict[str, Any]]:
+        """Metric -> mean, standard deviation and values."""
+        return {
+            name: {"mean": fmean(found), "sd": stdev(found) if len(found) > 1 else 0.0, "values": found}
+            for name, found in self.values.items()
+        }
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Everything that was measured.
+
+    Args:
+        split: on which part of the data.
+        headline: the task's first metric.
+        length: L.
+        fitted, tested: samples of the probe.
+        probe: scores per layer with the position in place.
+        probe_removed: the same network and layers with the position taken away; its own probe is fitted.
+        attention: maps per block, before scale and bias.
+        attention_samples: how many samples they are means of.
+        disturbance: metrics with the position as it is, removed and shuffled; empty without a position.
+        notes: what could not be measured, and why.
+    """
+
+    split: str
+    headline: str
+    length: int
+    fitted: int
+    tested: int
+    probe: list[ProbeScore]
+    probe_removed: list[ProbeScore]
+    attention: list[AttentionMap]
+    attention_samples: int
+    disturbance: list[Disturbed]
+    notes: list[str]
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing a position."""
+        return 1 / self.length
+
+    def document(self) -> dict[str, Any]:
+        """The public form."""
+        removed = {score.layer: score for score in self.probe_removed}
+        layers = [
+            {**asdict(score), "accuracy_removed": removed[score.layer].accuracy if score.layer in removed else None}
+            for score in self.probe
+        ]
+        return {
+            "split": self.split,
+            "headline": self.headline,
+            "probe": {
+                "features": "spike counts over T",
+                "chance": self.chance,
+                "fitted_samples": self.fitted,
+                "tested_samples": self.tested,
+                "layers": layers,
+            },
+            "attention": [
+                {"layer": one.layer, "samples": self.attention_samples, "by_distance": one.by_distance[0].tolist()}
+                for one in self.attention
+            ],
+            "disturbance": [{"kind": one.kind, "metrics": one.metrics()} for one in self.disturbance],
+            "sentences": self.sentences(),
+            "notes": self.notes,
+        }
+
+    def sentences(self) -> list[str]:
+        """What follows from it."""
+        said = []
+        by_kind = {one.kind: fmean(one.values[self.headline]) for one in self.disturbance}
+        if by_kind:
+            said.append(
+                f"{self.headline} on {self.split}: {by_kind['undisturbed']:.4g} as trained, {by_kind['removed']:.4g} "
+                f"with the position removed, {by_kind['shuffled']:.4g} shuffled (mean of {len(SHUFFLES)})."
+            )
+            if by_kind["undisturbed"] == by_kind["removed"] == by_kind["shuffled"]:
+                said.append("Nothing changes: what the position says does not reach the output.")
+        if self.probe:
+            best = max(self.probe, key=lambda score: score.accuracy)
+            share = f"{best.accuracy:.1%} of the tokens of unseen samples"
+            if best.accuracy > 1.1 * self.chance:
+                said.append(
+                    f"A linear probe names the position of {share} from the spikes of {best.layer}; guessing gives "
+                    f"{self.chance:.1%}."
+                )
+            else:
+                said.append(
+                    f"A linear probe does no better than guessing in any layer: {share}, chance {self.chance:.1%}."
+                )
+        return said + self.notes
+
+    def tables(self) -> dict[str, str]:
+        """File name -> CSV text."""
+        found = {}
+        if self.probe:
+            removed = {score.layer: score for score in self.probe_removed}
+            head = ("layer", "channels", "accuracy", "mean_error", "accuracy_removed", "mean_error_removed", "chance")
+            rows = []
+            for one in self.probe:
+                other = removed.get(one.layer)
+                without = (None, None) if other is None else (other.accuracy, other.mean_error)
+                rows.append([one.layer, one.channels, one.accuracy, one.mean_error, *without, self.chance])
+            found["probe.csv"] = tables.csv_text(head, rows)
+        if self.attention:
+            lines = [
+                [one.layer, d, mean, sd]
+                for one in self.attention
+                for d, (mean, sd) in enumerate(np.column_stack(one.by_distance).tolist())
+            ]
+            found["attention.csv"] = tables.csv_text(("layer", "distance", "mean", "sd"), lines)
+            for each in self.attention:
+                found[f"attention-{each.layer}.csv"] = tables.matrix(each.matrix, "i", "j")
+        if self.disturbance:
+            metrics = [
+                [one.kind, name, number, value]
+                for one in self.disturbance
+                for name, found_values in one.values.items()
+                for number, value in enumerate(found_values)
+            ]
+            found["disturbance.csv"] = tables.csv_text(("position", "metric", "repeat", "value"), metrics)
+        return found
+
+
+def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, tell: Tell) -> Trained:
+    """Measure the best weights of `run` (the last ones if there are no best).
+
+    Args:
+        experiment: the run's recipe, built with its data.
+        run: where the weights lie.
+        split: `val` or `test`.
+        samples: at most so many, evenly spread over the split, for probe and attention; two thirds of them, the
+            first ones, fit the probe and the others test it.
+        tell: told what is being done, and which share of it is.
+
+    Raises:
+        DiagnosticError: E410, E411 as `load_weights`.
+    """
+    runtime = Runtime.of(experiment.train)
+    network = experiment.network.to(runtime.device).eval()
+    load_weights(weights_folder(run), network)
+    data, signal = experiment.data.split(split), network.signals["encoder"]
+    positions = [module for module in network.modules() if isinstance(module, Position)]
+    has_position = any(_acts(position) for position in positions)
+    chosen = torch.linspace(0, len(data) - 1, min(samples, len(data))).long().unique()
+    fit_on, test_on = chosen[: 2 * len(chosen) // 3], chosen[2 * len(chosen) // 3 :]
+
+    def passes(indices: Tensor, at_once: int, text: str, done: float, share: float) -> Callable[[], None]:
+        def go() -> None:
+            for first in range(0, len(indices), at_once):
+                tell(text, done + share * first / len(indices))
+                batch = data.batch(indices[first : first + at_once]).to(runtime.device)
+                with torch.no_grad(), runtime.forward_pass():
+                    experiment.task.predict(network, batch)
+
+        return go
+
+    notes: list[str] = []
+    at_once = max(1, min(64, _MOST_SPIKES // max(1, signal.steps * signal.length * 256)))
+    found: list[list[ProbeScore]] = [[], []]
+    if network.ragged:
+        notes.append("Texts of a batch lie packed in one row: tokens are neither probed, nor is attention by distance.")
+    elif signal.length > 1 and len(fit_on) > 1 and len(test_on) > 0:
+        for number, kind in enumerate((None, "removed") if has_position else (None,)):
+            with ExitStack() as stack:
+                if kind == "removed":
+                    for position in positions:
+                        stack.enter_context(position.disturbed("removed"))
+                start = 0.05 + 0.2 * number
+                fitting = passes(fit_on, at_once, "probe", start, 0.13)
+                found[number] = probe(
+                    network, signal.length, fitting, passes(test_on, at_once, "probe", start + 0.13, 0.07)
+                )
+        if not found[0]:
+            notes.append("No layer of neurons has one output per token, so there is nothing to probe.")
+    else:
+        notes.append("The probe needs two tokens and a few samples.")
+
+    maps = AttentionMaps(network)
+    if network.ragged:
+        pass  # said above
+    elif len(maps):
+        few = max(1, min(32, _MOST_MAP_ENTRIES // (signal.steps * signal.length**2 * 8)))
+        with maps.watching():
+            passes(test_on if len(test_on) else chosen, few, "attention", 0.45, 0.15)()
+    else:
+        notes.append("No module of the network has an attention map between positions.")
+
+    disturbance = []
+    if has_position:
+        plan: list[tuple[str, list[tuple[Disturbance, int] | None]]] = [
+            ("undisturbed", [None]),
+            ("removed", [("removed", 0)]),
+            ("shuffled", [("shuffled", seed) for seed in SHUFFLES]),
+        ]
+        for kind_name, repeats in plan:
+            tell(f"metrics {kind_name}", 0.6)
+            values: dict[str, list[float]] = {}
+            for repeat in repeats:
+                for name, value in _metrics(experiment, positions, data, runtime, repeat).items():
+                    values.setdefault(name, []).append(value)
+            disturbance.append(Disturbed(kind_name, values))
+    else:
+        notes.append("The network has no position to disturb.")
+    return Trained(
+        split=split,
+        headline=experiment.task.headline,
+        length=signal.length,
+        fitted=len(fit_on),
+        tested=len(test_on),
+        probe=found[0],
+        probe_removed=found[1],
+        attention=[] if network.ragged else maps.maps(),
+        attention_samples=len(test_on) or len(chosen),
+        disturbance=disturbance,
+        notes=notes,
+    )
+
+
+def _acts(position: Position) -> bool:
+    """Whether there is something about it to disturb."""
+    return type(position).__name__ != "NoPosition"
+
+
+def _metrics(
+    experiment: Experiment,
+    positions: list[Position],
+    data: Any,
+    runtime: Runtime,
+    disturbance: tuple[Disturbance, int] | None,
+) -> dict[str, float]:
+    with ExitStack() as stack:
+        if disturbance is not None:
+            for position in positions:
+                stack.enter_context(position.disturbed(disturbance[0], seed=disturbance[1]))
+        measured = evaluate(experiment.network, experiment.task, data, experiment.eval_batch_size, runtime)
+    return {"loss": measured.loss, **measured.metrics}

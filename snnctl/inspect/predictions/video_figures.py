@@ -1,0 +1,202 @@
+"""Pictures of predicted videos: strips of frames, a moving picture, and errors from frame to frame."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from snnctl.report.page import Animation
+from snnctl.report.style import COLOURS, DASHES, GREY, INK, Picture, sheet, styled, whole_ticks
+
+Frames = NDArray[np.float32]
+
+MOST_IN_GIF = 6
+_GAP = 2  # pixels between tiles, in pixels of a tile that is blown up
+_SIDE = 96  # pixels of a tile in the moving picture, at least
+_NAMES = 0.85  # inches for the names of rows
+_ERROR_MAP = "inferno"
+_FRAME_MS = 200
+_BEST = {"mse": "lower is better", "mae": "lower is better"}
+_TITLES = {
+    "mse": "MSE, sum over a frame",
+    "mae": "MAE, sum over a frame",
+    "ssim": "SSIM, data range 1",
+    "ssim2": "SSIM, data range 2",
+    "psnr": "PSNR, dB",
+}
+
+
+class Shown(Protocol):
+    """Sequences with what was predicted of them: see `snnctl.inspect.predictions.videos.Sequences`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def seen(self) -> int: ...
+    @property
+    def frames(self) -> Frames: ...
+    @property
+    def predicted(self) -> Frames: ...
+    @property
+    def indices(self) -> NDArray[np.int64]: ...
+    @property
+    def spikes(self) -> NDArray[np.int64]: ...
+
+
+def rows_of(found: Shown, number: int) -> list[tuple[str, int, Frames]]:
+    """The rows of a strip: title, number of the first frame, tiles [columns, H, W, 3] in 0..1."""
+    seen, ahead = found.frames[number, : found.seen], found.frames[number, found.seen :]
+    predicted = found.predicted[number]
+    error = np.abs(predicted - ahead).mean(-1)
+    return [
+        ("input", 1, to_colour(seen)),
+        ("target", found.seen + 1, to_colour(ahead)),
+        ("prediction", found.seen + 1, to_colour(predicted)),
+        ("|error|", found.seen + 1, _heat(error)),
+    ]
+
+
+@styled
+def strips(found: Shown, numbers: Sequence[int], name: str) -> Picture:
+    """Input, target, prediction and absolute error of some sequences, one column for each frame."""
+    columns = max(found.seen, found.frames.shape[1] - found.seen)
+    height, width = found.frames.shape[2:4]
+    tile = min(0.95, 11.0 / columns)
+    row = tile * height / width + 0.17
+    figure = sheet(
+        columns * tile + _NAMES + 0.2, len(numbers) * (4 * row + 0.35) + 0.7, f"{found.name}: {found.split} split"
+    )
+    panels: Any = figure.subplots(len(numbers), 1, squeeze=False)[:, 0]
+    for axes, number in zip(panels, numbers, strict=True):
+        _strip(axes, rows_of(found, number), columns, _NAMES / tile)
+        error = np.square(found.predicted[number] - found.frames[number, found.seen :], dtype=np.float64).sum()
+        error /= len(found.predicted[number])
+        axes.set_title(f"sequence {found.indices[number]}: MSE {error:.4g}, {found.spikes[number]:,} spikes")
+    caption = (
+        "Frames that are seen, frames that follow, what the network made of them, and the absolute error (black 0, "
+        "yellow 1); numbers count frames."
+    )
+    return Picture(name, "Sequences", caption, figure)
+
+
+def _strip(axes: Any, rows: list[tuple[str, int, Frames]], columns: int, names: float) -> None:
+    """All tiles of a strip in one panel; `names` tiles are left free for the names of rows."""
+    _, height, width, _ = rows[0][2].shape
+    margin, between = 0.22 * height, 0.05 * width  # room for numbers above each row
+    for line, (title, first, tiles) in enumerate(rows):
+        top = line * (height + margin)
+        for column, tile in enumerate(tiles):
+            left = column * (width + between)
+            axes.imshow(np.clip(tile, 0, 1), extent=(left, left + width, top + height, top), interpolation="nearest")
+            axes.text(left + width / 2, top - 0.03 * height, str(first + column), ha="center", fontsize=7, color=GREY)
+        axes.text(-0.1 * width, top + height / 2, title, ha="right", va="center", fontsize=8.5, color=INK)
+    axes.set(
+        xlim=(-names * width, columns * (width + between) - between), ylim=(4 * (height + margin) - margin, -margin)
+    )
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+
+
+@styled
+def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Picture:
+    """Every metric at each frame ahead, of the network and of the reference predictions.
+
+    Args:
+        seen: F_in.
+        curves: who -> metric -> value at each frame; the network comes first.
+    """
+    metrics = list(next(iter(curves.values())))
+    columns = min(len(metrics), 3)
+    rows = -(-len(metrics) // columns)
+    figure = sheet(3.5 * columns, 2.7 * rows + 0.9, f"{name}: {split} split")
+    panels: Any = figure.subplots(rows, columns, squeeze=False)
+    for axes in panels.flat[len(metrics) :]:
+        axes.set_axis_off()
+    for axes, metric in zip(panels.flat, metrics, strict=False):
+        for number, (who, values) in enumerate(curves.items()):
+            ahead = np.arange(seen + 1, seen + 1 + len(values[metric]))
+            shown = [value if np.isfinite(value) else np.nan for value in values[metric]]
+            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
+            axes.plot(ahead, shown, marker="." if len(ahead) < 2 else "", linewidth=1.8, label=who, **style)
+        axes.set_title(_TITLES.get(metric, metric))
+        axes.set_xlabel("frame")
+        whole_ticks(axes, y=False)
+        axes.set_ylim(bottom=0 if metric in _BEST else None)
+    handles, labels = panels.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
+    caption = (
+        "Metrics at each frame ahead. MSE and MAE are sums over a frame and better when lower, the others when higher; "
+        "black frames and the mean train frame know nothing of the sequence."
+    )
+    return Picture("per_frame", "From frame to frame", caption, figure)
+
+
+def moving(found: Shown) -> Animation:
+    """Truth, prediction and absolute error of the first sequences, over time; a GIF that repeats."""
+    from PIL import Image
+
+    count, every, height, width, _ = found.frames.shape
+    count = min(count, MOST_IN_GIF)
+    scale = max(1, -(-_SIDE // max(height, width)))
+    film = []
+    for frame in range(every):
+        lines = []
+        for number in range(count):
+            truth = to_colour(found.frames[number, frame])
+            if frame < found.seen:  # nothing is predicted yet
+                tiles = [truth, np.full_like(truth, 0.25), np.full_like(truth, 0.25)]
+            else:
+                made = found.predicted[number, frame - found.seen]
+                error = np.abs(made - found.frames[number, frame]).mean(-1)
+                tiles = [truth, to_colour(made), _heat(error)]
+            lines.append(np.concatenate([_framed(tile, scale) for tile in tiles], 1))
+        pixels = np.round(255 * np.clip(np.concatenate(lines, 0), 0, 1)).astype(np.uint8)
+        film.append(_indexed(Image.fromarray(pixels), colour=found.frames.shape[-1] == 3))
+    data = io.BytesIO()
+    times = [_FRAME_MS] * (every - 1) + [4 * _FRAME_MS]
+    film[0].save(data, "GIF", save_all=True, append_images=film[1:], duration=times, loop=0, optimize=False)
+    caption = (
+        f"From left to right: the truth, the prediction and the absolute error of {count} sequences, one below the"
+        f" other; grey as long as frames are seen ({found.seen} of {every})."
+    )
+    return Animation("sequences", "In motion", caption, data.getvalue(), film[0].size[0])
+
+
+def _indexed(picture: Any, *, colour: bool) -> Any:
+    """With a palette: half greys, half those of errors, unless frames have colours of their own."""
+    from PIL import Image
+
+    if colour:
+        return picture.quantize(256)
+    half = np.linspace(0, 1, 128)
+    colours: Any = np.concatenate((half[:, None].repeat(3, 1), _heat(half.astype(np.float32))))
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.round(255 * colours).astype(np.uint8).tobytes())
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
+
+
+def _framed(tile: Frames, scale: int) -> Frames:
+    """Blown up, with a light border on the right and below."""
+    large = tile.repeat(scale, 0).repeat(scale, 1)
+    return np.pad(large, ((0, _GAP), (0, _GAP), (0, 0)), constant_values=0.8)
+
+
+def to_colour(frames: Frames) -> Frames:
+    """[..., H, W, C] -> [..., H, W, 3]: colours as they are, other numbers of channels as the grey of their mean."""
+    if frames.shape[-1] == 3:
+        return frames
+    return frames.mean(-1, keepdims=True).repeat(3, -1)
+
+
+def _heat(error: Frames) -> Frames:
+    """[..., H, W] in 0..1 -> [..., H, W, 3]."""
+    import matplotlib
+
+    colours: Frames = matplotlib.colormaps[_ERROR_MAP](np.clip(error, 0, 1))[..., :3]
+    return colours.astype(np.float32)

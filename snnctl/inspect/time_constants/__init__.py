@@ -1,0 +1,1 @@
+"""How do time constants lie over depth?"""

@@ -1,1 +1,0 @@
-"""Figures of spikes. matplotlib is loaded when one is drawn, not before."""
