@@ -18,8 +18,9 @@ import annotated_types
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
+from snnctl.core.catalog import REGISTRIES
 from snnctl.core.docs import read_doc
-from snnctl.core.registry import Slot, SourcePath
+from snnctl.core.registry import NameOf, Slot, SourcePath
 from snnctl.core.shapes import ShapeError
 
 MISSING = inspect.Parameter.empty
@@ -84,9 +85,27 @@ class Knob:
         return bounds_text(self.annotation)
 
 
-@cache
 def knobs(component: Callable[..., Any]) -> tuple[Knob, ...]:
     """The recipe knobs of `component`, in the order of its signature; groups are taken apart."""
+    return tuple(replace(knob, annotation=_named(knob.annotation)) for knob in _written(component))
+
+
+def _named(annotation: Any) -> Any:
+    """A text that names registered components becomes a choice among those that are registered now."""
+    if get_origin(annotation) is list:
+        return list[_named(get_args(annotation)[0])]  # type: ignore[misc]
+    if get_origin(annotation) is Annotated:
+        core, *marks = get_args(annotation)
+        named = next((mark for mark in marks if isinstance(mark, NameOf)), None)
+        core = _named(core) if named is None else Literal[REGISTRIES[named.kind].serving(named.serves)]
+        marks = [mark for mark in marks if mark is not named]
+        return Annotated[core, *marks] if marks else core
+    return annotation
+
+
+@cache
+def _written(component: Callable[..., Any]) -> tuple[Knob, ...]:
+    """The knobs as their annotations are written."""
     constructor = _constructor(component)
     hints = get_type_hints(constructor, include_extras=True)
     docs = read_doc(component).args
@@ -205,12 +224,16 @@ def _names(annotation: Any) -> tuple[Any, ...]:
     return ()
 
 
-@cache
 def params_model(component: Callable[..., Any]) -> type[BaseModel]:
     """A strict, closed pydantic model of the component's knobs; nested components are left open (`Any`)."""
+    return _params_model(component, tuple(knob.annotation for knob in knobs(component)))
+
+
+@cache
+def _params_model(component: Callable[..., Any], annotations: tuple[Any, ...]) -> type[BaseModel]:
     parts: dict[str, Any] = {}
-    for knob in knobs(component):
-        annotation = Any if knob.slot else knob.annotation
+    for knob, written in zip(_written(component), annotations, strict=True):
+        annotation = Any if knob.slot else written
         info = FieldInfo(default=... if knob.required else knob.default, description=knob.doc or None)
         parts[knob.name] = (annotation, info)
     config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
