@@ -18,7 +18,7 @@ from snnctl.energy.count.streaming import CountMean, Spread
 from snnctl.energy.judge.neurobench import metrics
 from snnctl.energy.judge.thresholds import Verdict, active_share, firing_rate, spikes_per_synapse, verdicts
 from snnctl.energy.price.bill import Bill, Options
-from snnctl.energy.price.price import price, price_dense
+from snnctl.energy.price.joules import price, price_dense
 from snnctl.energy.price.rules import RULES, RuleName
 from snnctl.energy.price.table import IntScaled, Table, load_table
 from snnctl.engine.experiment import Experiment

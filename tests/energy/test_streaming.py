@@ -5,7 +5,7 @@ import pytest
 
 from snnctl.energy.count.counts import Counts, Elementwise, Neurons, Products, Row
 from snnctl.energy.count.streaming import CountMean, Spread
-from snnctl.energy.price.price import price
+from snnctl.energy.price.joules import price
 from snnctl.energy.price.table import load_table
 
 

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from snnctl.core.shapes import SignalSpec
 from snnctl.energy.count.axes import Axes, Axis
 from snnctl.energy.count.counts import Counts, Elementwise
+from snnctl.energy.count.dispatch import Watch
 from snnctl.energy.count.neuron_work import work_per_update
 from snnctl.energy.count.products import Fan
 from snnctl.energy.count.signals import Signal, forget, note
-from snnctl.energy.count.watch import Watch
 from snnctl.neurons.base import neurons_in
 from snnctl.positions.base import TablePosition
 

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from snnctl.energy.count.axes import NOWHERE, Axes, Axis, fitting, without
 from snnctl.energy.count.counts import Elementwise, Geometry, Kind
+from snnctl.energy.count.ledger import RowKey, Tally
 from snnctl.energy.count.products import Fan, convolution, convolution_fan, matmul, weight_fan
 from snnctl.energy.count.signals import Signal, note, signal_of
-from snnctl.energy.count.tally import RowKey, Tally
 from snnctl.energy.price.rules import bits_of
 
 Driven = Literal["spike", "real", "zeros"]
 
 
 class Ledger(Protocol):
-    """Where rows are kept: see `snnctl.energy.count.watch.Watch`."""
+    """Where rows are kept: see `snnctl.energy.count.dispatch.Watch`."""
 
     samples: int
     steps: int

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from snnctl.energy.count.counts import Counts, Neurons, Number, Row
 from snnctl.energy.price.bill import mean
-from snnctl.energy.price.costs import IntScaled
 from snnctl.energy.price.rules import RULES, RuleName, share
+from snnctl.energy.price.sections import IntScaled
 from snnctl.energy.price.table import Table
 
 DAMPFHOFFER = "Dampfhoffer et al., IEEE TETCI 7(3), 2023"

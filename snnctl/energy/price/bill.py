@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from snnctl.energy.count.counts import Kind, Number
-from snnctl.energy.price.costs import Lemaire
 from snnctl.energy.price.rules import RULES, Padding, RuleName, Zeros
+from snnctl.energy.price.sections import Lemaire
 from snnctl.energy.price.table import Table
 
 # The entries of a bill, in the order in which people read them.

@@ -23,8 +23,8 @@ from pydantic import Field, ValidationError
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices
 from snnctl.core.signature import members
-from snnctl.energy.price.costs import Constant, Device, Fixed, Flat, IntScaled, Lemaire, Mesh, NoMemory, Part
 from snnctl.energy.price.rules import RuleName
+from snnctl.energy.price.sections import Constant, Device, Fixed, Flat, IntScaled, Lemaire, Mesh, NoMemory, Part
 from snnctl.recipe.explain import Finding, Owner, explain, plain, shown
 from snnctl.recipe.slots import Validation
 from snnctl.recipe.source import KeyPath, parse_yaml, path_text, read_file

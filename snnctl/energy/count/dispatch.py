@@ -17,12 +17,12 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.energy.count import operations as ops
 from snnctl.energy.count.axes import Axes, Axis, fitting, without
 from snnctl.energy.count.counts import Counts, Elementwise, Geometry, Neurons, Row, Uncounted
+from snnctl.energy.count.ledger import RowKey, Tally
 from snnctl.energy.count.neuron_work import name_of
 from snnctl.energy.count.products import Fan, codes_of, not_spikes
 from snnctl.energy.count.propagate import computed, moved
 from snnctl.energy.count.signals import Signal, averaged, note, signal_of
 from snnctl.energy.count.synapses import convolve, product
-from snnctl.energy.count.tally import RowKey, Tally
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.norm import TokenNorm
 

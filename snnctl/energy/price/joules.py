@@ -14,9 +14,9 @@ import numpy as np
 from snnctl.energy.count.counts import Counts, Elementwise, Kind, Number, Row, Uncounted, scaled
 from snnctl.energy.judge.thresholds import twin_bits
 from snnctl.energy.price.bill import Bill, Line, Options, Uncharged
-from snnctl.energy.price.costs import Flat, Lemaire
 from snnctl.energy.price.lemaire import Access, ann_layer, ceil_fan_out, neuron_accesses, neuron_ops, snn_layer
 from snnctl.energy.price.rules import RULES, Ops, Rule, bits_of, charge
+from snnctl.energy.price.sections import Flat, Lemaire
 from snnctl.energy.price.table import Table
 
 _JOULES = 1e-12
