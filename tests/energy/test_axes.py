@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.energy.count.axes import Axes, Axis, by_step_and_sample, permuted, reshaped
+from snnctl.energy.count.ledger import by_step_and_sample
+from snnctl.energy.count.signals import Axes, Axis, permuted, reshaped
 
 T, B = 3, 4
 

@@ -15,8 +15,8 @@ from snnctl.backbones import DelayMLP, SpikeTCN, TemporalConv
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat
 from snnctl.encoders.none import NoEncoder
-from snnctl.energy.count.counter import OperationCounter
 from snnctl.energy.count.counts import Counts, Row
+from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.energy.judge.neurobench import connection_sparsity
 from snnctl.energy.judge.thresholds import verdicts
 from snnctl.energy.price.joules import price_dense

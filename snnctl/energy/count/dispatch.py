@@ -1,100 +1,155 @@
-"""One forward pass under watch: modules, neurons and dispatched operations become rows."""
+"""Counts what a network computes below all modules: every operation that torch dispatches, wherever it is called.
+
+Operations are told apart by what made their operands (`signals.py`), attributed to the module that called them, and
+summed per sample and step in a `ledger.py`. Neurons are the exception: inside one nothing is counted; it stands as one
+row of updates, beside those of the circuits that it may have inside.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.energy.count import operations as ops
-from snnctl.energy.count.axes import Axes, Axis, fitting, without
-from snnctl.energy.count.counts import Counts, Elementwise, Geometry, Neurons, Row, Uncounted
-from snnctl.energy.count.ledger import RowKey, Tally
-from snnctl.energy.count.neuron_work import name_of
-from snnctl.energy.count.products import Fan, codes_of, not_spikes
+from snnctl.energy.count.counts import Counts, Elementwise, Geometry, Neurons
+from snnctl.energy.count.ledger import Ledger
+from snnctl.energy.count.neuron_work import name_of, work_per_update
+from snnctl.energy.count.products import Fan, codes_of
 from snnctl.energy.count.propagate import computed, moved
-from snnctl.energy.count.signals import Signal, averaged, note, signal_of
+from snnctl.energy.count.signals import Axes, Axis, Signal, averaged, fitting, forget, note, signal_of, without
 from snnctl.energy.count.synapses import convolve, product
-from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.base import SpikingNeuron, neurons_in
 from snnctl.neurons.norm import TokenNorm
+from snnctl.positions.base import TablePosition
 
 
-class Owner(Protocol):
-    """What a watch needs to know: see `snnctl.energy.count.counter.OperationCounter`."""
+class OperationCounter:
+    """Counts the operations of `network`, batch by batch.
 
-    network: nn.Module
-    steps: int
-    encoded: SignalSpec | None
-    check: bool
-    data_steps: int
-    work: Mapping[str, Elementwise]
+    Args:
+        network: in evaluation mode; its hooks are removed when the counter is closed.
+        encoded: what the encoder gives, for T and for spikes that no neuron makes; None if there is no encoder.
+        check: whether declared spikes are compared with their values in the first batch.
+        data_steps: see `Counts`.
+    """
 
-    def fan(self, key: Any, make: Callable[[], tuple[Fan, float]]) -> tuple[Fan, float]: ...
+    def __init__(
+        self, network: nn.Module, *, encoded: SignalSpec | None = None, check: bool = True, data_steps: int = 1
+    ) -> None:
+        self.network = network
+        self.steps = encoded.steps if encoded is not None else 1
+        self.encoded = encoded
+        self.check = check
+        self.data_steps = data_steps
+        self._fans: dict[Any, tuple[Fan, float]] = {}
+        # Before there are hooks: the probe runs the neurons.
+        self.work: Mapping[str, Elementwise] = {
+            name: work_per_update(module, self.steps)
+            for name, module in neurons_in(network).items()
+            if module.atomic or module.circuits
+        }
+
+    def count(self, run: Callable[[], Any], inputs: Tensor, samples: int) -> Counts:
+        """The operations of one call of `run`, as arrays with one number per sample.
+
+        Args:
+            run: calls the network on `inputs`, under whatever is to be counted around it.
+            inputs: the batch; its leading axis runs over samples.
+            samples: B.
+
+        Raises:
+            DiagnosticError: E510, something declared as spikes is none.
+        """
+        ledger = Ledger(self.network, samples, self.steps, fans=self._fans, check=self.check)
+        watch = _Watch(ledger, self.network, self.encoded, self.work)
+        note(inputs, Signal("real", axes=Axes(sample=Axis(0, samples, len(inputs) // samples)), raw=True))
+        try:
+            with torch.no_grad(), self._declared(), watch.hooks(), watch:
+                run()
+        finally:
+            forget(inputs)
+        self.check = False
+        watch.close()
+        return ledger.counts(self.data_steps)
+
+    @contextmanager
+    def _declared(self) -> Iterator[None]:
+        """Weights and position codes carry a note of what they are."""
+        noted: list[Tensor] = []
+        for parameter in self.network.parameters():
+            note(parameter, Signal("weight"))
+            noted.append(parameter)
+        for module in self.network.modules():
+            if isinstance(module, TablePosition) and module.binary:
+                note(module._rows, Signal("spike"))
+                noted.append(module._rows)
+        try:
+            yield
+        finally:
+            for tensor in noted:
+                forget(tensor)
 
 
-class Watch(TorchDispatchMode):
-    """One forward pass."""
+class _Watch(TorchDispatchMode):
+    """One forward pass: modules, neurons and dispatched operations are entered in the ledger."""
 
-    def __init__(self, owner: Owner, samples: int) -> None:
+    def __init__(
+        self, ledger: Ledger, network: nn.Module, encoded: SignalSpec | None, work: Mapping[str, Elementwise]
+    ) -> None:
         super().__init__()
-        self.owner, self.samples, self.steps = owner, samples, owner.steps
-        self.rows: dict[RowKey, Tally] = {}
-        self.uncounted: dict[tuple[str, str], float] = {}
-        self.covered = 0.0
-        self.stack: list[str] = []
-        self.modules = dict(owner.network.named_modules())
+        self.ledger, self.network, self.encoded, self.work = ledger, network, encoded, work
+        self.samples, self.steps = ledger.samples, ledger.steps
         self.inside_neuron = 0
-        self.waiting: list[Tally] = []  # layers whose neurons have not been called yet
         self.fired: dict[str, tuple[Tensor, Axes]] = {}
+
+    def close(self) -> None:
+        """Enter what can be told only now that the pass is over."""
+        for name in list(self.fired):
+            self._enter_fired(name)
 
     # -- modules ---------------------------------------------------------------------------------------------------
 
     @contextmanager
     def hooks(self) -> Iterator[None]:
         """Names the running module, and takes neurons as one."""
+        encoder = getattr(self.network, "encoder", None)
         handles: list[RemovableHandle] = []
-        for name, module in self.owner.network.named_modules():
+        for name, module in self.network.named_modules():
             if isinstance(module, SpikingNeuron):
                 if module.atomic or module.circuits:
-                    handles.append(module.register_forward_pre_hook(self._enter_neuron(name), with_kwargs=True))
-                    handles.append(module.register_forward_hook(self._leave_neuron(name), with_kwargs=True))
+                    enter, leave = partial(self._enter_neuron, name), partial(self._leave_neuron, name)
+                    handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
+                    handles.append(module.register_forward_hook(leave, with_kwargs=True))
                     continue
             elif isinstance(module, TokenNorm):
                 continue  # it runs apart from its neuron when it is hooked
-            handles.append(module.register_forward_pre_hook(self._enter(name)))
-            handles.append(module.register_forward_hook(self._leave(name, module)))
+            encoded = self.encoded if module is encoder else None
+            handles.append(module.register_forward_pre_hook(partial(self._enter, name)))
+            handles.append(module.register_forward_hook(partial(self._leave, encoded)))
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
 
-    def _enter(self, name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, args: Any) -> None:
-            if not self.inside_neuron:
-                self.stack.append(name)
+    def _enter(self, name: str, module: nn.Module, args: Any) -> None:
+        if not self.inside_neuron:
+            self.ledger.stack.append(name)
 
-        return hook
-
-    def _leave(self, name: str, module: nn.Module) -> Callable[..., None]:
-        encoded = self.owner.encoded if module is getattr(self.owner.network, "encoder", None) else None
-
-        def hook(module: nn.Module, args: Any, out: Any) -> None:
-            if self.inside_neuron:
-                return
-            self.stack.pop()
-            if encoded is not None and isinstance(out, Tensor):
-                note(out, self._as_declared(out, encoded))
-
-        return hook
+    def _leave(self, encoded: SignalSpec | None, module: nn.Module, args: Any, out: Any) -> None:
+        if self.inside_neuron:
+            return
+        self.ledger.stack.pop()
+        if encoded is not None and isinstance(out, Tensor):
+            note(out, self._as_declared(out, encoded))
 
     def _as_declared(self, out: Tensor, encoded: SignalSpec) -> Signal:
         """The encoder's output: its axes are known, and whether it is spikes is its word."""
@@ -113,61 +168,53 @@ class Watch(TorchDispatchMode):
             return axes._replace(time=Axis(0, self.steps))
         return axes
 
-    def _enter_neuron(self, name: str) -> Callable[..., None]:
-        def hook(neuron: nn.Module, args: Any, kwargs: Any) -> None:
-            if not self.inside_neuron and kwargs.get("norm") is not None:
-                x = args[0] if args else kwargs["x"]
-                tally = self.tally((name, "batch_norm", "norm", "real"))
-                tally.operations(Elementwise(adds=float(x.numel()), muls=float(x.numel())))
-                tally.foldable = signal_of(x).from_weights
-                self.stamp(tally, signal_of(x))
-                self.covered += x.numel()
-            self.inside_neuron += 1
+    # -- neurons ---------------------------------------------------------------------------------------------------
 
-        return hook
+    def _enter_neuron(self, name: str, neuron: nn.Module, args: Any, kwargs: Any) -> None:
+        if not self.inside_neuron and kwargs.get("norm") is not None:
+            x = args[0] if args else kwargs["x"]
+            tally = self.ledger.tally((name, "batch_norm", "norm", "real"))
+            tally.operations(Elementwise(adds=float(x.numel()), muls=float(x.numel())))
+            tally.foldable = signal_of(x).from_weights
+            tally.stamp(signal_of(x))
+            self.ledger.covered += x.numel()
+        self.inside_neuron += 1
 
-    def _leave_neuron(self, name: str) -> Callable[..., None]:
-        def hook(neuron: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
-            if self.inside_neuron == 1:  # and still counted as inside: what is done here is not the network's work
-                x = args[0] if args else kwargs["x"]
-                state = args[1] if len(args) > 1 else kwargs.get("state")
-                spikes = out[0] if isinstance(out, tuple) else out
-                assert isinstance(neuron, SpikingNeuron)
-                self._neuron_row(name, neuron, x, spikes, fresh=state is None)
-                if isinstance(out, tuple):
-                    self._state(out[1], spikes)
-                if neuron.circuits:
-                    self._circuits(name, neuron, spikes, state)
-            self.inside_neuron -= 1
-
-        return hook
+    def _leave_neuron(self, name: str, neuron: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
+        if self.inside_neuron == 1:  # and still counted as inside: what is done here is not the network's work
+            x = args[0] if args else kwargs["x"]
+            state = args[1] if len(args) > 1 else kwargs.get("state")
+            spikes = out[0] if isinstance(out, tuple) else out
+            assert isinstance(neuron, SpikingNeuron)
+            self._neuron_row(name, neuron, x, spikes, fresh=state is None)
+            if isinstance(out, tuple):
+                self._state(out[1], spikes)
+            if neuron.circuits:
+                self._circuits(name, neuron, spikes, state)
+        self.inside_neuron -= 1
 
     def _neuron_row(self, name: str, neuron: SpikingNeuron, x: Tensor, spikes: Tensor, *, fresh: bool) -> None:
         axes = fitting(self._layout(x, signal_of(x).axes), spikes.shape)
         signal = Signal("spike", levels=neuron.levels, axes=axes, scale=neuron.scale, signed=neuron.signed)
         note(spikes, signal)
-        self.verify(spikes, signal, name)
-        tally = self.tally((name, "neuron", "neuron", "real"))
-        self.stamp(tally, signal)
+        self.ledger.verify(spikes, signal, name)
+        tally = self.ledger.tally((name, "neuron", "neuron", "real"))
+        tally.stamp(signal)
         tally.same_each_step = False
         tally.add("updates", spikes.numel())
-        tally.spread_all(("spikes_out", "popcount_out", "unary_out"), codes_of(spikes, signal), axes)
+        tally.spread(("spikes_out", "popcount_out", "unary_out"), codes_of(spikes, signal), axes)
         fired = (spikes != 0).any(0)
         earlier = self.fired.get(name)
         if fresh or earlier is None or earlier[0].shape != fired.shape:
             if earlier is not None:
-                self._close(name)
+                self._enter_fired(name)
             tally.add("membranes", fired.numel())
             self.fired[name] = (fired, without(axes, 0))
         else:
             self.fired[name] = (earlier[0] | fired, earlier[1])
-        tally.neurons = Neurons(
-            name_of(neuron), leaky=neuron.leaks, levels=neuron.levels, per_update=self.owner.work[name]
-        )
-        self.covered += spikes.numel()
-        for waiting in self.waiting:
-            waiting.feeds = name
-        self.waiting = []
+        tally.neurons = Neurons(name_of(neuron), leaky=neuron.leaks, levels=neuron.levels, per_update=self.work[name])
+        self.ledger.covered += spikes.numel()
+        self.ledger.feed(name)
 
     def _state(self, state: Any, spikes: Tensor) -> None:
         """What a neuron keeps is real numbers, should anybody else look at it."""
@@ -186,13 +233,12 @@ class Watch(TorchDispatchMode):
         for circuit in neuron.circuits:
             circuit(rows)
         self.inside_neuron += 1
-        for waiting in self.waiting:
-            waiting.feeds = name
-        self.waiting = []
+        self.ledger.feed(name)
 
-    def _close(self, name: str) -> None:
+    def _enter_fired(self, name: str) -> None:
         fired, axes = self.fired.pop(name)
-        self.tally((name, "neuron", "neuron", "real")).spread("ever_active", fired.to(torch.float32), axes)
+        tally = self.ledger.tally((name, "neuron", "neuron", "real"))
+        tally.spread(("ever_active",), (fired.to(torch.float32),), axes)
 
     # -- operations ------------------------------------------------------------------------------------------------
 
@@ -212,43 +258,41 @@ class Watch(TorchDispatchMode):
                 note(made, signal._replace(axes=fitting(signal.axes, made.shape)))
 
     def _computed(self, name: str, args: Any, kwargs: Any, out: Any) -> Signal:
+        """Enter an operation that computes; the signal of its result."""
         made = out[0] if isinstance(out, (tuple, list)) else out
         signals = [signal_of(a) for a in args if isinstance(a, Tensor)]
         if not isinstance(made, Tensor) or not any(s.flows for s in signals):
             return Signal()  # work on weights and constants alone is done once, not per sample
+        ledger = self.ledger
         if name in ops.PRODUCTS:
-            self.covered += made.numel()
-            return product(self, name, args, made)
-        if name in ops.CONVOLUTIONS:
-            self.covered += made.numel()
-            return convolve(self, args, made)
-        if name == "embedding":
-            self.covered += made.numel()
-            tally = self.tally((self.layer, name, "lookup", "real"))
+            signal = product(ledger, name, args, made)
+        elif name in ops.CONVOLUTIONS:
+            signal = convolve(ledger, args, made)
+        elif name == "embedding":
+            tally = ledger.tally((ledger.layer, name, "lookup", "real"))
             tally.add("inputs", args[1].numel())
             tally.geometry = Geometry("fc", 1, args[0].shape[1], args[0].numel(), 0, args[0].shape[0], args[0].shape[1])
-            return signal_of(args[1])._replace(from_weights=True)
-        signal = computed(name, args, kwargs, made)
-        cost = None
-        if "pool" in name:
-            kernel = args[1] if len(args) > 1 and isinstance(args[1], list) else None
-            cost = ops.pool_cost(name, args[0], made, kernel)
-        if cost is not None:
-            self.covered += made.numel()
-            tally = self.tally((self.layer, name, "pool", "real"))
-            tally.operations(cost)
-            self.stamp(tally, signal)
-            kept = signal if name in ops.KEEPS_SPIKES else signal.as_real()
-            taps = ops.averaged_taps(name, args)
-            kept = averaged(signal_of(args[0]), taps) if taps else kept
-            return kept._replace(axes=fitting(signal_of(args[0]).axes, made.shape))
-        if name not in ops.ELEMENTWISE:
-            key = (name, self.layer)
-            self.uncounted[key] = self.uncounted.get(key, 0.0) + made.numel() / self.samples
-            return signal.as_real()
-        self.covered += made.numel()
-        self._elementwise(name, args, made, signal)
+            signal = signal_of(args[1])._replace(from_weights=True)
+        elif (cost := ops.pool_cost(name, args, made)) is not None:
+            signal = self._pool(name, args, kwargs, made, cost)
+        elif name in ops.ELEMENTWISE:
+            signal = computed(name, args, kwargs, made)
+            self._elementwise(name, args, made, signal)
+        else:
+            ledger.miss(name, made.numel())
+            return computed(name, args, kwargs, made).as_real()
+        ledger.covered += made.numel()
         return signal
+
+    def _pool(self, name: str, args: Any, kwargs: Any, made: Tensor, cost: Elementwise) -> Signal:
+        signal = computed(name, args, kwargs, made)
+        tally = self.ledger.tally((self.ledger.layer, name, "pool", "real"))
+        tally.operations(cost)
+        tally.stamp(signal)
+        before, taps = signal_of(args[0]), ops.averaged_taps(name, args)
+        kept = signal if name in ops.KEEPS_SPIKES else signal.as_real()
+        kept = averaged(before, taps) if taps else kept
+        return kept._replace(axes=fitting(before.axes, made.shape))
 
     def _elementwise(self, name: str, args: Any, made: Tensor, signal: Signal) -> None:
         kind, price = ops.ELEMENTWISE[name]
@@ -266,83 +310,16 @@ class Watch(TorchDispatchMode):
             cost = Elementwise(muls=float(made.numel())) if one else cost  # a constant's reciprocal is known
         elif kind == "norm":
             foldable = sides[0].from_weights and name in ops.NORMS
-        tally = self.tally((self.layer, name, kind, "real"))
+        tally = self.ledger.tally((self.ledger.layer, name, kind, "real"))
         if kind == "residual" and sides[0].made == sides[1].made == "spike" and name == "add":
             # Where one side is silent there is nothing to add.
             together = ((args[0] != 0) & (args[1] != 0)).to(torch.float32)
-            tally.spread("adds", together, signal.axes)
+            tally.spread(("adds",), (together,), signal.axes)
         elif name in ops.MULS and both and {sides[0].made, sides[1].made} == {"spike", "real"}:
             # Where there is no spike there is nothing to multiply.
             spikes = args[0] if sides[0].made == "spike" else args[1]
-            tally.spread("muls", (spikes != 0).to(torch.float32).expand(made.shape), signal.axes)
+            tally.spread(("muls",), ((spikes != 0).to(torch.float32).expand(made.shape),), signal.axes)
         else:
             tally.operations(cost)
         tally.foldable = foldable
-        self.stamp(tally, signal)
-
-    # -- rows ------------------------------------------------------------------------------------------------------
-
-    @property
-    def layer(self) -> str:
-        """The running module, or "task" for what happens around the network."""
-        return self.stack[-1] or "network" if self.stack else "task"
-
-    @property
-    def sparse_kernel(self) -> bool:
-        """Whether the running module says that zeros of its kernel are no weights."""
-        return bool(self.stack) and bool(getattr(self.modules[self.stack[-1]], "sparse_kernel", False))
-
-    def tally(self, key: RowKey) -> Tally:
-        """The row that `key` belongs to."""
-        if key not in self.rows:
-            self.rows[key] = Tally(self.samples, self.steps)
-        return self.rows[key]
-
-    def fan(self, key: Any, make: Callable[[], tuple[Fan, float]]) -> tuple[Fan, float]:
-        """The fan-out of a convolution, computed once per weight and input size."""
-        return self.owner.fan(key, make)
-
-    def stamp(self, tally: Tally, signal: Signal, *, raw: bool | None = None) -> None:
-        tally.timed = tally.timed or signal.axes.time is not None
-        tally.same_each_step = tally.same_each_step and signal.same_each_step
-        tally.raw = tally.raw or (signal.raw if raw is None else raw)
-
-    def verify(self, x: Tensor, signal: Signal, layer: str) -> None:
-        if not self.owner.check:
-            return
-        reason = not_spikes(x, signal)
-        if reason:
-            help = "a neuron's `levels` must be its highest spike; real numbers cannot be charged as spikes"
-            raise DiagnosticError(Diagnostic("E510", f"`{layer}` declares spikes that are none: {reason}", help=help))
-
-    def counts(self) -> Counts:
-        """What was counted."""
-        for name in list(self.fired):
-            self._close(name)
-        for key in [key for key in self.rows if key[3] == "zeros"]:
-            for source in ("spike", "real"):
-                other = self.rows.get((*key[:3], source))
-                if other is not None:
-                    other.absorb(self.rows.pop(key))
-                    break
-        rows = [self._finished(key, tally) for key, tally in self.rows.items()]
-        missed = sum(self.uncounted.values()) * self.samples
-        listed = tuple(Uncounted(op, layer, elements) for (op, layer), elements in sorted(self.uncounted.items()))
-        whole = self.covered + missed
-        coverage = self.covered / whole if whole else 1.0
-        return Counts(tuple(rows), self.steps, coverage, listed, data_steps=self.owner.data_steps)
-
-    def _finished(self, key: RowKey, tally: Tally) -> Row:
-        row = tally.row(key)
-        if row.neurons is None:
-            return row
-        neurons = replace(
-            row.neurons,
-            updates=tally.number("updates"),
-            membranes=float(tally.totals.get("membranes", 0.0)),
-            spikes=tally.number("spikes_out"),
-            popcount_spikes=tally.number("popcount_out"),
-            unary_spikes=tally.number("unary_out"),
-            ever_active=tally.number("ever_active"),
-        )
-        return replace(row, neurons=neurons)
+        tally.stamp(signal)

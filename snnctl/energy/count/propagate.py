@@ -8,8 +8,25 @@ from typing import Any
 from torch import Tensor
 
 from snnctl.energy.count import operations as ops
-from snnctl.energy.count.axes import NOWHERE, Axes, Axis, aligned, fitting, inserted, permuted, reshaped, without
-from snnctl.energy.count.signals import CONSTANT, ZEROS, Border, Signal, added, joined, multiplied, signal_of
+from snnctl.energy.count.signals import (
+    CONSTANT,
+    NOWHERE,
+    ZEROS,
+    Axes,
+    Axis,
+    Border,
+    Signal,
+    added,
+    aligned,
+    fitting,
+    inserted,
+    joined,
+    multiplied,
+    permuted,
+    reshaped,
+    signal_of,
+    without,
+)
 
 
 def moved(name: str, args: Sequence[Any], out: Any, steps: int) -> Signal | None:

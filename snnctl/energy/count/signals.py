@@ -1,18 +1,107 @@
-"""What a tensor is, declared by what made it: spikes with levels, weights, constants or real numbers.
+"""What is known of a tensor: spikes with levels, weights, constants or real numbers, and where time and samples lie.
 
 Kinds are never guessed from values. A neuron's output is spikes because a neuron made it; moving spikes about keeps
 them spikes; adding or averaging spikes gives spikes with more levels; comparing gives spikes; everything else is real.
+
+An axis is found by its place in a dimension: index i of dimension `dim` belongs to step (or sample)
+`i // inner % size`. Two axes may share a dimension, as in a batch that was flattened to [T * B, C]. It is followed
+through views, so that counts can be told apart by step and sample.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from torch import Tensor
 
-from snnctl.energy.count.axes import NOWHERE, Axes
-
 Made = Literal["spike", "real", "weight", "constant"]
+
+
+class Axis(NamedTuple):
+    """One axis inside a dimension.
+
+    Args:
+        dim: dimension of the tensor, >= 0.
+        size: how many steps or samples.
+        inner: how many neighbouring indices belong to the same one.
+    """
+
+    dim: int
+    size: int
+    inner: int = 1
+
+
+class Axes(NamedTuple):
+    """The axes of time and of samples, where they are known."""
+
+    time: Axis | None = None
+    sample: Axis | None = None
+
+
+NOWHERE = Axes()
+
+
+def reshaped(axes: Axes, old: Sequence[int], new: Sequence[int]) -> Axes:
+    """Axes after a reshape, which keeps the order of all elements; one that is torn apart is forgotten."""
+
+    def move(axis: Axis) -> Axis | None:
+        stride = axis.inner * math.prod(old[axis.dim + 1 :])
+        behind = math.prod(new)
+        for dim, length in enumerate(new):
+            behind //= max(length, 1)
+            if behind <= stride and stride % behind == 0 and stride * axis.size <= behind * length:
+                inner = stride // behind
+                if length % (inner * axis.size) == 0:
+                    return Axis(dim, axis.size, inner)
+        return None
+
+    return _each(axes, move)
+
+
+def permuted(axes: Axes, order: Sequence[int]) -> Axes:
+    """Axes after a permutation: dimension d of the result is dimension `order[d]`."""
+    places = {old: new for new, old in enumerate(order)}
+    return _each(axes, lambda axis: axis._replace(dim=places[axis.dim]))
+
+
+def without(axes: Axes, dim: int, *, kept: bool = False) -> Axes:
+    """Axes after dimension `dim` was reduced away, or to size 1 if `kept`."""
+
+    def move(axis: Axis) -> Axis | None:
+        if axis.dim == dim:
+            return None
+        return axis._replace(dim=axis.dim - (axis.dim > dim and not kept))
+
+    return _each(axes, move)
+
+
+def inserted(axes: Axes, dim: int) -> Axes:
+    """Axes after a new dimension at `dim`."""
+    return _each(axes, lambda axis: axis._replace(dim=axis.dim + (axis.dim >= dim)))
+
+
+def aligned(axes: Axes, old_dims: int, new_dims: int) -> Axes:
+    """Axes after broadcasting to more dimensions, which come in front."""
+    return _each(axes, lambda axis: axis._replace(dim=axis.dim + new_dims - old_dims))
+
+
+def fitting(axes: Axes, shape: Sequence[int]) -> Axes:
+    """Axes without those for which `shape` has no room: the net under all rules."""
+
+    def check(axis: Axis) -> Axis | None:
+        fits = axis.dim < len(shape) and shape[axis.dim] % (axis.inner * axis.size) == 0 and shape[axis.dim] > 0
+        return axis if fits else None
+
+    return _each(axes, check)
+
+
+def _each(axes: Axes, change: Callable[[Axis], Axis | None]) -> Axes:
+    return Axes(
+        None if axes.time is None else change(axes.time),
+        None if axes.sample is None else change(axes.sample),
+    )
 
 
 class Border(NamedTuple):

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
-from snnctl.energy.count.counts import Kind, Number
+from snnctl.energy.count.counts import Kind, Number, total
 from snnctl.energy.price.rules import RULES, Padding, RuleName, Zeros
 from snnctl.energy.price.sections import Lemaire
 from snnctl.energy.price.table import Table
@@ -76,7 +74,7 @@ class Line:
     @property
     def total(self) -> Number:
         """Joules of the row."""
-        return _sum(self.joules.values())
+        return total(self.joules.values())
 
 
 @dataclass(frozen=True)
@@ -112,17 +110,17 @@ class Bill:
     @property
     def joules(self) -> Number:
         """In total, per sample."""
-        return _sum(line.total for line in self.lines)
+        return total(line.total for line in self.lines)
 
     @property
     def macs(self) -> Number:
         """Multiply-accumulates charged."""
-        return _sum(line.macs for line in self.lines)
+        return total(line.macs for line in self.lines)
 
     @property
     def acs(self) -> Number:
         """Synaptic additions charged."""
-        return _sum(line.acs for line in self.lines)
+        return total(line.acs for line in self.lines)
 
     @property
     def complete(self) -> bool:
@@ -132,30 +130,18 @@ class Bill:
     def by_term(self) -> dict[str, Number]:
         """Joules of each term that occurs, in the order of `TERMS`."""
         found = {term: [line.joules[term] for line in self.lines if term in line.joules] for term in TERMS}
-        return {term: _sum(parts) for term, parts in found.items() if parts}
+        return {term: total(parts) for term, parts in found.items() if parts}
 
     def by_layer(self) -> dict[str, Number]:
         """Joules of each layer, in order of execution."""
         found: dict[str, list[Number]] = {}
         for line in self.lines:
             found.setdefault(line.layer, []).append(line.total)
-        return {layer: _sum(parts) for layer, parts in found.items()}
+        return {layer: total(parts) for layer, parts in found.items()}
 
     def policies(self) -> list[str]:
         """Everything that was decided on the way to the total, one sentence each."""
         return [*_sentences(self), *self.notes]
-
-
-def _sum(parts: object) -> Number:
-    total: Number = 0.0
-    for part in parts:  # type: ignore[attr-defined]
-        total = total + part
-    return total
-
-
-def mean(number: Number) -> float:
-    """The mean over samples."""
-    return float(np.mean(number))
 
 
 def _sentences(bill: Bill) -> list[str]:

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from snnctl.energy.count.counts import Neurons, Number, Products, Source
+from snnctl.energy.count.counts import Neurons, Number, Products, Source, bits_of, share
 
 RuleName = Literal["event", "bitplane", "unary", "allbits", "mac", "dense_mac"]
 # exact: taps on padding cost nothing; counted: rate x dense operations, as r * FLOP does.
@@ -51,7 +48,7 @@ class Rule:
     spikes: Callable[[Neurons], Number]
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[RuleName, Rule] = {
     rule.name: rule
     for rule in (
         Rule(
@@ -122,35 +119,3 @@ def charge(products: Products, rule: Rule, source: Source, padding: Padding = "e
     else:
         count = rule.products(products)
     return Ops(macs=count) if rule.multiplies else Ops(acs=count)
-
-
-def share(part: Number, whole: Number) -> Number:
-    """part / whole; 0 where there is no whole."""
-    if np.ndim(part) == 0 and np.ndim(whole) == 0:
-        return float(part) / float(whole) if whole else 0.0
-    whole = np.asarray(whole, float)
-    return np.where(whole > 0, np.asarray(part, float) / np.where(whole > 0, whole, 1.0), 0.0)
-
-
-def bits_of(levels: int) -> int:
-    """Bits of a spike's code: ceil(log2(levels + 1))."""
-    return levels.bit_length()
-
-
-def popcount(codes: NDArray[Any]) -> NDArray[np.int64]:
-    """Set bits of each code; codes are integers >= 0."""
-    left = np.asarray(codes).astype(np.int64)
-    found = np.zeros_like(left)
-    while left.any():
-        found += left & 1
-        left >>= 1
-    return found
-
-
-def code_counts(codes: NDArray[Any]) -> dict[str, int]:
-    """`{events, popcount, unary}` of an array of codes."""
-    return {
-        "events": int(np.count_nonzero(codes)),
-        "popcount": int(popcount(codes).sum()),
-        "unary": int(np.asarray(codes).astype(np.int64).sum()),
-    }
