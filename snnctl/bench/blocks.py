@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -14,14 +15,13 @@ from torch.nn import functional as F
 
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.bench.peer_spikformer import JellyLayer, JellySpikformer
-from snnctl.bench.peers import JellyFeedForward, TorchFeedForward, snntorch, spikingjelly
-from snnctl.bench.steps import kept, spikes, step
-from snnctl.bench.timing import Case, Contender
+from snnctl.bench.case import Case, Contender, firing_rates, kept
+from snnctl.bench.peer_networks import JellyFeedForward, JellyLayer, JellySpikformer, TorchFeedForward
+from snnctl.bench.peers import snntorch, spikingjelly
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import LIF
 from snnctl.neurons.base import NeuronFactory
-from snnctl.neurons.kernels import spike_linear
+from snnctl.neurons.kernels import Kernel, spike_linear, use_kernel
 
 NAMES = ("linear_norm_lif", "spikformer", "feedforward", "streaming_product", "streaming")
 PRECISIONS = ("fp32", "bf16")
@@ -62,6 +62,41 @@ def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:
         Case("streaming", (1, 1, sizes.stream), "forward", partial(_streaming, sizes), sizes.calls),
     ]
     return [case for case in every if not names or case.name in names]
+
+
+def _autocast(precision: str) -> AbstractContextManager[Any]:
+    """bfloat16 matrix products for `bf16`, else nothing."""
+    return torch.autocast("cpu", dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def step(
+    engine: str,
+    network: nn.Module,
+    x: Tensor,
+    loss: Callable[[Tensor], Tensor],
+    precision: str,
+    *,
+    kernel: Kernel = "auto",
+) -> Contender:
+    """Forward, loss, backward of `network`; no optimiser. Gradients of all parameters, and of `x` if it wants one."""
+
+    def call() -> None:
+        wanted = [p for p in (*network.parameters(), x) if p.requires_grad]
+        with use_kernel(kernel):
+            with _autocast(precision):
+                found = network(x)
+            torch.autograd.grad(loss(found.float()), wanted)
+
+    def run() -> None:
+        with torch.no_grad(), use_kernel(kernel), _autocast(precision):
+            network(x)
+
+    return Contender(engine, call, precision, kept(network), lambda: {"rates": firing_rates(network, run)})
+
+
+def spikes(shape: Sequence[int], rate: float, seed: int = 0) -> Tensor:
+    """Zeros and ones [*shape] with a share `rate` of ones."""
+    return (torch.rand(tuple(shape), generator=torch.Generator().manual_seed(seed)) < rate).float()
 
 
 def _linear_norm_lif(sizes: Sizes) -> list[Contender]:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snnctl.bench.case import Case, Contender, Pass
 from snnctl.bench.peers import snntorch, spikingjelly, torch_scan
-from snnctl.bench.timing import Case, Contender, Pass
 from snnctl.core.catalog import NEURONS
 from snnctl.core.signature import knobs
 from snnctl.neurons import LIF, SpikingNeuron

@@ -6,20 +6,11 @@ from torch import Tensor, nn
 
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.bench.blocks import TINY, FeedForward, make_feedforward, make_spikformer, slow_lif
+from snnctl.bench.blocks import TINY, FeedForward, make_feedforward, make_spikformer, slow_lif, spikes
+from snnctl.bench.case import firing_rates
 from snnctl.bench.neurons import neuron_cases
-from snnctl.bench.peer_spikformer import JellySpikformer, why_no_peer
-from snnctl.bench.peers import (
-    JellyFeedForward,
-    SnnTorch,
-    SpikingJelly,
-    TorchFeedForward,
-    snntorch,
-    spikingjelly,
-    torch_scan,
-    why_not_lif,
-)
-from snnctl.bench.steps import firing_rates, spikes
+from snnctl.bench.peer_networks import JellyFeedForward, JellySpikformer, TorchFeedForward, why_no_peer
+from snnctl.bench.peers import SnnTorch, SpikingJelly, snntorch, spikingjelly, torch_scan, why_not_lif
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import IF, LIF
 
