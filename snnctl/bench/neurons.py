@@ -106,11 +106,7 @@ def _pass(
         return forward
     leaf = x.detach().requires_grad_()
     wanted = [leaf, *parameters]
-
-    def both() -> None:
-        torch.autograd.grad(layer(leaf), wanted, grad, allow_unused=True)
-
-    return both
+    return lambda: torch.autograd.grad(layer(leaf), wanted, grad, allow_unused=True)
 
 
 def _rate(layer: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], dict[str, Any]]:

@@ -20,26 +20,27 @@ from snnctl.bench.peers import SnnTorch, SpikingJelly, why_not_lif
 from snnctl.neurons import LIF
 
 
-class JellyFeedForward(nn.Module):
-    """Linear layers and LIFNodes, layer by layer, all steps in one product.
+class FromRest(nn.Module):
+    """A network of spikingjelly modules that starts every call from rest."""
 
-    Shape: [T, B, inputs] -> spikes [T, B, outputs].
-    """
-
-    def __init__(self, library: SpikingJelly, weights: Sequence[nn.Linear], like: LIF) -> None:
+    def __init__(self, library: SpikingJelly, network: nn.Module) -> None:
         super().__init__()
-        self.library = library
-        layers: list[nn.Module] = []
-        for weight in weights:
-            linear = library.layer.Linear(weight.in_features, weight.out_features, step_mode="m")
-            linear.load_state_dict(weight.state_dict())
-            layers += [linear, library.lif(like)]
-        self.layers = nn.Sequential(*layers)
+        self.library, self.network = library, network
 
     def forward(self, x: Tensor) -> Tensor:
-        self.library.reset(self)
-        spikes: Tensor = self.layers(x)
+        self.library.reset(self.network)
+        spikes: Tensor = self.network(x)
         return spikes
+
+
+def jelly_feedforward(library: SpikingJelly, weights: Sequence[nn.Linear], like: LIF) -> FromRest:
+    """Linear layers and LIFNodes, layer by layer; [T, B, inputs] -> spikes [T, B, outputs]."""
+    layers: list[nn.Module] = []
+    for weight in weights:
+        linear = library.layer.Linear(weight.in_features, weight.out_features, step_mode="m")
+        linear.load_state_dict(weight.state_dict())
+        layers += [linear, library.lif(like)]
+    return FromRest(library, nn.Sequential(*layers))
 
 
 class TorchFeedForward(nn.Module):

@@ -23,8 +23,8 @@ from snnctl.energy.count.counts import Counts, Elementwise, Geometry, Neurons
 from snnctl.energy.count.ledger import Ledger
 from snnctl.energy.count.neuron_work import name_of, work_per_update
 from snnctl.energy.count.products import Fan, codes_of
-from snnctl.energy.count.propagate import computed, moved
-from snnctl.energy.count.signals import Axes, Axis, Signal, averaged, fitting, forget, note, signal_of, without
+from snnctl.energy.count.propagate import averaged, computed, moved
+from snnctl.energy.count.signals import Axes, Axis, Signal, fitting, forget, note, signal_of, without
 from snnctl.energy.count.synapses import convolve, product
 from snnctl.neurons.base import SpikingNeuron, neurons_in
 from snnctl.neurons.norm import TokenNorm
@@ -70,31 +70,25 @@ class OperationCounter:
         """
         ledger = Ledger(self.network, samples, self.steps, fans=self._fans, check=self.check)
         watch = _Watch(ledger, self.network, self.encoded, self.work)
-        note(inputs, Signal("real", axes=Axes(sample=Axis(0, samples, len(inputs) // samples)), raw=True))
-        try:
-            with torch.no_grad(), self._declared(), watch.hooks(), watch:
-                run()
-        finally:
-            forget(inputs)
+        axes = Axes(sample=Axis(0, samples, len(inputs) // samples))
+        with torch.no_grad(), self._declared(inputs, Signal("real", axes=axes, raw=True)), watch.hooks(), watch:
+            run()
         self.check = False
         watch.close()
         return ledger.counts(self.data_steps)
 
     @contextmanager
-    def _declared(self) -> Iterator[None]:
-        """Weights and position codes carry a note of what they are."""
-        noted: list[Tensor] = []
-        for parameter in self.network.parameters():
-            note(parameter, Signal("weight"))
-            noted.append(parameter)
-        for module in self.network.modules():
-            if isinstance(module, TablePosition) and module.binary:
-                note(module._rows, Signal("spike"))
-                noted.append(module._rows)
+    def _declared(self, inputs: Tensor, signal: Signal) -> Iterator[None]:
+        """Inputs, weights and position codes carry a note of what they are."""
+        tables = (m for m in self.network.modules() if isinstance(m, TablePosition) and m.binary)
+        declared = [(inputs, signal), *((weight, Signal("weight")) for weight in self.network.parameters())]
+        declared += [(table._rows, Signal("spike")) for table in tables]
+        for tensor, known in declared:
+            note(tensor, known)
         try:
             yield
         finally:
-            for tensor in noted:
+            for tensor, _ in declared:
                 forget(tensor)
 
 
@@ -296,7 +290,7 @@ class _Watch(TorchDispatchMode):
 
     def _elementwise(self, name: str, args: Any, made: Tensor, signal: Signal) -> None:
         kind, price = ops.ELEMENTWISE[name]
-        sides = [signal_of(a) if isinstance(a, Tensor) else Signal() for a in args[:2]]
+        sides = [signal_of(a) for a in args[:2]]
         first = args[0] if isinstance(args[0], Tensor) else made
         cost = price(first.numel(), made.numel())
         both = len(sides) == 2 and all(s.flows for s in sides)

@@ -234,29 +234,21 @@ def by_step_and_sample(values: Tensor, axes: Axes) -> Tensor:
     Args:
         values: any shape; `axes` says where its axes lie.
     """
-    known = [axis for axis in axes if axis is not None]
-    places = sorted(known, key=lambda axis: (axis.dim, -axis.inner * axis.size))
+    places = sorted((a for a in axes if a is not None), key=lambda axis: (axis.dim, -axis.inner * axis.size))
     shape: list[int] = []
-    kept: list[Axis] = []
     positions: dict[Axis, int] = {}
     for dim, length in enumerate(values.shape):
         left = length
         for axis in (place for place in places if place.dim == dim):
-            outer = left // (axis.size * axis.inner)
-            shape += [outer, axis.size]
+            shape += [left // (axis.size * axis.inner), axis.size]
             positions[axis] = len(shape) - 1
-            kept.append(axis)
             left = axis.inner
         shape.append(left)
     split = values.reshape(shape)
     summed = [d for d in range(len(shape)) if d not in positions.values()]
     # Sums of so few small whole numbers are exact in float32, and twice as fast.
-    exact = values.dtype if values.numel() <= _FEW * math.prod(a.size for a in kept) else torch.float64
+    exact = values.dtype if values.numel() <= _FEW * math.prod(a.size for a in positions) else torch.float64
     totals = split.sum(dim=summed, dtype=exact) if summed else split
-    if axes.time is None and axes.sample is None:
-        return totals.reshape(1, 1)
-    if axes.time is None:
-        return totals.reshape(1, -1)
-    if axes.sample is None:
-        return totals.reshape(-1, 1)
+    if axes.time is None or axes.sample is None or axes.time == axes.sample:  # equal only where T = B = 1
+        return totals.reshape((1, -1) if axes.time is None else (-1, 1))
     return totals if positions[axes.time] < positions[axes.sample] else totals.T

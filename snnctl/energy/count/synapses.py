@@ -11,7 +11,18 @@ from torch import Tensor
 from snnctl.energy.count.counts import Elementwise, Geometry, Kind, bits_of
 from snnctl.energy.count.ledger import Ledger, Tally
 from snnctl.energy.count.products import convolution, convolution_fan, matmul, weight_fan
-from snnctl.energy.count.signals import NOWHERE, Axes, Axis, Signal, fitting, note, signal_of, without
+from snnctl.energy.count.signals import (
+    NOWHERE,
+    Axes,
+    Axis,
+    Signal,
+    aligned,
+    each_axis,
+    fitting,
+    note,
+    signal_of,
+    without,
+)
 
 Driven = Literal["spike", "real", "zeros"]
 
@@ -96,22 +107,18 @@ def _axes_of_result(both: _Operands, out: Tensor) -> Axes:
     left = fitting(without(both.mine.axes, both.a.dim() - 1, kept=True), out.shape)
     if left.sample is not None or both.theirs.axes.sample is None:
         return left
-    shift = out.dim() - both.b.dim()
-    moved = (
-        None if x is None else x._replace(dim=x.dim + shift) for x in (both.theirs.axes.time, both.theirs.axes.sample)
-    )
-    return fitting(Axes(*moved), out.shape)
+    return fitting(aligned(both.theirs.axes, both.b.dim(), out.dim()), out.shape)
 
 
 def _swapped(axes: Axes, dims: int) -> Axes:
     """Axes of a transposed right side, without its last dimension: its columns become rows."""
 
-    def move(axis: Axis | None) -> Axis | None:
-        if axis is None or axis.dim == dims - 2:
+    def move(axis: Axis) -> Axis | None:
+        if axis.dim == dims - 2:
             return None
         return axis._replace(dim=dims - 2) if axis.dim == dims - 1 else axis
 
-    return Axes(move(axes.time), move(axes.sample))
+    return each_axis(axes, move)
 
 
 def convolve(ledger: Ledger, args: Any, out: Tensor) -> Signal:

@@ -58,12 +58,8 @@ def break_even(table: Table, widths: tuple[int, ...] = (1, 2, 3, 4, 6, 8)) -> li
     costs = table.arithmetic
     if costs is None:
         return []
-    rows = []
-    for bits in widths:
-        mac, add = costs.mac(bits), costs.add()
-        if mac is not None and add > 0:
-            rows.append(BreakEven(bits, mac, add, mac / add))
-    return rows
+    priced = ((bits, costs.mac(bits), costs.add()) for bits in widths)
+    return [BreakEven(bits, mac, add, mac / add) for bits, mac, add in priced if mac is not None and add > 0]
 
 
 def spikes_per_synapse(counts: Counts, rule: RuleName = "event") -> Number:

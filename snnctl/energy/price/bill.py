@@ -144,6 +144,19 @@ class Bill:
         return [*_sentences(self), *self.notes]
 
 
+_CHARGED = {"counted": "charged", "omitted": "not charged"}
+_SAID = {
+    ("padding", "exact"): "Padding: exact, taps on padding cost nothing.",
+    ("padding", "counted"): "Padding: counted, operations are rate x dense operations, taps on padding included.",
+    ("stem", "run"): "Stem: as the network ran it.",
+    ("stem", "once"): "Stem: layers whose input is the same at each step are charged for one step (cached).",
+    ("stem", "steps"): "Stem: layers whose input is the same at each step are charged at every step.",
+    ("norms", "folded"): "Norms directly behind a layer with weights are folded into it;"
+    " one bias addition per output and step is left.",
+    ("norms", "counted"): "Norms: every one is charged.",
+}
+
+
 def _sentences(bill: Bill) -> list[str]:
     table, options = bill.table, bill.options
     said = [f"Costs: {table.name}" + (f" ({table.summary})." if table.summary else ".")]
@@ -155,37 +168,17 @@ def _sentences(bill: Bill) -> list[str]:
         said.append(f"Spikes: rule {bill.rule}, {RULES[bill.rule].describe}.")
         everywhere = options.zeros == "charged" and table.device is None
         said.append(f"Real inputs are charged {'everywhere' if everywhere else 'where they are not zero'}.")
-    said.append(
-        "Padding: counted, operations are rate x dense operations, taps on padding included."
-        if options.padding == "counted"
-        else "Padding: exact, taps on padding cost nothing."
-    )
+    said.append(_SAID["padding", options.padding])
     if not bill.dense:
-        said.append(
-            {
-                "run": "Stem: as the network ran it.",
-                "once": "Stem: layers whose input is the same at each step are charged for one step (cached).",
-                "steps": "Stem: layers whose input is the same at each step are charged at every step.",
-            }[options.stem]
-        )
+        said.append(_SAID["stem", options.stem])
     if table.device is not None:
         kind = "per spike arriving at a synapse" if table.device.spiking else "per connection, once"
         said.append(f"Device: {kind}, and per neuron update; all else is taken to be included; transfer is not.")
         return said
-    said.append(
-        "Norms directly behind a layer with weights are folded into it; one bias addition per output and step is left."
-        if options.norms == "folded"
-        else "Norms: every one is charged."
-    )
+    said.append(_SAID["norms", options.norms])
     if not bill.dense:
-        said.append(
-            "Neuron updates are charged." if options.neurons == "counted" else "Neuron updates are not charged."
-        )
-    said.append(
-        "Biases, pooling, residual and other single operations are charged."
-        if options.elementwise == "counted"
-        else "Biases, pooling, residual and other single operations are not charged."
-    )
+        said.append(f"Neuron updates are {_CHARGED[options.neurons]}.")
+    said.append(f"Biases, pooling, residual and other single operations are {_CHARGED[options.elementwise]}.")
     said += _memory_sentences(bill)
     return said
 
