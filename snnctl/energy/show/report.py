@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.energy.count.counts import Number, Row
+from snnctl.energy.count.counts import Number, Row, twin_bits
 from snnctl.energy.estimate import Estimate, Priced
-from snnctl.energy.judge.thresholds import break_even, twin_bits
+from snnctl.energy.judge.thresholds import break_even
 from snnctl.energy.price.bill import Bill
 from snnctl.energy.price.rules import RULES
 from snnctl.energy.show import figures
