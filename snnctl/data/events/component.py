@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.core.shapes import ShapeError
+from snnctl.data.cuts import Share
 from snnctl.data.events.augment import SpikeAugment
 from snnctl.data.events.binning import Binning, Bins, Pool
 from snnctl.data.events.cut import By, cut_recordings
@@ -17,10 +18,9 @@ from snnctl.data.events.dataset import SpikeData
 from snnctl.data.events.known import KNOWN_SPIKE_NAMES, KNOWN_SPIKES
 from snnctl.data.events.prepare import known_spikes, local_spikes, prepare_spikes
 from snnctl.data.events.store import Progress, SpikeManifest, open_part
+from snnctl.data.pictures import Size, as_pair
 from snnctl.data.problems import data_error
 
-Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]
-Size = Annotated[list[Annotated[int, Ge(1), Le(4096)]], MinLen(2), MaxLen(2)]
 Speakers = Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
 NO_AUGMENT = SpikeAugment()
 
@@ -100,7 +100,7 @@ class EventSpikes:
         known = KNOWN_SPIKES.get(source)
         if known is not None and by == "auto" and val_speakers is None and test_speakers is None:
             val_speakers, test_speakers = list(known.val_speakers) or None, list(known.test_speakers) or None
-        self.source, self.known, self.size = source, known, (size[0], size[1]) if size else None
+        self.source, self.known, self.size = source, known, as_pair(size)
         self.steps, self.max_time, self.bins, self.pool, self.levels = steps, max_time, bins, pool, levels
         self.channels, self.units, self.dt_ms = channels, units, dt_ms
         self.val, self.test, self.by, self.split_seed = val, test, by, split_seed

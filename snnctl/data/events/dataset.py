@@ -14,11 +14,11 @@ from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.batch import Batch
+from snnctl.data.cuts import Indices, Splits
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.source import UNKNOWN
 from snnctl.data.events.store import Recordings, SpikeManifest
-from snnctl.data.images.cut import Indices
 from snnctl.data.splits import SPLIT_NAMES
 
 _CHUNK = 1 << 22  # spikes looked at in one go
@@ -125,7 +125,7 @@ class SpikeData:
 
     manifest: SpikeManifest
     parts: Mapping[str, Recordings]
-    cut: Mapping[str, tuple[str, Indices]]
+    cut: Splits
     binning: Binning
     augment: SpikeAugment
     dt_ms: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, replace
 from pathlib import Path
 
-from snnctl.core.diagnostic import choices, did_you_mean
+from snnctl.core.diagnostic import choices
 from snnctl.data.events.known import KNOWN_SPIKE_NAMES, KNOWN_SPIKES, KnownSpikes
 from snnctl.data.events.readers.cochlea import FrontEnd
 from snnctl.data.events.readers.files import Size, files_source
@@ -13,7 +13,7 @@ from snnctl.data.events.readers.fsdd import FILE, write_fsdd
 from snnctl.data.events.readers.hdf5 import SUFFIXES, hdf5_source
 from snnctl.data.events.source import SpikeSource
 from snnctl.data.events.store import Progress, SpikeManifest, sound_spikes, spikes_folder, write_spikes
-from snnctl.data.images.readers.detect import stamp
+from snnctl.data.folders import local_path, stamp
 from snnctl.data.problems import data_error
 from snnctl.data.sets import key_of
 
@@ -75,10 +75,7 @@ def local_spikes(text: str, size: Size | None, progress: Progress | None = None)
     Raises:
         DiagnosticError: D101 there is nothing, or what reading it finds.
     """
-    path = Path(text).expanduser() if "\0" not in text else Path()
-    if not text or not path.exists():
-        help = f"{did_you_mean(text, KNOWN_SPIKE_NAMES)}  known names: {', '.join(KNOWN_SPIKE_NAMES)}".strip()
-        raise data_error("D101", f"nothing is at `{text}`", file=text, help=help)
+    path = local_path(text, KNOWN_SPIKE_NAMES)
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         help = "a file .h5 in the layout of SHD, or a folder CLASS/x.npz"
         raise data_error("D105", f"`{path.name}` is not of a kind that is read", file=path, help=f"it reads {help}")

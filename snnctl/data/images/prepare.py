@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from snnctl.core.diagnostic import choices
+from snnctl.data.folders import local_path, stamp
 from snnctl.data.images.known import KNOWN_IMAGE_NAMES, KNOWN_IMAGES, KnownImages
-from snnctl.data.images.readers.decode import Shape
-from snnctl.data.images.readers.detect import image_source
 from snnctl.data.images.readers.libraries import hub_source, torchvision_source
+from snnctl.data.images.readers.local import image_source
 from snnctl.data.images.source import Source
 from snnctl.data.images.store import ImageManifest, Progress, sound_manifest, write_store
+from snnctl.data.pictures import Shape
 from snnctl.data.problems import data_error
 from snnctl.data.series.store import cache_dir
 from snnctl.data.sets import key_of
@@ -23,6 +25,38 @@ PLAIN = Shape()
 def known_key(name: str, shape: Shape = PLAIN, label: str | None = None) -> str:
     """The folder of a set that is known by its name or its id in a hub."""
     return key_of(name, PIPELINE, name, shape, label)
+
+
+def sound_known(name: str, shape: Shape, label: str | None) -> ImageManifest | None:
+    """A set that is known by its name or its id in a hub, if it lies in the cache."""
+    return sound_manifest(known_key(name, shape, label))
+
+
+def decoded(key: str, read: Callable[[], Source], progress: Progress | None) -> ImageManifest:
+    """The set `key` of the cache, decoded now from what `read` finds if it is not there."""
+    return sound_manifest(key) or write_store(key, read(), progress=progress)
+
+
+def image_path(text: str) -> Path:
+    """The local path that a recipe names.
+
+    Raises:
+        DiagnosticError: D101, nothing is there.
+    """
+    known = KNOWN_IMAGES.get(Path(text).name.split(".")[0].lower())
+    help = f"for the named set, write `source: {known.name}` and run: {known.command}" if known is not None else ""
+    return local_path(text, KNOWN_IMAGE_NAMES, help)
+
+
+def local_images(text: str, shape: Shape, label: str | None, progress: Progress | None = None) -> ImageManifest:
+    """The set at a local path, decoded if it was not before.
+
+    Raises:
+        DiagnosticError: D101 there is nothing, or what reading it finds.
+    """
+    path = image_path(text)
+    key = key_of(text, PIPELINE, str(path.resolve()), stamp(path), shape, label)
+    return decoded(key, lambda: image_source(path, shape, label), progress)
 
 
 def not_prepared(name: str, hub: str | None) -> Exception:

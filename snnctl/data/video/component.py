@@ -6,24 +6,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
+from snnctl.data.cuts import Share
 from snnctl.data.images.prepare import prepare_known
+from snnctl.data.pictures import Size, as_pair
 from snnctl.data.problems import data_error
 from snnctl.data.video.clips import By, VideoSet
 from snnctl.data.video.cut import cut_windows
 from snnctl.data.video.dataset import VideoData
 from snnctl.data.video.known import KNOWN_VIDEO_NAMES
 from snnctl.data.video.moving.component import MOVING_MNIST, MovingData, MovingDigits
-from snnctl.data.video.prepare import known_videos, local_path, local_videos, prepare_videos
+from snnctl.data.video.prepare import known_videos, local_videos, prepare_videos
 from snnctl.data.video.readers.arrays import Layout
 from snnctl.data.video.readers.folders import FrameShape
 from snnctl.data.video.store import Progress
 
-Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]
-Size = Annotated[list[Annotated[int, Ge(1), Le(4096)]], MinLen(2), MaxLen(2)]
 _TRAIN = 10000  # sequences of an epoch of Moving MNIST, as published
 
 
@@ -82,7 +82,7 @@ class Video:
         self.source: str = source
         self.layout: Layout | None = layout
         self.seen, self.ahead, self.stride = frames_in, frames_out, stride
-        self.shape = FrameShape((size[0], size[1]) if size else None, channels)
+        self.shape = FrameShape(as_pair(size), channels)
         self.val, self.test, self.split_seed = val, test, split_seed
         self.by: By | None = by
         self._moving: MovingDigits | None = None
@@ -154,4 +154,4 @@ class Video:
     def _videos(self, progress: Progress | None = None) -> VideoSet:
         if self.source in KNOWN_VIDEO_NAMES:
             return known_videos(self.source, self.shape)
-        return local_videos(local_path(self.source), self.layout, self.shape, progress)
+        return local_videos(self.source, self.layout, self.shape, progress)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from snnctl.core.diagnostic import choices, did_you_mean
+from snnctl.core.diagnostic import choices
+from snnctl.data.arrays import open_npz
 from snnctl.data.download import download
-from snnctl.data.images.readers.arrays import open_npz
-from snnctl.data.images.readers.detect import stamp
+from snnctl.data.folders import local_path, stamp
 from snnctl.data.problems import data_error
 from snnctl.data.series.store import cache_dir
 from snnctl.data.sets import key_of
@@ -87,12 +87,13 @@ def prepare_videos(
     return written
 
 
-def local_videos(path: Path, layout: Layout | None, shape: FrameShape, progress: Progress | None = None) -> VideoSet:
+def local_videos(text: str, layout: Layout | None, shape: FrameShape, progress: Progress | None = None) -> VideoSet:
     """Videos at a local path: bytes in a .npy file are mapped where they lie, all else is taken into the cache.
 
     Raises:
-        DiagnosticError: D105 a file of no known kind, or what its reader finds.
+        DiagnosticError: D101 there is nothing, D105 a file of no known kind, or what its reader finds.
     """
+    path = local_path(text, KNOWN_VIDEO_NAMES)
     suffix = path.suffix.lower()
     if path.is_file() and suffix not in (".npy", ".npz"):
         help = "it reads .npy, .npz, KTH's tree, and folders of numbered pictures"
@@ -106,19 +107,6 @@ def local_videos(path: Path, layout: Layout | None, shape: FrameShape, progress:
     if found is None:
         found = write_videos(key, _read(path, layout, shape), progress=progress)
     return open_videos(found)
-
-
-def local_path(text: str) -> Path:
-    """The path, if something is there.
-
-    Raises:
-        DiagnosticError: D101, there is nothing.
-    """
-    path = Path(text).expanduser() if "\0" not in text else Path()
-    if text and path.exists():
-        return path
-    help = f"{did_you_mean(text, KNOWN_VIDEO_NAMES)}  known names: {', '.join(KNOWN_VIDEO_NAMES)}".strip()
-    raise data_error("D101", f"nothing is at `{text}`", file=text, help=help)
 
 
 def moving_mnist_source(path: Path) -> VideoSource:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.data.arrays import open_npz
 from snnctl.data.events.readers.cameras import read_n_mnist
 from snnctl.data.events.source import Block, SpikePart, SpikeSource, unknown
-from snnctl.data.images.readers.arrays import open_npz
-from snnctl.data.images.readers.folders import class_names, sort_out
+from snnctl.data.folders import class_names, sort_out
 from snnctl.data.problems import data_error
 
 Size = tuple[int, int]  # rows and columns of the sensor

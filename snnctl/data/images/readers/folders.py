@@ -6,74 +6,10 @@ import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from snnctl.data.images.readers.decode import SUFFIXES, Shape, decode
+from snnctl.data.folders import Labelled, class_names, sort_out
 from snnctl.data.images.source import Item, Part, Source
+from snnctl.data.pictures import SUFFIXES, Shape, decode
 from snnctl.data.problems import data_error
-
-_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
-Labelled = dict[str, list[tuple[str, str]]]  # part -> [(name of the picture, class)]
-
-
-def sort_out(names: list[str], origin: Path, suffixes: tuple[str, ...] = SUFFIXES) -> Labelled:
-    """Parts and classes read off paths: `[anything/]{train,val,test}/class/.../x.png` or `[anything/]class/.../x.png`.
-
-    Raises:
-        DiagnosticError: D222, there are no pictures, or no class folders.
-    """
-    paths = sorted(PurePosixPath(name) for name in names if name.lower().endswith(suffixes))
-    paths = [path for path in paths if not any(piece.startswith((".", "__MACOSX")) for piece in path.parts)]
-    if not paths:
-        raise data_error("D222", "no pictures are in it", file=origin, help=f"it reads {', '.join(suffixes)}")
-    depth = _common(paths)
-    cut = all(path.parts[depth].lower() in _NAMES for path in paths)
-    found: Labelled = {}
-    for path in paths:
-        pieces = path.parts[depth:]
-        part, inner = (_NAMES[pieces[0].lower()], pieces[1:]) if cut else ("all", pieces)
-        if len(inner) < 2:
-            help = "put pictures into train/CLASS/, val/CLASS/ and test/CLASS/, or into CLASS/ if the set is not cut"
-            raise data_error("D222", f"`{path}` stands in no folder of a class", file=origin, help=help)
-        found.setdefault(part, []).append((str(path), inner[0]))
-    return found
-
-
-def _common(paths: list[PurePosixPath]) -> int:
-    """How many leading folders all paths share, the folders of parts and classes not counted."""
-    depth = 0
-    while all(len(path.parts) > depth + 2 for path in paths) and len({path.parts[depth] for path in paths}) == 1:
-        if paths[0].parts[depth].lower() in _NAMES:
-            break
-        depth += 1
-    return depth
-
-
-def class_names(found: Labelled, origin: Path) -> tuple[str, ...]:
-    """The classes in the order of their names, numbers by their value.
-
-    Raises:
-        DiagnosticError: D222 fewer than two, D223 a part has a class that `train` does not have.
-    """
-    every = {name for items in found.values() for _, name in items}
-    known = {name for _, name in found.get("train", [])} or every
-    strangers = sorted(every - known)
-    if strangers:
-        message = f"class `{strangers[0]}` is in {_part_of(strangers[0], found)} but not in train"
-        raise data_error("D223", message, file=origin)
-    if len(known) < 2:
-        raise data_error("D222", f"one class alone, `{min(known)}`", file=origin)
-    return tuple(sorted(known, key=lambda name: (0, int(name), name) if name.isdecimal() else (1, 0, name)))
-
-
-def _part_of(name: str, found: Labelled) -> str:
-    return next(part for part, items in found.items() if any(other == name for _, other in items))
 
 
 def folder_source(folder: Path, shape: Shape) -> Source:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from snnctl.data.images.known import KnownImages
-from snnctl.data.images.readers.decode import Shape, decode
 from snnctl.data.images.source import Item, Part, Source, array_part
+from snnctl.data.pictures import Shape, decode
 from snnctl.data.problems import data_error
 
 _PARTS = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}

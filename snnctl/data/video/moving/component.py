@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.core.seeds import run_seed
+from snnctl.data.cuts import Share
 from snnctl.data.images.store import ImageManifest, Progress
 from snnctl.data.problems import data_error
 from snnctl.data.video.clips import VideoSet
 from snnctl.data.video.moving.dataset import MovingData
 from snnctl.data.video.moving.digits import BUILTIN, KNOWN_DIGITS, Pools, make_pools, picture_set, scaled_digits
 from snnctl.data.video.moving.motion import MotionRule
-from snnctl.data.video.prepare import PLAIN, known_videos, local_path, local_videos
+from snnctl.data.video.prepare import PLAIN, known_videos, local_videos
 
-Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]
 Side = Annotated[int, Ge(2), Le(1024)]
 MOVING_MNIST = "moving_mnist"
 
@@ -134,7 +134,7 @@ class MovingDigits:
         if self.test_file == MOVING_MNIST:
             found = known_videos(MOVING_MNIST)
         else:
-            found = local_videos(local_path(self.test_file), "tnhw", PLAIN)
+            found = local_videos(self.test_file, "tnhw", PLAIN)
         frames = int(next(iter(found.parts.values())).lengths.max())
         if found.shape != (*self.canvas, 1) or frames < self.rule.frames:
             message = (

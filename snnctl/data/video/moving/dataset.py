@@ -12,7 +12,7 @@ from torch import Tensor
 
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.images.source import Pixels
+from snnctl.data.pictures import Pixels
 from snnctl.data.splits import SPLIT_NAMES
 from snnctl.data.video.batch import VideoBatch
 from snnctl.data.video.clips import VideoSet, lay_windows

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.data.images.component import Image, Share
-from snnctl.data.images.cut import cut_parts
+from snnctl.data.cuts import Share, cut_parts
+from snnctl.data.images.component import Image
 from snnctl.data.images.known import KNOWN_IMAGES
-from snnctl.data.images.source import Pixels
 from snnctl.data.images.store import ImageManifest, Progress, open_store
+from snnctl.data.pictures import Pixels
 from snnctl.data.splits import SPLIT_NAMES
 from snnctl.data.video.moving.segments import segment_digits
 

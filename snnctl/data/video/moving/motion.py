@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from snnctl.data.images.source import Pixels
+from snnctl.data.pictures import Pixels
 
 Numbers = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]

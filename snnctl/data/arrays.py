@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snnctl.data.images.readers.folders import Labelled, class_names, sort_out
-from snnctl.data.images.source import Item, Part, Pixels, Source, array_part
+from snnctl.data.images.source import Pixels, Source, array_part
 from snnctl.data.problems import data_error
 
 _DATA = ("frames", "images", "data", "x")
@@ -71,26 +69,6 @@ def npy_source(path: Path, *, frames: bool) -> Source:
         raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
     part = array_part("all", to_items(data, path, frames=frames), _whole(labels, len(data), labels_path))
     return Source((part,), tuple(map(str, range(int(labels.max(initial=0)) + 1))), str(path), "npy")
-
-
-def frames_folder_source(folder: Path) -> Source:
-    """`[part/]CLASS/x.npz` with an array `frames` [T, C, H, W] each: how spikingjelly keeps integrated frames."""
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*.npz")]
-    found: Labelled = sort_out(files, folder, (".npz",))
-    classes = class_names(found, folder)
-
-    def read(names: list[tuple[str, str]]) -> Iterator[Item]:
-        for name, label in names:
-            arrays = open_npz(folder / name)
-            if "frames" not in arrays:
-                raise data_error("D222", f"`{name}` has no array `frames`", file=folder / name)
-            yield to_items(arrays["frames"][None], folder / name, frames=True)[0], classes.index(label)
-
-    parts = tuple(
-        Part(part, len(names), lambda names=names: read(names))  # type: ignore[misc]
-        for part, names in found.items()
-    )
-    return Source(parts, classes, str(folder), "frames")
 
 
 def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:
