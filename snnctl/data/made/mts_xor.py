@@ -15,9 +15,9 @@ from torch import Tensor
 from snnctl.core.catalog import DATA
 from snnctl.core.seeds import run_seed, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.data.batch import Batch
+from snnctl.data.base import Batch, Dataset, DataSource
 from snnctl.data.made.xor import XorRule
-from snnctl.data.splits import SPLIT_NAMES
+from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class XorSplit:
 
 
 @dataclass(frozen=True)
-class XorData:
+class XorData(Dataset):
     """What a check needs, and the items once they are asked for.
 
     Args:
@@ -77,7 +77,7 @@ class XorData:
         """Binary spikes that bring their own T."""
         return SignalSpec(0, 1, self.rule.channels, kind="spikes", frames=self.rule.steps, dt_ms=self.dt_ms)
 
-    def split(self, name: str) -> XorSplit:
+    def split(self, name: SplitName) -> XorSplit:
         """The part called `train`, `val` or `test`, drawn when first asked for."""
         if name not in self._made:
             stream = stream_seed(self.seed, "data", SPLIT_NAMES.index(name))
@@ -126,7 +126,7 @@ class XorData:
 
 
 @DATA.register("mts_xor")
-class MtsXor:
+class MtsXor(DataSource):
     """Multi-time-scale XOR: spikes whose class at every step is the XOR of a slow bit and the fast bit of the moment.
 
     The first half of the channels fires during the first `slow` steps at a rate that tells the slow bit, the other half

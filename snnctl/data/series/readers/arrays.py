@@ -14,8 +14,7 @@ import numpy as np
 from snnctl.core.diagnostic import choices
 from snnctl.data.problems import data_error
 from snnctl.data.series.readers.dates import DATE_NAMES, parse_dates
-from snnctl.data.series.selection import ReadOptions, distinct, numbered, select
-from snnctl.data.series.series import Series, SeriesHead, Times
+from snnctl.data.series.series import ReadOptions, Series, SeriesHead, Times, distinct, numbered, select
 
 _BAD_ARRAY = (
     ValueError,

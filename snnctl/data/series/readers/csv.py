@@ -20,8 +20,7 @@ from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.problems import data_error
 from snnctl.data.series.readers.dates import parse_dates
 from snnctl.data.series.readers.layout import SPACE, Layout, is_missing, is_number, recognise, split_line
-from snnctl.data.series.selection import ReadOptions, select
-from snnctl.data.series.series import Floats, Series, SeriesHead
+from snnctl.data.series.series import Floats, ReadOptions, Series, SeriesHead, select
 
 SAMPLE_LINES = 50
 _BOM = b"\xef\xbb\xbf"

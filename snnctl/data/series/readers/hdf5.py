@@ -13,8 +13,7 @@ import numpy as np
 
 from snnctl.data.problems import data_error
 from snnctl.data.series.readers.arrays import check_matrix, wrong_key
-from snnctl.data.series.selection import ReadOptions, distinct, numbered, select
-from snnctl.data.series.series import Floats, Series, SeriesHead, Times
+from snnctl.data.series.series import Floats, ReadOptions, Series, SeriesHead, Times, distinct, numbered, select
 
 _BAD_FILE = (OSError, KeyError, RuntimeError, ValueError, TypeError)
 
