@@ -16,7 +16,7 @@ from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.batch import Batch
+from snnctl.data.base import Batch
 from snnctl.data.cuts import Share
 from snnctl.data.images.component import HUB, Image
 from snnctl.data.images.dataset import ImageData, ImageSplit, Normalise

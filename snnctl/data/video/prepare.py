@@ -10,10 +10,10 @@ import numpy as np
 
 from snnctl.core.diagnostic import choices
 from snnctl.data.arrays import open_npz
+from snnctl.data.cache import cache_dir
 from snnctl.data.download import download
 from snnctl.data.folders import local_path, stamp
 from snnctl.data.problems import data_error
-from snnctl.data.series.store import cache_dir
 from snnctl.data.sets import key_of
 from snnctl.data.video.clips import VideoSet
 from snnctl.data.video.known import KNOWN_VIDEO_NAMES, KNOWN_VIDEOS, KnownVideos
