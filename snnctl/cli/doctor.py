@@ -13,10 +13,8 @@ def doctor(ctx: typer.Context) -> int:
     session: Session = ctx.obj
     from importlib.util import find_spec
 
-    from snnctl.data.series.known import KNOWN_NAMES
-    from snnctl.data.series.store import cache_dir, is_prepared
-    from snnctl.data.texts.known import TEXT_NAMES
-    from snnctl.data.texts.prepare import has_texts
+    from snnctl.data.cache import cache_dir
+    from snnctl.data.kinds import KINDS
     from snnctl.engine.environment import environment
     from snnctl.neurons.kernels import available_kernels
     from snnctl.ui.tables import show_doctor
@@ -34,8 +32,7 @@ def doctor(ctx: typer.Context) -> int:
         "kernels": available_kernels(),
         "extras": {extra: find_spec(module) is not None for extra, module in extras.items()},
         "cache": str(cache_dir()),
-        "prepared": [name for name in KNOWN_NAMES if is_prepared(name)]
-        + [name for name in TEXT_NAMES if has_texts(name)],
+        "prepared": [name for kind in KINDS for name in kind.known if kind.is_prepared(name)],
     }
     session.warn(_advice(facts))
     return session.answer(document, lambda console: show_doctor(console, document))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -14,39 +13,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.batch import Batch
+from snnctl.data.base import Batch, Dataset, Split
+from snnctl.data.cuts import Indices, Splits
 from snnctl.data.images.augment import Augment
-from snnctl.data.images.cut import Indices
-from snnctl.data.images.store import ImageManifest, ImageStore
-from snnctl.data.splits import SPLIT_NAMES
+from snnctl.data.images.store import ImageStore
+from snnctl.data.pictures import spelled
+from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 Normalise = Literal["channel", "unit", "none"]
 _CHUNK = 1 << 24  # bytes of pixels counted at once
-
-
-@dataclass(frozen=True)
-class ImageProbe:
-    """What a check of a recipe needs: shapes and classes, no pixels.
-
-    Args:
-        manifest: of the decoded set.
-        sizes: items in each split.
-    """
-
-    manifest: ImageManifest
-    sizes: Mapping[str, int]
-    leaks: tuple[str, ...] = ()
-
-    @property
-    def classes(self) -> int:
-        """K."""
-        return len(self.manifest.classes)
-
-    @property
-    def input_signal(self) -> SignalSpec:
-        """Pixels row by row, channels last, and the grid they lie on."""
-        *frames, rows, columns, channels = self.manifest.shape
-        return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=frames[0] if frames else 0)
 
 
 @dataclass(frozen=True)
@@ -131,7 +106,7 @@ def _flat(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ImageData:
+class ImageData(Dataset):
     """A set of labelled images, cut and normalised.
 
     Args:
@@ -143,20 +118,15 @@ class ImageData:
     """
 
     store: ImageStore
-    cut: Mapping[str, tuple[str, Indices]]
+    cut: Splits
     normalise: Normalise
     augment: Augment
     leaks: tuple[str, ...] = ()
 
     @property
-    def probe(self) -> ImageProbe:
-        """Shapes and sizes."""
-        return ImageProbe(self.store.manifest, {name: len(indices) for name, (_, indices) in self.cut.items()})
-
-    @property
     def classes(self) -> int:
         """K."""
-        return self.probe.classes
+        return len(self.store.manifest.classes)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -165,11 +135,12 @@ class ImageData:
 
     @property
     def input_signal(self) -> SignalSpec:
-        """As `ImageProbe.input_signal`."""
-        return self.probe.input_signal
+        """Pixels row by row, channels last, and the grid they lie on."""
+        *frames, rows, columns, channels = self.store.manifest.shape
+        return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=frames[0] if frames else 0)
 
-    def split(self, name: str) -> ImageSplit:
-        """The part called `train`, `val` or `test`."""
+    def split(self, name: SplitName) -> Split:
+        """The part called `train`, `val` or `test`: an `ImageSplit`."""
         part, indices = self.cut[name]
         shift, scale = self.normaliser
         images, labels = self.store.images[part], self.store.labels[part]
@@ -218,17 +189,17 @@ class ImageData:
         facts: dict[str, Any] = {
             "origin": manifest.origin,
             "format": manifest.format,
-            "shape": " x ".join(map(str, manifest.shape)),
+            "shape": spelled(manifest.shape),
             "classes": len(manifest.classes),
             "class_names": list(manifest.classes),
             "parts": dict(manifest.parts),
             "splits": {
                 name: {
-                    "items": len(part),
-                    "per_class": np.bincount(part.labels[part.chosen], minlength=self.classes).tolist(),
+                    "items": len(indices),
+                    "per_class": np.bincount(self.store.labels[part][indices], minlength=self.classes).tolist(),
                 }
                 for name in SPLIT_NAMES
-                for part in (self.split(name),)
+                for part, indices in (self.cut[name],)
             },
         }
         if self.normalise == "channel":
