@@ -74,12 +74,14 @@ def prep(
 def _of_recipe(recipe: str, brought: Path | None, progress: Progress | None) -> list[Prepared]:
     """What the data of a recipe needs: of moving digits maybe images and videos."""
     from snnctl.build import make
-    from snnctl.data.bridge import of_component
+    from snnctl.data.base import DataSource
     from snnctl.data.kinds import kind_of
     from snnctl.recipe import load_recipe
 
     data = load_recipe(recipe).values["data"]
-    found = of_component(make("data", data), progress, brought)
+    component = make("data", data)
+    # A plug-in that is no `DataSource` has nothing to prepare.
+    found = component.prepare(progress, brought) if isinstance(component, DataSource) else ()
     if found:
         return [replace(each, name=each.name or recipe) for each in found]
     source = str(data.get("source", _SHIPPED))

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from snnctl.core.diagnostic import did_you_mean
 from snnctl.data.pictures import SUFFIXES
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Part, Source
+from snnctl.data.splits import SPLIT_WORDS
 
-_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
+_NAMES = {word: part for word, part in SPLIT_WORDS.items() if word != "dev"}
+Content = TypeVar("Content")
 Labelled = dict[str, list[tuple[str, str]]]  # part -> [(name of the picture, class)]
 
 
@@ -65,15 +62,37 @@ def class_names(found: Labelled, origin: Path) -> tuple[str, ...]:
     known = {name for _, name in found.get("train", [])} or every
     strangers = sorted(every - known)
     if strangers:
-        message = f"class `{strangers[0]}` is in {_part_of(strangers[0], found)} but not in train"
+        part = next(part for part, items in found.items() if any(name == strangers[0] for _, name in items))
+        message = f"class `{strangers[0]}` is in {part} but not in train"
         raise data_error("D223", message, file=origin)
     if len(known) < 2:
         raise data_error("D222", f"one class alone, `{min(known)}`", file=origin)
     return tuple(sorted(known, key=lambda name: (0, int(name), name) if name.isdecimal() else (1, 0, name)))
 
 
-def _part_of(name: str, found: Labelled) -> str:
-    return next(part for part, items in found.items() if any(other == name for _, other in items))
+def labelled_source(
+    found: Labelled, origin: Path, format: str, read: Callable[[list[tuple[str, int]]], Iterator[Content]]
+) -> Source[Content]:
+    """The parts of `found`, whose files are read when they are asked for.
+
+    Args:
+        read: gives the items of (name, index of the class), one after the other.
+
+    Raises:
+        DiagnosticError: as `class_names`.
+    """
+    classes = class_names(found, origin)
+    index = {name: number for number, name in enumerate(classes)}
+    parts = tuple(
+        Part(part, len(items), partial(read, [(name, index[label]) for name, label in items]))
+        for part, items in found.items()
+    )
+    return Source(parts, str(origin), format, classes=classes)
+
+
+def files_below(folder: Path) -> list[str]:
+    """Every file in a folder and its folders, relative to it."""
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
 def local_path(text: str, known: Sequence[str], help: str = "") -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,11 @@ Size = Annotated[list[Annotated[int, Ge(1), Le(4096)]], MinLen(2), MaxLen(2)]  #
 def as_pair(size: Size | None) -> tuple[int, int] | None:
     """(rows, columns)."""
     return (size[0], size[1]) if size else None
+
+
+def spelled(shape: Iterable[int]) -> str:
+    """A shape in words: "28 x 28 x 1"."""
+    return " x ".join(map(str, shape))
 
 
 @dataclass(frozen=True)

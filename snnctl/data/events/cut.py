@@ -9,8 +9,7 @@ import numpy as np
 
 from snnctl.core.seeds import stream_seed
 from snnctl.data.cuts import Indices, Share, Splits, draw_share, refuse_empty
-from snnctl.data.events.source import UNKNOWN
-from snnctl.data.events.store import Recordings
+from snnctl.data.events.store import UNKNOWN, Recordings
 from snnctl.data.problems import data_error
 
 By = Literal["auto", "speaker", "class", "take"]

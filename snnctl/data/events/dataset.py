@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch
+from snnctl.data.base import Batch, Dataset
 from snnctl.data.cuts import Indices, Splits
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
-from snnctl.data.events.source import UNKNOWN
-from snnctl.data.events.store import Recordings, SpikeManifest
-from snnctl.data.splits import SPLIT_NAMES
+from snnctl.data.events.store import UNKNOWN, Recordings, SpikeManifest
+from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 _CHUNK = 1 << 22  # spikes looked at in one go
 
@@ -111,7 +110,7 @@ class SpikeSplit:
 
 
 @dataclass(frozen=True)
-class SpikeData:
+class SpikeData(Dataset):
     """A set of labelled recordings, cut.
 
     Args:
@@ -149,7 +148,7 @@ class SpikeData:
             0, 1, binning.channels, kind="spikes", levels=binning.levels, frames=binning.steps, dt_ms=self.dt_ms
         )
 
-    def split(self, name: str) -> SpikeSplit:
+    def split(self, name: SplitName) -> SpikeSplit:
         """The part called `train`, `val` or `test`."""
         part, indices = self.cut[name]
         return SpikeSplit(self.parts[part], indices, self.binning, self.augment)

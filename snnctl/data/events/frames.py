@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 from annotated_types import Ge
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
+from snnctl.data.cache import Progress
 from snnctl.data.cuts import Share
 from snnctl.data.events.readers.frames import Cut, frames_source
-from snnctl.data.folders import stamp
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.component import NO_AUGMENT, Pictures
 from snnctl.data.images.dataset import Normalise
-from snnctl.data.images.prepare import PIPELINE, decoded, image_path
-from snnctl.data.images.store import ImageManifest, Progress
+from snnctl.data.images.prepare import local_images
+from snnctl.data.images.store import ImageManifest
 from snnctl.data.pictures import Size, as_pair
-from snnctl.data.sets import key_of
 
 
 @DATA.register("event_frames")
@@ -77,6 +77,5 @@ class EventFrames(Pictures):
         Raises:
             DiagnosticError: what reading it finds.
         """
-        path = image_path(self.source)
-        key = key_of(self.source, PIPELINE, str(path.resolve()), stamp(path), self.frames, self.cut, self.size)
-        return decoded(key, lambda: frames_source(path, self.frames, self.size, self.cut), progress)
+        read = partial(frames_source, frames=self.frames, size=self.size, cut=self.cut)
+        return local_images(self.source, (self.frames, self.cut, self.size), read, progress)

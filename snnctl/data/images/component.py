@@ -4,26 +4,31 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
 from annotated_types import Ge
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
+from snnctl.data.base import DataSource
+from snnctl.data.cache import Progress
 from snnctl.data.cuts import Share, cut_parts
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.dataset import ImageData, Normalise
-from snnctl.data.images.known import KNOWN_IMAGE_NAMES
-from snnctl.data.images.prepare import local_images, not_prepared, prepare_hub, prepare_known, sound_known
-from snnctl.data.images.store import ImageManifest, Progress, open_store
+from snnctl.data.images.known import KNOWN
+from snnctl.data.images.prepare import local_images, named_images, take_in, take_in_hub
+from snnctl.data.images.readers.local import image_source
+from snnctl.data.images.store import STORE, ImageManifest, open_images
 from snnctl.data.pictures import Shape, Size, as_pair
+from snnctl.data.prepare import Prepared, reported
 
 NO_AUGMENT = Augment()
 HUB = "hub"
 
 
-class Pictures:
+class Pictures(DataSource):
     """What all components of labelled pixels share: the decoded set, its splits, what batches go through."""
 
     gives: ClassVar[Literal["classes"]] = "classes"
@@ -39,23 +44,19 @@ class Pictures:
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
         """The decoded set; a local one is decoded now if it has not been before."""
 
-    def prepare(self, progress: Progress | None = None) -> ImageManifest:
+    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """The decoded set, fetched and decoded now if need be."""
-        return self.manifest(progress)
-
-    def probe(self) -> ImageData:
-        """What a check needs: shapes and sizes of splits; only labels are read."""
-        return self.load()
+        found = self.manifest(progress)
+        return (reported(STORE.path(found.key), found),)
 
     def load(self) -> ImageData:
-        """The set, memory-mapped.
+        """The set, memory-mapped; of pixels none is read yet.
 
         Raises:
             DiagnosticError: the set is not there or unfit, or a split is empty.
         """
-        store = open_store(self.manifest().key)
-        labels: dict[str, Any] = {part: np.asarray(found) for part, found in store.labels.items()}
-        cut = cut_parts(labels, self.val, self.test, self.split_seed, store.manifest.origin)
+        store = open_images(self.manifest())
+        cut = cut_parts(store.labels, self.val, self.test, self.split_seed, store.manifest.origin)
         return ImageData(store, cut, self.normalise, self.augment)
 
 
@@ -94,7 +95,7 @@ class Image(Pictures):
     def __init__(
         self,
         *,
-        source: Annotated[str, SourcePath(known=(*KNOWN_IMAGE_NAMES, HUB))],
+        source: Annotated[str, SourcePath(known=(*KNOWN, HUB))],
         hub: str | None = None,
         size: Size | None = None,
         channels: Literal[1, 3] | None = None,
@@ -114,7 +115,7 @@ class Image(Pictures):
         """An id goes with the hub; a label column is one of `datasets`."""
         if (knobs["source"] == HUB) != (knobs["hub"] is not None):
             yield "hub", "`hub` names a set where `source` is hub, and only there"
-        if knobs.get("label") is not None and knobs["source"] in KNOWN_IMAGE_NAMES:
+        if knobs.get("label") is not None and knobs["source"] in KNOWN:
             yield "label", "`label` names a column of a `datasets` set; this source has none"
 
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
@@ -123,17 +124,17 @@ class Image(Pictures):
         Raises:
             DiagnosticError: D101, a set that has to be fetched is not there; or what reading a local one finds.
         """
-        if self.source not in (HUB, *KNOWN_IMAGE_NAMES):
-            return local_images(self.source, self.shape, self.label, progress)
-        found = sound_known(f"hub:{self.hub}" if self.source == HUB else self.source, self.shape, self.label)
-        if found is None:
-            raise not_prepared(self.source, self.hub)
-        return found
+        if self.source in (HUB, *KNOWN):
+            return named_images(self.source, self.hub, self.shape, self.label)
+        read = partial(image_source, shape=self.shape, label=self.label)
+        return local_images(self.source, (self.shape, self.label), read, progress)
 
-    def prepare(self, progress: Progress | None = None) -> ImageManifest:
-        """The decoded set; a named one is fetched through torchvision, one of a hub through `datasets`."""
+    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
+        """The decoded set; a named one is fetched through torchvision or brought, one of a hub through `datasets`."""
         if self.hub is not None:
-            return prepare_hub(self.hub, self.shape, self.label, progress)
-        if self.source in KNOWN_IMAGE_NAMES:
-            return prepare_known(self.source, self.shape, progress=progress)
-        return self.manifest(progress)
+            found = take_in_hub(self.hub, self.shape, self.label, progress)
+        elif self.source in KNOWN:
+            found = take_in(self.source, brought, self.shape, progress=progress)
+        else:
+            return super().prepare(progress)
+        return (reported(STORE.path(found.key), found, KNOWN.get(self.source)),)

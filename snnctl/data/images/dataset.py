@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch
+from snnctl.data.base import Batch, Dataset, Split
 from snnctl.data.cuts import Indices, Splits
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.store import ImageStore
-from snnctl.data.splits import SPLIT_NAMES
+from snnctl.data.pictures import spelled
+from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 Normalise = Literal["channel", "unit", "none"]
 _CHUNK = 1 << 24  # bytes of pixels counted at once
@@ -105,7 +106,7 @@ def _flat(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ImageData:
+class ImageData(Dataset):
     """A set of labelled images, cut and normalised.
 
     Args:
@@ -138,8 +139,8 @@ class ImageData:
         *frames, rows, columns, channels = self.store.manifest.shape
         return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=frames[0] if frames else 0)
 
-    def split(self, name: str) -> ImageSplit:
-        """The part called `train`, `val` or `test`."""
+    def split(self, name: SplitName) -> Split:
+        """The part called `train`, `val` or `test`: an `ImageSplit`."""
         part, indices = self.cut[name]
         shift, scale = self.normaliser
         images, labels = self.store.images[part], self.store.labels[part]
@@ -188,7 +189,7 @@ class ImageData:
         facts: dict[str, Any] = {
             "origin": manifest.origin,
             "format": manifest.format,
-            "shape": " x ".join(map(str, manifest.shape)),
+            "shape": spelled(manifest.shape),
             "classes": len(manifest.classes),
             "class_names": list(manifest.classes),
             "parts": dict(manifest.parts),

@@ -16,12 +16,13 @@ from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch
+from snnctl.data.base import Batch, Split
 from snnctl.data.cuts import Share
 from snnctl.data.images.component import HUB, Image
-from snnctl.data.images.dataset import ImageData, ImageSplit, Normalise
-from snnctl.data.images.known import KNOWN_IMAGE_NAMES
+from snnctl.data.images.dataset import ImageData, Normalise
+from snnctl.data.images.known import KNOWN
 from snnctl.data.pictures import Size
+from snnctl.data.splits import SplitName
 
 PixelOrder = Literal["rows", "permuted"]
 
@@ -30,7 +31,7 @@ PixelOrder = Literal["rows", "permuted"]
 class SequenceSplit:
     """One split: pictures, and the order in which their pixels come."""
 
-    pictures: ImageSplit
+    pictures: Split
     order: Tensor | None
 
     def __len__(self) -> int:
@@ -42,7 +43,7 @@ class SequenceSplit:
         Shape:
             inputs [B, H * W, 1, C] float32, targets [B] int64.
         """
-        found = self.pictures.batch(indices)
+        found: Batch = self.pictures.batch(indices)
         pixels = found.inputs if self.order is None else found.inputs[:, self.order]
         return replace(found, inputs=pixels.unsqueeze(2))
 
@@ -63,7 +64,7 @@ class SequenceData(ImageData):
         pictures = super().input_signal
         return SignalSpec(0, 1, pictures.features, frames=pictures.length)
 
-    def split(self, name: str) -> SequenceSplit:  # type: ignore[override]
+    def split(self, name: SplitName) -> SequenceSplit:
         """The part called `train`, `val` or `test`."""
         return SequenceSplit(super().split(name), self.order)
 
@@ -110,7 +111,7 @@ class SequentialImage(Image):
     def __init__(
         self,
         *,
-        source: Annotated[str, SourcePath(known=(*KNOWN_IMAGE_NAMES, HUB))],
+        source: Annotated[str, SourcePath(known=(*KNOWN, HUB))],
         hub: str | None = None,
         size: Size | None = None,
         channels: Literal[1, 3] | None = None,

@@ -81,8 +81,10 @@ def head_prepared(name: str, options: ReadOptions) -> SeriesHead:
         DiagnosticError: D101 not prepared, D109 damaged, D204 unknown column.
     """
     manifest, folder = _checked(name, None, verify=False), STORE.path(name)
+    names = _columns(name, folder)
+    chosen = select(names, options.columns, folder)
     date = "date" if TIMES in manifest.files else ""
-    return SeriesHead(manifest.rows, _columns(name, folder), date, format="cache").taking(options.columns, folder)
+    return SeriesHead(manifest.rows, tuple(names[i] for i in chosen), date, format="cache")
 
 
 def load_prepared(
@@ -95,7 +97,7 @@ def load_prepared(
     """
     manifest, folder = _checked(name, cache, verify), STORE.path(name, cache)
     names = _columns(name, folder)
-    select(names, columns, folder)  # before anything is read
+    chosen = select(names, columns, folder)
     try:
         values = np.load(folder / VALUES, allow_pickle=False)
         times = np.load(folder / TIMES, allow_pickle=False) if TIMES in manifest.files else None
@@ -103,7 +105,8 @@ def load_prepared(
         raise _damaged(name, DamagedError(folder, str(error))) from error
     if values.shape != (manifest.rows, len(names)) or values.dtype != np.float64:
         raise _damaged(name, DamagedError(folder / VALUES, f"holds {values.dtype} {list(values.shape)}"))
-    return Series(values, names, times, str(folder)).taking(columns)
+    kept = values if columns is None else np.ascontiguousarray(values[:, chosen])
+    return Series(kept, tuple(names[i] for i in chosen), times, str(folder))
 
 
 def _checked(name: str, cache: Path | None, verify: bool) -> SeriesManifest:
@@ -116,14 +119,14 @@ def _checked(name: str, cache: Path | None, verify: bool) -> SeriesManifest:
     return manifest
 
 
-def _columns(name: str, folder: Path) -> tuple[str, ...]:
+def _columns(name: str, folder: Path) -> list[str]:
     try:
         names: Any = json.loads((folder / COLUMNS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(name, DamagedError(folder / COLUMNS, str(error))) from error
     if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
         raise _damaged(name, DamagedError(folder / COLUMNS, "is not a list of names"))
-    return tuple(names)
+    return names
 
 
 def _damaged(name: str, error: DamagedError) -> Exception:

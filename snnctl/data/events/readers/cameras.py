@@ -1,21 +1,17 @@
-"""Recordings of event cameras: reading them, and counting their events into frames."""
+"""Recordings of event cameras: N-MNIST's files, and events kept as arrays."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from snnctl.data.arrays import open_npz
+from snnctl.data.arrays import Whole, open_npy, open_npz
 from snnctl.data.problems import data_error
 
-Whole = npt.NDArray[np.int64]
-Cut = Literal["number", "time"]
-
-_SUFFIXES = (".bin", ".npy", ".npz")
+N_MNIST_SIZE = (34, 34)
 _N_MNIST_RESETS = 240  # y of a row that marks an overflow of the clock, not an event
 
 
@@ -69,12 +65,24 @@ def read_columns(path: Path) -> Events:
             raise data_error("D224", f"`{path.name}` has {', '.join(arrays)}, not t, x, y and p", file=path)
         columns = [np.asarray(arrays[name]) for name in "xypt"]
     else:
-        try:
-            table = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
+        table = open_npy(path)
         if table.ndim != 2 or table.shape[1] != 4:
             raise data_error("D224", f"`{path.name}` is {list(table.shape)}, not rows of x, y, p, t", file=path)
         columns = list(table.T)
     x, y, p, t = (column.astype(np.int64) for column in columns)
     return Events(t, x, y, (p > 0).astype(np.int64))
+
+
+def refuse_outside(x: Any, y: Any, size: tuple[int, int], name: str, file: Path | str) -> None:
+    """Every event lies on the sensor.
+
+    Args:
+        size: (rows, columns) of the sensor.
+
+    Raises:
+        DiagnosticError: D224, one does not.
+    """
+    rows, columns = size
+    if len(x) and (x.max() >= columns or y.max() >= rows or min(x.min(), y.min()) < 0):
+        message = f"`{name}` has an event at ({x.max()}, {y.max()}), outside {rows} x {columns} pixels"
+        raise data_error("D224", message, file=file, path="data.size", help="set `data.size` to that of the sensor")

@@ -8,18 +8,19 @@ from typing import Literal
 
 import numpy as np
 
-from snnctl.data.arrays import npy_source, npz_source, open_npz, to_items
-from snnctl.data.events.readers.cameras import Events, read_columns, read_n_mnist
-from snnctl.data.folders import Labelled, class_names, sort_out
-from snnctl.data.images.source import Item, Part, Source
+from snnctl.data.arrays import Item, npy_source, npz_source, open_npz, to_items
+from snnctl.data.events.readers.cameras import N_MNIST_SIZE, Events, read_columns, read_n_mnist, refuse_outside
+from snnctl.data.folders import Labelled, files_below, labelled_source, sort_out
 from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Source
 
 Cut = Literal["number", "time"]
 _SUFFIXES = (".bin", ".npy", ".npz")
+_GESTURE_SIZE = (128, 128)
 
 
-def frames_source(path: Path, frames: int | None, size: tuple[int, int] | None, cut: Cut) -> Source:
+def frames_source(path: Path, frames: int | None, size: tuple[int, int] | None, cut: Cut) -> Source[Item]:
     """Event frames at a local path: arrays of frames, or recordings whose events are counted into `frames` frames.
 
     Raises:
@@ -33,43 +34,37 @@ def frames_source(path: Path, frames: int | None, size: tuple[int, int] | None, 
         raise data_error("D105", f"`{path.name}` holds no event frames", file=path, help="it reads .npz, .npy, folders")
     first = min(path.rglob("*.npz"), default=None)
     if first is not None and "frames" in open_npz(first):
-        return frames_folder_source(path)
+        return kept_source(path)
     if frames is None:
         message = "recordings of events have to be counted into frames"
         raise data_error("R321", message, file=path, path="data.frames", help="set `data.frames` to the T you want")
     if size is None:
-        size = (34, 34) if next(path.rglob("*.bin"), None) is not None else (128, 128)
-    return events_source(path, frames, size, cut)
+        size = N_MNIST_SIZE if next(path.rglob("*.bin"), None) is not None else _GESTURE_SIZE
+    return counted_source(path, frames, size, cut)
 
 
-def frames_folder_source(folder: Path) -> Source:
+def kept_source(folder: Path) -> Source[Item]:
     """`[part/]CLASS/x.npz` with an array `frames` [T, C, H, W] each: how spikingjelly keeps integrated frames."""
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*.npz")]
-    found: Labelled = sort_out(files, folder, (".npz",))
-    classes = class_names(found, folder)
 
-    def read(names: list[tuple[str, str]]) -> Iterator[Item]:
-        for name, label in names:
+    def read(items: list[tuple[str, int]]) -> Iterator[Item]:
+        for name, label in items:
             arrays = open_npz(folder / name)
             if "frames" not in arrays:
                 raise data_error("D222", f"`{name}` has no array `frames`", file=folder / name)
-            yield to_items(arrays["frames"][None], folder / name, frames=True)[0], classes.index(label)
+            yield to_items(arrays["frames"][None], folder / name, frames=True)[0], label
 
-    parts = tuple(
-        Part(part, len(names), lambda names=names: read(names))  # type: ignore[misc]
-        for part, names in found.items()
-    )
-    return Source(parts, classes, str(folder), "frames")
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*.npz")]
+    return labelled_source(sort_out(files, folder, (".npz",)), folder, "frames", read)
 
 
-def events_source(folder: Path, frames: int, size: tuple[int, int], cut: Cut) -> Source:
+def counted_source(folder: Path, frames: int, size: tuple[int, int], cut: Cut) -> Source[Item]:
     """Recordings in folders: `[Train|Test/]CLASS/x.bin` (N-MNIST) or `.../x.npz`; or DVS128 Gesture's
     `ibmGestureTrain/USER/CLASS.npy` and `ibmGestureTest/...`.
 
     Raises:
         DiagnosticError: D105 nothing but a format that is not read, D222 no recordings or no classes.
     """
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    files = files_below(folder)
     wanted = [name for name in files if name.lower().endswith(_SUFFIXES)]
     if not wanted:
         foreign = next((name for name in files if name.lower().endswith((".aedat", ".aedat4", ".mat", ".hdf5"))), "")
@@ -77,19 +72,14 @@ def events_source(folder: Path, frames: int, size: tuple[int, int], cut: Cut) ->
             help = "turn it into frames with a tool that reads it, and save .npz files with `frames` [T, C, H, W]"
             raise data_error("D105", f"`{foreign}` is a format that is not read", file=folder, help=help)
     found = _gestures(wanted) or sort_out(wanted, folder, _SUFFIXES)
-    classes = class_names(found, folder)
 
-    def read(names: list[tuple[str, str]]) -> Iterator[Item]:
-        for name, label in names:
+    def read(items: list[tuple[str, int]]) -> Iterator[Item]:
+        for name, label in items:
             path = folder / name
             events = read_n_mnist(path) if path.suffix == ".bin" else read_columns(path)
-            yield to_frames(events, frames, size, cut, str(path)), classes.index(label)
+            yield to_frames(events, frames, size, cut, str(path)), label
 
-    parts = tuple(
-        Part(part, len(names), lambda names=names: read(names))  # type: ignore[misc]
-        for part, names in found.items()
-    )
-    return Source(parts, classes, str(folder), "events")
+    return labelled_source(found, folder, "events", read)
 
 
 def _gestures(files: list[str]) -> Labelled:
@@ -121,9 +111,7 @@ def to_frames(events: Events, frames: int, size: tuple[int, int], cut: Cut, name
     if not len(events):
         raise data_error("D224", f"`{name}` holds no events", file=name)
     rows, columns = size
-    if events.x.max() >= columns or events.y.max() >= rows or min(events.x.min(), events.y.min()) < 0:
-        message = f"`{name}` has an event at ({events.x.max()}, {events.y.max()}), outside {rows} x {columns} pixels"
-        raise data_error("D224", message, file=name, path="data.size", help="set `data.size` to that of the sensor")
+    refuse_outside(events.x, events.y, size, name, name)
     if cut == "number":
         frame = np.minimum(np.arange(len(events)) // max(len(events) // frames, 1), frames - 1)
     else:

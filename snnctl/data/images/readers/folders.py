@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from snnctl.data.folders import Labelled, class_names, sort_out
-from snnctl.data.images.source import Item, Part, Source
+from snnctl.data.arrays import Item
+from snnctl.data.folders import Labelled, files_below, labelled_source, sort_out
 from snnctl.data.pictures import SUFFIXES, Shape, decode
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Source
 
 
-def folder_source(folder: Path, shape: Shape) -> Source:
+def folder_source(folder: Path, shape: Shape) -> Source[Item]:
     """A folder of pictures; Tiny-ImageNet's own layout is known."""
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    files = files_below(folder)
     annotations = folder / "val" / "val_annotations.txt"
     found = _tiny_imagenet(files, annotations, folder) if annotations.is_file() else sort_out(files, folder)
 
-    def read(names: list[tuple[str, str]], indices: Mapping[str, int]) -> Iterator[Item]:
-        for name, label in names:
-            yield decode((folder / name).read_bytes(), shape, str(folder / name)), indices[label]
+    def read(items: list[tuple[str, int]]) -> Iterator[Item]:
+        for name, label in items:
+            yield decode((folder / name).read_bytes(), shape, str(folder / name)), label
 
-    return _source(found, folder, "folder", read)
+    return labelled_source(found, folder, "folder", read)
 
 
 def _tiny_imagenet(files: list[str], annotations: Path, folder: Path) -> Labelled:
@@ -36,7 +37,7 @@ def _tiny_imagenet(files: list[str], annotations: Path, folder: Path) -> Labelle
     return {**found, "val": [(name, table[Path(name).name]) for name in names]}
 
 
-def tar_source(path: Path, shape: Shape) -> Source:
+def tar_source(path: Path, shape: Shape) -> Source[Item]:
     """A tar archive of such a folder, plain or compressed; pictures are decoded in the order in which they lie.
 
     Raises:
@@ -49,8 +50,8 @@ def tar_source(path: Path, shape: Shape) -> Source:
         raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
     found = sort_out(names, path)
 
-    def read(wanted: list[tuple[str, str]], indices: Mapping[str, int]) -> Iterator[Item]:
-        classes = {str(PurePosixPath(name)): indices[label] for name, label in wanted}
+    def read(items: list[tuple[str, int]]) -> Iterator[Item]:
+        classes = {str(PurePosixPath(name)): label for name, label in items}
         with tarfile.open(path) as archive:
             for member in archive:
                 stream = archive.extractfile(member) if str(PurePosixPath(member.name)) in classes else None
@@ -58,15 +59,4 @@ def tar_source(path: Path, shape: Shape) -> Source:
                     pixels = decode(stream.read(), shape, f"{path.name}/{member.name}")
                     yield pixels, classes[str(PurePosixPath(member.name))]
 
-    return _source(found, path, "tar", read)
-
-
-def _source(found: Labelled, origin: Path, format: str, read: object) -> Source:
-    classes = class_names(found, origin)
-    indices = {name: index for index, name in enumerate(classes)}
-    assert callable(read)
-    parts = tuple(
-        Part(part, len(names), lambda names=names: read(names, indices))  # type: ignore[misc]
-        for part, names in found.items()
-    )
-    return Source(parts, classes, str(origin), format)
+    return labelled_source(found, path, "tar", read)

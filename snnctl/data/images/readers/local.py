@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from snnctl.data.arrays import npy_source, npz_source
-from snnctl.data.images.known import KNOWN_IMAGES
+from snnctl.data.arrays import Item, npy_source, npz_source
+from snnctl.data.images.known import KNOWN
 from snnctl.data.images.readers.folders import folder_source, tar_source
 from snnctl.data.images.readers.idx import find_idx, idx_source
 from snnctl.data.images.readers.libraries import hub_source, torchvision_source
-from snnctl.data.images.source import Source
 from snnctl.data.pictures import Shape
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Source
 
 _TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _CIFARS = {"cifar-10-batches-py": "cifar10", "cifar-100-python": "cifar100"}
 
 
-def image_source(path: Path, shape: Shape, label: str | None = None) -> Source:
+def image_source(path: Path, shape: Shape, label: str | None = None) -> Source[Item]:
     """Images at a local path: a tar archive, arrays, Parquet, IDX files, CIFAR's batches, or folders of pictures.
 
     Raises:
@@ -38,7 +38,7 @@ def image_source(path: Path, shape: Shape, label: str | None = None) -> Source:
     for folder, known in _CIFARS.items():
         for root in (path, path.parent):
             if (root / folder).is_dir() and (root == path or path.name == folder):
-                return torchvision_source(KNOWN_IMAGES[known], root)
+                return torchvision_source(KNOWN[known], root)
     if find_idx(path):
         return idx_source(path)
     if any(found.suffix == ".parquet" for found in (*path.glob("*"), *path.glob("data/*"))):

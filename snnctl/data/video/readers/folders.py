@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snnctl.data.pictures import SUFFIXES, Shape, decode
+from snnctl.data.pictures import SUFFIXES, Shape, decode, spelled
 from snnctl.data.problems import data_error
-from snnctl.data.video.source import Run, VideoPart, VideoSource
+from snnctl.data.sets import Part
+from snnctl.data.video.clips import Run, VideoSource
 
 ACTIONS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
 FAST = ("jogging", "running")  # recordings of these are short, so that windows overlap
@@ -137,14 +139,12 @@ def _source(
             for name, frame in zip(clip.names, frames, strict=True):
                 first = frame if first is None else first
                 if frame.shape != first.shape:
-                    sizes = [" x ".join(map(str, picture.shape)) for picture in (frame, first)]
                     help = "set `data.size: [rows, columns]` and `data.channels` to bring all to one shape"
-                    message = f"`{name}` is {sizes[0]}, the first one {sizes[1]}"
+                    message = f"`{name}` is {spelled(frame.shape)}, the first one {spelled(first.shape)}"
                     raise data_error("D221", message, file=folder, path="data.size", help=help)
             yield Run(np.stack(frames), clip.group, clip.stride)
 
     parts = tuple(
-        VideoPart(part, sum(len(clip.names) for clip in clips), lambda clips=clips: read(clips))  # type: ignore[misc]
-        for part, clips in found.items()
+        Part(part, sum(len(clip.names) for clip in clips), partial(read, clips)) for part, clips in found.items()
     )
     return VideoSource(parts, str(folder), format, from_end=from_end)
