@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,10 @@ class SeriesHead:
     ignored: tuple[str, ...] = ()
     format: str = "csv"
 
+    def taking(self, wanted: Sequence[str] | None, file: Path | str) -> SeriesHead:
+        """That of the `wanted` columns, see `select`."""
+        return replace(self, columns=tuple(self.columns[i] for i in select(self.columns, wanted, file)))
+
 
 @dataclass(frozen=True)
 class Series:
@@ -51,6 +55,12 @@ class Series:
     columns: tuple[str, ...]
     times: Times | None = None
     origin: str = ""
+
+    def taking(self, wanted: Sequence[str] | None) -> Series:
+        """The `wanted` columns, see `select`, with values in row-major order."""
+        chosen = select(self.columns, wanted, self.origin)
+        values = np.ascontiguousarray(self.values if wanted is None else self.values[:, chosen])
+        return replace(self, values=values, columns=tuple(self.columns[i] for i in chosen))
 
     def fingerprint(self) -> str:
         """SHA-256 hex over shape, column names and values, whatever file format they came from.

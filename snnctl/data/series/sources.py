@@ -12,7 +12,7 @@ from snnctl.data.problems import data_error
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.readers.dates import parse_dates
 from snnctl.data.series.readers.files import head_file, read_file
-from snnctl.data.series.series import ReadOptions, Series, SeriesHead, select
+from snnctl.data.series.series import ReadOptions, Series, SeriesHead
 from snnctl.data.series.store import head_prepared, load_prepared
 
 _BUILTIN = Path(__file__).parent / "builtin_files"
@@ -61,9 +61,8 @@ def read_builtin(name: str, columns: tuple[str, ...] | None = None) -> Series:
     path = builtin_path(name)
     with path.open(encoding="utf-8", newline="") as stream:
         header, *rows = csv.reader(stream)
-    chosen = select(header[1:], columns, path)
-    values = np.array([[float(row[1 + i] or "nan") for i in chosen] for row in rows])
-    return Series(values, tuple(header[1 + i] for i in chosen), parse_dates(row[0] for row in rows), str(path))
+    values = np.array([[float(cell or "nan") for cell in row[1:]] for row in rows])
+    return Series(values, tuple(header[1:]), parse_dates(row[0] for row in rows), str(path)).taking(columns)
 
 
 def _file(source: str) -> Path:

@@ -81,10 +81,8 @@ def head_prepared(name: str, options: ReadOptions) -> SeriesHead:
         DiagnosticError: D101 not prepared, D109 damaged, D204 unknown column.
     """
     manifest, folder = _checked(name, None, verify=False), STORE.path(name)
-    names = _columns(name, folder)
-    chosen = select(names, options.columns, folder)
     date = "date" if TIMES in manifest.files else ""
-    return SeriesHead(manifest.rows, tuple(names[i] for i in chosen), date, format="cache")
+    return SeriesHead(manifest.rows, _columns(name, folder), date, format="cache").taking(options.columns, folder)
 
 
 def load_prepared(
@@ -97,7 +95,7 @@ def load_prepared(
     """
     manifest, folder = _checked(name, cache, verify), STORE.path(name, cache)
     names = _columns(name, folder)
-    chosen = select(names, columns, folder)
+    select(names, columns, folder)  # before anything is read
     try:
         values = np.load(folder / VALUES, allow_pickle=False)
         times = np.load(folder / TIMES, allow_pickle=False) if TIMES in manifest.files else None
@@ -105,8 +103,7 @@ def load_prepared(
         raise _damaged(name, DamagedError(folder, str(error))) from error
     if values.shape != (manifest.rows, len(names)) or values.dtype != np.float64:
         raise _damaged(name, DamagedError(folder / VALUES, f"holds {values.dtype} {list(values.shape)}"))
-    kept = values if columns is None else np.ascontiguousarray(values[:, chosen])
-    return Series(kept, tuple(names[i] for i in chosen), times, str(folder))
+    return Series(values, names, times, str(folder)).taking(columns)
 
 
 def _checked(name: str, cache: Path | None, verify: bool) -> SeriesManifest:
@@ -119,14 +116,14 @@ def _checked(name: str, cache: Path | None, verify: bool) -> SeriesManifest:
     return manifest
 
 
-def _columns(name: str, folder: Path) -> list[str]:
+def _columns(name: str, folder: Path) -> tuple[str, ...]:
     try:
         names: Any = json.loads((folder / COLUMNS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise _damaged(name, DamagedError(folder / COLUMNS, str(error))) from error
     if not isinstance(names, list) or not all(isinstance(item, str) for item in names):
         raise _damaged(name, DamagedError(folder / COLUMNS, "is not a list of names"))
-    return names
+    return tuple(names)
 
 
 def _damaged(name: str, error: DamagedError) -> Exception:

@@ -12,8 +12,6 @@ from snnctl.data.problems import data_error
 from snnctl.data.splits import SPLIT_NAMES
 from snnctl.data.texts.source import WHOLE, Parts, Texts, joined, sameness
 
-SPLIT_ORDER: tuple[str, ...] = SPLIT_NAMES
-
 
 @dataclass(frozen=True)
 class CutSpec:
@@ -78,7 +76,7 @@ def _groups(part: Texts) -> list[list[list[int]]]:
 
 def _pick(part: Texts, share: float, seed: int, name: str, origin: str) -> set[int]:
     """Places of about `share` of the texts of every class."""
-    random = np.random.default_rng(stream_seed(seed, "split", SPLIT_ORDER.index(name)))
+    random = np.random.default_rng(stream_seed(seed, "split", SPLIT_NAMES.index(name)))
     picked: set[int] = set()
     for groups in _groups(part):
         count = max(1, round(share * len(groups)))
@@ -93,7 +91,7 @@ def _pick(part: Texts, share: float, seed: int, name: str, origin: str) -> set[i
 
 def _deal(part: Texts, folds: int, seed: int) -> list[int]:
     """The fold of each text; folds get equal shares of every class."""
-    random = np.random.default_rng(stream_seed(seed, "split", len(SPLIT_ORDER)))
+    random = np.random.default_rng(stream_seed(seed, "split", len(SPLIT_NAMES)))
     dealt, turn = [0] * len(part), 0
     for groups in _groups(part):
         for i in random.permutation(len(groups)):

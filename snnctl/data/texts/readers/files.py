@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.core.diagnostic import choices
-from snnctl.data.problems import data_error
+from snnctl.data.problems import data_error, unreadable
 from snnctl.data.texts.source import Texts
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "phrase")
@@ -183,7 +183,7 @@ def _parquet(path: Path, options: TextOptions) -> Texts:
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise data_error("D104", f"cannot be read: {str(error).splitlines()[0]}", file=path) from error
+        raise unreadable(path, "", error) from error
     text, label = (table.column_names[i] for i in _columns(table.column_names, options, path))
     order = _class_names(table.schema.metadata, label)
     texts, labels = table[text].to_pylist(), table[label].to_pylist()
