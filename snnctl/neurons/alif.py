@@ -69,7 +69,7 @@ class ALIF(SpikingNeuron):
         self.beta = beta
         self.dampening = dampening
         self.detach_reset = detach_reset
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
 
     def leak_per_step(self) -> Tensor:
         return (-1.0 / torch.as_tensor(self.tau)).exp()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
+from snnctl.core.signature import knobs
 from snnctl.neurons.chunks import scan_in_chunks
 from snnctl.neurons.surrogate import Surrogate
 
@@ -43,6 +43,7 @@ class SpikingNeuron(nn.Module):
 
     leak_bounds: tuple[float, float] | None = None
     signed: bool = False
+    surrogate: Surrogate | None = None
 
     def __init__(self, channels: int, *, levels: int = 1) -> None:
         super().__init__()
@@ -87,9 +88,8 @@ class SpikingNeuron(nn.Module):
 
     def training_progress(self, share: float) -> None:
         """Sharpen the surrogate, if it is one that gets steeper; `share` of training is done."""
-        surrogate = getattr(self, "surrogate", None)
-        if isinstance(surrogate, Surrogate):
-            surrogate.training_progress(share)
+        if self.surrogate is not None:
+            self.surrogate.training_progress(share)
 
     @abstractmethod
     def initial_state(self, x0: Tensor) -> State:
@@ -127,7 +127,9 @@ class SpikingNeuron(nn.Module):
         return torch.stack(out), state
 
     def extra_repr(self) -> str:
-        values = {name: getattr(self, name, None) for name in inspect.signature(type(self)).parameters}
+        kind: Callable[..., SpikingNeuron] = type(self)
+        names = ("channels", *(knob.name for knob in knobs(kind)))
+        values = {name: getattr(self, name, None) for name in names}
         return ", ".join(f"{name}={v!r}" for name, v in values.items() if v is not None and not isinstance(v, Tensor))
 
 

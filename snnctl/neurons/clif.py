@@ -51,7 +51,7 @@ class CLIF(EulerLeak, SpikingNeuron):
         super().__init__(channels)
         self.tau: float | Tensor = tau
         self.v_threshold = v_threshold
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
 
     def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor]:
         rest = at_rest(x0)

@@ -75,7 +75,7 @@ class GLIF(Host):
         super().__init__(channels)
         self.learn_gates = learn_gates
         self.conduct_steps = conduct_steps
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
         for name, gate in (("alpha_logit", alpha), ("beta_logit", beta), ("gamma_logit", gamma)):
             logit = _logit(gate, channels)
             if learn_gates:

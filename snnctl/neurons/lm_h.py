@@ -56,7 +56,7 @@ class LMH(Host):
         self.p4 = nn.Parameter(torch.tensor(0.0))
         self.v_threshold = v_threshold
         self.start = start
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
 
     def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor]:
         rest = at_rest(x0)

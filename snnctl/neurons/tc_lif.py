@@ -72,7 +72,7 @@ class TCLIF(Host):
         self.learn_gamma = learn_gamma
         self.late_reset = late_reset
         self.detach_reset = detach_reset
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
 
     def initial_state(self, x0: Tensor) -> tuple[Tensor, ...]:
         rest = at_rest(x0)
