@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.signature import takes_knobs
-from snnctl.neurons.membrane import EulerLeak, Firing, OneThreshold, at_rest, leak_and_charge
+from snnctl.neurons.membrane import EulerLeak, Firing, OneThreshold, leak_and_charge
 
 
 @NEURONS.register("cuba_lif")
@@ -41,6 +41,8 @@ class CubaLIF(EulerLeak, OneThreshold):
     Source: spikingjelly 2.0 (CUBALIFNode); snntorch 1.0 (Synaptic).
     """
 
+    state_parts = 2
+
     @takes_knobs
     def __init__(
         self,
@@ -53,10 +55,6 @@ class CubaLIF(EulerLeak, OneThreshold):
         super().__init__(channels, firing)
         self.tau_syn = tau_syn
         self.tau: float | Tensor = tau
-
-    def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor]:
-        rest = at_rest(x0)
-        return rest, rest
 
     def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         i, v = state

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError
-from snnctl.neurons.base import Host, scaled
-from snnctl.neurons.membrane import at_rest, spike_above
+from snnctl.neurons.base import Host, at_rest, scaled
+from snnctl.neurons.membrane import spike_above
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from snnctl.core.registry import Slot
 from snnctl.core.signature import KnobGroup
-from snnctl.neurons.base import Host, scaled
+from snnctl.neurons.base import Host, at_rest, scaled
 from snnctl.neurons.kernels import AnyReset, Dynamics, lif_scan
 from snnctl.neurons.kernels.reference import lif_charge, lif_fire
 from snnctl.neurons.norm import TokenNorm
@@ -123,8 +123,7 @@ class IntegrateAndFire(Host):
         return torch.as_tensor(threshold * self.spike.quantum)
 
     def initial_state(self, x0: Tensor) -> Tensor:
-        # bfloat16 and float16 lose the small increments of a slow membrane.
-        rest = torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
+        rest = at_rest(x0)
         return rest + self.start * self.dynamics().v_threshold if self.start else rest
 
     def charge(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.signature import After, takes_knobs
-from snnctl.neurons.membrane import EulerLeak, Firing, OneThreshold, at_rest, leak_and_charge
+from snnctl.neurons.membrane import EulerLeak, Firing, OneThreshold, leak_and_charge
 
 
 @NEURONS.register("klif")
@@ -60,9 +60,6 @@ class KLIF(EulerLeak, OneThreshold):
         self.tau: float | Tensor = tau
         self.scale_reset = scale_reset
         self.decay_input = decay_input
-
-    def initial_state(self, x0: Tensor) -> Tensor:
-        return at_rest(x0)
 
     def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         k = self.k.to(state.dtype)

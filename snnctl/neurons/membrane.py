@@ -1,4 +1,4 @@
-"""What several neurons do to a membrane: rest, leak and charge, fire strictly above threshold, reset."""
+"""What several neurons do to a membrane: leak and charge, fire, reset; and the knobs of that."""
 
 from __future__ import annotations
 
@@ -66,11 +66,6 @@ class EulerLeak(nn.Module):
         """See `SpikingNeuron.set_leak`."""
         vars(self).pop("tau", None)
         self.register_buffer("tau", 1.0 / (1.0 - leak))
-
-
-def at_rest(x0: Tensor) -> Tensor:
-    """A membrane of zeros for one step of input; float32 or wider, as narrow types lose small increments."""
-    return torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
 
 
 def leak_and_charge(v: Tensor, current: Tensor, *, tau: float | Tensor, decay_input: bool) -> Tensor:

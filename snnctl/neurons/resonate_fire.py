@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.signature import takes_knobs
-from snnctl.neurons.membrane import Firing, OneThreshold, at_rest
+from snnctl.neurons.membrane import Firing, OneThreshold
 
 
 @NEURONS.register("resonate_fire")
@@ -46,6 +46,8 @@ class ResonateFire(OneThreshold):
         the discrete form. Our reading, as there: a spike resets the imaginary part and leaves the real one.
     """
 
+    state_parts = 2
+
     @takes_knobs
     def __init__(
         self,
@@ -58,10 +60,6 @@ class ResonateFire(OneThreshold):
         super().__init__(channels, firing)
         self.tau = tau
         self.omega = omega
-
-    def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor]:
-        rest = at_rest(x0)
-        return rest, rest
 
     def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         u, v = state

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.signature import After, takes_knobs
-from snnctl.neurons.membrane import EulerLeak, Firing, OneThreshold, at_rest, leak_and_charge
+from snnctl.neurons.membrane import EulerLeak, Firing, OneThreshold, leak_and_charge
 
 
 @NEURONS.register("shift_lif")
@@ -64,9 +64,6 @@ class ShiftLIF(EulerLeak, OneThreshold):
         self.tau: float | Tensor = tau
         self.quantum = self.v_threshold * 2.0**-fraction_bits
         self.decay_input = decay_input
-
-    def initial_state(self, x0: Tensor) -> Tensor:
-        return at_rest(x0)
 
     def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         h = leak_and_charge(state, x_t.to(state.dtype), tau=self.tau, decay_input=self.decay_input)

@@ -15,8 +15,7 @@ from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError
 from snnctl.core.signature import takes_knobs
-from snnctl.neurons.base import Host, NeuronFactory, SpikingNeuron, State, neuron_factory
-from snnctl.neurons.membrane import at_rest
+from snnctl.neurons.base import Host, NeuronFactory, SpikingNeuron, State, at_rest, neuron_factory
 from snnctl.neurons.stc_circuit import Autapses, Circuit
 from snnctl.neurons.stc_fast import fast_scan
 from snnctl.neurons.surrogate import Surrogate

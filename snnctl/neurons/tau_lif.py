@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import torch
@@ -126,6 +126,15 @@ class TauLIF(IntegrateAndFire):
             raise ValueError("a leak per channel needs `learn: channel`, or none")
         self._begin(leak.expand(self.channels).clone() if self.learn == "channel" else leak)
 
+    def penalties(self) -> dict[str, Tensor]:
+        if self.learn == "none" or not (self.penalty_long or self.penalty_spread):
+            return {}
+        leak = self.leak_per_step().reshape(-1)
+        return {
+            "long": self.penalty_long * (leak - LONG_LEAK).relu(),
+            "spread": self.penalty_spread * (leak - leak.mean()),
+        }
+
     def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
         leak = self.leak_per_step()
         match self.input_gain:
@@ -137,29 +146,3 @@ class TauLIF(IntegrateAndFire):
                 return None, leak, (1.0 - leak * leak).sqrt()
         assert self.gain_tau is not None
         return None, leak, (1.0 - leak) / (1.0 - math.exp(-1.0 / self.gain_tau))
-
-
-def learned_leaks(network: nn.Module) -> list[TauLIF]:
-    """The neurons of a network whose leaks are learned under a penalty."""
-    return [
-        module
-        for module in network.modules()
-        if isinstance(module, TauLIF) and module.learn != "none" and (module.penalty_long or module.penalty_spread)
-    ]
-
-
-def leak_penalty(neurons: Iterable[TauLIF]) -> Tensor:
-    """What the leaks of `learned_leaks` add to the loss, a number.
-
-    Equation:
-        penalty_long * ||relu(alpha - .95)|| + penalty_spread * ||alpha - mean over its layer||
-
-    Norms are over all leaks of the network together, as published; at 0 their gradient is 0.
-    """
-    long, spread = [], []
-    for neuron in neurons:
-        leak = neuron.leak_per_step().reshape(-1)
-        long.append(neuron.penalty_long * (leak - LONG_LEAK).relu())
-        spread.append(neuron.penalty_spread * (leak - leak.mean()))
-    norm = torch.linalg.vector_norm
-    return norm(torch.cat(long)) + norm(torch.cat(spread))

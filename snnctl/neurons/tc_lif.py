@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
-from snnctl.neurons.base import Host, scaled
-from snnctl.neurons.membrane import at_rest
+from snnctl.neurons.base import Host, at_rest, scaled
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
