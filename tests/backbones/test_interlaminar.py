@@ -19,8 +19,8 @@ from snnctl.backbones.parts.interlaminar import (
     attention_kernel,
     extra_parameters,
 )
+from snnctl.core.params import params_model
 from snnctl.core.shapes import SignalSpec
-from snnctl.core.signature import params_model
 from snnctl.encoders import Repeat
 from snnctl.energy.count.counts import Row
 from snnctl.energy.count.dispatch import OperationCounter

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from snnctl.core.signature import params_model
+from snnctl.core.params import params_model
 from snnctl.data.events.frames import EventFrames
 from snnctl.data.images.augment import Augment, random_crop
 from snnctl.data.images.component import Image
