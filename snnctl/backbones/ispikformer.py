@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLinear
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.backbones.parts.transformer import AttentionMap, attention_rules, make_blocks
 from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES

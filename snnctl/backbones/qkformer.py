@@ -8,10 +8,17 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.first_layer import Embed, highest_value, spiking_layer
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
 from snnctl.backbones.parts.mask_attention import QKTokenAttention, SharedKeyAttention
-from snnctl.backbones.parts.transformer import AttentionMap, attention_rules, make_block, make_blocks
+from snnctl.backbones.parts.transformer import (
+    AttentionMap,
+    Embed,
+    attention_rules,
+    highest_value,
+    make_block,
+    make_blocks,
+    spiking_layer,
+)
 from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot

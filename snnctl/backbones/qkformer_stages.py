@@ -9,12 +9,18 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.first_layer import highest_value, spiking_layer
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
 from snnctl.backbones.parts.images import grid_of, to_images, to_tokens
 from snnctl.backbones.parts.mask_attention import QKTokenAttention, SharedKeyAttention
 from snnctl.backbones.parts.patch_embed import PatchEmbedding
-from snnctl.backbones.parts.transformer import AttentionMap, TransformerBlock, make_block, make_blocks
+from snnctl.backbones.parts.transformer import (
+    AttentionMap,
+    TransformerBlock,
+    highest_value,
+    make_block,
+    make_blocks,
+    spiking_layer,
+)
 from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot

@@ -9,8 +9,7 @@ from annotated_types import Ge
 from torch import Tensor, nn
 
 from snnctl.backbones.parts.images import grid_of
-from snnctl.backbones.parts.patches import patch_grid
-from snnctl.backbones.video_stack import check_video
+from snnctl.backbones.parts.video import check_video, patch_grid
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import ShapeError, SignalSpec
 

@@ -9,11 +9,10 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.backbones.parts.attention import SoftmaxAttention
-from snnctl.backbones.parts.blocks import NormedLinear, SpikingLinear
-from snnctl.backbones.parts.first_layer import Embed, current_layer
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.backbones.parts.mask_attention import SpikeDrivenAttention
-from snnctl.backbones.parts.transformer import attention_rules
+from snnctl.backbones.parts.transformer import Embed, attention_rules, current_layer
 from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot

@@ -8,10 +8,11 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import LinearWeights, SpikingLinear
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
-from snnctl.backbones.parts.recurrence import Gate, Sigmoid, Tanh, goes_on
-from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.layers import SpikingLinear
+from snnctl.backbones.parts.recurrence import Gate, goes_on
+from snnctl.backbones.parts.units import Sigmoid, Tanh, Units
+from snnctl.backbones.parts.weights import LinearWeights
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import SignalSpec

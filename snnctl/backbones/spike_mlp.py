@@ -9,11 +9,10 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.backbones.parts.dropout import SpikeDropout
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
-from snnctl.backbones.parts.recurrence import Tanh, goes_on
-from snnctl.backbones.parts.units import Integrator, Units
+from snnctl.backbones.parts.layers import SpikeDropout, SpikingLinear
+from snnctl.backbones.parts.recurrence import goes_on
+from snnctl.backbones.parts.units import Integrator, Tanh, Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec

@@ -8,7 +8,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLinear
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
 from snnctl.backbones.parts.images import (
     Grid,
@@ -27,6 +26,7 @@ from snnctl.backbones.parts.images import (
     with_membranes,
 )
 from snnctl.backbones.parts.interlaminar import Connection, Interlaminar, current_unit, extra_parameters
+from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot

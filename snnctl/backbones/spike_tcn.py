@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import LinearWeights, SpikingTemporalConv
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.parts.layers import SpikingTemporalConv
 from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.weights import LinearWeights
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec

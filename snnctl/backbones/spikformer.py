@@ -8,12 +8,14 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.first_layer import Embed, highest_value, spiking_layer
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
 from snnctl.backbones.parts.transformer import (
     AttentionMap,
+    Embed,
     attention_rules,
+    highest_value,
     make_blocks,
+    spiking_layer,
 )
 from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES

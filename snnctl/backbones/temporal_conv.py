@@ -11,9 +11,9 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from torch import Tensor, nn
 
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
-from snnctl.backbones.parts.time_conv import TimeConv
-from snnctl.backbones.parts.time_layer import SpikingTimeLayer
+from snnctl.backbones.parts.layers import SpikingTimeLayer
 from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.weights import TimeConv
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec

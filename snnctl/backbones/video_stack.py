@@ -10,10 +10,19 @@ from torch import Tensor, nn
 
 from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
 from snnctl.backbones.parts.images import grid_of
-from snnctl.backbones.parts.patches import from_patches, patch_grid, to_patches
 from snnctl.backbones.parts.recurrence import goes_on
-from snnctl.backbones.parts.sampling import Sampling, drawn
-from snnctl.backbones.parts.video_cells import CellNorm, FrameHead, LSTMCell, SpikingCell
+from snnctl.backbones.parts.video import (
+    CellNorm,
+    FrameHead,
+    LSTMCell,
+    Sampling,
+    SpikingCell,
+    check_video,
+    drawn,
+    from_patches,
+    patch_grid,
+    to_patches,
+)
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
@@ -135,14 +144,3 @@ class VideoStack(Layered):
             x, state = cell(x, state)
             after.append(state)
         return self.head(x), after
-
-
-def check_video(signal: SignalSpec, kind: str) -> None:
-    """Refuse a signal that is no video to be continued.
-
-    Raises:
-        ShapeError: nothing is to follow, or the steps are not frames.
-    """
-    if not signal.ahead or not signal.steps:
-        help = "take data of type `moving_digits` or `video`, task `video_prediction` and encoder `none`"
-        raise ShapeError(f"{kind} continues videos, not {signal.describe()}", knob="type", help=help)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snnctl.backbones import Spikformer
-from snnctl.backbones.parts.blocks import SpikingLinear
+from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.bench.peer_spikformer import JellyLayer, JellySpikformer
 from snnctl.bench.peers import JellyFeedForward, TorchFeedForward, snntorch, spikingjelly
 from snnctl.bench.steps import kept, spikes, step

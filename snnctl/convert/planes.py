@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import ConvWeights, LinearWeights, TemporalWeights
+from snnctl.backbones.parts.weights import ConvWeights, LinearWeights, TemporalWeights
 from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron
 

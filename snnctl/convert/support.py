@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from snnctl.backbones.parts.recurrence import Sigmoid, Tanh
-from snnctl.backbones.parts.units import Integrator, Quantised, Rectifier
+from snnctl.backbones.parts.units import Integrator, Quantised, Rectifier, Sigmoid, Tanh
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.experiment import Network
 from snnctl.neurons.base import SpikingNeuron

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snnctl.backbones.parts.blocks import SpikingConv
+from snnctl.backbones.parts.layers import SpikingConv
 from snnctl.backbones.parts.units import Linear, Rectifier
 from snnctl.core.catalog import ENCODERS
 from snnctl.core.registry import Slot

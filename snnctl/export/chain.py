@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLayer, SpikingLinear, fold_norms
 from snnctl.backbones.parts.images import ImageLayer, ImagePool
+from snnctl.backbones.parts.layers import SpikingLayer, SpikingLinear, fold_norms
 from snnctl.backbones.spike_mlp import SelfRecurrent, SpikeMLP
 from snnctl.backbones.spike_vgg import SpikeVGG
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError

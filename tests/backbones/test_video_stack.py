@@ -10,9 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from snnctl.backbones.parts.patches import from_patches, to_patches
-from snnctl.backbones.parts.sampling import Sampling, drawn
-from snnctl.backbones.parts.video_cells import LSTMCell
+from snnctl.backbones.parts.video import LSTMCell, Sampling, drawn, from_patches, to_patches
 from snnctl.backbones.sim_vp import SimVP
 from snnctl.backbones.video_stack import VideoStack
 from snnctl.core.catalog import NEURONS

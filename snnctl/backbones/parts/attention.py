@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import NormedLinear, SpikingLinear
+from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.core.shapes import ShapeError
 from snnctl.neurons.base import NeuronFactory
 from snnctl.neurons.kernels import can_be_fast, pack_spikes, unpack_spikes

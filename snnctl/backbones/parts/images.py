@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import ConvWeights, SpikingLayer
 from snnctl.backbones.parts.interlaminar import Connection, Inner
+from snnctl.backbones.parts.layers import SpikingLayer
+from snnctl.backbones.parts.weights import ConvWeights
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import NeuronFactory
 

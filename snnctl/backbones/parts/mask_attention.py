@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from snnctl.backbones.parts.attention import split_heads
-from snnctl.backbones.parts.blocks import NormedLinear, SpikingLinear
+from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.ragged import Ragged
 

@@ -1,11 +1,9 @@
-"""What recurrent networks share: whose state goes on from position to position, and the units of their cells."""
+"""What recurrent networks share: whose state goes on from position to position, and neurons that are gates."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.units import Unit
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.surrogate import Surrogate
 
@@ -45,17 +43,3 @@ class Gate(SpikingNeuron):
 
     def scan(self, x: Tensor, state: tuple[()]) -> tuple[Tensor, tuple[()]]:
         return self.surrogate.spike(x), state
-
-
-class Sigmoid(Unit):
-    """y = 1 / (1 + exp(-x)): a gate of the non-spiking twin."""
-
-    def activate(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(x)
-
-
-class Tanh(Unit):
-    """y = tanh(x): bounded, so that a recurrent twin stays so over any length."""
-
-    def activate(self, x: Tensor) -> Tensor:
-        return torch.tanh(x)

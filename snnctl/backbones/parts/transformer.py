@@ -1,20 +1,58 @@
-"""What spiking transformers with spike residuals share: a block, and the choice of its attention."""
+"""What spiking transformers are made of: the layer before the blocks, a block, its MLP, the choice of its attention."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from snnctl.backbones.parts.attention import SoftmaxAttention, SpikingSelfAttention, default_scale
-from snnctl.backbones.parts.mlp import SpikingMLP, make_mlp
+from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.backbones.parts.units import Units
 from snnctl.core.shapes import ShapeError
+from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.base import MapKind, Place, Position
 from snnctl.positions.ragged import Ragged
 
 AttentionMap = Literal["auto", "dot", "xnor"]
+Embed = Literal["always", "needed"]
+
+
+class SpikingMLP(nn.Module):
+    """Two spiking layers, the first one wider.
+
+    Equation:
+        y = neuron(BN(Linear(neuron(BN(Linear(x))))))
+
+    Args:
+        dim: D, width of input and output.
+        hidden: width between the layers.
+        neuron: factory of neurons, called once per place.
+        norm_gain: initial gain of the BatchNorms.
+        code: columns of a code of the position that both layers have weights for; 0 = none.
+        ends_with: factory of the last unit; None means `neuron`.
+
+    Shape: [T, B, L, D] -> [T, B, L, D]; the code is [T or 1, 1, L, code].
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        hidden: int,
+        neuron: NeuronFactory,
+        *,
+        norm_gain: float,
+        code: int = 0,
+        ends_with: NeuronFactory | None = None,
+    ) -> None:
+        super().__init__()
+        self.widen = SpikingLinear(dim, hidden, neuron, norm_gain=norm_gain, code=code)
+        self.narrow = SpikingLinear(hidden, dim, ends_with or neuron, norm_gain=norm_gain, code=code)
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        spikes: Tensor = self.narrow(self.widen(x, code=code), code=code)
+        return spikes
 
 
 class TransformerBlock(nn.Module):
@@ -37,6 +75,52 @@ class TransformerBlock(nn.Module):
         x = x + self.attention(x, place.bias, tokens)
         spikes: Tensor = x + self.mlp(x, place.code)
         return spikes
+
+
+class NoLayer(nn.Module):
+    """Hands its input on; takes a code as the layer does whose place it has, and cannot get one."""
+
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        return x
+
+
+def is_needed(embed: Embed, position: Position, dim: int) -> bool:
+    """Whether a layer has to stand there: `needed` asks for one only where the width or a code calls for it."""
+    return embed == "always" or position.output.features != dim or position.input_code > 0
+
+
+def _is_current(position: Position, units: Units) -> bool:
+    return units.spiking and position.output.kind == "real"
+
+
+def spiking_layer(embed: Embed, position: Position, dim: int, units: Units, norm_gain: float | None) -> Any:
+    """The first layer of a network whose blocks add spikes; currents always need one, to become spikes."""
+    if not is_needed(embed, position, dim) and not _is_current(position, units):
+        return NoLayer(position.output.levels)
+    return SpikingLinear(position.output.features, dim, units.hidden, norm_gain=norm_gain, code=position.input_code)
+
+
+def current_layer(embed: Embed, position: Position, dim: int, norm_gain: float) -> Any:
+    """The first layer of a network whose blocks add currents; spikes always need one: by themselves they are too weak
+    a current to make a neuron with a leak fire."""
+    if not is_needed(embed, position, dim) and position.output.kind == "real":
+        return NoLayer(position.output.levels)
+    return NormedLinear(position.output.features, dim, norm_gain=norm_gain, code=position.input_code)
+
+
+def highest_value(layer: Any, blocks: Iterable[Any]) -> int:
+    """The highest value behind blocks that each add the spikes of an attention and of an MLP."""
+    first: int = layer.levels if isinstance(layer, NoLayer) else layer.neuron.levels
+    return first + sum(2 * block.mlp.narrow.neuron.levels for block in blocks)
+
+
+def make_mlp(dim: int, hidden: int, units: Units, *, norm_gain: float, code: int) -> SpikingMLP:
+    """The MLP of a block; a twin has a rectifier inside and nothing at its end."""
+    return SpikingMLP(dim, hidden, units.hidden, norm_gain=norm_gain, code=code, ends_with=units.linear)
 
 
 def map_kind(wanted: AttentionMap, position: Position) -> MapKind:

@@ -76,6 +76,20 @@ class Rectifier(Unit):
         return x.relu()
 
 
+class Sigmoid(Unit):
+    """y = 1 / (1 + exp(-x)): a gate of the non-spiking twin."""
+
+    def activate(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x)
+
+
+class Tanh(Unit):
+    """y = tanh(x): bounded, so that a recurrent twin stays so over any length."""
+
+    def activate(self, x: Tensor) -> Tensor:
+        return torch.tanh(x)
+
+
 class Quantised(Unit):
     """A rectifier in steps: clip-floor-shift with a learned top, the activation that spiking neurons reproduce exactly.
 
