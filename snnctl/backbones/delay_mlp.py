@@ -11,7 +11,8 @@ import torch
 from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.layers import SpikingTimeLayer
 from snnctl.backbones.parts.units import Units
 from snnctl.backbones.parts.weights import TimeWeights

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
+from snnctl.backbones.base import Backbone
 from snnctl.backbones.parts.images import grid_of
 from snnctl.backbones.parts.video import check_video, patch_grid
 from snnctl.core.catalog import BACKBONES
@@ -38,7 +39,7 @@ class _Mixer(nn.Module):
 
 
 @BACKBONES.register("sim_vp")
-class SimVP(nn.Module):
+class SimVP(Backbone):
     """Encoder, translator and decoder of plain convolutions: the frame of comparison for video prediction.
 
     All frames that are seen become channels of one map, and the translator makes the channels of as many later frames
@@ -65,7 +66,7 @@ class SimVP(nn.Module):
     Source: Gao et al. 2022, "SimVP: Simpler yet better video prediction", arXiv 2206.05099.
     """
 
-    makes_frames: ClassVar[bool] = True
+    makes_frames = True
 
     def __init__(
         self,

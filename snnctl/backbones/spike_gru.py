@@ -8,7 +8,8 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.backbones.parts.recurrence import Gate, goes_on
 from snnctl.backbones.parts.units import Sigmoid, Tanh, Units

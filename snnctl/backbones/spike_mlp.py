@@ -9,7 +9,8 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.layers import SpikeDropout, SpikingLinear
 from snnctl.backbones.parts.recurrence import goes_on
 from snnctl.backbones.parts.units import Integrator, Tanh, Units
@@ -148,18 +149,15 @@ class SpikeMLP(Layered):
         self.dropout = SpikeDropout(dropout)
         self.output = units.output(signal, width, made[-1].neuron.levels, length=1).replace(grid=None)
         self.impose(hierarchy, signal)
+        if norm == "batch":
+            by_batch = "`norm: batch` takes the statistics of each test batch: no sample is scored by itself"
+            self.cautions = (*self.cautions, by_batch)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Recurrent integrators without bounds would run away."""
         if knobs["recurrent"] and knobs["twin"] == "integrator":
             yield "twin", "`twin: integrator` has no recurrent weights; set `recurrent` to false"
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """As the base, and that statistics are those of the batch."""
-        by_batch = "`norm: batch` takes the statistics of each test batch: no sample is scored by itself"
-        return (*super().cautions, *((by_batch,) if self.norm == "batch" else ()))
 
     @property
     def stages(self) -> list[nn.Module]:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.images import (
     ImageLayer,
     ImagePool,

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt, MinLen
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.layers import SpikingTimeLayer
 from snnctl.backbones.parts.units import Units
 from snnctl.backbones.parts.weights import TimeConv

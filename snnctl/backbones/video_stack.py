@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.images import grid_of
 from snnctl.backbones.parts.recurrence import goes_on
 from snnctl.backbones.parts.video import (
@@ -69,7 +70,7 @@ class VideoStack(Layered):
         recurrent stack. Frames need not be square; that is ours.
     """
 
-    makes_frames: ClassVar[bool] = True
+    makes_frames = True
 
     def __init__(
         self,

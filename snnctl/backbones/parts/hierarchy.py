@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -218,24 +217,3 @@ def _drawn(random: np.random.Generator, tau: float, within: Within, channels: in
     else:
         drawn = random.normal(tau, tau * within.spread, channels)
     return np.clip(drawn, SHORTEST, LONGEST)
-
-
-class Layered(nn.Module):
-    """A network that is made of stages, layers or blocks in order of depth."""
-
-    taus: tuple[LayerTau, ...] = ()
-    convertible: bool = False  # whether its twin is weights, norms, rectifiers and sums alone
-
-    @property
-    @abstractmethod
-    def stages(self) -> list[nn.Module]:
-        """The hidden layers or blocks, the first one first; each holds its neurons, if it has any."""
-
-    def impose(self, hierarchy: Hierarchy | None, signal: SignalSpec) -> None:
-        """As the function of this name; called once all stages are there."""
-        self.taus = impose(hierarchy, self.stages, signal)
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """What a reader of the recipe would not expect."""
-        return cautions(self.taus)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from snnctl.backbones.parts.attention import split_heads
 from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
+from snnctl.backbones.parts.units import Units
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.ragged import Ragged
 
@@ -138,3 +139,10 @@ class SharedKeyAttention(nn.Module):
         q, k = split_heads(packed, self.heads, 2)
         scores = q @ k.mT if bias is None else q @ k.mT + bias
         return scores * q.shape[-1] ** -0.5
+
+
+def token_attention(dim: int, heads: int, units: Units, *, norm_gain: float, threshold: float = 1.0) -> nn.Module:
+    """Q-K token attention, or what a twin has in its place."""
+    if not units.spiking:
+        return SharedKeyAttention(dim, heads, norm_gain=norm_gain)
+    return QKTokenAttention(dim, heads, units.hidden, norm_gain=norm_gain, threshold=threshold)
