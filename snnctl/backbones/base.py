@@ -91,4 +91,4 @@ class NormedLayer(EveryLayer):
     norm_gain: Annotated[float, Gt(0.0)] = 1.0
 
 
-PLACES, EVERY_LAYER, NORMED_LAYER = Places(), EveryLayer(), NormedLayer()
+DRIVEN = EveryLayer(norm_gain=2.0)  # lets a decayed-input LIF of tau 2 fire from the start

@@ -7,16 +7,8 @@ from typing import Annotated, Any
 
 from torch import Tensor, nn
 
-from snnctl.backbones.base import NORMED_LAYER, PLACES, NormedLayer, Places
-from snnctl.backbones.parts.transformer import (
-    ATTENTION,
-    SIZE,
-    Attention,
-    Size,
-    Transformer,
-    highest_value,
-    spiking_layer,
-)
+from snnctl.backbones.base import NormedLayer, Places
+from snnctl.backbones.parts.transformer import Attention, Size, Transformer, highest_value, spiking_layer
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import After, takes_knobs
@@ -72,11 +64,11 @@ class ISpikformer(Transformer):
         self,
         signal: SignalSpec,
         *,
-        size: Size = SIZE,
-        places: Places = PLACES,
+        size: Size = Size(),
+        places: Places = Places(),
         code_variables: Annotated[bool, After("position")] = False,
-        attention: Attention = ATTENTION,
-        every_layer: NormedLayer = NORMED_LAYER,
+        attention: Attention = Attention(),
+        every_layer: NormedLayer = NormedLayer(),
     ) -> None:
         super().__init__()
         units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain

@@ -8,18 +8,9 @@ from typing import Annotated
 from annotated_types import Ge
 from torch import nn
 
-from snnctl.backbones.base import NORMED_LAYER, PLACES, NormedLayer, Places
+from snnctl.backbones.base import NormedLayer, Places
 from snnctl.backbones.parts.mask_attention import token_attention
-from snnctl.backbones.parts.transformer import (
-    ATTENTION,
-    EMBEDDING,
-    Attention,
-    Embedding,
-    Size,
-    Transformer,
-    TransformerBlock,
-    highest_value,
-)
+from snnctl.backbones.parts.transformer import Attention, Embedding, Size, Transformer, TransformerBlock, highest_value
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import After, takes_knobs
@@ -31,9 +22,6 @@ class LaterBlocks(Size):
     """The size of a network that may do without blocks with self-attention."""
 
     depth: Annotated[int, Ge(0)] = 2
-
-
-LATER_BLOCKS = LaterBlocks()
 
 
 @BACKBONES.register("qkformer")
@@ -77,12 +65,12 @@ class QKFormer(Transformer):
         self,
         signal: SignalSpec,
         *,
-        size: LaterBlocks = LATER_BLOCKS,
+        size: LaterBlocks = LaterBlocks(),
         qk_depth: Annotated[int, Ge(1), After("dim")] = 2,
-        places: Places = PLACES,
-        attention: Attention = ATTENTION,
-        embedding: Embedding = EMBEDDING,
-        every_layer: NormedLayer = NORMED_LAYER,
+        places: Places = Places(),
+        attention: Attention = Attention(),
+        embedding: Embedding = Embedding(),
+        every_layer: NormedLayer = NormedLayer(),
     ) -> None:
         super().__init__()
         units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain

@@ -9,12 +9,11 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import NORMED_LAYER, PLACES, NormedLayer, Places
+from snnctl.backbones.base import NormedLayer, Places
 from snnctl.backbones.parts.images import grid_of, to_images, to_tokens
 from snnctl.backbones.parts.mask_attention import token_attention
 from snnctl.backbones.parts.patch_embed import PatchEmbedding
 from snnctl.backbones.parts.transformer import (
-    ATTENTION,
     Attention,
     Size,
     Transformer,
@@ -107,9 +106,9 @@ class QKFormerStages(Transformer):
         mlp_ratio: Annotated[float, Gt(0.0)] = 4.0,
         first_layers: Annotated[int, Ge(2)] = 2,
         first_pools: list[Annotated[int, Ge(1)]] = [],  # noqa: B006  # never changed
-        places: Places = PLACES,
-        attention: Attention = ATTENTION,
-        every_layer: NormedLayer = NORMED_LAYER,
+        places: Places = Places(),
+        attention: Attention = Attention(),
+        every_layer: NormedLayer = NormedLayer(),
     ) -> None:
         super().__init__()
         self.grid = grid = grid_of(signal, "qkformer_stages")

@@ -7,11 +7,11 @@ from typing import Annotated
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import NORMED_LAYER, PLACES, NormedLayer, Places
+from snnctl.backbones.base import NormedLayer, Places
 from snnctl.backbones.parts.attention import SoftmaxAttention
 from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.backbones.parts.mask_attention import SpikeDrivenAttention
-from snnctl.backbones.parts.transformer import SIZE, Embed, Size, Transformer, current_layer
+from snnctl.backbones.parts.transformer import Embed, Size, Transformer, current_layer
 from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
@@ -79,11 +79,11 @@ class SpikeDriven(Transformer):
         self,
         signal: SignalSpec,
         *,
-        size: Size = SIZE,
-        places: Places = PLACES,
+        size: Size = Size(),
+        places: Places = Places(),
         embed: Embed = "always",
         attention_scale: Annotated[float, Gt(0.0)] = 1.0,
-        every_layer: NormedLayer = NORMED_LAYER,
+        every_layer: NormedLayer = NormedLayer(),
     ) -> None:
         super().__init__()
         units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain

@@ -11,12 +11,14 @@ from torch import Tensor, nn
 
 from snnctl.backbones.base import Layered
 from snnctl.backbones.parts.hierarchy import Hierarchy
-from snnctl.backbones.parts.layers import SpikeDropout, SpikingLinear
+from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.backbones.parts.recurrence import goes_on
+from snnctl.backbones.parts.time_layers import SpikeDropout
 from snnctl.backbones.parts.units import Integrator, Tanh, Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import takes_knobs
 from snnctl.neurons.base import NeuronFactory, State
 from snnctl.neurons.norm import NormKind
 
@@ -107,6 +109,7 @@ class SpikeMLP(Layered):
         code, github.com/EIS-Hub/hSNN.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -124,8 +127,6 @@ class SpikeMLP(Layered):
         twin: Literal["rectifier", "integrator"] = "rectifier",
         levels: Annotated[int, Ge(1)] | None = None,
     ) -> None:
-        for knob, message in self.rules({"recurrent": recurrent, "twin": twin}):
-            raise ShapeError(message, knob=knob)
         super().__init__()
         units = Units(neuron, spiking, levels)
         self.convertible = not recurrent and norm in ("running", "none")

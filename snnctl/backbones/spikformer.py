@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from snnctl.backbones.base import NORMED_LAYER, PLACES, NormedLayer, Places
-from snnctl.backbones.parts.transformer import (
-    ATTENTION,
-    EMBEDDING,
-    SIZE,
-    Attention,
-    Embedding,
-    Size,
-    Transformer,
-    highest_value,
-)
+from snnctl.backbones.base import NormedLayer, Places
+from snnctl.backbones.parts.transformer import Attention, Embedding, Size, Transformer, highest_value
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
@@ -56,11 +47,11 @@ class Spikformer(Transformer):
         self,
         signal: SignalSpec,
         *,
-        size: Size = SIZE,
-        places: Places = PLACES,
-        attention: Attention = ATTENTION,
-        embedding: Embedding = EMBEDDING,
-        every_layer: NormedLayer = NORMED_LAYER,
+        size: Size = Size(),
+        places: Places = Places(),
+        attention: Attention = Attention(),
+        embedding: Embedding = Embedding(),
+        every_layer: NormedLayer = NormedLayer(),
     ) -> None:
         super().__init__()
         units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain

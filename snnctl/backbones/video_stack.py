@@ -29,8 +29,6 @@ from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import NeuronFactory, neuron_factory
 
-SAMPLING = Sampling()
-
 
 @BACKBONES.register("video_stack")
 class VideoStack(Layered):
@@ -84,7 +82,7 @@ class VideoStack(Layered):
         norm_groups: Annotated[int, Ge(1)] = 16,
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
         hierarchy: Hierarchy | None = None,
-        sampling: Sampling = SAMPLING,
+        sampling: Sampling = Sampling(),
         spiking: bool = True,
     ) -> None:
         super().__init__()

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from annotated_types import Ge
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snnctl.core.catalog import ENCODERS
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import SignalSpec
-from snnctl.encoders.base import Encoder
-from snnctl.neurons.base import NeuronFactory
+from snnctl.core.signature import takes_knobs
+from snnctl.encoders.base import Encoder, Expansion
 from snnctl.neurons.norm import TokenNorm
 
 
@@ -29,9 +25,7 @@ class Delta(Encoder):
 
     Args:
         signal: the raw data [B, L, C].
-        steps: T, simulation steps per position, >= 1 (4 as in SeqSNN).
-        neuron: neuron that makes the spikes, run along T; null hands the currents on, and the backbone's first neuron
-            makes the spikes.
+        expansion: knobs, each on its own in a recipe.
 
     Shape: [B, L, C] -> [T, B, L, C].
 
@@ -41,16 +35,11 @@ class Delta(Encoder):
     Source: arXiv 2402.01533; github.com/microsoft/SeqSNN.
     """
 
-    def __init__(
-        self,
-        signal: SignalSpec,
-        *,
-        steps: Annotated[int, Ge(1)] = 4,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif",
-    ) -> None:
-        super().__init__(signal, steps=steps, neuron=neuron)
+    @takes_knobs
+    def __init__(self, signal: SignalSpec, *, expansion: Expansion = Expansion()) -> None:
+        super().__init__(signal, steps=expansion.steps, neuron=expansion.neuron)
         self.norm = TokenNorm(1)
-        self.linear = nn.Linear(1, steps)
+        self.linear = nn.Linear(1, expansion.steps)
 
     def currents(self, x: Tensor) -> Tensor:
         change = F.pad(x.diff(dim=1), (0, 0, 1, 0)).unsqueeze(-1)

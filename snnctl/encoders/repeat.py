@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from annotated_types import Ge
 from torch import Tensor
 
 from snnctl.core.catalog import ENCODERS
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import SignalSpec
-from snnctl.encoders.base import Encoder
-from snnctl.neurons.base import NeuronFactory
+from snnctl.core.signature import takes_knobs
+from snnctl.encoders.base import Encoder, Expansion
 
 
 @ENCODERS.register("repeat")
@@ -24,9 +20,7 @@ class Repeat(Encoder):
 
     Args:
         signal: the raw data [B, L, C].
-        steps: T, simulation steps per position, >= 1 (4 as in SeqSNN).
-        neuron: neuron that makes the spikes, run along T; null hands the currents on, and the backbone's first neuron
-            makes the spikes.
+        expansion: knobs, each on its own in a recipe.
 
     Shape: [B, L, C] -> [T, B, L, C].
 
@@ -36,14 +30,9 @@ class Repeat(Encoder):
     Source: Lv et al. 2024, "Efficient and effective time-series forecasting with SNNs", arXiv 2402.01533.
     """
 
-    def __init__(
-        self,
-        signal: SignalSpec,
-        *,
-        steps: Annotated[int, Ge(1)] = 4,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif",
-    ) -> None:
-        super().__init__(signal, steps=steps, neuron=neuron)
+    @takes_knobs
+    def __init__(self, signal: SignalSpec, *, expansion: Expansion = Expansion()) -> None:
+        super().__init__(signal, steps=expansion.steps, neuron=expansion.neuron)
 
     def currents(self, x: Tensor) -> Tensor:
         return x.expand(self.steps, *x.shape)

@@ -148,11 +148,11 @@ def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
 
 def _problems(network: Network, any_neuron: bool) -> Iterator[str]:
     encoder, backbone, readout = network.encoder, network.backbone, network.readout
-    if not isinstance(encoder, Repeat | NoEncoder) or getattr(encoder, "neuron", None) is not None:
+    if not isinstance(encoder, NoEncoder) and not (isinstance(encoder, Repeat) and encoder.neuron is None):
         yield f"the encoder {type(encoder).__name__}: only `none`, or `repeat` without a neuron"
     if not isinstance(backbone, SpikeMLP | SpikeVGG):
         yield f"the backbone {type(backbone).__name__}: it is no chain of layers"
-    if not isinstance(readout, MeanLinear | FlattenLinear | StepLinear) or getattr(readout, "skip", None) is not None:
+    if not isinstance(readout, MeanLinear | FlattenLinear | StepLinear) or readout.skip is not None:
         yield f"the read-out {type(readout).__name__} (or its skip)"
     if not network.spikes:
         yield "a network without spiking neurons"

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.core.catalog import POSITIONS
-from snnctl.core.shapes import SignalSpec
+from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.positions.ragged import Ragged
 
 Disturbance = Literal["removed", "shuffled"]
@@ -168,6 +168,20 @@ def spread(code: Tensor, tokens: Ragged | None) -> Tensor:
 def concat(x: Tensor, code: Tensor) -> Tensor:
     """`x` [T, B, L, D] with `code` [T or 1, 1, L, n] beside its features."""
     return torch.cat((x, code.expand(*x.shape[:-1], code.shape[-1])), dim=-1)
+
+
+def check_width(neurons: int, signal: SignalSpec) -> None:
+    """Refuse a code that is to be added to a signal of another width.
+
+    Raises:
+        ShapeError: `neurons` differs from the width.
+    """
+    if signal.features != neurons:
+        raise ShapeError(
+            f"`neurons` {neurons} must equal the width {signal.features} when `combine` is add",
+            knob="neurons",
+            help=f"use `neurons: {signal.features}` or `combine: concat`",
+        )
 
 
 def oscillation(length: int, width: int, base: float) -> Tensor:

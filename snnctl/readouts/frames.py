@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnctl.core.catalog import READOUTS
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.readouts.base import Readout
 
 
 @READOUTS.register("frames")
-class Frames(nn.Module):
+class Frames(Readout):
     """Hands on the frames that the backbone has made; a network that goes on from its own output reads it out itself.
 
     Equation:
@@ -28,16 +27,15 @@ class Frames(nn.Module):
         ShapeError: the backbone makes no frames.
     """
 
-    answers: ClassVar[str] = "frames"
+    answers = "frames"
 
     def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None) -> None:
-        super().__init__()
+        super().__init__(signal, outputs)
         if signal.features != outputs or signal.kind != "real":
             message = (
                 f"`frames` hands on frames of {outputs} values per pixel, and the backbone gives {signal.describe()}"
             )
             raise ShapeError(message, knob="type", help="backbones that make frames: video_stack, sim_vp")
-        self.outputs = outputs
 
-    def forward(self, frames: Tensor, data: Tensor | None = None) -> Tensor:
-        return frames.transpose(0, 1)
+    def read(self, spikes: Tensor) -> Tensor:
+        return spikes.transpose(0, 1)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from torch import Tensor, nn
 
 from snnctl.core.catalog import READOUTS
 from snnctl.core.shapes import SignalSpec
+from snnctl.readouts.base import Readout
 
 
 @READOUTS.register("step_linear")
-class StepLinear(nn.Module):
+class StepLinear(Readout):
     """Linear map of the spikes of each step, the mean over positions; it remembers nothing itself.
 
     Equation:
@@ -25,13 +24,12 @@ class StepLinear(nn.Module):
     Shape: [T, B, L, D] -> [B, T, outputs].
     """
 
-    answers: ClassVar[str] = "step"
+    answers = "step"
 
     def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None) -> None:
-        super().__init__()
-        self.signal, self.outputs = signal, outputs
+        super().__init__(signal, outputs)
         self.linear = nn.Linear(signal.features, outputs)
 
-    def forward(self, spikes: Tensor, data: Tensor | None = None) -> Tensor:
+    def read(self, spikes: Tensor) -> Tensor:
         y: Tensor = self.linear(spikes.mean(dim=2)).transpose(0, 1)
         return y

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import READOUTS
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.readouts.base import Readout, Skip
+from snnctl.core.signature import takes_knobs
+from snnctl.readouts.base import Readout, Skipping
 
 
 @READOUTS.register("variate_linear")
@@ -28,7 +29,6 @@ class VariateLinear(Readout):
         over_steps: mean of the spikes over T, or those of the last step only (as in SeqSNN).
         targets: N, how many of the first tokens are variables to predict, >= 1; null for all (calendar features
             are tokens behind them).
-        skip: linear adds V * data, a path that does not spike (V starts at 0); results name it.
 
     Shape: [T, B, C, D] -> [B, outputs].
 
@@ -38,6 +38,7 @@ class VariateLinear(Readout):
     Source: github.com/microsoft/SeqSNN (iSpikformer); the skip is ours.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -46,9 +47,9 @@ class VariateLinear(Readout):
         *,
         over_steps: Literal["mean", "last"] = "mean",
         targets: Annotated[int, Ge(1)] | None = None,
-        skip: Skip = "none",
+        skipping: Skipping = Skipping(),
     ) -> None:
-        super().__init__(signal, outputs, data, skip)
+        super().__init__(signal, outputs, data, skipping.skip)
         self.targets = signal.length if targets is None else targets
         if self.targets > signal.length:
             raise ShapeError(f"{self.targets} `targets`, but the backbone gives {signal.length} tokens", knob="targets")

@@ -1,11 +1,16 @@
-"""What recurrent networks share: whose state goes on from position to position, and neurons that are gates."""
+"""What recurrent networks over positions share: their frame, whose state goes on, and neurons that are gates."""
 
 from __future__ import annotations
 
 from torch import Tensor, nn
 
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.layers import SpikingLinear
+from snnctl.backbones.parts.units import Units
+from snnctl.core.shapes import SignalSpec
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.surrogate import Surrogate
+from snnctl.positions.base import PositionFactory
 
 
 def goes_on(neuron: nn.Module) -> bool:
@@ -43,3 +48,45 @@ class Gate(SpikingNeuron):
 
     def scan(self, x: Tensor, state: tuple[()]) -> tuple[Tensor, tuple[()]]:
         return self.surrogate.spike(x), state
+
+
+class OverPositions(Layered):
+    """A position, a first layer, and layers that carry on from position to position.
+
+    Args:
+        signal: the encoder's output [T, B, L, F].
+        width: D.
+        position, norm_gain: knobs.
+        units: makes the neurons.
+        kind: what the network is called.
+
+    Shape: [T, B, L, F] -> [T, B, L, D].
+    """
+
+    layers: nn.ModuleList
+
+    def __init__(
+        self,
+        signal: SignalSpec,
+        width: int,
+        position: str | PositionFactory,
+        units: Units,
+        *,
+        norm_gain: float | None,
+        kind: str,
+    ) -> None:
+        super().__init__()
+        self.position = units.place(position, signal, kind=kind)
+        features, code = self.position.output.features, self.position.input_code
+        self.embed = SpikingLinear(features, width, units.hidden, norm_gain=norm_gain, code=code)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [self.embed, *self.layers]
+
+    def forward(self, x: Tensor) -> Tensor:
+        place = self.position.place(x)
+        x = self.embed(self.position(x), code=place.code)
+        for layer in self.layers:
+            x = layer(x, code=place.code)
+        return x

@@ -143,9 +143,6 @@ class Attention(KnobGroup):
         ]
 
 
-SIZE, EMBEDDING, ATTENTION = Size(), Embedding(), Attention()
-
-
 class SpikingMLP(nn.Module):
     """Two spiking layers, the first one wider.
 

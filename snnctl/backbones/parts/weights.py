@@ -13,6 +13,23 @@ from torch.autograd.function import once_differentiable
 from snnctl.neurons.kernels import can_be_fast, spike_linear
 
 
+def code_weights(outputs: int, columns: int) -> nn.Parameter | None:
+    """Weights [outputs, columns] for a code of a position, at first as torch's own layers; None for no columns."""
+    if not columns:
+        return None
+    weight = nn.Parameter(torch.empty(outputs, columns))
+    nn.init.uniform_(weight, -(columns**-0.5), columns**-0.5)
+    return weight
+
+
+def add_code(current: Tensor, weight: nn.Parameter | None, code: Tensor | None) -> Tensor:
+    """W x + W_c c, where there are weights for a code."""
+    if weight is None:
+        return current
+    assert code is not None, "a layer with weights for a code is called with one"
+    return current + F.linear(code, weight)
+
+
 class LinearWeights(nn.Linear):
     """A linear layer for spikes: a single row of them is added up event by event, where that is faster.
 
@@ -30,18 +47,12 @@ class LinearWeights(nn.Linear):
     def __init__(self, inputs: int, outputs: int, *, adds_bias: bool, code: int = 0) -> None:
         super().__init__(inputs, outputs)
         self.adds_bias = adds_bias
-        self.code_weight: nn.Parameter | None = None
-        if code:
-            self.code_weight = nn.Parameter(torch.empty(outputs, code))
-            nn.init.uniform_(self.code_weight, -(code**-0.5), code**-0.5)  # as torch's own linear layers
+        self.code_weight = code_weights(outputs, code)
 
     def forward(self, input: Tensor, code: Tensor | None = None) -> Tensor:
         """W x, with or without the bias, and W_c c where there are weights for a code."""
         current = spike_linear(input, self.weight, self.bias if self.adds_bias else None)
-        if self.code_weight is None:
-            return current
-        assert code is not None, "a layer with weights for a code is called with one"
-        return current + F.linear(code, self.code_weight)
+        return add_code(current, self.code_weight, code)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.code_weight is None else f", code={self.code_weight.shape[1]}")
@@ -87,21 +98,14 @@ class TemporalWeights(nn.Conv1d):
         super().__init__(inputs, outputs, kernel, dilation=dilation)
         self.adds_bias = adds_bias
         self.reach = (kernel - 1) * dilation
-        self.code_weight: nn.Parameter | None = None
-        if code:
-            self.code_weight = nn.Parameter(torch.empty(outputs, code))
-            nn.init.uniform_(self.code_weight, -(code**-0.5), code**-0.5)
+        self.code_weight = code_weights(outputs, code)
 
     def forward(self, input: Tensor, code: Tensor | None = None) -> Tensor:
         """W * x, with or without the bias, and W_c c where there are weights for a code."""
         sequences = F.pad(input.flatten(0, 1), (0, 0, self.reach, 0)).transpose(1, 2)
         bias = self.bias if self.adds_bias else None
         current = F.conv1d(sequences, self.weight, bias, dilation=self.dilation).transpose(1, 2)
-        current = current.reshape(*input.shape[:-1], self.out_channels)
-        if self.code_weight is None:
-            return current
-        assert code is not None, "a layer with weights for a code is called with one"
-        return current + F.linear(code, self.code_weight)
+        return add_code(current.reshape(*input.shape[:-1], self.out_channels), self.code_weight, code)
 
 
 def time_conv(x: Tensor, kernel: Tensor, bias: Tensor | None = None, dilation: int = 1) -> Tensor:
