@@ -14,9 +14,10 @@ from torch.optim import Optimizer
 
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.params import params_model
 from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.core.signature import grouped, knobs, params_model
+from snnctl.core.signature import grouped, knobs
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.groups import Group, UnmatchedGroupError, parameter_groups, scaled
 from snnctl.engine.schedule import Schedule

@@ -29,7 +29,7 @@ from snnctl.engine.runtime import Runtime
 from snnctl.measure.gradients import GradientMeter, LayerGradients
 from snnctl.measure.health import verdicts
 from snnctl.measure.spikes import SpikeMeter
-from snnctl.neurons.tau_lif import leak_penalty, learned_leaks
+from snnctl.neurons.base import penalised, penalty
 
 _STEP_EVENTS_PER_SECOND = 10
 
@@ -76,7 +76,7 @@ class Trainer:
                 multi_avg_fn=get_ema_multi_avg_fn(self.settings.average),
                 use_buffers=True,
             )
-        self._leaks = learned_leaks(self.network)
+        self._penalised = penalised(self.network)
         self._changing = [m for m in self.network.modules() if hasattr(m, "training_step_progress")]
         self.state = LoopState()
         self.saved_epochs = 0
@@ -261,7 +261,7 @@ class Trainer:
             where = first_non_finite(self.network, lambda: task.predict(self.network, batch))
             raise DiagnosticError(non_finite_loss(where, value, state.epoch, state.step_in_epoch))
         self.optimizer.zero_grad(set_to_none=True)
-        self.runtime.backward(loss + leak_penalty(self._leaks) if self._leaks else loss)
+        self.runtime.backward(loss + penalty(self._penalised) if self._penalised else loss)
         norm = self.runtime.clip(self.network.parameters(), settings.clip_norm)
         if not torch.isfinite(norm):
             raise DiagnosticError(non_finite_gradient(self.network, state.epoch, state.step_in_epoch))

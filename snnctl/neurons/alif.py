@@ -12,7 +12,6 @@ from torch import Tensor
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.membrane import at_rest
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
@@ -50,6 +49,8 @@ class ALIF(SpikingNeuron):
         threshold that was crossed; no refractory time and no delays.
     """
 
+    state_parts = 2
+
     def __init__(
         self,
         channels: int,
@@ -69,7 +70,7 @@ class ALIF(SpikingNeuron):
         self.beta = beta
         self.dampening = dampening
         self.detach_reset = detach_reset
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
 
     def leak_per_step(self) -> Tensor:
         return (-1.0 / torch.as_tensor(self.tau)).exp()
@@ -77,10 +78,6 @@ class ALIF(SpikingNeuron):
     def set_leak(self, leak: Tensor) -> None:
         vars(self).pop("tau", None)
         self.register_buffer("tau", -1.0 / leak.log())
-
-    def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor]:
-        rest = at_rest(x0)
-        return rest, rest
 
     def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         v, a = state

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
+from snnctl.core.signature import knobs
 from snnctl.neurons.chunks import scan_in_chunks
 from snnctl.neurons.surrogate import Surrogate
 
@@ -26,9 +27,10 @@ class SpikingNeuron(nn.Module):
     Class attributes: `causal`, no spike depends on later input; `streams`, a state can be passed in and asked
     for, so that an input in chunks gives what the whole does; `fuses_norm`, `forward` also takes `norm` and
     `offset`, as LIF's does; `atomic`, it is one operation for who counts operations, with nothing but membranes
-    inside (beside those, `circuits` can be counted apart); `leaks`, its membrane decays by itself.
-    Attributes `leak_bounds`, where its leak is kept, if anywhere, and `signed`, whether
-    spikes run from -levels to levels.
+    inside (beside those, `circuits` can be counted apart); `leaks`, its membrane decays by itself; `state_parts`, the
+    number of tensors in its state, alike at rest.
+    Attributes `leak_bounds`, where its leak is kept, if anywhere; `signed`, whether spikes run from -levels to levels;
+    `surrogate`, the derivative of its spikes, if it has a single one.
 
     Args:
         channels: size of the last axis, for per-channel parameters.
@@ -37,12 +39,14 @@ class SpikingNeuron(nn.Module):
 
     causal: ClassVar[bool] = True
     streams: ClassVar[bool] = True
+    state_parts: ClassVar[int] = 1
     fuses_norm: ClassVar[bool] = False
     atomic: bool = True
     leaks: bool = True
 
     leak_bounds: tuple[float, float] | None = None
     signed: bool = False
+    surrogate: Surrogate | None = None
 
     def __init__(self, channels: int, *, levels: int = 1) -> None:
         super().__init__()
@@ -87,13 +91,17 @@ class SpikingNeuron(nn.Module):
 
     def training_progress(self, share: float) -> None:
         """Sharpen the surrogate, if it is one that gets steeper; `share` of training is done."""
-        surrogate = getattr(self, "surrogate", None)
-        if isinstance(surrogate, Surrogate):
-            surrogate.training_progress(share)
+        if self.surrogate is not None:
+            self.surrogate.training_progress(share)
 
-    @abstractmethod
+    def penalties(self) -> dict[str, Tensor]:
+        """What training shall keep small: vectors by name, see `penalty`. None as a rule."""
+        return {}
+
     def initial_state(self, x0: Tensor) -> State:
-        """The state at rest for one step of input `x0` [B, *, channels]."""
+        """The state at rest for one step of input `x0` [B, *, channels]: as a rule a membrane, or `state_parts`."""
+        rest = at_rest(x0)
+        return rest if self.state_parts == 1 else (rest,) * self.state_parts
 
     @abstractmethod
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
@@ -127,7 +135,9 @@ class SpikingNeuron(nn.Module):
         return torch.stack(out), state
 
     def extra_repr(self) -> str:
-        values = {name: getattr(self, name, None) for name in inspect.signature(type(self)).parameters}
+        kind: Callable[..., SpikingNeuron] = type(self)
+        names = ("channels", *(knob.name for knob in knobs(kind)))
+        values = {name: getattr(self, name, None) for name in names}
         return ", ".join(f"{name}={v!r}" for name, v in values.items() if v is not None and not isinstance(v, Tensor))
 
 
@@ -162,6 +172,11 @@ class Host(SpikingNeuron):
         return self.fire(self.charge(x_t, state), x_t.dtype)
 
 
+def at_rest(x0: Tensor) -> Tensor:
+    """A membrane of zeros for one step of input; float32 or wider, as narrow types lose small increments."""
+    return torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
+
+
 def scaled(value: Tensor, factor: Tensor | None) -> Tensor:
     """`value * factor`, where there is a factor."""
     return value if factor is None else value * factor
@@ -172,6 +187,23 @@ def neurons_in(network: nn.Module) -> dict[str, SpikingNeuron]:
     found = {name: module for name, module in network.named_modules() if isinstance(module, SpikingNeuron)}
     parts = {id(part) for neuron in found.values() for part in neuron.modules() if part is not neuron}
     return {name: neuron for name, neuron in found.items() if id(neuron) not in parts}
+
+
+def penalised(network: nn.Module) -> list[SpikingNeuron]:
+    """The neurons of a network that have `penalties`."""
+    return [module for module in network.modules() if isinstance(module, SpikingNeuron) and module.penalties()]
+
+
+def penalty(neurons: Sequence[SpikingNeuron]) -> Tensor:
+    """What `penalised` neurons add to the loss, a number: by name, the norm of all their vectors together.
+
+    At 0 the gradient is 0.
+    """
+    together: dict[str, list[Tensor]] = {}
+    for neuron in neurons:
+        for name, vector in neuron.penalties().items():
+            together.setdefault(name, []).append(vector)
+    return reduce(torch.add, (torch.linalg.vector_norm(torch.cat(vectors)) for vectors in together.values()))
 
 
 NeuronFactory = Callable[[int], SpikingNeuron]

@@ -11,7 +11,7 @@ from torch import Tensor
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.membrane import EulerLeak, at_rest, leak_and_charge
+from snnctl.neurons.membrane import EulerLeak, leak_and_charge
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
@@ -40,6 +40,8 @@ class CLIF(EulerLeak, SpikingNeuron):
         arXiv 2402.04663; github.com/HuuYuLong/Complementary-LIF; spikingjelly 2.0 (ComplementaryLIFNode).
     """
 
+    state_parts = 2
+
     def __init__(
         self,
         channels: int,
@@ -51,11 +53,7 @@ class CLIF(EulerLeak, SpikingNeuron):
         super().__init__(channels)
         self.tau: float | Tensor = tau
         self.v_threshold = v_threshold
-        self.surrogate = make_surrogate(surrogate)
-
-    def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor]:
-        rest = at_rest(x0)
-        return rest, rest
+        self.surrogate: Surrogate = make_surrogate(surrogate)
 
     def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         v, m = state

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError
-from snnctl.neurons.base import Host, scaled
-from snnctl.neurons.membrane import at_rest, spike_above
+from snnctl.neurons.base import Host, at_rest, scaled
+from snnctl.neurons.membrane import spike_above
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
@@ -75,7 +75,7 @@ class GLIF(Host):
         super().__init__(channels)
         self.learn_gates = learn_gates
         self.conduct_steps = conduct_steps
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
         for name, gate in (("alpha_logit", alpha), ("beta_logit", beta), ("gamma_logit", gamma)):
             logit = _logit(gate, channels)
             if learn_gates:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal, get_args
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor, nn
 
-from snnctl.neurons.base import Host, scaled
-from snnctl.neurons.kernels import AnyReset, Dynamics, Reset, lif_scan
+from snnctl.core.registry import Slot
+from snnctl.core.signature import KnobGroup
+from snnctl.neurons.base import Host, at_rest, scaled
+from snnctl.neurons.kernels import AnyReset, Dynamics, lif_scan
 from snnctl.neurons.kernels.reference import lif_charge, lif_fire
 from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.spike_format import SpikeFormat
@@ -19,11 +22,40 @@ Share = Literal["layer", "channel"]
 Learned = Literal["none", "layer", "channel"]
 
 
+@dataclass(frozen=True)
+class Spiking(KnobGroup):
+    """What a spike is, what it does to the gradient, and whether its threshold is learned.
+
+    Args:
+        detach_reset: whether the gradient ignores the path through the reset.
+        learn_threshold: whether the threshold is learned, one for the layer or one per channel (as its logarithm;
+            ours).
+        surrogate: derivative of the spike.
+        spike: bits of a spike and how the membrane is rounded to them; null is the binary spike.
+    """
+
+    detach_reset: bool = True
+    learn_threshold: Learned = "none"
+    surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan"
+    spike: SpikeFormat | None = None
+
+
 class IntegrateAndFire(Host):
-    """One membrane per element; the state is that membrane, kept in float32 or wider."""
+    """One membrane per element; the state is that membrane, kept in float32 or wider.
+
+    Args:
+        channels: size of the last axis.
+        v_threshold: spike threshold, > 0, in units of the membrane.
+        reset: what a spike does to the membrane.
+        spiking: what a spike is.
+        strict: whether a membrane that just reaches the threshold does not fire.
+
+    Raises:
+        ValueError: the spike's format is none, or does not fit the threshold.
+    """
 
     fuses_norm = True
-    resets: ClassVar[object] = Reset
+    surrogate: Surrogate
     start: float = 0.0  # membrane at the start, in quanta
 
     def __init_subclass__(cls) -> None:
@@ -34,34 +66,29 @@ class IntegrateAndFire(Host):
     def __init__(
         self,
         channels: int,
-        *,
         v_threshold: float,
-        learn_threshold: Learned,
         reset: AnyReset,
-        detach_reset: bool,
-        surrogate: str | Surrogate,
+        spiking: Spiking,
+        *,
         strict: bool = False,
-        spike: SpikeFormat | None = None,
     ) -> None:
-        self.spike = SpikeFormat() if spike is None else spike
+        self.spike = SpikeFormat() if spiking.spike is None else spiking.spike
         if self.spike.problem():
             raise ValueError(self.spike.problem())
-        if self.spike.emit == "value" and learn_threshold == "channel":
+        if self.spike.emit == "value" and spiking.learn_threshold == "channel":
             raise ValueError("`emit: value` needs one threshold for the layer")
         super().__init__(channels, levels=self.spike.highest)
-        one_of("reset", reset, self.resets)  # the kernels branch on names, so a typo would go unseen
-        one_of("learn_threshold", learn_threshold, Learned)
         self.v_threshold = v_threshold
-        self.learn_threshold: Learned = learn_threshold
+        self.learn_threshold: Learned = spiking.learn_threshold
         self.reset: AnyReset = reset
         self.strict = strict or self.spike.quantizer == "ceil"
         self.signed = self.spike.signed
-        self.detach_reset = detach_reset
-        made = make_surrogate(surrogate)
+        self.detach_reset = spiking.detach_reset
+        made = make_surrogate(spiking.surrogate)
         self.surrogate = made.across(v_threshold * self.spike.quantum) if isinstance(made, StraightThrough) else made
         self.log_threshold: nn.Parameter | None = None
-        if learn_threshold != "none":  # its logarithm, so that it stays above 0
-            start = torch.full(shape_of(learn_threshold, channels), v_threshold).log()
+        if self.learn_threshold != "none":  # its logarithm, so that it stays above 0
+            start = torch.full(shape_of(self.learn_threshold, channels), v_threshold).log()
             self.log_threshold = nn.Parameter(start)
 
     @abstractmethod
@@ -96,8 +123,7 @@ class IntegrateAndFire(Host):
         return torch.as_tensor(threshold * self.spike.quantum)
 
     def initial_state(self, x0: Tensor) -> Tensor:
-        # bfloat16 and float16 lose the small increments of a slow membrane.
-        rest = torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
+        rest = at_rest(x0)
         return rest + self.start * self.dynamics().v_threshold if self.start else rest
 
     def charge(
@@ -167,16 +193,6 @@ class IntegrateAndFire(Host):
         if self.learn_threshold != "none":
             shown.append(f"learn_threshold={self.learn_threshold!r}")
         return ", ".join(shown)
-
-
-def one_of(knob: str, value: str, allowed: object) -> None:
-    """Refuse a value that is none of a Literal's.
-
-    Raises:
-        ValueError: names the knob and what is allowed.
-    """
-    if value not in get_args(allowed):
-        raise ValueError(f"unknown {knob} `{value}`; known: {', '.join(get_args(allowed))}")
 
 
 def shape_of(share: str, channels: int) -> tuple[int, ...]:

@@ -9,15 +9,12 @@ from annotated_types import Gt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
-from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.kernels import Reset
-from snnctl.neurons.membrane import EulerLeak, after_spike, at_rest, known_reset, leak_and_charge
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.core.signature import After, takes_knobs
+from snnctl.neurons.membrane import EulerLeak, Firing, OneThreshold, leak_and_charge
 
 
 @NEURONS.register("klif")
-class KLIF(EulerLeak, SpikingNeuron):
+class KLIF(EulerLeak, OneThreshold):
     """Leaky integrate-and-fire neuron with a learned slope, which scales membrane and surrogate alike.
 
     The slope is one number per layer. The rectifier keeps the membrane from going below rest.
@@ -35,51 +32,38 @@ class KLIF(EulerLeak, SpikingNeuron):
         channels: size of the last axis.
         k: slope at the start, > 0 (default of spikingjelly 2.0); later values may have any sign.
         tau: membrane time constant in steps, > 1 (default of spikingjelly 2.0).
-        v_threshold: spike threshold, > 0, in units of the membrane (default of spikingjelly 2.0).
-        reset: hard sets the membrane to 0 after a spike, soft subtracts the threshold (default of spikingjelly 2.0).
         scale_reset: whether the slope is divided out again after the reset (default of spikingjelly 2.0).
         decay_input: whether the input is divided by tau as well (default of spikingjelly 2.0).
-        detach_reset: whether the gradient ignores the path through the reset (default of spikingjelly 2.0).
-        surrogate: derivative of the spike (default of spikingjelly 2.0).
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
     Raises:
-        ValueError: `reset` is neither hard nor soft.
+        ShapeError: `reset` is neither hard nor soft.
 
     Source: Jiang and Zhang 2023, "KLIF: An optimized spiking neuron unit for tuning surrogate gradient slope and
         membrane potential", arXiv 2302.09238; spikingjelly 2.0 (KLIFNode).
     """
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
         *,
         k: Annotated[float, Gt(0.0)] = 1.0,
         tau: Annotated[float, Gt(1.0)] = 2.0,
-        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
-        reset: Reset = "hard",
-        scale_reset: bool = False,
-        decay_input: bool = True,
-        detach_reset: bool = False,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
+        firing: Firing = Firing(),
+        scale_reset: Annotated[bool, After("reset")] = False,
+        decay_input: Annotated[bool, After("scale_reset")] = True,
     ) -> None:
-        super().__init__(channels)
+        super().__init__(channels, firing)
         self.k = nn.Parameter(torch.tensor(float(k)))
         self.tau: float | Tensor = tau
-        self.v_threshold = v_threshold
-        self.reset = known_reset(reset)
         self.scale_reset = scale_reset
         self.decay_input = decay_input
-        self.detach_reset = detach_reset
-        self.surrogate = make_surrogate(surrogate)
-
-    def initial_state(self, x0: Tensor) -> Tensor:
-        return at_rest(x0)
 
     def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         k = self.k.to(state.dtype)
         f = torch.relu(k * leak_and_charge(state, x_t.to(state.dtype), tau=self.tau, decay_input=self.decay_input))
         spikes = self.surrogate.spike(f - self.v_threshold)
-        v = after_spike(f, spikes, v_threshold=self.v_threshold, reset=self.reset, detach_reset=self.detach_reset)
+        v = self.after_spike(f, spikes)
         return spikes.to(x_t.dtype), v / k if self.scale_reset else v

@@ -10,11 +10,9 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
-from snnctl.neurons.integrate_fire import IntegrateAndFire, Learned, Share, one_of, shape_of
+from snnctl.core.signature import After, takes_knobs
+from snnctl.neurons.integrate_fire import IntegrateAndFire, Share, Spiking, shape_of
 from snnctl.neurons.kernels import Reset
-from snnctl.neurons.spike_format import SpikeFormat
-from snnctl.neurons.surrogate import Surrogate
 
 
 def _spread(channels: int, tau: float, spread: float) -> Tensor:
@@ -46,21 +44,19 @@ class LIF(IntegrateAndFire):
         detach_reset: whether the gradient ignores the path through the reset (true as in SeqSNN).
         tau_spread: 0 gives all channels one tau; above, each channel's is drawn evenly from tau * (1 +- tau_spread)
             at initialisation and kept (heterogeneous neurons; the even distribution is ours).
-        learn_threshold: whether the threshold is learned, one for the layer or one per channel (as its logarithm;
-            ours).
         surrogate: derivative of the spike (atan as in SeqSNN).
-        spike: bits of a spike and how the membrane is rounded to them; null is the binary spike.
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
     Raises:
-        ValueError: `reset` or `learn_threshold` has another name.
+        ShapeError: `reset` or `learn_threshold` has another name.
 
     Source: spikingjelly 2.0 (LIFNode); SeqSNN, github.com/microsoft/SeqSNN, for the settings.
     """
 
     _shown = ("tau", "decay_input")
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
@@ -69,21 +65,10 @@ class LIF(IntegrateAndFire):
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         reset: Reset = "hard",
         decay_input: bool = True,
-        detach_reset: bool = True,
-        tau_spread: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
-        learn_threshold: Learned = "none",
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
-        spike: SpikeFormat | None = None,
+        spiking: Spiking = Spiking(),
+        tau_spread: Annotated[float, Ge(0.0), Lt(1.0), After("detach_reset")] = 0.0,
     ) -> None:
-        super().__init__(
-            channels,
-            v_threshold=v_threshold,
-            learn_threshold=learn_threshold,
-            reset=reset,
-            detach_reset=detach_reset,
-            surrogate=surrogate,
-            spike=spike,
-        )
+        super().__init__(channels, v_threshold, reset, spiking)
         self.tau = tau
         self.decay_input = decay_input
         self.taus: Tensor | None = None
@@ -128,12 +113,11 @@ class PLIF(IntegrateAndFire):
         tau_spread: with one tau per channel, they start evenly drawn from tau * (1 +- tau_spread) (ours).
         learn_threshold: whether the threshold is learned too, one for the layer or one per channel (ours).
         surrogate: derivative of the spike (atan as published).
-        spike: bits of a spike and how the membrane is rounded to them; null is the binary spike.
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
     Raises:
-        ValueError: a name is unknown, or `tau_spread` is given for a shared time constant.
+        ShapeError: a name is unknown, or `tau_spread` is given for a shared time constant.
 
     Source: Fang et al. 2021, "Incorporating learnable membrane time constant", arXiv 2007.05785;
         spikingjelly 2.0 (ParametricLIFNode).
@@ -141,6 +125,7 @@ class PLIF(IntegrateAndFire):
 
     _shown = ("tau", "share", "decay_input")
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
@@ -150,24 +135,10 @@ class PLIF(IntegrateAndFire):
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         reset: Reset = "hard",
         decay_input: bool = True,
-        detach_reset: bool = True,
-        tau_spread: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
-        learn_threshold: Learned = "none",
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
-        spike: SpikeFormat | None = None,
+        spiking: Spiking = Spiking(),
+        tau_spread: Annotated[float, Ge(0.0), Lt(1.0), After("detach_reset")] = 0.0,
     ) -> None:
-        super().__init__(
-            channels,
-            v_threshold=v_threshold,
-            learn_threshold=learn_threshold,
-            reset=reset,
-            detach_reset=detach_reset,
-            surrogate=surrogate,
-            spike=spike,
-        )
-        one_of("share", share, Share)
-        for _, message in self.rules({"share": share, "tau_spread": tau_spread}):
-            raise ValueError(message)
+        super().__init__(channels, v_threshold, reset, spiking)
         self.tau, self.share, self.decay_input = tau, share, decay_input
         taus = _spread(channels, tau, tau_spread) if tau_spread else torch.full(shape_of(share, channels), float(tau))
         self.w = nn.Parameter(-(taus - 1).log())
@@ -206,45 +177,30 @@ class IF(IntegrateAndFire):
         channels: size of the last axis.
         v_threshold: spike threshold, > 0, in units of the membrane (default of spikingjelly 2.0).
         reset: hard sets the membrane to 0 after a spike, soft subtracts the threshold.
-        detach_reset: whether the gradient ignores the path through the reset.
-        learn_threshold: whether the threshold is learned, one for the layer or one per channel (as its logarithm;
-            ours).
-        surrogate: derivative of the spike.
-        spike: bits of a spike and how the membrane is rounded to them; null is the binary spike.
         start: membrane at the start, 0 to 1, in quanta of the spike (.5 makes the mean over T round to the nearest, as
             in networks converted from non-spiking ones).
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
     Raises:
-        ValueError: `reset` or `learn_threshold` has another name.
+        ShapeError: `reset` or `learn_threshold` has another name.
 
     Source: spikingjelly 2.0 (IFNode).
     """
 
     leaks = False
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
         *,
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         reset: Reset = "hard",
-        detach_reset: bool = True,
-        learn_threshold: Learned = "none",
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
-        spike: SpikeFormat | None = None,
+        spiking: Spiking = Spiking(),
         start: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
     ) -> None:
-        super().__init__(
-            channels,
-            v_threshold=v_threshold,
-            learn_threshold=learn_threshold,
-            reset=reset,
-            detach_reset=detach_reset,
-            surrogate=surrogate,
-            spike=spike,
-        )
+        super().__init__(channels, v_threshold, reset, spiking)
         self.start = start
 
     def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:

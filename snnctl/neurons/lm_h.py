@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
-from snnctl.neurons.base import Host, scaled
-from snnctl.neurons.membrane import at_rest
+from snnctl.neurons.base import Host, at_rest, scaled
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
@@ -56,7 +55,7 @@ class LMH(Host):
         self.p4 = nn.Parameter(torch.tensor(0.0))
         self.v_threshold = v_threshold
         self.start = start
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
 
     def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor]:
         rest = at_rest(x0)

@@ -1,14 +1,56 @@
-"""What several neurons do to a membrane: rest, leak and charge, fire strictly above threshold, reset."""
+"""What several neurons do to a membrane: leak and charge, fire, reset; and the knobs of that."""
 
 from __future__ import annotations
 
-from typing import get_args
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Gt
 from torch import Tensor, nn
 
+from snnctl.core.registry import Slot
+from snnctl.core.signature import KnobGroup
+from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.kernels import Reset
-from snnctl.neurons.surrogate import Surrogate
+from snnctl.neurons.surrogate import Surrogate, make_surrogate
+
+
+@dataclass(frozen=True)
+class Firing(KnobGroup):
+    """When a membrane fires, what a spike does to it, and the gradient of both.
+
+    Args:
+        v_threshold: spike threshold, > 0, in units of the membrane (default of spikingjelly 2.0).
+        reset: hard sets the membrane to 0 after a spike, soft subtracts the threshold (default of spikingjelly 2.0).
+        detach_reset: whether the gradient ignores the path through the reset (default of spikingjelly 2.0).
+        surrogate: derivative of the spike (default of spikingjelly 2.0).
+    """
+
+    v_threshold: Annotated[float, Gt(0.0)] = 1.0
+    reset: Reset = "hard"
+    detach_reset: bool = False
+    surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid"
+
+
+class OneThreshold(SpikingNeuron):
+    """A neuron with the knobs of `Firing` as attributes."""
+
+    surrogate: Surrogate
+
+    def __init__(self, channels: int, firing: Firing, *, levels: int = 1) -> None:
+        super().__init__(channels, levels=levels)
+        self.v_threshold = firing.v_threshold
+        self.reset: Reset = firing.reset
+        self.detach_reset = firing.detach_reset
+        self.surrogate = make_surrogate(firing.surrogate)
+
+    def after_spike(self, h: Tensor, spikes: Tensor, v_threshold: float | None = None) -> Tensor:
+        """The membrane after the reset: h * (1 - s) if hard, h - s * v_threshold if soft."""
+        fired = spikes.detach() if self.detach_reset else spikes
+        if self.reset == "hard":
+            return h * (1.0 - fired)
+        return h - fired * (self.v_threshold if v_threshold is None else v_threshold)
 
 
 class EulerLeak(nn.Module):
@@ -26,31 +68,9 @@ class EulerLeak(nn.Module):
         self.register_buffer("tau", 1.0 / (1.0 - leak))
 
 
-def at_rest(x0: Tensor) -> Tensor:
-    """A membrane of zeros for one step of input; float32 or wider, as narrow types lose small increments."""
-    return torch.zeros_like(x0, dtype=torch.promote_types(x0.dtype, torch.float32))
-
-
-def known_reset(reset: Reset) -> Reset:
-    """The name that was given.
-
-    Raises:
-        ValueError: it is neither hard nor soft.
-    """
-    if reset not in get_args(Reset):
-        raise ValueError(f"unknown reset `{reset}`; known: {', '.join(get_args(Reset))}")
-    return reset
-
-
 def leak_and_charge(v: Tensor, current: Tensor, *, tau: float | Tensor, decay_input: bool) -> Tensor:
     """v + (current - v) / tau with `decay_input`, else v * (1 - 1/tau) + current."""
     return v + (current - v) / tau if decay_input else v * (1.0 - 1.0 / tau) + current
-
-
-def after_spike(h: Tensor, spikes: Tensor, *, v_threshold: float | Tensor, reset: Reset, detach_reset: bool) -> Tensor:
-    """The membrane after the reset: h * (1 - s) if hard, h - s * v_threshold if soft."""
-    fired = spikes.detach() if detach_reset else spikes
-    return h * (1.0 - fired) if reset == "hard" else h - fired * v_threshold
 
 
 def spike_above(surrogate: Surrogate, x: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class _Parallel(SpikingNeuron):
     def __init__(self, channels: int, *, steps: int, surrogate: str | Surrogate) -> None:
         super().__init__(channels)
         self.steps = steps
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
         self.weight = nn.Parameter(torch.empty(steps, steps))
         self.bias = nn.Parameter(torch.full((steps, 1), -1.0))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))

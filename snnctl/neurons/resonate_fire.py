@@ -9,15 +9,12 @@ from annotated_types import Gt
 from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
-from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.kernels import Reset
-from snnctl.neurons.membrane import after_spike, at_rest, known_reset
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.core.signature import takes_knobs
+from snnctl.neurons.membrane import Firing, OneThreshold
 
 
 @NEURONS.register("resonate_fire")
-class ResonateFire(SpikingNeuron):
+class ResonateFire(OneThreshold):
     """Resonate-and-fire neuron, whose membrane is a damped oscillation in the complex plane.
 
     The membrane z = u + iv obeys dz/dt = (-1/tau + i omega) z and jumps by the input along u; the step is its exact
@@ -38,41 +35,31 @@ class ResonateFire(SpikingNeuron):
         omega: angular frequency in radians per step, > 0; the period is 2 pi / omega (default of spikingjelly 2.0).
         v_threshold: spike threshold of the imaginary part, > 0 (default of spikingjelly 2.0).
         reset: hard sets the imaginary part to 0, soft subtracts the threshold (default of spikingjelly 2.0).
-        detach_reset: whether the gradient ignores the path through the reset (default of spikingjelly 2.0).
-        surrogate: derivative of the spike (default of spikingjelly 2.0).
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is (u, v), each [B, *, channels]: real and
         imaginary part.
 
     Raises:
-        ValueError: `reset` is neither hard nor soft.
+        ShapeError: `reset` is neither hard nor soft.
 
     Source: Izhikevich 2001, "Resonate-and-fire neurons", Neural Networks 14, 883-894; spikingjelly 2.0 (RAFNode) for
         the discrete form. Our reading, as there: a spike resets the imaginary part and leaves the real one.
     """
 
+    state_parts = 2
+
+    @takes_knobs
     def __init__(
         self,
         channels: int,
         *,
         tau: Annotated[float, Gt(0.0)] = 5.0,
         omega: Annotated[float, Gt(0.0)] = 1.0,
-        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
-        reset: Reset = "hard",
-        detach_reset: bool = False,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
+        firing: Firing = Firing(),
     ) -> None:
-        super().__init__(channels)
+        super().__init__(channels, firing)
         self.tau = tau
         self.omega = omega
-        self.v_threshold = v_threshold
-        self.reset = known_reset(reset)
-        self.detach_reset = detach_reset
-        self.surrogate = make_surrogate(surrogate)
-
-    def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor]:
-        rest = at_rest(x0)
-        return rest, rest
 
     def step(self, x_t: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         u, v = state
@@ -81,5 +68,4 @@ class ResonateFire(SpikingNeuron):
         w = real * u - imaginary * v + x_t.to(u.dtype)
         h = imaginary * u + real * v
         spikes = self.surrogate.spike(h - self.v_threshold)
-        v = after_spike(h, spikes, v_threshold=self.v_threshold, reset=self.reset, detach_reset=self.detach_reset)
-        return spikes.to(x_t.dtype), (w, v)
+        return spikes.to(x_t.dtype), (w, self.after_spike(h, spikes))

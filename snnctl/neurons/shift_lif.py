@@ -8,15 +8,12 @@ from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
-from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.kernels import Reset
-from snnctl.neurons.membrane import EulerLeak, after_spike, at_rest, known_reset, leak_and_charge
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.core.signature import After, takes_knobs
+from snnctl.neurons.membrane import EulerLeak, Firing, OneThreshold, leak_and_charge
 
 
 @NEURONS.register("shift_lif")
-class ShiftLIF(EulerLeak, SpikingNeuron):
+class ShiftLIF(EulerLeak, OneThreshold):
     """Leaky integrate-and-fire neuron with spikes 0, 1, 2, 4, ..: the largest power of two that the membrane holds.
 
     With one octave it is the binary LIF. Codes have a single bit set, so an event costs one accumulation under every
@@ -45,11 +42,12 @@ class ShiftLIF(EulerLeak, SpikingNeuron):
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels].
 
     Raises:
-        ValueError: `reset` is neither hard nor soft.
+        ShapeError: `reset` is neither hard nor soft.
 
     Source: our reading of the idea of ShiftLIF, arXiv 2605.01866, of which the abstract alone was at hand.
     """
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
@@ -57,25 +55,15 @@ class ShiftLIF(EulerLeak, SpikingNeuron):
         octaves: Annotated[int, Ge(1), Le(8)] = 3,
         fraction_bits: Annotated[int, Ge(0), Le(8)] = 0,
         tau: Annotated[float, Gt(1.0)] = 2.0,
-        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
-        reset: Reset = "soft",
-        decay_input: bool = True,
-        detach_reset: bool = True,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
+        firing: Firing = Firing(reset="soft", detach_reset=True, surrogate="atan"),
+        decay_input: Annotated[bool, After("reset")] = True,
     ) -> None:
-        super().__init__(channels, levels=2 ** (octaves - 1))
+        super().__init__(channels, firing, levels=2 ** (octaves - 1))
         self.octaves = octaves
         self.fraction_bits = fraction_bits
         self.tau: float | Tensor = tau
-        self.v_threshold = v_threshold
-        self.quantum = v_threshold * 2.0**-fraction_bits
-        self.reset = known_reset(reset)
+        self.quantum = self.v_threshold * 2.0**-fraction_bits
         self.decay_input = decay_input
-        self.detach_reset = detach_reset
-        self.surrogate = make_surrogate(surrogate)
-
-    def initial_state(self, x0: Tensor) -> Tensor:
-        return at_rest(x0)
 
     def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         h = leak_and_charge(state, x_t.to(state.dtype), tau=self.tau, decay_input=self.decay_input)
@@ -83,11 +71,5 @@ class ShiftLIF(EulerLeak, SpikingNeuron):
         code = fired
         for k in range(1, self.octaves):
             code = code + 2 ** (k - 1) * self.surrogate.spike(h - 2**k * self.quantum)
-        v = after_spike(
-            h,
-            fired if self.reset == "hard" else code,
-            v_threshold=self.quantum,
-            reset=self.reset,
-            detach_reset=self.detach_reset,
-        )
+        v = self.after_spike(h, fired if self.reset == "hard" else code, self.quantum)
         return code.to(x_t.dtype), v

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
-from annotated_types import Ge
 from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError
-from snnctl.neurons.base import Host, NeuronFactory, SpikingNeuron, State, neuron_factory
-from snnctl.neurons.integrate_fire import one_of
-from snnctl.neurons.membrane import at_rest
-from snnctl.neurons.stc_circuit import Circuit, CircuitNorm, check_circuit, circuit_rules
+from snnctl.core.signature import takes_knobs
+from snnctl.neurons.base import Host, NeuronFactory, SpikingNeuron, State, at_rest, neuron_factory
+from snnctl.neurons.stc_circuit import Autapses, Circuit
 from snnctl.neurons.stc_fast import fast_scan
 from snnctl.neurons.surrogate import Surrogate
 
-Which = Literal["both", "temporal", "spatial", "none"]
-Spans = Literal[0, 1, 2]
 HOSTS = ("glif", "if", "lif", "lm_h", "plif", "tau_lif", "tc_lif")
 
 Take = Callable[["STC", Tensor | None, Tensor | None, Tensor], None]
@@ -76,9 +72,8 @@ class STC(SpikingNeuron):
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the host's, then the last spikes [B, *, channels].
 
     Raises:
-        ShapeError: `host` is no neuron that can be modulated, `groups` or `norm_groups` do not divide the channels, or
-            each norm group holds a single value.
-        ValueError: a name is unknown, or `kernel` is even.
+        ShapeError: `host` is no neuron that can be modulated, `groups` or `norm_groups` do not divide the channels,
+            each norm group holds a single value, a name is unknown, or `kernel` is even.
 
     Source: Wang and Yu 2024, "Autaptic synaptic circuit enhances spatio-temporal predictive learning of spiking
         neural networks", arXiv 2406.00405, and its code, stclif, github.com/wangtianyi1874/stclif. The rule for
@@ -87,21 +82,14 @@ class STC(SpikingNeuron):
 
     atomic = False
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
         *,
         host: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "if",
-        circuit: Which = "both",
-        groups: Annotated[int, Ge(1)] = 16,
-        kernel: Annotated[int, Ge(1)] = 5,
-        norm: CircuitNorm = "group",
-        norm_groups: Annotated[int, Ge(1)] | None = None,
-        detach: bool = True,
-        axes: Spans | None = None,
+        autapses: Autapses = Autapses(),
     ) -> None:
-        one_of("circuit", circuit, Which)
-        check_circuit({"kernel": kernel, "norm": norm, "norm_groups": norm_groups})
         made = neuron_factory(host)(channels)
         if not isinstance(made, Host) or type(made).step is not Host.step:
             message = f"{type(made).__name__} cannot be the host of stc: its step is not told in two halves"
@@ -109,34 +97,17 @@ class STC(SpikingNeuron):
         super().__init__(channels, levels=made.levels)
         self.host: Host = made
         self.leaks, self.signed, self.leak_bounds = made.leaks, made.signed, made.leak_bounds
-        self.circuit, self.groups, self.kernel = circuit, groups, kernel
-        self.norm, self.norm_groups = norm, norm_groups
-        self.detach = detach
-        self.axes = axes
-        self.atomic = circuit == "none" and made.atomic
+        self.autapses, self.circuit, self.detach, self.axes = autapses, autapses.circuit, autapses.detach, autapses.axes
+        self.atomic = self.circuit == "none" and made.atomic
         self.temporal: Circuit | None
         self.spatial: Circuit | None
-        self._make_circuits(axes or 0)
-        if axes == 0:
+        self._make_circuits(self.axes or 0)
+        if self.axes == 0:
             self.over_space(0)
-
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Those of the circuits."""
-        yield from circuit_rules(knobs)
 
     def _make_circuits(self, axes: int) -> None:
         def make(present: bool) -> Circuit | None:
-            if not present:
-                return None
-            return Circuit(
-                self.channels,
-                groups=self.groups,
-                kernel=self.kernel,
-                axes=axes,
-                norm=self.norm,
-                norm_groups=self.norm_groups,
-            )
+            return Circuit(self.channels, self.autapses, axes) if present else None
 
         self._spans = axes
         self.temporal = make(self.circuit in ("both", "temporal"))
@@ -167,14 +138,13 @@ class STC(SpikingNeuron):
         return self.host.fixed_steps
 
     @property
-    def surrogate(self) -> Surrogate:
+    def surrogate(self) -> Surrogate | None:
         """The host's."""
-        found: Surrogate = self.host.surrogate  # type: ignore[assignment]
-        return found
+        return self.host.surrogate
 
     @surrogate.setter
-    def surrogate(self, surrogate: Surrogate) -> None:
-        self.host.surrogate = surrogate  # type: ignore[assignment]
+    def surrogate(self, surrogate: Surrogate | None) -> None:
+        self.host.surrogate = surrogate
 
     def leak_per_step(self) -> Tensor | None:
         """The host's, before any modulation."""
@@ -226,7 +196,8 @@ class STC(SpikingNeuron):
         if self.circuit == "none":
             return self.host.scan(x, state)
         take = _take.get()
-        found = fast_scan(self, x, state, None if take is None else partial(take, self))
+        told = None if take is None else partial(take, self)
+        found = fast_scan(self.host, self.temporal, self.spatial, x, state, detach=self.detach, take=told)
         return super().scan(x, state) if found is None else found
 
     def extra_repr(self) -> str:

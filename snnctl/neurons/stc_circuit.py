@@ -4,17 +4,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge
 from torch import Tensor, nn
 
 from snnctl.core.shapes import ShapeError
-from snnctl.neurons.integrate_fire import one_of
+from snnctl.core.signature import KnobGroup
 
+Which = Literal["both", "temporal", "spatial", "none"]
 CircuitNorm = Literal["group", "layer", "none"]
+Spans = Literal[0, 1, 2]
 EPS = 1e-5  # of the norm, as torch's
+
+
+@dataclass(frozen=True)
+class Autapses(KnobGroup):
+    """The knobs of the circuits around a host neuron.
+
+    Args:
+        circuit: see `stc`: both, temporal, spatial or none.
+        groups: of the circuits' convolutions, a divisor of the channels (as published).
+        kernel: of the circuits, odd (as published).
+        norm: of the circuits: group (as published), layer or none.
+        norm_groups: of `norm: group`; null = `groups` (as published).
+        detach: whether no gradient goes back in time through the circuits (default of the published code).
+        axes: how many axes before the channels the kernel spans; null = 2 in convolutions over images, else 0.
+    """
+
+    circuit: Which = "both"
+    groups: Annotated[int, Ge(1)] = 16
+    kernel: Annotated[int, Ge(1)] = 5
+    norm: CircuitNorm = "group"
+    norm_groups: Annotated[int, Ge(1)] | None = None
+    detach: bool = True
+    axes: Spans | None = None
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """A kernel has a middle, and only a norm of groups has groups."""
+        if knobs["kernel"] % 2 == 0:
+            yield "kernel", "`kernel` must be odd, so that a neuron's own spike lies in its middle"
+        if knobs["norm_groups"] is not None and knobs["norm"] != "group":
+            yield "norm_groups", "`norm_groups` is for `norm: group`"
 
 
 class Circuit(nn.Module):
@@ -27,11 +62,9 @@ class Circuit(nn.Module):
 
     Args:
         channels: C.
-        groups: of the convolution, a divisor of C.
-        kernel: size along each axis, odd.
+        knobs: of these `groups`, a divisor of C; `kernel`, the size along each axis; `norm`, where none leaves b
+            alone; `norm_groups`, a divisor of C.
         axes: how many axes before the channels the kernel spans: 0, 1 or 2; with 0, W is block-diagonal.
-        norm: group; layer, one group of all channels; or none, which leaves b alone.
-        norm_groups: of the norm, a divisor of C; None = `groups`.
 
     Shape: [B, *, C] -> [B, *, C].
 
@@ -39,18 +72,18 @@ class Circuit(nn.Module):
         ShapeError: C cannot be divided so.
     """
 
-    def __init__(
-        self, channels: int, *, groups: int, kernel: int, axes: int, norm: CircuitNorm, norm_groups: int | None
-    ) -> None:
+    def __init__(self, channels: int, knobs: Autapses, axes: int) -> None:
         super().__init__()
-        self.channels, self.groups, self.kernel, self.axes, self.norm = channels, groups, kernel, axes, norm
-        _divides("groups", groups, channels)
-        self.norm_groups = 1 if norm == "layer" else groups if norm_groups is None else norm_groups
-        if norm == "group":
+        self.channels, self.axes = channels, axes
+        self.groups, self.kernel, self.norm = knobs.groups, knobs.kernel, knobs.norm
+        _divides("groups", self.groups, channels)
+        given = self.groups if knobs.norm_groups is None else knobs.norm_groups
+        self.norm_groups = 1 if self.norm == "layer" else given
+        if self.norm == "group":
             _divides("norm_groups", self.norm_groups, channels)
-        self.weight = nn.Parameter(torch.empty(channels, channels // groups, *(kernel,) * axes))
+        self.weight = nn.Parameter(torch.empty(channels, channels // self.groups, *(self.kernel,) * axes))
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))  # torch's own for convolutions
-        self.gain = None if norm == "none" else nn.Parameter(torch.ones(channels))
+        self.gain = None if self.norm == "none" else nn.Parameter(torch.ones(channels))
         self.shift = nn.Parameter(torch.zeros(channels))
 
     def forward(self, s: Tensor) -> Tensor:
@@ -127,22 +160,3 @@ def _divides(knob: str, groups: int, channels: int) -> None:
         fitting = max(n for n in range(1, groups + 1) if channels % n == 0 and (channels > n or n == 1))
         message = f"`{knob}` {groups} of an stc circuit does not divide {channels} channels"
         raise ShapeError(message, knob=knob, help=f"set `{knob}: {fitting}`")
-
-
-def circuit_rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """A kernel has a middle, and only a norm of groups has groups."""
-    if knobs["kernel"] % 2 == 0:
-        yield "kernel", "`kernel` must be odd, so that a neuron's own spike lies in its middle"
-    if knobs["norm_groups"] is not None and knobs["norm"] != "group":
-        yield "norm_groups", "`norm_groups` is for `norm: group`"
-
-
-def check_circuit(knobs: Mapping[str, Any]) -> None:
-    """Refuse what `circuit_rules` refuse, for callers from Python.
-
-    Raises:
-        ValueError: with the rule's own words, or a name is unknown.
-    """
-    one_of("norm", knobs["norm"], CircuitNorm)
-    for _, message in circuit_rules(knobs):
-        raise ValueError(message)

@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from snnctl.neurons.base import Host
 from snnctl.neurons.integrate_fire import IntegrateAndFire
 from snnctl.neurons.kernels import can_be_fast, why_not_fused
 from snnctl.neurons.stc_circuit import EPS, Circuit
 
 if TYPE_CHECKING:
-    from snnctl.neurons.kernels.circuits import Circuits
-    from snnctl.neurons.stc import STC
+    from snnctl.neurons.kernels.circuits import Circuits, Take
 
 FEWEST_POSITIONS = 16  # below, what is done once per sample is most of the work
 
 
 def fast_scan(
-    neuron: STC, x: Tensor, state: Any, take: Callable[[Tensor | None, Tensor | None, Tensor], None] | None
+    host: Host,
+    temporal: Circuit | None,
+    spatial: Circuit | None,
+    x: Tensor,
+    state: Any,
+    *,
+    detach: bool,
+    take: Take | None,
 ) -> tuple[Tensor, tuple[Tensor, Tensor]] | None:
-    """The scan by compiled steps, or None where the definition has to run.
+    """The scan of an STC neuron by compiled steps, or None where its definition has to run.
 
     The equations are the definition's; sums are taken in another order, so that factors differ in the last places
     and a spike may come or not where a membrane lies that close to the threshold.
     """
-    host = neuron.host
     if not isinstance(host, IntegrateAndFire) or not host.fuses_norm or host.spike.emit != "code":
         return None
-    circuits = neuron.circuits
-    axes = circuits[0].axes
+    circuits = [circuit for circuit in (temporal, spatial) if circuit is not None]
+    groups, axes = circuits[0].groups, circuits[0].axes
     if not axes or not can_be_fast(x) or x.dim() < axes + 3 or not x.numel():
         return None
     if x.shape[-1 - axes : -1].numel() < FEWEST_POSITIONS or any(_is_watched(circuit) for circuit in circuits):
@@ -42,11 +47,11 @@ def fast_scan(
     dynamics = host.dynamics()
     if v.dtype != x.dtype or s.dtype != x.dtype or why_not_fused(x, v, dynamics):
         return None
-    if not kernels.has_kernel(x.shape[-1], neuron.groups, x.dtype):
+    if not kernels.has_kernel(x.shape[-1], groups, x.dtype):
         return None
     circuits[0].laid_out(s)  # refuses what the definition refuses
-    merged = together(neuron.temporal, neuron.spatial, x.dtype)
-    spikes, last = kernels.scan(x, v, s, dynamics, merged, detach=neuron.detach, take=take)
+    merged = together(temporal, spatial, x.dtype)
+    spikes, last = kernels.scan(x, v, s, dynamics, merged, detach=detach, take=take)
     return spikes, (last, spikes.squeeze(0) if len(x) == 1 else spikes[-1])
 
 

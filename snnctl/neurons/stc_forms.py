@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
+from snnctl.core.signature import takes_knobs
 from snnctl.neurons.lif import IF, PLIF
 from snnctl.neurons.lm_h import LMH
-from snnctl.neurons.stc import STC, Spans, Which
-from snnctl.neurons.stc_circuit import CircuitNorm
+from snnctl.neurons.stc import STC
+from snnctl.neurons.stc_circuit import Autapses
 from snnctl.neurons.surrogate import Surrogate
 
 
@@ -28,13 +29,6 @@ class STCLIF(STC):
 
     Args:
         channels: size of the last axis.
-        circuit: see `stc`: both, temporal, spatial or none.
-        groups: of the circuits' convolutions, a divisor of the channels (as published).
-        kernel: of the circuits, odd (as published).
-        norm: of the circuits: group (as published), layer or none.
-        norm_groups: of `norm: group`; null = `groups` (as published).
-        detach: whether no gradient goes back in time through the circuits (default of the published code).
-        axes: how many axes before the channels the kernel spans; null = 2 in convolutions over images, else 0.
         v_threshold: spike threshold, > 0, and what the reset takes off (as published).
         surrogate: derivative of the spike (sigmoid with alpha 4 as published).
 
@@ -46,34 +40,19 @@ class STCLIF(STC):
     Source: as `stc`.
     """
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
         *,
-        circuit: Which = "both",
-        groups: Annotated[int, Ge(1)] = 16,
-        kernel: Annotated[int, Ge(1)] = 5,
-        norm: CircuitNorm = "group",
-        norm_groups: Annotated[int, Ge(1)] | None = None,
-        detach: bool = True,
-        axes: Spans | None = None,
+        autapses: Autapses = Autapses(),
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
     ) -> None:
         def host(channels: int) -> IF:
             return IF(channels, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate)
 
-        super().__init__(
-            channels,
-            host=host,
-            circuit=circuit,
-            groups=groups,
-            kernel=kernel,
-            norm=norm,
-            norm_groups=norm_groups,
-            detach=detach,
-            axes=axes,
-        )
+        super().__init__(channels, host=host, autapses=autapses)
 
 
 @NEURONS.register("stc_plif")
@@ -90,13 +69,6 @@ class STCPLIF(STC):
     Args:
         channels: size of the last axis.
         tau: membrane time constant in steps at initialisation, > 1 (2, a rate of 1/2, as published).
-        circuit: see `stc`: both, temporal, spatial or none.
-        groups: of the circuits' convolutions, a divisor of the channels (as published).
-        kernel: of the circuits, odd (as published).
-        norm: of the circuits: group (as published), layer or none.
-        norm_groups: of `norm: group`; null = `groups` (as published).
-        detach: whether no gradient goes back in time through the circuits (default of the published code).
-        axes: how many axes before the channels the kernel spans; null = 2 in convolutions over images, else 0.
         v_threshold: spike threshold, > 0, and what the reset takes off (as published).
         surrogate: derivative of the spike (sigmoid with alpha 4 as published).
 
@@ -108,18 +80,13 @@ class STCPLIF(STC):
     Source: as `stc`; its code learns -w.
     """
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
         *,
         tau: Annotated[float, Gt(1.0)] = 2.0,
-        circuit: Which = "both",
-        groups: Annotated[int, Ge(1)] = 16,
-        kernel: Annotated[int, Ge(1)] = 5,
-        norm: CircuitNorm = "group",
-        norm_groups: Annotated[int, Ge(1)] | None = None,
-        detach: bool = True,
-        axes: Spans | None = None,
+        autapses: Autapses = Autapses(),
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
     ) -> None:
@@ -128,17 +95,7 @@ class STCPLIF(STC):
                 channels, tau=tau, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate
             )
 
-        super().__init__(
-            channels,
-            host=host,
-            circuit=circuit,
-            groups=groups,
-            kernel=kernel,
-            norm=norm,
-            norm_groups=norm_groups,
-            detach=detach,
-            axes=axes,
-        )
+        super().__init__(channels, host=host, autapses=autapses)
 
 
 @NEURONS.register("stc_lmh")
@@ -155,13 +112,6 @@ class STCLMH(STC):
 
     Args:
         channels: size of the last axis.
-        circuit: see `stc`: both, temporal, spatial or none.
-        groups: of the circuits' convolutions, a divisor of the channels (as published).
-        kernel: of the circuits, odd (as published).
-        norm: of the circuits: group (as published), layer or none.
-        norm_groups: of `norm: group`; null = `groups` (as published).
-        detach: whether no gradient goes back in time through the circuits (default of the published code).
-        axes: how many axes before the channels the kernel spans; null = 2 in convolutions over images, else 0.
         v_threshold: spike threshold of the soma, > 0, and what the reset takes off (as published).
         surrogate: derivative of the spike (sigmoid with alpha 4 as published).
 
@@ -173,31 +123,16 @@ class STCLMH(STC):
     Source: as `stc`, and as `lm_h`.
     """
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
         *,
-        circuit: Which = "both",
-        groups: Annotated[int, Ge(1)] = 16,
-        kernel: Annotated[int, Ge(1)] = 5,
-        norm: CircuitNorm = "group",
-        norm_groups: Annotated[int, Ge(1)] | None = None,
-        detach: bool = True,
-        axes: Spans | None = None,
+        autapses: Autapses = Autapses(),
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
     ) -> None:
         def host(channels: int) -> LMH:
             return LMH(channels, v_threshold=v_threshold, surrogate=surrogate)
 
-        super().__init__(
-            channels,
-            host=host,
-            circuit=circuit,
-            groups=groups,
-            kernel=kernel,
-            norm=norm,
-            norm_groups=norm_groups,
-            detach=detach,
-            axes=axes,
-        )
+        super().__init__(channels, host=host, autapses=autapses)

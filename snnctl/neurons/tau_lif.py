@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
-from snnctl.neurons.integrate_fire import IntegrateAndFire, Learned, one_of
+from snnctl.core.signature import takes_knobs
+from snnctl.neurons.integrate_fire import IntegrateAndFire, Learned, Spiking
 from snnctl.neurons.kernels import AnyReset
-from snnctl.neurons.spike_format import SpikeFormat
-from snnctl.neurons.surrogate import Surrogate
 
 InputGain = Literal["one", "leak", "variance", "relative"]
 Parameter = Literal["alpha", "log_tau"]
@@ -56,22 +54,21 @@ class TauLIF(IntegrateAndFire):
         detach_reset: whether the gradient ignores the path through the reset (false as published).
         learn_threshold: whether the threshold is learned, one for the layer or one per channel (its logarithm; ours).
         surrogate: derivative of the spike (rectangle of width 1 as published).
-        spike: bits of a spike and how the membrane is rounded to them; null is the binary spike.
 
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is the membrane [B, *, channels], with the delayed
         reset as the next step finds it.
 
     Raises:
-        ValueError: a name is unknown, or `gain_tau` is missing.
+        ShapeError: a name is unknown, or `gain_tau` is missing.
 
     Source: Moro et al. 2024, "The role of temporal hierarchy in spiking neural networks", arXiv 2407.18838, and its
         code, github.com/EIS-Hub/hSNN.
     """
 
-    resets: ClassVar[object] = AnyReset
     leak_bounds: tuple[float, float]
     _shown = ("learn", "parameter", "input_gain")
 
+    @takes_knobs
     def __init__(
         self,
         channels: int,
@@ -87,28 +84,9 @@ class TauLIF(IntegrateAndFire):
         parameter: Parameter = "alpha",
         penalty_long: Annotated[float, Ge(0.0)] = 0.1,
         penalty_spread: Annotated[float, Ge(0.0)] = 0.01,
-        detach_reset: bool = False,
-        learn_threshold: Learned = "none",
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "rectangle",
-        spike: SpikeFormat | None = None,
+        spiking: Spiking = Spiking(detach_reset=False, surrogate="rectangle"),
     ) -> None:
-        super().__init__(
-            channels,
-            v_threshold=v_threshold,
-            learn_threshold=learn_threshold,
-            reset=reset,
-            detach_reset=detach_reset,
-            surrogate=surrogate,
-            strict=True,
-            spike=spike,
-        )
-        one_of("input_gain", input_gain, InputGain)
-        one_of("learn", learn, Learned)
-        one_of("parameter", parameter, Parameter)
-        for _, message in self.rules(
-            {"input_gain": input_gain, "gain_tau": gain_tau, "leak_min": leak_min, "leak_max": leak_max}
-        ):
-            raise ValueError(message)
+        super().__init__(channels, v_threshold, reset, spiking, strict=True)
         self.input_gain, self.gain_tau = input_gain, gain_tau
         self.leak_bounds = (leak_min, leak_max)
         self.learn, self.parameter = learn, parameter
@@ -148,6 +126,15 @@ class TauLIF(IntegrateAndFire):
             raise ValueError("a leak per channel needs `learn: channel`, or none")
         self._begin(leak.expand(self.channels).clone() if self.learn == "channel" else leak)
 
+    def penalties(self) -> dict[str, Tensor]:
+        if self.learn == "none" or not (self.penalty_long or self.penalty_spread):
+            return {}
+        leak = self.leak_per_step().reshape(-1)
+        return {
+            "long": self.penalty_long * (leak - LONG_LEAK).relu(),
+            "spread": self.penalty_spread * (leak - leak.mean()),
+        }
+
     def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
         leak = self.leak_per_step()
         match self.input_gain:
@@ -159,29 +146,3 @@ class TauLIF(IntegrateAndFire):
                 return None, leak, (1.0 - leak * leak).sqrt()
         assert self.gain_tau is not None
         return None, leak, (1.0 - leak) / (1.0 - math.exp(-1.0 / self.gain_tau))
-
-
-def learned_leaks(network: nn.Module) -> list[TauLIF]:
-    """The neurons of a network whose leaks are learned under a penalty."""
-    return [
-        module
-        for module in network.modules()
-        if isinstance(module, TauLIF) and module.learn != "none" and (module.penalty_long or module.penalty_spread)
-    ]
-
-
-def leak_penalty(neurons: Iterable[TauLIF]) -> Tensor:
-    """What the leaks of `learned_leaks` add to the loss, a number.
-
-    Equation:
-        penalty_long * ||relu(alpha - .95)|| + penalty_spread * ||alpha - mean over its layer||
-
-    Norms are over all leaks of the network together, as published; at 0 their gradient is 0.
-    """
-    long, spread = [], []
-    for neuron in neurons:
-        leak = neuron.leak_per_step().reshape(-1)
-        long.append(neuron.penalty_long * (leak - LONG_LEAK).relu())
-        spread.append(neuron.penalty_spread * (leak - leak.mean()))
-    norm = torch.linalg.vector_norm
-    return norm(torch.cat(long)) + norm(torch.cat(spread))

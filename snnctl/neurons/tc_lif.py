@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
-from snnctl.neurons.base import Host, scaled
-from snnctl.neurons.membrane import at_rest
+from snnctl.neurons.base import Host, at_rest, scaled
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
 
 
@@ -72,7 +71,7 @@ class TCLIF(Host):
         self.learn_gamma = learn_gamma
         self.late_reset = late_reset
         self.detach_reset = detach_reset
-        self.surrogate = make_surrogate(surrogate)
+        self.surrogate: Surrogate = make_surrogate(surrogate)
 
     def initial_state(self, x0: Tensor) -> tuple[Tensor, ...]:
         rest = at_rest(x0)

@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_args
 
+from snnctl.core.annotations import bounds_text, is_optional, members, type_name
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.docs import read_doc
-from snnctl.core.signature import Knob, bounds_text, is_optional, knobs, members, params_model, type_name
+from snnctl.core.params import params_model
+from snnctl.core.signature import Knob, knobs
 from snnctl.recipe.resolve import dump_yaml
 from snnctl.recipe.schema import PLACEHOLDER, SLOTS, RecipeModel
 

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from snnctl.core.annotations import bounded_type, bounds_text, members, type_name
 from snnctl.core.diagnostic import choices, did_you_mean, nearest
-from snnctl.core.signature import bounded_type, bounds_text, members, type_name
 from snnctl.recipe.scalars import plain_scalar
 from snnctl.recipe.source import KeyPath, path_text
 

@@ -19,8 +19,8 @@ from pydantic import PydanticUserError
 
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.params import params_model
 from snnctl.core.registry import DuplicateComponentError
-from snnctl.core.signature import params_model
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,12 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from snnctl.core.annotations import is_optional, members
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, choices, did_you_mean, nearest
+from snnctl.core.params import params_model
 from snnctl.core.registry import UnknownComponentError
-from snnctl.core.signature import Knob, broken_rules, is_optional, knobs, members, params_model
+from snnctl.core.signature import Knob, broken_rules, knobs
 from snnctl.recipe.explain import Owner, explain, plain, shorten, shown
 from snnctl.recipe.schema import PLACEHOLDER, SLOTS, RecipeModel
 from snnctl.recipe.source import KeyPath, Source, path_text

@@ -19,8 +19,8 @@ from snnctl.backbones.parts.interlaminar import (
     extra_parameters,
 )
 from snnctl.backbones.parts.layers import fold_norms
+from snnctl.core.params import params_model
 from snnctl.core.shapes import SignalSpec
-from snnctl.core.signature import params_model
 from snnctl.encoders import Repeat
 from snnctl.energy.count.counter import OperationCounter
 from snnctl.energy.count.counts import Row

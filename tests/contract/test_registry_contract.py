@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from snnctl.core.annotations import is_optional
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.docs import read_doc
-from snnctl.core.signature import broken_rules, defaults, is_optional, knobs, params_model
+from snnctl.core.params import params_model
+from snnctl.core.signature import broken_rules, defaults, knobs
 
 ENTRIES = [(kind, name) for kind, registry in REGISTRIES.items() for name in registry.builtin]
 

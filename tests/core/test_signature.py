@@ -9,24 +9,12 @@ import pytest
 from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 from pydantic import ValidationError
 
+from snnctl.core.annotations import bounded_type, bounds_text, is_optional, members, type_name
 from snnctl.core.docs import read_doc
+from snnctl.core.params import params_model
 from snnctl.core.registry import Slot, SourcePath
 from snnctl.core.shapes import ShapeError
-from snnctl.core.signature import (
-    After,
-    KnobGroup,
-    bounded_type,
-    bounds_text,
-    broken_rules,
-    defaults,
-    grouped,
-    is_optional,
-    knobs,
-    members,
-    params_model,
-    takes_knobs,
-    type_name,
-)
+from snnctl.core.signature import After, KnobGroup, broken_rules, defaults, grouped, knobs, takes_knobs
 from snnctl.core.training import EarlyStop, Train
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from snnctl.core.signature import params_model
+from snnctl.core.params import params_model
 from snnctl.data.images.augment import Augment, random_crop
 from snnctl.data.images.component import EventFrames, Image
 from snnctl.data.images.dataset import ImageData, ImageSplit

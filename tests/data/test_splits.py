@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import DiagnosticError, ExitCode
-from snnctl.core.signature import params_model
+from snnctl.core.params import params_model
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.splits import SPLIT_NAMES, SplitSpec, plan_splits
 

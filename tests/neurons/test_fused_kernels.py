@@ -355,9 +355,9 @@ class TestFallback:
             assert "asked for" in why_not_fused(x, v, self.dynamics)
 
     def test_the_log_tells_once(self, caplog: pytest.LogCaptureFixture) -> None:
-        from snnctl.neurons import kernels
+        from snnctl.neurons.kernels import dispatch
 
-        kernels._told.clear()
+        dispatch._told.clear()
         with caplog.at_level(logging.DEBUG, logger="snnctl.kernels"):
             for _ in range(3):
                 lif_scan(torch.ones(2, 1, 3, dtype=torch.float16), None, self.dynamics)

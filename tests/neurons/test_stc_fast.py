@@ -45,7 +45,9 @@ def made(dtype: torch.dtype = torch.float64, seed: int = 0, channels: int = 16, 
 
 
 def runs_fast(neuron: STC, x: Tensor, state: Any = None) -> bool:
-    return fast_scan(neuron, x, neuron.initial_state(x[0]) if state is None else state, None) is not None
+    state = neuron.initial_state(x[0]) if state is None else state
+    found = fast_scan(neuron.host, neuron.temporal, neuron.spatial, x, state, detach=neuron.detach, take=None)
+    return found is not None
 
 
 def everything(neuron: STC, x: Tensor, state: tuple[Tensor, Tensor], kernel: Any) -> dict[str, Tensor]:

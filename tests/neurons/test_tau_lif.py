@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.neurons import LIF, PLIF, TauLIF
+from snnctl.neurons.base import penalised
+from snnctl.neurons.base import penalty as network_penalty
 from snnctl.neurons.kernels import use_kernel
-from snnctl.neurons.tau_lif import leak_penalty, learned_leaks
 
 
 def potentials(neuron: TauLIF, x: float, steps: int) -> tuple[list[float], list[float]]:
@@ -126,14 +127,14 @@ def test_penalties_by_hand() -> None:
         second.raw.copy_(torch.tensor([0.97, 0.97]))
     long = math.sqrt(0.01**2 + 0.02**2 + 0.02**2)
     spread = math.sqrt(2 * 0.03**2)
-    assert leak_penalty([first, second]).item() == pytest.approx(0.1 * long + 0.01 * spread, rel=1e-4)
+    assert network_penalty([first, second]).item() == pytest.approx(0.1 * long + 0.01 * spread, rel=1e-4)
 
 
 def test_penalties_at_zero_have_a_gradient_that_is_a_number() -> None:
     network = nn.Sequential(TauLIF(3, learn="layer"), TauLIF(3, learn="channel"), TauLIF(3))
-    found = learned_leaks(network)
+    found = penalised(network)
     assert len(found) == 2
-    penalty = leak_penalty(found)
+    penalty = network_penalty(found)
     penalty.backward()
     assert penalty.item() == pytest.approx(0.0, abs=1e-8)
     assert all(torch.isfinite(neuron.raw.grad).all() for neuron in found)

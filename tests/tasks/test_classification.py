@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from torch import nn
 
 from snnctl.core.catalog import TASKS
-from snnctl.core.signature import defaults, params_model
+from snnctl.core.params import params_model
+from snnctl.core.signature import defaults
 from snnctl.data.batch import Batch
 from snnctl.data.made.order import Order
 from snnctl.tasks.base import Task

@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from snnctl.core.catalog import TASKS
+from snnctl.core.params import params_model
 from snnctl.core.shapes import SignalSpec
-from snnctl.core.signature import defaults, knobs, params_model
+from snnctl.core.signature import defaults, knobs
 from snnctl.measure.metrics import METRIC_NAMES
 from snnctl.tasks.base import Task
 from snnctl.tasks.forecasting import Forecasting

@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.core.shapes import ShapeError
 from snnctl.neurons.base import NeuronFactory
-from snnctl.neurons.kernels import can_be_fast, pack_spikes, unpack_spikes
-from snnctl.neurons.kernels.gradients import first_gradients_only
+from snnctl.neurons.kernels import can_be_fast, first_gradients_only, pack_spikes, unpack_spikes
 from snnctl.positions.base import MapKind
 from snnctl.positions.ragged import Ragged
 

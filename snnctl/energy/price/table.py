@@ -21,8 +21,8 @@ from typing import Annotated, Any, Literal
 from annotated_types import MinLen
 from pydantic import Field, ValidationError
 
+from snnctl.core.annotations import members
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices
-from snnctl.core.signature import members
 from snnctl.energy.price.costs import Constant, Device, Fixed, Flat, IntScaled, Lemaire, Mesh, NoMemory, Part
 from snnctl.energy.price.rules import RuleName
 from snnctl.recipe.explain import Finding, Owner, explain, plain, shown

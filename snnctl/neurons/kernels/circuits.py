@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from snnctl.neurons.kernels.choice import first_gradients_only
 from snnctl.neurons.kernels.circuit_cpu import Kernels, Maps
 from snnctl.neurons.kernels.circuit_ir import PARAMETER_SUMS, CircuitSpec, fits_vectors
 from snnctl.neurons.kernels.fused import prepared
-from snnctl.neurons.kernels.gradients import first_gradients_only
 from snnctl.neurons.kernels.reference import Dynamics
 from snnctl.neurons.kernels.segments import REALS
 

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snnctl.neurons.kernels.choice import first_gradients_only
 from snnctl.neurons.kernels.equation_ir import ScanSpec
-from snnctl.neurons.kernels.gradients import first_gradients_only
 from snnctl.neurons.kernels.lif_cpu import Parameters, backward, forward
 from snnctl.neurons.kernels.norm_cpu import norm_gradient, statistics
 from snnctl.neurons.kernels.parameters import charge_of, flat, surrogate_constants

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from snnctl.neurons.kernels.gradients import first_gradients_only
+from snnctl.neurons.kernels.choice import first_gradients_only
 from snnctl.neurons.kernels.parameters import fits, flat, has_kernel, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
 from snnctl.neurons.kernels.triton_code import backward_kernel, forward_kernel, triton

@@ -13,7 +13,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
-from snnctl.neurons.kernels.gradients import first_gradients_only
+from snnctl.neurons.kernels.choice import first_gradients_only
 from snnctl.neurons.kernels.jit import Compiled
 from snnctl.neurons.kernels.segments import COMMON, Launch, planned, segments
 from snnctl.neurons.kernels.vector_ir import I64, Emitter

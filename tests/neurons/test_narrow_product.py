@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.neurons.kernels import narrow, spike_linear, use_kernel
+from snnctl.neurons.kernels import spike_linear, use_kernel
+from snnctl.neurons.kernels.products import NarrowLinear
 
 
 @settings(max_examples=25, deadline=None)
@@ -26,7 +27,7 @@ def test_values_and_gradients_are_those_of_the_plain_product(rows, inputs, outpu
     leaves = [leaf for leaf in (x, weight, offset) if leaf is not None and leaf.requires_grad]
     upstream = torch.randn(2, rows, outputs, dtype=torch.float64)
 
-    found = narrow.NarrowLinear.apply(x, weight, offset)
+    found = NarrowLinear.apply(x, weight, offset)
     expected = F.linear(x, weight, offset)
 
     torch.testing.assert_close(found, expected)

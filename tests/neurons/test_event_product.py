@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnctl.neurons.kernels import events, spike_linear, use_kernel
+from snnctl.neurons.kernels import event_product, spike_linear, use_kernel
 
 
 def row(inputs: int, rate: float, seed: int = 0) -> Tensor:
@@ -17,10 +17,10 @@ def row(inputs: int, rate: float, seed: int = 0) -> Tensor:
 def test_equals_the_dense_product(inputs: int, outputs: int, rate: float, has_bias: bool) -> None:
     layer = nn.Linear(inputs, outputs, bias=has_bias)
     x = row(inputs, rate)
-    assert events.pays(x, layer.weight)
+    assert event_product.pays(x, layer.weight)
     with torch.no_grad():
         expected = layer(x)
-        torch.testing.assert_close(events.linear(x, layer.weight, layer.bias), expected, rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(event_product.linear(x, layer.weight, layer.bias), expected, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(
             spike_linear(3 * x, layer.weight, None), 3 * x @ layer.weight.T, atol=1e-4, rtol=1e-5
         )
@@ -31,9 +31,9 @@ def test_real_values_and_nan_count_as_events() -> None:
     x = torch.zeros(512)
     x[7], x[300] = -0.25, 1.5
     with torch.no_grad():
-        torch.testing.assert_close(events.linear(x, layer.weight, layer.bias), layer(x))
+        torch.testing.assert_close(event_product.linear(x, layer.weight, layer.bias), layer(x))
         x[9] = float("nan")
-        assert events.linear(x, layer.weight, layer.bias).isnan().all()
+        assert event_product.linear(x, layer.weight, layer.bias).isnan().all()
 
 
 def test_changed_weights_are_seen() -> None:
@@ -58,8 +58,8 @@ def test_changed_weights_are_seen() -> None:
 
 def test_when_it_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    event_driven = events.linear
-    monkeypatch.setattr(events, "linear", lambda *inputs: calls.append(1) or event_driven(*inputs))
+    event_driven = event_product.linear
+    monkeypatch.setattr(event_product, "linear", lambda *inputs: calls.append(1) or event_driven(*inputs))
     weight = nn.Parameter(torch.randn(256, 256))
     x = row(256, 0.1)
 
@@ -85,13 +85,13 @@ def test_when_it_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_kept_columns_go_with_the_weights() -> None:
-    before = len(events._kept)
+    before = len(event_product._kept)
     layer = nn.Linear(256, 256)
     with torch.no_grad():
         spike_linear(row(256, 0.1), layer.weight, layer.bias)
-    assert len(events._kept) == before + 1
+    assert len(event_product._kept) == before + 1
     del layer
-    assert len(events._kept) == before
+    assert len(event_product._kept) == before
 
 
 def test_ensembles_of_weights_under_vmap() -> None:

@@ -1,0 +1,175 @@
+"""LIF along time by the fastest kernel that fits; alone, or behind batch normalisation.
+
+`reference` is the definition. On a CPU the fused kernels take its place wherever they can; for the same currents they
+give the same spikes, bit for bit, and the same gradients to rounding. Whatever they cannot do (`torch.func`,
+`torch.compile`, other devices and dtypes, surrogates from plug-ins) goes to the definition, and the log says so at
+debug level.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from snnctl.neurons.chunks import scan_in_chunks
+from snnctl.neurons.kernels import reference
+from snnctl.neurons.kernels.choice import chosen, is_plain, is_transformed, llvm_is_there
+from snnctl.neurons.kernels.parameters import fits, has_kernel
+from snnctl.neurons.kernels.reference import Dynamics
+
+log = logging.getLogger("snnctl.kernels")
+
+
+def lif_scan(
+    x: Tensor, v: Tensor | None, dynamics: Dynamics, *, return_state: bool = True
+) -> tuple[Tensor, Tensor | None]:
+    """Run LIF or IF along time.
+
+    Args:
+        x: input current [T, B, *].
+        v: membrane to start from [B, *], float32 or float64; None starts from rest.
+        dynamics: the parameters of the step equation, `reference.lif_step`.
+        return_state: without it the second result may be None.
+
+    Returns:
+        Spikes [T, B, *] in the dtype of `x`, and the membrane after the last step.
+    """
+    if chosen.get() == "compile":
+        return _compiled()(x, v, dynamics)
+    if chosen.get() == "triton":
+        from snnctl.neurons.kernels import lif_triton  # Triton is loaded at the first use
+
+        reason = why_not_fused(x, v, dynamics) or lif_triton.why_not(x, v, dynamics)
+        if not reason:
+            return lif_triton.scan(x, v, dynamics, return_state=return_state)
+        return _defined(x, v, dynamics, reason)
+    reason = why_not_fused(x, v, dynamics)
+    if reason:
+        return _defined(x, v, dynamics, reason)
+    return _fused().scan(x, v, dynamics, return_state=return_state)
+
+
+def _defined(x: Tensor, v: Tensor | None, dynamics: Dynamics, reason: str) -> tuple[Tensor, Tensor]:
+    """The definition, because of `reason`; in chunks of time where those are asked for."""
+    _tell(reason)
+    spikes, last = scan_in_chunks(lambda x, v: reference.lif_scan(x, v, dynamics), x, v)
+    return spikes, last
+
+
+def lif_norm_scan(
+    x: Tensor,
+    v: Tensor | None,
+    dynamics: Dynamics,
+    weight: Tensor,
+    bias: Tensor,
+    eps: float,
+    running: tuple[Tensor, Tensor] | None,
+    offset: Tensor | None = None,
+    *,
+    return_state: bool = True,
+) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]] | None:
+    """Batch normalisation and LIF in one, see `fused.norm_scan`; None where there is no fused kernel."""
+    if chosen.get() != "auto" or why_not_fused(x, v, dynamics):
+        return None
+    if not all(is_plain(p) for p in (weight, bias, offset) if p is not None):
+        return None
+    return _fused().norm_scan(x, v, dynamics, weight, bias, eps, running, offset, return_state=return_state)
+
+
+def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
+    """Why the fused kernel cannot be used for this call, or ""."""
+    if chosen.get() == "reference":
+        return "the reference kernel was asked for"
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return "the call is being traced"
+    device = "cuda" if chosen.get() == "triton" else "cpu"
+    parameters = [p for p in dynamics[2:5] if isinstance(p, Tensor)]  # leak, gain, threshold
+    for tensor in (x, *parameters) if v is None else (x, v, *parameters):
+        if type(tensor) not in (Tensor, torch.nn.Parameter):
+            return f"{type(tensor).__name__} is not a plain tensor"
+        if tensor.device.type != device:
+            return f"no fused kernel for {tensor.device.type}"
+        if is_transformed(tensor):
+            return "a torch.func transform or forward-mode gradient is active"
+    if device == "cpu" and (x.dtype, None if v is None else v.dtype) not in _DTYPES:
+        return f"no fused kernel for {x.dtype} input" + ("" if v is None else f" with {v.dtype} membranes")
+    if x.dim() < 2 or x.shape[0] == 0:
+        return "no steps, or no batch axis"
+    if v is not None and v.shape != x.shape[1:]:
+        return "the membranes have not the shape of one step"
+    if device == "cpu" and not llvm_is_there():
+        return "llvmlite cannot be loaded"
+    if not has_kernel(dynamics.surrogate):
+        return f"no fused kernel for surrogate {type(dynamics.surrogate).__name__}"
+    if not all(fits(p, x) for p in parameters):
+        return "a parameter does not run over the last axes"
+    return ""
+
+
+# Input and membranes; None starts from rest.
+_DTYPES = {
+    (torch.float32, None),
+    (torch.float32, torch.float32),
+    (torch.float64, None),
+    (torch.float64, torch.float64),
+    (torch.bfloat16, torch.float32),
+    (torch.bfloat16, None),
+}
+
+
+@cache
+def _fused() -> ModuleType:
+    """LLVM is loaded at the first use, not with the package."""
+    from snnctl.neurons.kernels import fused
+
+    return fused
+
+
+_told: set[str] = set()
+
+
+def _tell(reason: str) -> None:  # once per reason and process
+    if not torch.compiler.is_compiling() and reason not in _told:
+        _told.add(reason)
+        log.debug("LIF runs its reference kernel: %s", reason)
+
+
+@cache
+def _compiled():  # type: ignore[no-untyped-def]
+    return torch.compile(reference.lif_scan, dynamic=False)
+
+
+def available_kernels() -> list[dict[str, str | bool]]:
+    """Each kernel, whether `auto` uses it on this machine, and why; for `snnctl doctor`."""
+    rows: list[dict[str, str | bool]] = []
+    if llvm_is_there():
+        from snnctl.neurons.kernels import jit
+
+        reason = f"LIF family on the CPU: {jit.describe()}"
+    else:
+        reason = "llvmlite cannot be loaded: pip install llvmlite"
+    rows.append({"name": "fused", "used": llvm_is_there(), "reason": reason})
+    rows.append(
+        {
+            "name": "reference",
+            "used": True,
+            "reason": "eager torch, the definition: every other neuron, device and dtype",
+        }
+    )
+    usable, reason = _triton_is_there()
+    told = "train.kernel=triton chooses it; checked in Triton's interpreter, not run or timed on a GPU yet"
+    rows.append({"name": "triton", "used": False, "reason": f"{told}; {'ready' if usable else reason}"})
+    rows.append({"name": "compile", "used": False, "reason": "train.kernel=compile chooses it; needs a compiler"})
+    return rows
+
+
+def _triton_is_there() -> tuple[bool, str]:
+    if not torch.cuda.is_available():
+        return False, "no CUDA device here"
+    from snnctl.neurons.kernels import lif_triton
+
+    return lif_triton.is_available()
