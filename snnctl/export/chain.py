@@ -13,8 +13,8 @@ from snnctl.backbones.parts.layers import SpikingLayer, SpikingLinear, fold_norm
 from snnctl.backbones.spike_mlp import SelfRecurrent, SpikeMLP
 from snnctl.backbones.spike_vgg import SpikeVGG
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.encoders.direct import Repeat
 from snnctl.encoders.none import NoEncoder
-from snnctl.encoders.repeat import Repeat
 from snnctl.engine.experiment import Network
 from snnctl.neurons.integrate_fire import IntegrateAndFire
 from snnctl.neurons.kernels import AnyReset

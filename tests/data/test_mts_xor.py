@@ -13,8 +13,8 @@ from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import defaults
 from snnctl.data.made.mts_xor import MtsXor
 from snnctl.data.made.xor import XorRule
+from snnctl.encoders.direct import Repeat
 from snnctl.encoders.none import NoEncoder
-from snnctl.encoders.repeat import Repeat
 from snnctl.measure.steps import StepMetrics
 from snnctl.readouts.steps import StepLinear
 from snnctl.recipe.rules import readout_answers_task
