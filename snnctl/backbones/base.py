@@ -70,12 +70,13 @@ class EveryLayer(KnobGroup):
     """What holds for all layers of a network.
 
     Args:
-        norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
+        norm_gain: initial gain of every BatchNorm, > 0 (2 lets a decayed-input LIF of tau 2 fire from the start,
+            ours); null leaves the norms out.
         hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons.
     """
 
-    norm_gain: Annotated[float, Gt(0.0)] | None = 1.0
+    norm_gain: Annotated[float, Gt(0.0)] | None = 2.0
     hierarchy: Hierarchy | None = None
     spiking: bool = True
 
@@ -86,9 +87,10 @@ class EveryLayer(KnobGroup):
 
 @dataclass(frozen=True)
 class NormedLayer(EveryLayer):
-    """The same where norms cannot be left out."""
+    """The same where norms cannot be left out.
+
+    Args:
+        norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
+    """
 
     norm_gain: Annotated[float, Gt(0.0)] = 1.0
-
-
-DRIVEN = EveryLayer(norm_gain=2.0)  # lets a decayed-input LIF of tau 2 fire from the start

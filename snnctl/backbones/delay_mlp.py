@@ -8,17 +8,14 @@ from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 import torch
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
-from snnctl.backbones.base import EveryLayer
-from snnctl.backbones.parts.time_layers import AlongTime
+from snnctl.backbones.parts.time_layers import AlongTime, TimeLayers
 from snnctl.backbones.parts.weights import TimeWeights
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import takes_knobs
-from snnctl.neurons.base import NeuronFactory
 
 
 class DelayedWeights(TimeWeights):
@@ -133,11 +130,7 @@ class DelayMLP(AlongTime):
         sigma_end: where it ends, in steps, > 0 (0.5 as published).
         anneal: share of training over which it falls, exponentially and by whole epochs, 0 < x <= 1 (0.25 as in the
             code).
-        dropout: share of a layer's spikes that is dropped on their way on, in training, 0 <= x < 1 (0.4 as published).
-        neuron: neuron of every layer; one instance per layer.
-        every_layer: knobs, each on its own in a recipe; here differ:
-        norm_gain: initial gain of every BatchNorm, > 0 (1 as published); null leaves the norms out.
-        hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
+        every_layer: knobs, each on its own in a recipe.
 
     Shape: [T, B, L, C] -> [T, B, 1, width].
 
@@ -159,9 +152,7 @@ class DelayMLP(AlongTime):
         sigma: Annotated[float, Gt(0.0)] | None = None,
         sigma_end: Annotated[float, Gt(0.0)] = 0.5,
         anneal: Annotated[float, Gt(0.0), Le(1.0)] = 0.25,
-        dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.4,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        every_layer: EveryLayer = EveryLayer(),
+        every_layer: TimeLayers = TimeLayers(),
     ) -> None:
         whole = delay_in_steps(max_delay, signal.dt_ms)
         if max_delay and not whole:
@@ -176,14 +167,14 @@ class DelayMLP(AlongTime):
                 before,
                 after,
                 whole,
-                bias=every_layer.norm_gain is None,
+                bias=every_layer.bias,
                 sigma=max(whole / 2, sigma_end) if sigma is None else sigma,
                 sigma_end=sigma_end,
                 anneal=anneal,
             )
             for before, after in pairwise([signal.length * signal.features, *[width] * layers])
         )
-        super().__init__(signal, synapses, neuron, every_layer, dropout=dropout)
+        super().__init__(signal, synapses, every_layer)
         self.max_delay = whole
 
     @staticmethod

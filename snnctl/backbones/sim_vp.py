@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from snnctl.backbones.base import Backbone
 from snnctl.backbones.parts.images import grid_of
-from snnctl.backbones.parts.video import check_video, patch_grid
+from snnctl.backbones.parts.video import check_kernel, check_video, patch_grid
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import ShapeError, SignalSpec
 
@@ -79,10 +79,7 @@ class SimVP(Backbone):
     ) -> None:
         super().__init__()
         check_video(signal, "sim_vp")
-        if kernel % 2 == 0:
-            raise ShapeError(
-                f"a kernel of {kernel} does not keep the size of a map", knob="kernel", help="take an odd one"
-            )
+        check_kernel(kernel)
         self.grid = grid_of(signal, "sim_vp")
         try:
             patch_grid(self.grid, 4)

@@ -8,7 +8,7 @@ import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.base import DRIVEN, EveryLayer, Places
+from snnctl.backbones.base import EveryLayer, Places
 from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.backbones.parts.recurrence import Gate, OverPositions, goes_on
 from snnctl.backbones.parts.units import Sigmoid, Tanh
@@ -161,7 +161,7 @@ class SpikeGRU(OverPositions):
         form: Form = "recurrent",
         places: Places = Places(),
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
-        every_layer: EveryLayer = DRIVEN,
+        every_layer: EveryLayer = EveryLayer(),
     ) -> None:
         units, gain = every_layer.units(places.neuron), every_layer.norm_gain
         super().__init__(signal, width, places.position, units, norm_gain=gain, kind="spike_gru")

@@ -8,7 +8,7 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import DRIVEN, EveryLayer, Places
+from snnctl.backbones.base import EveryLayer, Places
 from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.backbones.parts.recurrence import OverPositions, goes_on
 from snnctl.backbones.parts.units import Tanh
@@ -117,7 +117,7 @@ class SpikeRNN(OverPositions):
         form: Literal["recurrent", "pooled"] = "recurrent",
         places: Places = Places(),
         recurrent_gain: Annotated[float, Gt(0.0)] = 1.0,
-        every_layer: EveryLayer = DRIVEN,
+        every_layer: EveryLayer = EveryLayer(),
     ) -> None:
         units, gain = every_layer.units(places.neuron), every_layer.norm_gain
         super().__init__(signal, width, places.position, units, norm_gain=gain, kind="spike_rnn")

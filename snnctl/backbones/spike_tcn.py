@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.base import DRIVEN, EveryLayer, Layered, Places
+from snnctl.backbones.base import EveryLayer, Layered, Places
 from snnctl.backbones.parts.layers import SpikingTemporalConv
 from snnctl.backbones.parts.units import Units
 from snnctl.backbones.parts.weights import LinearWeights
@@ -112,7 +112,7 @@ class SpikeTCN(Layered):
 
     Args:
         signal: the encoder's output [T, B, L, C].
-        places, every_layer: knobs, each on its own in a recipe; here differ `position` and `norm_gain`.
+        places, every_layer: knobs, each on its own in a recipe; here differs `position`.
         channels: width of a block, >= 1 (16 as in arXiv 2402.01533).
         levels: number of blocks, >= 1 (3 as in arXiv 2402.01533).
         kernel: taps over L, >= 1 (3 as in arXiv 2402.01533 for short windows; 16 for long ones).
@@ -122,8 +122,6 @@ class SpikeTCN(Layered):
         between: what goes from layer to layer: spikes (binary, ours), or rates, the means over T (as released: real
             numbers, so that no layer but the last passes spikes on).
         position: positional encoding, applied to the encoder's spikes; built for width 1 where variables are shared.
-        norm_gain: initial gain of every BatchNorm, > 0 (2 lets a decayed-input LIF of tau 2 fire from the start,
-            ours); null leaves the norms out.
         norm_join: whether BatchNorm follows the residual add (true, ours: without it a decayed-input LIF needs spikes
             on both paths, and deeper blocks fall silent; false goes with the published neuron, `{type: lif,
             tau: 100, decay_input: false, reset: soft}`).
@@ -149,7 +147,7 @@ class SpikeTCN(Layered):
         variables: Literal["shared", "mixed"] = "shared",
         between: Between = "spikes",
         places: Places = Places(),
-        every_layer: EveryLayer = DRIVEN,
+        every_layer: EveryLayer = EveryLayer(),
         norm_join: Annotated[bool, After("norm_gain")] = True,
     ) -> None:
         super().__init__()

@@ -7,16 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Lt, MinLen
+from annotated_types import Ge, MinLen
 
-from snnctl.backbones.base import EveryLayer
-from snnctl.backbones.parts.time_layers import AlongTime
+from snnctl.backbones.parts.time_layers import AlongTime, TimeLayers
 from snnctl.backbones.parts.weights import TimeConv
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
-from snnctl.neurons.base import NeuronFactory
 
 Rounding = Literal["paper", "nearest"]
 Sizes = Annotated[list[Annotated[int, Ge(1)]], MinLen(1)]
@@ -103,11 +100,7 @@ class TemporalConv(AlongTime):
             place of `width` (532480 is the published network with 20 classes); null leaves `width` as it is.
         match_outputs: outputs of a linear read-out whose weights count in `match_parameters`, >= 0: as many as classes,
             or 0 for the convolutions alone.
-        dropout: share of a layer's spikes that is dropped on their way on, in training, 0 <= x < 1 (0.4 as published).
-        neuron: neuron of every layer; one instance per layer.
-        every_layer: knobs, each on its own in a recipe; here differ:
-        norm_gain: initial gain of every BatchNorm, > 0 (1 as published); null leaves the norms out.
-        hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
+        every_layer: knobs, each on its own in a recipe.
 
     Shape: [T, B, L, C] -> [T, B, 1, width].
 
@@ -134,19 +127,16 @@ class TemporalConv(AlongTime):
         dilations: Sizes | None = None,
         match_parameters: Annotated[int, Ge(1)] | None = None,
         match_outputs: Annotated[int, Ge(0)] = 0,
-        dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.4,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        every_layer: EveryLayer = EveryLayer(),
+        every_layer: TimeLayers = TimeLayers(),
     ) -> None:
         taps = list(kernels or kernels_by_depth(layers, kernel, kernel_delta, rounding))
         gaps = list(dilations or dilations_by_depth(layers, dilation, dilation_delta, rounding))
         inputs = signal.length * signal.features
         if match_parameters is not None:
             width = matching_width(match_parameters, inputs, taps, match_outputs)
-        bias = every_layer.norm_gain is None
         sizes = zip(pairwise([inputs, *[width] * layers]), taps, gaps, strict=True)
-        synapses = (TimeConv(*size, count, bias=bias, dilation=gap) for size, count, gap in sizes)
-        super().__init__(signal, synapses, neuron, every_layer, dropout=dropout)
+        synapses = (TimeConv(*size, count, bias=every_layer.bias, dilation=gap) for size, count, gap in sizes)
+        super().__init__(signal, synapses, every_layer)
         self.kernels, self.dilations, self.width, self.match_parameters = taps, gaps, width, match_parameters
         self.weight_count = count_weights(width, inputs, taps, match_outputs)
 

@@ -18,6 +18,7 @@ from snnctl.backbones.parts.video import (
     LSTMCell,
     Sampling,
     SpikingCell,
+    check_kernel,
     check_video,
     drawn,
     from_patches,
@@ -87,10 +88,7 @@ class VideoStack(Layered):
     ) -> None:
         super().__init__()
         check_video(signal, "video_stack")
-        if kernel % 2 == 0:
-            raise ShapeError(
-                f"a kernel of {kernel} does not keep the size of a map", knob="kernel", help="take an odd one"
-            )
+        check_kernel(kernel)
         self.grid, self.patch, self.sampling = grid_of(signal, "video_stack"), patch, sampling
         patch_grid(self.grid, patch)
         self.seen, self.ahead = signal.steps, signal.ahead

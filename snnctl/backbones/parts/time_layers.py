@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import EveryLayer, Layered
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.layers import SpikingLayer
+from snnctl.backbones.parts.units import Units
 from snnctl.backbones.parts.weights import TimeWeights
+from snnctl.core.registry import Slot
 from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import NeuronFactory
 
 _LEVELS = 2**16
@@ -84,32 +91,46 @@ class SpikingTimeLayer(SpikingLayer):
         return spikes
 
 
+@dataclass(frozen=True)
+class TimeLayers(KnobGroup):
+    """What holds for all layers of a network along the data's own time.
+
+    Args:
+        dropout: share of a layer's spikes that is dropped on their way on, in training, 0 <= x < 1 (0.4 as published).
+        neuron: neuron of every layer; one instance per layer.
+        norm_gain: initial gain of every BatchNorm, > 0 (1 as published); null leaves the norms out.
+        hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
+        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons.
+    """
+
+    dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.4
+    neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif"
+    norm_gain: Annotated[float, Gt(0.0)] | None = 1.0
+    hierarchy: Hierarchy | None = None
+    spiking: bool = True
+
+    @property
+    def bias(self) -> bool:
+        """Whether weights have one: a norm behind would cancel it."""
+        return self.norm_gain is None
+
+
 class AlongTime(Layered):
     """Layers over the steps that the data bring; positions of a step are features side by side.
 
     Args:
         signal: the encoder's output [T, B, L, C].
         synapses: weights of each layer.
-        neuron, dropout, every_layer: knobs.
+        every_layer: knobs.
 
     Shape: [T, B, L, C] -> [T, B, 1, outputs of the last layer].
     """
 
-    def __init__(
-        self,
-        signal: SignalSpec,
-        synapses: Iterable[TimeWeights],
-        neuron: str | NeuronFactory,
-        every_layer: EveryLayer,
-        *,
-        dropout: float,
-    ) -> None:
+    def __init__(self, signal: SignalSpec, synapses: Iterable[TimeWeights], every_layer: TimeLayers) -> None:
         super().__init__()
-        units = every_layer.units(neuron)
-        made = [
-            SpikingTimeLayer(weights, units.hidden, norm_gain=every_layer.norm_gain, dropout=dropout)
-            for weights in synapses
-        ]
+        units = Units(every_layer.neuron, every_layer.spiking)
+        gain, dropout = every_layer.norm_gain, every_layer.dropout
+        made = [SpikingTimeLayer(each, units.hidden, norm_gain=gain, dropout=dropout) for each in synapses]
         self.layers = nn.ModuleList(made)
         last = made[-1]
         found = units.output(signal, last.synapses.outputs, last.neuron.levels, length=1)

@@ -213,3 +213,13 @@ def check_video(signal: SignalSpec, kind: str) -> None:
     if not signal.ahead or not signal.steps:
         help = "take data of type `moving_digits` or `video`, task `video_prediction` and encoder `none`"
         raise ShapeError(f"{kind} continues videos, not {signal.describe()}", knob="type", help=help)
+
+
+def check_kernel(kernel: int) -> None:
+    """Refuse a kernel that would make maps larger or smaller.
+
+    Raises:
+        ShapeError: it is even.
+    """
+    if kernel % 2 == 0:
+        raise ShapeError(f"a kernel of {kernel} does not keep the size of a map", knob="kernel", help="take an odd one")
