@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
@@ -56,6 +56,7 @@ class LearnedPairs(Pairs):
 class CPGTable(TablePosition):
     """What the fixed CPG codes share: the table of their formula, see `CPG`."""
 
+    shown: ClassVar[tuple[str, ...]] = ("neurons", "base", "threshold", "index", "where")
     base: float
     threshold: float
 
@@ -82,8 +83,7 @@ class CPGTable(TablePosition):
         return self.membrane(length) >= self.threshold
 
     def extra_repr(self) -> str:
-        names = ("neurons", "base", "threshold", "combine", "index", "where")
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names if hasattr(self, name))
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
 
 
 @POSITIONS.register("cpg")
@@ -117,6 +117,8 @@ class CPG(CPGTable):
     Source: Lv et al. 2024, "Advancing SNNs for sequential modeling with central pattern generators",
         arXiv 2405.14362; github.com/microsoft/SeqSNN.
     """
+
+    shown = ("neurons", "base", "threshold", "combine", "index", "where")
 
     @takes_knobs
     def __init__(

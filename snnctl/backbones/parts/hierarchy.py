@@ -194,7 +194,7 @@ def _leaky_parts(stage: nn.Module) -> list[SpikingNeuron | Integrator]:
 def _in_use(tau: float, step: float, stage: Sequence[SpikingNeuron | Integrator]) -> float:
     """The time constant that is left when the neurons have bounded their leak."""
     leak = math.exp(-step / tau)
-    low, high = next((b for neuron in stage if (b := getattr(neuron, "leak_bounds", None)) is not None), (0.0, 1.0))
+    low, high = next((b for neuron in stage if (b := neuron.leak_bounds) is not None), (0.0, 1.0))
     return tau if low <= leak <= high else -step / math.log(min(max(leak, low), high))
 
 

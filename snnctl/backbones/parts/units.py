@@ -45,6 +45,8 @@ class Integrator(Unit):
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is y [B, *, channels].
     """
 
+    leak_bounds: tuple[float, float] | None = None
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
