@@ -184,7 +184,7 @@ def check(recipe: Recipe) -> list[Diagnostic]:
 def _cautions(recipe: Recipe, network: Network) -> Iterator[Diagnostic]:
     """R405: what the parts of a network say a reader of the recipe would not expect."""
     for section, part in (("encoder", network.encoder), ("model", network.backbone), ("readout", network.readout)):
-        for text in getattr(part, "cautions", ()):
+        for text in part.cautions:
             yield replace(recipe.problem("R405", text, (section,), on_key=True), severity="warning")
     levels = max((part.levels for part in network.modules() if isinstance(part, SpikingNeuron)), default=1)
     if levels > 1 and network.signals["encoder"].steps == 1:
@@ -201,7 +201,7 @@ def _push(recipe: Recipe, network: Network, signal: SignalSpec, outputs: int) ->
             found = network(torch.empty(signal.shape(2)))
     except Exception as error:
         raise DiagnosticError(_failure(recipe, "a batch does not pass the network", ("model",), error)) from error
-    wanted = _answers(getattr(network.readout, "answers", "item"), signal, outputs)
+    wanted = _answers(network.readout.answers, signal, outputs)
     if tuple(found.shape) not in wanted:
         message = f"the readout gives {tuple(found.shape)}, the task needs {' or '.join(map(str, wanted))}"
         raise DiagnosticError(recipe.problem("R402", message, ("readout",)))

@@ -3,8 +3,8 @@
 from snnctl.backbones.delay_mlp import DelayMLP
 from snnctl.backbones.ispikformer import ISpikformer
 from snnctl.backbones.parts.attention import SpikingSelfAttention
-from snnctl.backbones.parts.blocks import SpikingConv, SpikingLinear, fold_norms
-from snnctl.backbones.parts.mlp import SpikingMLP
+from snnctl.backbones.parts.layers import SpikingConv, SpikingLinear, fold_norms
+from snnctl.backbones.parts.transformer import SpikingMLP
 from snnctl.backbones.qkformer import QKFormer
 from snnctl.backbones.qkformer_stages import QKFormerStages
 from snnctl.backbones.spike_driven import SpikeDriven

@@ -8,17 +8,14 @@ from itertools import pairwise
 from typing import Annotated, Any, ClassVar
 
 import torch
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
-from snnctl.backbones.parts.time_conv import TimeWeights
-from snnctl.backbones.parts.time_layer import SpikingTimeLayer
-from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.time_layers import AlongTime, TimeLayers
+from snnctl.backbones.parts.weights import TimeWeights
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import NeuronFactory
+from snnctl.core.signature import takes_knobs
 
 
 class DelayedWeights(TimeWeights):
@@ -109,7 +106,7 @@ def delay_in_steps(max_delay: float, dt_ms: float) -> int:
 
 
 @BACKBONES.register("delay_mlp")
-class DelayMLP(Layered):
+class DelayMLP(AlongTime):
     """Spiking layers with learned synaptic delays, for data that bring their own steps (encoder `none`).
 
     Delays are found by gradients through Gaussians that narrow as training goes on ("dilated convolution with learnable
@@ -133,11 +130,7 @@ class DelayMLP(Layered):
         sigma_end: where it ends, in steps, > 0 (0.5 as published).
         anneal: share of training over which it falls, exponentially and by whole epochs, 0 < x <= 1 (0.25 as in the
             code).
-        dropout: share of a layer's spikes that is dropped on their way on, in training, 0 <= x < 1 (0.4 as published).
-        neuron: neuron of every layer; one instance per layer.
-        norm_gain: initial gain of every BatchNorm, > 0 (1 as published); null leaves the norms out.
-        hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
-        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons.
+        every_layer: knobs, each on its own in a recipe.
 
     Shape: [T, B, L, C] -> [T, B, 1, width].
 
@@ -148,6 +141,7 @@ class DelayMLP(Layered):
         learnable spacings", ICLR, arXiv 2306.17670; github.com/Thvnvtos/SNN-delays.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -158,14 +152,8 @@ class DelayMLP(Layered):
         sigma: Annotated[float, Gt(0.0)] | None = None,
         sigma_end: Annotated[float, Gt(0.0)] = 0.5,
         anneal: Annotated[float, Gt(0.0), Le(1.0)] = 0.25,
-        dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.4,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        norm_gain: Annotated[float, Gt(0.0)] | None = 1.0,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
+        every_layer: TimeLayers = TimeLayers(),
     ) -> None:
-        for knob, message in self.rules({"sigma": sigma, "sigma_end": sigma_end}):
-            raise ShapeError(message, knob=knob)
         whole = delay_in_steps(max_delay, signal.dt_ms)
         if max_delay and not whole:
             step = f"{signal.dt_ms:.4g} ms" if signal.dt_ms else "1"
@@ -174,46 +162,26 @@ class DelayMLP(Layered):
                 knob="max_delay",
                 help="0 builds the network without delays",
             )
-        super().__init__()
-        self.max_delay = whole
-        units = Units(neuron, spiking)
-        made = [
-            SpikingTimeLayer(
-                DelayedWeights(
-                    before,
-                    after,
-                    self.max_delay,
-                    bias=norm_gain is None,
-                    sigma=max(self.max_delay / 2, sigma_end) if sigma is None else sigma,
-                    sigma_end=sigma_end,
-                    anneal=anneal,
-                ),
-                units.hidden,
-                norm_gain=norm_gain,
-                dropout=dropout,
+        synapses = (
+            DelayedWeights(
+                before,
+                after,
+                whole,
+                bias=every_layer.bias,
+                sigma=max(whole / 2, sigma_end) if sigma is None else sigma,
+                sigma_end=sigma_end,
+                anneal=anneal,
             )
             for before, after in pairwise([signal.length * signal.features, *[width] * layers])
-        ]
-        self.layers = nn.ModuleList(made)
-        self.output = units.output(signal, width, made[-1].neuron.levels, length=1).replace(grid=None)
-        self.impose(hierarchy, signal)
+        )
+        super().__init__(signal, synapses, every_layer)
+        self.max_delay = whole
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Gaussians narrow, they do not widen."""
         if knobs["sigma"] is not None and knobs["sigma"] < knobs["sigma_end"]:
             yield "sigma", f"`sigma` {knobs['sigma']:g} is below `sigma_end` {knobs['sigma_end']:g}"
-
-    @property
-    def stages(self) -> list[nn.Module]:
-        """The hidden layers in order of depth."""
-        return list(self.layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x.flatten(2)
-        for layer in self.layers:
-            x = layer(x)
-        return x.unsqueeze(2)
 
     def extra_repr(self) -> str:
         return f"max_delay={self.max_delay} steps"

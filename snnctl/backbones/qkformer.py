@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass
+from typing import Annotated
 
-from annotated_types import Ge, Gt
-from torch import Tensor, nn
+from annotated_types import Ge
+from torch import nn
 
-from snnctl.backbones.parts.first_layer import Embed, highest_value, spiking_layer
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
-from snnctl.backbones.parts.mask_attention import QKTokenAttention, SharedKeyAttention
-from snnctl.backbones.parts.transformer import AttentionMap, attention_rules, make_block, make_blocks
-from snnctl.backbones.parts.units import Units
+from snnctl.backbones.base import NormedLayer, Places
+from snnctl.backbones.parts.mask_attention import token_attention
+from snnctl.backbones.parts.transformer import Attention, Embedding, Size, Transformer, TransformerBlock, highest_value
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import NeuronFactory
-from snnctl.positions.base import PositionFactory
-from snnctl.positions.ragged import Ragged
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import After, takes_knobs
+from snnctl.positions.base import Needs
+
+
+@dataclass(frozen=True)
+class LaterBlocks(Size):
+    """The size of a network that may do without blocks with self-attention."""
+
+    depth: Annotated[int, Ge(0)] = 2
 
 
 @BACKBONES.register("qkformer")
-class QKFormer(Layered):
+class QKFormer(Transformer):
     """Blocks with Q-K token attention, then blocks with spiking self-attention; all positions stay (one scale).
 
     The hierarchical form for images, which halves the image between stages, is another network. A position that
@@ -35,22 +38,15 @@ class QKFormer(Layered):
 
     Args:
         signal: the encoder's output [T, B, L, F].
-        dim: D, width of a token, >= 1 (256 as in SeqSNN).
+        size, places, attention, embedding, every_layer: knobs, each on its own in a recipe; here differ:
         qk_depth: blocks with token attention, >= 1 (2 as in arXiv 2501.16745).
         depth: blocks with self-attention after them, >= 0 (2 as in arXiv 2501.16745).
-        heads: attention heads, >= 1, divides `dim` (8 as in SeqSNN).
         hidden: width inside the MLPs, >= 1; null means 4 * dim.
-        position: positional encoding, applied to the encoder's spikes.
-        neuron: neuron of every layer; one instance per place.
         attention_map: map of the self-attention, as in `spikformer`.
         attention_scale: factor on the self-attention product, > 0; null sizes it, as in `spikformer`.
         learn_attention_scale: whether that scale is learned, as in `spikformer`.
         attention_threshold: as in `spikformer`, > 0.
-        embed: always has a layer before the blocks; needed has one only where the width or a code calls for it: after a
-            patch_split of width `dim`, for the codes of cpg and its like alone, as published for images.
-        embed_norm: whether BatchNorm follows the embedding.
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's).
-        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
             too), softmax attention (in the first blocks with the keys as values).
 
@@ -62,93 +58,38 @@ class QKFormer(Layered):
     Source: Zhou et al. 2024, "QKFormer", arXiv 2403.16552; for series as in arXiv 2501.16745.
     """
 
-    takes_ragged: ClassVar[bool] = True
+    takes_ragged = True
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
         *,
-        dim: Annotated[int, Ge(1)] = 256,
-        qk_depth: Annotated[int, Ge(1)] = 2,
-        depth: Annotated[int, Ge(0)] = 2,
-        heads: Annotated[int, Ge(1)] = 8,
-        hidden: Annotated[int, Ge(1)] | None = None,
-        position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        attention_map: AttentionMap = "auto",
-        attention_scale: Annotated[float, Gt(0.0)] | None = 0.125,
-        learn_attention_scale: bool = False,
-        attention_threshold: Annotated[float, Gt(0.0)] = 0.5,
-        embed: Embed = "always",
-        embed_norm: bool = False,
-        norm_gain: Annotated[float, Gt(0.0)] = 1.0,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
+        size: LaterBlocks = LaterBlocks(),
+        qk_depth: Annotated[int, Ge(1), After("dim")] = 2,
+        places: Places = Places(),
+        attention: Attention = Attention(),
+        embedding: Embedding = Embedding(),
+        every_layer: NormedLayer = NormedLayer(),
     ) -> None:
-        given = {
-            "dim": dim,
-            "heads": heads,
-            "attention_scale": attention_scale,
-            "learn_attention_scale": learn_attention_scale,
-        }
-        for knob, message in self.rules(given):
-            raise ShapeError(message, knob=knob)
         super().__init__()
-        units = Units(neuron, spiking)
-        self.position = units.place(
-            position,
-            signal,
-            ("agreement", "pairs") if depth else (),
-            "qkformer" if depth else "qkformer with `depth: 0`",
-        )
-        self.embed = spiking_layer(embed, self.position, dim, units, norm_gain if embed_norm else None)
+        units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain
+        offers: tuple[Needs, ...] = ("agreement", "pairs") if size.depth else ()
+        kind = "qkformer" if size.depth else "qkformer with `depth: 0`"
+        self.position = units.place(places.position, signal, offers, kind)
+        self.embed = embedding.layer(self.position, size.dim, units, norm_gain)
         cheap = [
-            make_block(
-                QKTokenAttention(dim, heads, units.hidden, norm_gain=norm_gain)
-                if spiking
-                else SharedKeyAttention(dim, heads, norm_gain=norm_gain),
-                dim,
-                4 * dim if hidden is None else hidden,
+            TransformerBlock(
+                token_attention(size.dim, size.heads, units, norm_gain=norm_gain),
+                size.dim,
+                size.inside,
                 units,
                 norm_gain=norm_gain,
                 code=self.position.block_code,
             )
             for _ in range(qk_depth)
         ]
-        self.blocks = nn.ModuleList(
-            [
-                *cheap,
-                *make_blocks(
-                    depth,
-                    self.position,
-                    units,
-                    dim=dim,
-                    heads=heads,
-                    hidden=hidden,
-                    length=signal.length,
-                    attention_map=attention_map,
-                    scale=attention_scale,
-                    learn_scale=learn_attention_scale,
-                    threshold=attention_threshold,
-                    norm_gain=norm_gain,
-                ),
-            ]
-        )
-        self.output = units.output(signal, dim, highest_value(self.embed, self.blocks))
-        self.impose(hierarchy, signal)
-
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Heads split the width evenly; a learned scale is a sigmoid."""
-        yield from attention_rules(knobs)
-
-    @property
-    def stages(self) -> list[nn.Module]:
-        return [self.embed, *self.blocks]
-
-    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        place = self.position.place(x, tokens)
-        x = self.embed(self.position(x, tokens), code=place.code)
-        for block in self.blocks:
-            x = block(x, place, tokens)
-        return x
+        blocks = attention.blocks(size, self.position, units, length=signal.length, norm_gain=norm_gain)
+        self.blocks = nn.ModuleList([*cheap, *blocks])
+        self.output = units.output(signal, size.dim, highest_value(self.embed, self.blocks))
+        self.impose(every_layer.hierarchy, signal)

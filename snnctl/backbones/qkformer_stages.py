@@ -9,18 +9,23 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.first_layer import highest_value, spiking_layer
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import NormedLayer, Places
 from snnctl.backbones.parts.images import grid_of, to_images, to_tokens
-from snnctl.backbones.parts.mask_attention import QKTokenAttention, SharedKeyAttention
+from snnctl.backbones.parts.mask_attention import token_attention
 from snnctl.backbones.parts.patch_embed import PatchEmbedding
-from snnctl.backbones.parts.transformer import AttentionMap, TransformerBlock, make_block, make_blocks
-from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.transformer import (
+    Attention,
+    Size,
+    Transformer,
+    TransformerBlock,
+    highest_value,
+    spiking_layer,
+)
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import NeuronFactory
-from snnctl.positions.base import Place, PositionFactory
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
+from snnctl.positions.base import Place
+from snnctl.positions.ragged import Ragged
 
 
 class TokenStage(nn.Module):
@@ -42,7 +47,7 @@ class TokenStage(nn.Module):
 
 
 @BACKBONES.register("qkformer_stages")
-class QKFormerStages(Layered):
+class QKFormerStages(Transformer):
     """Stages of patch embedding and blocks: Q-K token attention on fine grids, spiking self-attention on the last one.
 
     Give it pixels: encoder `repeat` with `neuron: null` for still images (the first convolution then runs once, not at
@@ -66,8 +71,8 @@ class QKFormerStages(Layered):
             the shortcut passes the last two, or all but the first (2 for CIFAR, 4 for DVS). Other stages have two.
         first_pools: which of them have a pool, counted from 1 (none for CIFAR, the last three for DVS). Other stages
             have one in the second.
+        places, attention, every_layer: knobs, each on its own in a recipe; here differ:
         position: positional encoding of the last stage's tokens.
-        neuron: neuron of every layer; one instance per place.
         attention_map: map of the self-attention, as in `spikformer`.
         attention_scale: factor on the self-attention product, > 0; null sizes it, as in `spikformer`.
         learn_attention_scale: whether that scale is learned, as in `spikformer`.
@@ -90,6 +95,7 @@ class QKFormerStages(Layered):
         the BatchNorm behind takes out again.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -100,30 +106,13 @@ class QKFormerStages(Layered):
         mlp_ratio: Annotated[float, Gt(0.0)] = 4.0,
         first_layers: Annotated[int, Ge(2)] = 2,
         first_pools: list[Annotated[int, Ge(1)]] = [],  # noqa: B006  # never changed
-        position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        attention_map: AttentionMap = "auto",
-        attention_scale: Annotated[float, Gt(0.0)] | None = 0.125,
-        learn_attention_scale: bool = False,
-        attention_threshold: Annotated[float, Gt(0.0)] = 0.5,
-        norm_gain: Annotated[float, Gt(0.0)] = 1.0,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
+        places: Places = Places(),
+        attention: Attention = Attention(),
+        every_layer: NormedLayer = NormedLayer(),
     ) -> None:
-        given = {
-            "dim": dim,
-            "depths": depths,
-            "heads": heads,
-            "first_layers": first_layers,
-            "first_pools": first_pools,
-            "attention_scale": attention_scale,
-            "learn_attention_scale": learn_attention_scale,
-        }
-        for knob, message in self.rules(given):
-            raise ShapeError(message, knob=knob)
         super().__init__()
         self.grid = grid = grid_of(signal, "qkformer_stages")
-        units = Units(neuron, spiking)
+        units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain
         widths = [dim >> halvings for halvings in reversed(range(len(depths)))]
         hidden = [max(1, round(mlp_ratio * width)) for width in widths]
         channels = [signal.features, *(widths[0] >> halvings for halvings in reversed(range(first_layers)))]
@@ -137,12 +126,9 @@ class QKFormerStages(Layered):
             grid = made.grid
 
         def token_block(width: int, inside: int) -> TransformerBlock:
-            attention = (
-                QKTokenAttention(width, heads, units.hidden, norm_gain=norm_gain, threshold=attention_threshold)
-                if spiking
-                else SharedKeyAttention(width, heads, norm_gain=norm_gain)
-            )
-            return make_block(attention, width, inside, units, norm_gain=norm_gain, code=0)
+            threshold = attention.attention_threshold
+            masks = token_attention(width, heads, units, norm_gain=norm_gain, threshold=threshold)
+            return TransformerBlock(masks, width, inside, units, norm_gain=norm_gain)
 
         before_last = zip(embeddings[:-1], depths[:-1], widths[:-1], hidden[:-1], strict=True)
         self.token_stages = nn.ModuleList(
@@ -152,28 +138,14 @@ class QKFormerStages(Layered):
         self.embedding = embeddings[-1]
         length = grid[0] * grid[1]
         tokens = units.output(signal, dim, self.embedding.levels, length).replace(grid=grid)
-        self.position = units.place(position, tokens, ("agreement", "pairs"), "qkformer_stages")
+        self.position = units.place(places.position, tokens, ("agreement", "pairs"), "qkformer_stages")
         # Asked of spikes in the twin as well, which has to have the same layers.
         adds_real = self.position.describe(tokens.replace(kind="spikes")).kind == "real"
         self.embed = spiking_layer("always" if adds_real else "needed", self.position, dim, units, norm_gain)
-        self.blocks = nn.ModuleList(
-            make_blocks(
-                depths[-1],
-                self.position,
-                units,
-                dim=dim,
-                heads=heads,
-                hidden=hidden[-1],
-                length=length,
-                attention_map=attention_map,
-                scale=attention_scale,
-                learn_scale=learn_attention_scale,
-                threshold=attention_threshold,
-                norm_gain=norm_gain,
-            )
-        )
+        size = Size(dim, depths[-1], heads, hidden[-1])
+        self.blocks = nn.ModuleList(attention.blocks(size, self.position, units, length=length, norm_gain=norm_gain))
         self.output = units.output(signal, dim, highest_value(self.embed, self.blocks), length).replace(grid=grid)
-        self.impose(hierarchy, signal)
+        self.impose(every_layer.hierarchy, signal)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -194,23 +166,15 @@ class QKFormerStages(Layered):
         twice = [layer for layer, count in Counter(pools).items() if count > 1]
         if twice:
             yield "first_pools", f"convolution {twice[0]} stands in `first_pools` twice"
-        scale = knobs["attention_scale"]
-        if knobs["learn_attention_scale"] and scale is not None and scale >= 1:
-            yield "attention_scale", "`attention_scale` must be below 1 where it is learned (`learn_attention_scale`)"
 
     @property
     def stages(self) -> list[nn.Module]:
         before: list[Any] = list(self.token_stages)
         parts = [part for stage in before for part in (stage.embedding, *stage.blocks)]
-        return [*parts, self.embedding, self.embed, *self.blocks]
+        return [*parts, self.embedding, *super().stages]
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         images = to_images(x, self.grid)
         for stage in self.token_stages:
             images = stage(images)
-        x = to_tokens(self.embedding(images))
-        place = self.position.place(x)
-        x = self.embed(self.position(x), code=place.code)
-        for block in self.blocks:
-            x = block(x, place)
-        return x
+        return super().forward(to_tokens(self.embedding(images)), tokens)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
+from snnctl.backbones.base import Backbone
 from snnctl.backbones.parts.images import grid_of
-from snnctl.backbones.parts.patches import patch_grid
-from snnctl.backbones.video_stack import check_video
+from snnctl.backbones.parts.video import check_kernel, check_video, patch_grid
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import ShapeError, SignalSpec
 
@@ -39,7 +39,7 @@ class _Mixer(nn.Module):
 
 
 @BACKBONES.register("sim_vp")
-class SimVP(nn.Module):
+class SimVP(Backbone):
     """Encoder, translator and decoder of plain convolutions: the frame of comparison for video prediction.
 
     All frames that are seen become channels of one map, and the translator makes the channels of as many later frames
@@ -66,7 +66,7 @@ class SimVP(nn.Module):
     Source: Gao et al. 2022, "SimVP: Simpler yet better video prediction", arXiv 2206.05099.
     """
 
-    makes_frames: ClassVar[bool] = True
+    makes_frames = True
 
     def __init__(
         self,
@@ -79,10 +79,7 @@ class SimVP(nn.Module):
     ) -> None:
         super().__init__()
         check_video(signal, "sim_vp")
-        if kernel % 2 == 0:
-            raise ShapeError(
-                f"a kernel of {kernel} does not keep the size of a map", knob="kernel", help="take an odd one"
-            )
+        check_kernel(kernel)
         self.grid = grid_of(signal, "sim_vp")
         try:
             patch_grid(self.grid, 4)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 from torch import Tensor, nn
 
+from snnctl.backbones.base import NormedLayer, Places
 from snnctl.backbones.parts.attention import SoftmaxAttention
-from snnctl.backbones.parts.blocks import NormedLinear, SpikingLinear
-from snnctl.backbones.parts.first_layer import Embed, current_layer
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.backbones.parts.mask_attention import SpikeDrivenAttention
-from snnctl.backbones.parts.transformer import attention_rules
+from snnctl.backbones.parts.transformer import Embed, Size, Transformer, current_layer
 from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import NeuronFactory
-from snnctl.positions.base import Place, PositionFactory
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
+from snnctl.positions.base import Place
 from snnctl.positions.ragged import Ragged
 
 
@@ -42,7 +39,7 @@ class _Block(nn.Module):
 
 
 @BACKBONES.register("spike_driven")
-class SpikeDriven(Layered):
+class SpikeDriven(Transformer):
     """Spike-driven transformer: every weight sees binary spikes, and attention is a mask and a sum.
 
     Residuals are added before the neuron (membrane shortcut), so all spikes stay binary, and the cost of the
@@ -56,19 +53,14 @@ class SpikeDriven(Layered):
 
     Args:
         signal: the encoder's output [T, B, L, F].
-        dim: D, width of a token, >= 1 (256 as in SeqSNN).
-        depth: number of blocks, >= 1 (2 as in SeqSNN).
+        size, places, every_layer: knobs, each on its own in a recipe; here differ:
         heads: heads of the twin's softmax attention, >= 1, divides `dim`; masks act on channels, so the spiking
             network does not depend on it (8 as in SeqSNN).
         hidden: width inside the MLPs, >= 1; null means 4 * dim.
-        position: positional encoding, applied to the encoder's spikes.
-        neuron: neuron of every layer; one instance per place.
         embed: always has a layer before the blocks; needed has none where the encoder hands on currents of width `dim`
             (patch_split with `ends_with: current`, as published for images) and the position adds no code.
         attention_scale: factor on the sum of coincidences, > 0 (1: the sum itself, as published; a log bias
             makes sums larger).
-        norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
-        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
             too), softmax attention.
 
@@ -80,60 +72,41 @@ class SpikeDriven(Layered):
     Source: Yao et al. 2023, "Spike-driven Transformer", arXiv 2307.01694.
     """
 
-    takes_ragged: ClassVar[bool] = True
+    takes_ragged = True
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
         *,
-        dim: Annotated[int, Ge(1)] = 256,
-        depth: Annotated[int, Ge(1)] = 2,
-        heads: Annotated[int, Ge(1)] = 8,
-        hidden: Annotated[int, Ge(1)] | None = None,
-        position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        size: Size = Size(),
+        places: Places = Places(),
         embed: Embed = "always",
         attention_scale: Annotated[float, Gt(0.0)] = 1.0,
-        norm_gain: Annotated[float, Gt(0.0)] = 1.0,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
+        every_layer: NormedLayer = NormedLayer(),
     ) -> None:
-        for knob, message in self.rules({"dim": dim, "heads": heads}):
-            raise ShapeError(message, knob=knob)
         super().__init__()
-        units = Units(neuron, spiking)
-        self.position = units.place(position, signal, ("pairs",), "spike_driven")
-        self.embed = current_layer(embed, self.position, dim, norm_gain)
-        self.blocks = nn.ModuleList(
-            _Block(
-                dim,
-                4 * dim if hidden is None else hidden,
-                SpikeDrivenAttention(dim, units.hidden, scale=attention_scale, norm_gain=norm_gain)
-                if spiking
-                else SoftmaxAttention(dim, heads, norm_gain=norm_gain),
-                units,
-                norm_gain,
-                self.position.block_code,
-            )
-            for _ in range(depth)
-        )
-        self.neuron = units.hidden(dim)
-        self.output = units.output(signal, dim, self.neuron.levels)
-        self.impose(hierarchy, signal)
+        units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain
 
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Heads split the width evenly."""
-        yield from attention_rules(knobs)
+        def attention() -> nn.Module:
+            if not units.spiking:
+                return SoftmaxAttention(size.dim, size.heads, norm_gain=norm_gain)
+            return SpikeDrivenAttention(size.dim, units.hidden, scale=attention_scale, norm_gain=norm_gain)
+
+        self.position = units.place(places.position, signal, ("pairs",), "spike_driven")
+        self.embed = current_layer(embed, self.position, size.dim, norm_gain)
+        self.blocks = nn.ModuleList(
+            _Block(size.dim, size.inside, attention(), units, norm_gain, self.position.block_code)
+            for _ in range(size.depth)
+        )
+        self.neuron = units.hidden(size.dim)
+        self.output = units.output(signal, size.dim, self.neuron.levels)
+        self.impose(every_layer.hierarchy, signal)
 
     @property
     def stages(self) -> list[nn.Module]:
-        return [self.embed, *self.blocks, self.neuron]
+        return [*super().stages, self.neuron]
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        place = self.position.place(x, tokens)
-        u = self.embed(self.position(x, tokens), place.code)
-        for block in self.blocks:
-            u = block(u, place, tokens)
-        spikes: Tensor = self.neuron(u)
+        spikes: Tensor = self.neuron(super().forward(x, tokens))
         return spikes

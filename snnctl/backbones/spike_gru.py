@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import LinearWeights, SpikingLinear
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
-from snnctl.backbones.parts.recurrence import Gate, Sigmoid, Tanh, goes_on
-from snnctl.backbones.parts.units import Units
+from snnctl.backbones.base import EveryLayer, Places
+from snnctl.backbones.parts.layers import SpikingLinear
+from snnctl.backbones.parts.recurrence import Gate, OverPositions, goes_on
+from snnctl.backbones.parts.units import Sigmoid, Tanh
+from snnctl.backbones.parts.weights import LinearWeights
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import SignalSpec
-from snnctl.neurons.base import NeuronFactory, State
+from snnctl.core.signature import takes_knobs
+from snnctl.neurons.base import State
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
-from snnctl.positions.base import PositionFactory
 
 Form = Literal["recurrent", "released"]
 
@@ -112,7 +113,7 @@ class _Layer(nn.Module):
 
 
 @BACKBONES.register("spike_gru")
-class SpikeGRU(Layered):
+class SpikeGRU(OverPositions):
     """Spiking GRU: gates fire or do not, the hidden state is binary, and a layer of neurons reads it.
 
     The T steps are independent lanes of the gates: h at (t, l) depends on h at (t, l-1). They meet in the layer that
@@ -131,14 +132,13 @@ class SpikeGRU(Layered):
     Args:
         signal: the encoder's output [T, B, L, F].
         width: D, neurons per gate and layer, >= 1 (128 as for spike_rnn).
+        places, every_layer: knobs, each on its own in a recipe; here differ:
         layers: cells, each with the layer that reads it, >= 1 (1, ours).
         form: recurrent (our reading of arXiv 2402.01533) or released.
-        position: positional encoding, applied to the encoder's spikes.
         neuron: neuron of the layers; one instance per place.
         surrogate: derivative of the gates' spikes (atan as in SeqSNN).
         norm_gain: initial gain of the BatchNorms, > 0 (2 lets a decayed-input LIF of tau 2 fire from the start,
             ours); null leaves them out. Gates have none: their threshold is 0, so half of them fire at first.
-        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, other units for neurons.
 
     Shape: [T, B, L, F] -> [T, B, L, width].
@@ -151,6 +151,7 @@ class SpikeGRU(Layered):
         layer and norms are ours.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -158,44 +159,20 @@ class SpikeGRU(Layered):
         width: Annotated[int, Ge(1)] = 128,
         layers: Annotated[int, Ge(1)] = 1,
         form: Form = "recurrent",
-        position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        places: Places = Places(),
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
-        norm_gain: Annotated[float, Gt(0.0)] | None = 2.0,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
+        every_layer: EveryLayer = EveryLayer(),
     ) -> None:
-        super().__init__()
-        units = Units(neuron, spiking)
-        self.position = units.place(position, signal, kind="spike_gru")
-        self.embed = SpikingLinear(
-            self.position.output.features,
-            width,
-            units.hidden,
-            norm_gain=norm_gain,
-            code=self.position.input_code,
-        )
+        units, gain = every_layer.units(places.neuron), every_layer.norm_gain
+        super().__init__(signal, width, places.position, units, norm_gain=gain, kind="spike_gru")
         code = self.position.block_code
-        made = [
-            _Layer(
-                SpikingGRUCell(
-                    width, width, form=form, surrogate=make_surrogate(surrogate) if spiking else None, code=code
-                ),
-                SequenceLinear(width, width, units.hidden, norm_gain=norm_gain, code=code),
-            )
-            for _ in range(layers)
-        ]
+
+        def layer() -> _Layer:
+            made = make_surrogate(surrogate) if units.spiking else None
+            cell = SpikingGRUCell(width, width, form=form, surrogate=made, code=code)
+            return _Layer(cell, SequenceLinear(width, width, units.hidden, norm_gain=gain, code=code))
+
+        made = [layer() for _ in range(layers)]
         self.layers = nn.ModuleList(made)
         self.output = units.output(signal, width, made[-1].out.neuron.levels)
-        self.impose(hierarchy, signal)
-
-    @property
-    def stages(self) -> list[nn.Module]:
-        return [self.embed, *self.layers]
-
-    def forward(self, x: Tensor) -> Tensor:
-        place = self.position.place(x)
-        x = self.embed(self.position(x), code=place.code)
-        for layer in self.layers:
-            x = layer(x, code=place.code)
-        return x
+        self.impose(every_layer.hierarchy, signal)

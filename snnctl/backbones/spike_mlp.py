@@ -9,14 +9,16 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.backbones.parts.dropout import SpikeDropout
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
-from snnctl.backbones.parts.recurrence import Tanh, goes_on
-from snnctl.backbones.parts.units import Integrator, Units
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.hierarchy import Hierarchy
+from snnctl.backbones.parts.layers import SpikingLinear
+from snnctl.backbones.parts.recurrence import goes_on
+from snnctl.backbones.parts.time_layers import SpikeDropout
+from snnctl.backbones.parts.units import Integrator, Tanh, Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import takes_knobs
 from snnctl.neurons.base import NeuronFactory, State
 from snnctl.neurons.norm import NormKind
 
@@ -107,6 +109,7 @@ class SpikeMLP(Layered):
         code, github.com/EIS-Hub/hSNN.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -124,8 +127,6 @@ class SpikeMLP(Layered):
         twin: Literal["rectifier", "integrator"] = "rectifier",
         levels: Annotated[int, Ge(1)] | None = None,
     ) -> None:
-        for knob, message in self.rules({"recurrent": recurrent, "twin": twin}):
-            raise ShapeError(message, knob=knob)
         super().__init__()
         units = Units(neuron, spiking, levels)
         self.convertible = not recurrent and norm in ("running", "none")
@@ -149,18 +150,15 @@ class SpikeMLP(Layered):
         self.dropout = SpikeDropout(dropout)
         self.output = units.output(signal, width, made[-1].neuron.levels, length=1).replace(grid=None)
         self.impose(hierarchy, signal)
+        if norm == "batch":
+            by_batch = "`norm: batch` takes the statistics of each test batch: no sample is scored by itself"
+            self.cautions = (*self.cautions, by_batch)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Recurrent integrators without bounds would run away."""
         if knobs["recurrent"] and knobs["twin"] == "integrator":
             yield "twin", "`twin: integrator` has no recurrent weights; set `recurrent` to false"
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """As the base, and that statistics are those of the batch."""
-        by_batch = "`norm: batch` takes the statistics of each test batch: no sample is scored by itself"
-        return (*super().cautions, *((by_batch,) if self.norm == "batch" else ()))
 
     @property
     def stages(self) -> list[nn.Module]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import Layered
 from snnctl.backbones.parts.images import (
     Grid,
     ImageLayer,
+    ImageLayers,
     ImagePool,
     Passed,
     channels_last,
@@ -23,15 +22,13 @@ from snnctl.backbones.parts.images import (
     scaled_width,
     to_images,
     to_tokens,
-    twin_rules,
     with_membranes,
 )
-from snnctl.backbones.parts.interlaminar import Connection, Interlaminar, current_unit, extra_parameters
-from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.interlaminar import current_unit, extra_parameters
+from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import NeuronFactory
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
 
 Depth = Literal[18, 19, 20, 34]
 # Channels and blocks of each stage; the first stage keeps rows and columns, the others halve them.
@@ -46,13 +43,14 @@ PLANS: dict[int, tuple[tuple[int, int], ...]] = {
 class _Block(nn.Module):
     """What both kinds of blocks are made of.
 
-    Class attribute `starts_with_neuron`: a neuron makes spikes of what comes in.
+    Class attribute `starts_with_neuron`: a neuron makes spikes of what comes in, and none stands at the ends of the
+    block and its shortcut.
 
     Args:
         inputs, outputs: channels.
+        every_layer: knobs of the network.
         stride: of the first convolution, and of the shortcut's.
         tapped, grid: rows and columns of what the first connection taps, and of the block's input.
-        ends_with: factory of the units behind the second convolution and on the shortcut.
     """
 
     starts_with_neuron: ClassVar[bool] = False
@@ -61,34 +59,26 @@ class _Block(nn.Module):
         self,
         inputs: int,
         outputs: int,
-        units: Units,
+        every_layer: ImageLayers,
         *,
         stride: int,
         tapped: Grid,
         grid: Grid,
-        ends_with: NeuronFactory,
-        interlaminar: Interlaminar | None,
-        norm_gain: float,
     ) -> None:
         super().__init__()
         after = divided(grid, stride)
-        hands_on = None if interlaminar is None else interlaminar.inner
-
-        def connection(channels: int, tapped: Grid) -> Connection | None:
-            if interlaminar is None:
-                return None
-            return Connection(interlaminar, channels, outputs, tapped, after, norm_gain=norm_gain)
-
-        self.neuron = units.hidden(inputs) if self.starts_with_neuron else None
+        neuron, norm_gain, hands_on = every_layer.units.hidden, every_layer.norm_gain, every_layer.inner
+        ends_with = current_unit if self.starts_with_neuron else neuron
+        self.neuron = neuron(inputs) if self.starts_with_neuron else None
         if self.neuron is not None:
             self.neuron.over_space(2)
         self.first = ImageLayer(
             inputs,
             outputs,
-            units.hidden,
+            neuron,
             norm_gain=norm_gain,
             stride=stride,
-            connection=connection(inputs, tapped),
+            connection=every_layer.connection(inputs, outputs, tapped, after),
             hands_on=hands_on,
         )
         self.second = ImageLayer(
@@ -96,7 +86,7 @@ class _Block(nn.Module):
             outputs,
             ends_with,
             norm_gain=norm_gain,
-            connection=connection(outputs, after),
+            connection=every_layer.connection(outputs, outputs, after, after),
             hands_on=hands_on,
         )
         self.shortcut: ImageLayer | None = None
@@ -174,13 +164,8 @@ class SpikeResNet(Layered):
             stride 2, as for ImageNet.
         hidden: neurons of a fully connected layer behind the mean over positions, >= 1; null has none (256 in the
             published 19).
-        neuron: neuron of every layer; one instance per place.
-        norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
+        every_layer: knobs, each on its own in a recipe; here differs:
         interlaminar: connections past the weights of each 3 x 3 convolution but the first; null has none.
-        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
-        spiking: false builds the non-spiking twin: the same layers and sizes, activations for neurons (the encoder's
-            too).
-        levels: of the twin's activations, >= 1 steps above 0 with a learned top; null makes them rectifiers.
 
     Shape: [T, B, L, C] -> [T, B, L', D], L' = rows * columns behind the last block; [T, B, 1, hidden].
 
@@ -192,6 +177,7 @@ class SpikeResNet(Layered):
         github.com/Ariande1/MS-ResNet; Zheng et al. 2021 (19), arXiv 2011.05280; He et al. 2016, arXiv 1512.03385.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -201,20 +187,13 @@ class SpikeResNet(Layered):
         residual: Literal["sew", "membrane"] = "sew",
         stem: Literal["small", "large"] = "small",
         hidden: Annotated[int, Ge(1)] | None = None,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        norm_gain: Annotated[float, Gt(0.0)] = 1.0,
-        interlaminar: Interlaminar | None = None,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
-        levels: Annotated[int, Ge(1)] | None = None,
+        every_layer: ImageLayers = ImageLayers(),
     ) -> None:
-        for knob, message in self.rules({"spiking": spiking, "levels": levels}):
-            raise ShapeError(message, knob=knob)
         super().__init__()
         self.grid = grid_of(signal, "spike_resnet")
         self.depth, self.adds_spikes = depth, residual == "sew"
-        self.convertible = interlaminar is None
-        units = Units(neuron, spiking, levels)
+        self.convertible = every_layer.interlaminar is None
+        units, norm_gain = every_layer.units, every_layer.norm_gain
         large = stem == "large"
         channels = scaled_width(PLANS[depth][0][0], width)
         self.stem = ImageLayer(
@@ -224,7 +203,7 @@ class SpikeResNet(Layered):
             norm_gain=norm_gain,
             kernel=7 if large else 3,
             stride=2 if large else 1,
-            hands_on=interlaminar.inner if self.adds_spikes and interlaminar is not None else None,
+            hands_on=every_layer.inner if self.adds_spikes else None,
         )
         grid = tapped = divided(self.grid, 2 if large else 1)
         self.pool: ImagePool | None = None
@@ -243,13 +222,10 @@ class SpikeResNet(Layered):
                     kind(
                         channels,
                         outputs,
-                        units,
+                        every_layer,
                         stride=stride,
                         tapped=tapped,
                         grid=grid,
-                        ends_with=units.hidden if self.adds_spikes else current_unit,
-                        interlaminar=interlaminar,
-                        norm_gain=norm_gain,
                     )
                 )
                 channels = outputs
@@ -270,12 +246,7 @@ class SpikeResNet(Layered):
             found = units.output(signal, hidden, self.hidden.neuron.levels, length=1)
             self.output = found.replace(grid=None)
         self.extra_parameters = extra_parameters(self)
-        self.impose(hierarchy, signal)
-
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Steps of activations are the twin's."""
-        yield from twin_rules(knobs)
+        self.impose(every_layer.hierarchy, signal)
 
     @property
     def stages(self) -> list[nn.Module]:

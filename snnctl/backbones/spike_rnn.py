@@ -8,16 +8,15 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
-from snnctl.backbones.parts.recurrence import Tanh, goes_on
-from snnctl.backbones.parts.units import Units
+from snnctl.backbones.base import EveryLayer, Places
+from snnctl.backbones.parts.layers import SpikingLinear
+from snnctl.backbones.parts.recurrence import OverPositions, goes_on
+from snnctl.backbones.parts.units import Tanh
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
 from snnctl.neurons.base import NeuronFactory, State
 from snnctl.neurons.norm import TokenNorm
-from snnctl.positions.base import PositionFactory
 
 
 class SpikingRecurrent(SpikingLinear):
@@ -74,7 +73,7 @@ class SpikingRecurrent(SpikingLinear):
 
 
 @BACKBONES.register("spike_rnn")
-class SpikeRNN(Layered):
+class SpikeRNN(OverPositions):
     """Spiking RNN: membranes and recurrent weights carry earlier positions on to later ones.
 
     `form: pooled` is what has been released under this name: no recurrent weights, each position by itself, order
@@ -90,15 +89,13 @@ class SpikeRNN(Layered):
     Args:
         signal: the encoder's output [T, B, L, F].
         width: D, neurons per layer, >= 1 (128 as in SeqSNN).
+        places, every_layer: knobs, each on its own in a recipe; here differ `norm_gain` and `spiking`.
         layers: layers behind the first one, >= 1 (2, ours).
         form: recurrent (our reading of arXiv 2402.01533, where the state persists over positions) or pooled (as
             released).
-        position: positional encoding, applied to the encoder's spikes.
-        neuron: neuron of every layer; one instance per place.
         recurrent_gain: gain of the orthogonal initial U, > 0 (1, ours; unused by pooled).
         norm_gain: initial gain of every BatchNorm, > 0 (2 lets a decayed-input LIF of tau 2 fire from the start,
             ours); null leaves the norms out, as released: then most neurons start silent.
-        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
         spiking: false builds the non-spiking twin: the same layers and sizes, other units for neurons.
 
     Shape: [T, B, L, F] -> [T, B, L, width].
@@ -110,6 +107,7 @@ class SpikeRNN(Layered):
         github.com/microsoft/SeqSNN for the pooled form. Recurrent weights and norms are ours.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -117,45 +115,23 @@ class SpikeRNN(Layered):
         width: Annotated[int, Ge(1)] = 128,
         layers: Annotated[int, Ge(1)] = 2,
         form: Literal["recurrent", "pooled"] = "recurrent",
-        position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
+        places: Places = Places(),
         recurrent_gain: Annotated[float, Gt(0.0)] = 1.0,
-        norm_gain: Annotated[float, Gt(0.0)] | None = 2.0,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
+        every_layer: EveryLayer = EveryLayer(),
     ) -> None:
-        super().__init__()
-        units = Units(neuron, spiking)
-        self.position = units.place(position, signal, kind="spike_rnn")
-        self.embed = SpikingLinear(
-            self.position.output.features,
-            width,
-            units.hidden,
-            norm_gain=norm_gain,
-            code=self.position.input_code,
-        )
-
-        def layer() -> SpikingLinear:
-            code = self.position.block_code
-            if form == "pooled":
-                return SpikingLinear(width, width, units.hidden, norm_gain=norm_gain, code=code)
-            return SpikingRecurrent(width, width, cell, norm_gain=norm_gain, code=code, gain=recurrent_gain)
+        units, gain = every_layer.units(places.neuron), every_layer.norm_gain
+        super().__init__(signal, width, places.position, units, norm_gain=gain, kind="spike_rnn")
+        code = self.position.block_code
 
         def cell(channels: int) -> Any:
-            return units.hidden(channels) if spiking else Tanh()
+            return units.hidden(channels) if units.spiking else Tanh()
+
+        def layer() -> SpikingLinear:
+            if form == "pooled":
+                return SpikingLinear(width, width, units.hidden, norm_gain=gain, code=code)
+            return SpikingRecurrent(width, width, cell, norm_gain=gain, code=code, gain=recurrent_gain)
 
         made = [layer() for _ in range(layers)]
         self.layers = nn.ModuleList(made)
         self.output = units.output(signal, width, made[-1].neuron.levels)
-        self.impose(hierarchy, signal)
-
-    @property
-    def stages(self) -> list[nn.Module]:
-        return [self.embed, *self.layers]
-
-    def forward(self, x: Tensor) -> Tensor:
-        place = self.position.place(x)
-        x = self.embed(self.position(x), code=place.code)
-        for layer in self.layers:
-            x = layer(x, code=place.code)
-        return x
+        self.impose(every_layer.hierarchy, signal)

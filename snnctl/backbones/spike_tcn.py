@@ -5,18 +5,17 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import LinearWeights, SpikingTemporalConv
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import EveryLayer, Layered, Places
+from snnctl.backbones.parts.layers import SpikingTemporalConv
 from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.weights import LinearWeights
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import NeuronFactory
+from snnctl.core.signature import After, takes_knobs
 from snnctl.neurons.norm import TokenNorm
-from snnctl.positions.base import PositionFactory
 
 Between = Literal["spikes", "rates"]
 
@@ -113,6 +112,7 @@ class SpikeTCN(Layered):
 
     Args:
         signal: the encoder's output [T, B, L, C].
+        places, every_layer: knobs, each on its own in a recipe; here differs `position`.
         channels: width of a block, >= 1 (16 as in arXiv 2402.01533).
         levels: number of blocks, >= 1 (3 as in arXiv 2402.01533).
         kernel: taps over L, >= 1 (3 as in arXiv 2402.01533 for short windows; 16 for long ones).
@@ -122,14 +122,9 @@ class SpikeTCN(Layered):
         between: what goes from layer to layer: spikes (binary, ours), or rates, the means over T (as released: real
             numbers, so that no layer but the last passes spikes on).
         position: positional encoding, applied to the encoder's spikes; built for width 1 where variables are shared.
-        neuron: neuron of every layer; one instance per place.
-        norm_gain: initial gain of every BatchNorm, > 0 (2 lets a decayed-input LIF of tau 2 fire from the start,
-            ours); null leaves the norms out.
         norm_join: whether BatchNorm follows the residual add (true, ours: without it a decayed-input LIF needs spikes
             on both paths, and deeper blocks fall silent; false goes with the published neuron, `{type: lif,
             tau: 100, decay_input: false, reset: soft}`).
-        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
-        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons.
 
     Shape: [T, B, L, C] -> [T, B, L, C] (shared) or [T, B, L, channels] (mixed).
 
@@ -140,6 +135,7 @@ class SpikeTCN(Layered):
         github.com/microsoft/SeqSNN, without its weight normalisation, which BatchNorm makes idle.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -150,19 +146,16 @@ class SpikeTCN(Layered):
         dilation: Annotated[int, Ge(1)] = 2,
         variables: Literal["shared", "mixed"] = "shared",
         between: Between = "spikes",
-        position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none",
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        norm_gain: Annotated[float, Gt(0.0)] | None = 2.0,
-        norm_join: bool = True,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
+        places: Places = Places(),
+        every_layer: EveryLayer = EveryLayer(),
+        norm_join: Annotated[bool, After("norm_gain")] = True,
     ) -> None:
         super().__init__()
-        units = Units(neuron, spiking)
+        units = every_layer.units(places.neuron)
         self.shared = variables == "shared"
         try:
             alone = signal.replace(features=1) if self.shared else signal
-            self.position = units.place(position, alone, kind="spike_tcn")
+            self.position = units.place(places.position, alone, kind="spike_tcn")
         except ShapeError as error:
             note = "with `variables: shared` a variable is a sequence of width 1" if self.shared else ""
             help = "; ".join(text for text in (error.help, note) if text)
@@ -176,7 +169,7 @@ class SpikeTCN(Layered):
                 units,
                 kernel=kernel,
                 dilation=dilation**i,
-                norm_gain=norm_gain,
+                norm_gain=every_layer.norm_gain,
                 norm_join=norm_join,
                 between=between,
                 codes=(later if i else first, later),
@@ -187,7 +180,7 @@ class SpikeTCN(Layered):
         self.blocks = nn.ModuleList(made)
         features = signal.features if self.shared else channels
         self.output = units.output(signal, features, made[-1].neuron.levels)
-        self.impose(hierarchy, signal)
+        self.impose(every_layer.hierarchy, signal)
 
     @property
     def stages(self) -> list[nn.Module]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import Layered
 from snnctl.backbones.parts.images import (
     ImageLayer,
+    ImageLayers,
     ImagePool,
     Passed,
     divided,
@@ -19,14 +18,12 @@ from snnctl.backbones.parts.images import (
     scaled_width,
     to_images,
     to_tokens,
-    twin_rules,
 )
-from snnctl.backbones.parts.interlaminar import Connection, Interlaminar, extra_parameters
-from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.interlaminar import extra_parameters
+from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import NeuronFactory
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
 
 Depth = Literal[5, 9, 11, 16]
 POOL = 0
@@ -61,13 +58,9 @@ class SpikeVGG(Layered):
             spikes whole numbers.
         hidden: neurons of a fully connected layer behind the convolutions, >= 1; null has none (published are two of
             4096).
-        neuron: neuron of every layer; one instance per place.
-        norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
+        every_layer: knobs, each on its own in a recipe; here differ:
         interlaminar: connections past the weights of each convolution but the first; null has none.
         hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
-        spiking: false builds the non-spiking twin: the same layers and sizes, activations for neurons (the encoder's
-            too).
-        levels: of the twin's activations, >= 1 steps above 0 with a learned top; null makes them rectifiers.
 
     Shape: [T, B, L, C] -> [T, B, L', D], L' = rows * columns behind the last layer; [T, B, 1, hidden].
 
@@ -78,6 +71,7 @@ class SpikeVGG(Layered):
         github.com/nitin-rathi/DIET-SNN.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -86,21 +80,13 @@ class SpikeVGG(Layered):
         width: Annotated[float, Gt(0.0)] = 1.0,
         pool: Literal["average", "max"] = "average",
         hidden: Annotated[int, Ge(1)] | None = None,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        norm_gain: Annotated[float, Gt(0.0)] = 1.0,
-        interlaminar: Interlaminar | None = None,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
-        levels: Annotated[int, Ge(1)] | None = None,
+        every_layer: ImageLayers = ImageLayers(),
     ) -> None:
-        for knob, message in self.rules({"spiking": spiking, "levels": levels}):
-            raise ShapeError(message, knob=knob)
         super().__init__()
         self.grid = grid_of(signal, "spike_vgg")
         self.depth = depth
-        self.convertible = interlaminar is None
-        units = Units(neuron, spiking, levels)
-        hands_on = None if interlaminar is None else interlaminar.inner
+        self.convertible = every_layer.interlaminar is None
+        units, norm_gain, hands_on = every_layer.units, every_layer.norm_gain, every_layer.inner
         channels, grid, tapped = signal.features, self.grid, self.grid
         made: list[ImageLayer | ImagePool] = []
         for planned in PLANS[depth]:
@@ -111,9 +97,9 @@ class SpikeVGG(Layered):
                 continue
             outputs = scaled_width(planned, width)
             connection = None
-            if interlaminar is not None and made:
+            if made:
                 before = grid if hands_on is None else tapped
-                connection = Connection(interlaminar, channels, outputs, before, grid, norm_gain=norm_gain)
+                connection = every_layer.connection(channels, outputs, before, grid)
             made.append(
                 ImageLayer(
                     channels,
@@ -135,12 +121,7 @@ class SpikeVGG(Layered):
             self.hidden = SpikingLinear(channels * self.output.length, hidden, units.hidden, norm_gain=norm_gain)
             self.output = units.output(signal, hidden, self.hidden.neuron.levels, length=1).replace(grid=None)
         self.extra_parameters = extra_parameters(self)
-        self.impose(hierarchy, signal)
-
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Steps of activations are the twin's."""
-        yield from twin_rules(knobs)
+        self.impose(every_layer.hierarchy, signal)
 
     @property
     def stages(self) -> list[nn.Module]:

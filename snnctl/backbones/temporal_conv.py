@@ -7,17 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Lt, MinLen
-from torch import Tensor, nn
+from annotated_types import Ge, MinLen
 
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
-from snnctl.backbones.parts.time_conv import TimeConv
-from snnctl.backbones.parts.time_layer import SpikingTimeLayer
-from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.time_layers import AlongTime, TimeLayers
+from snnctl.backbones.parts.weights import TimeConv
 from snnctl.core.catalog import BACKBONES
-from snnctl.core.registry import Slot
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.neurons.base import NeuronFactory
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
 
 Rounding = Literal["paper", "nearest"]
 Sizes = Annotated[list[Annotated[int, Ge(1)]], MinLen(1)]
@@ -74,7 +70,7 @@ def matching_width(target: int, inputs: int, kernels: Sequence[int], outputs: in
 
 
 @BACKBONES.register("temporal_conv")
-class TemporalConv(Layered):
+class TemporalConv(AlongTime):
     """Convolutions over T with neurons between: delay taps 0, dilation, 2 dilation, ..., each with a weight of its own.
 
     For data that bring their own steps (encoder `none`): T is the data's time, and no step sees a later one. Positions
@@ -104,11 +100,7 @@ class TemporalConv(Layered):
             place of `width` (532480 is the published network with 20 classes); null leaves `width` as it is.
         match_outputs: outputs of a linear read-out whose weights count in `match_parameters`, >= 0: as many as classes,
             or 0 for the convolutions alone.
-        dropout: share of a layer's spikes that is dropped on their way on, in training, 0 <= x < 1 (0.4 as published).
-        neuron: neuron of every layer; one instance per layer.
-        norm_gain: initial gain of every BatchNorm, > 0 (1 as published); null leaves the norms out.
-        hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
-        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons.
+        every_layer: knobs, each on its own in a recipe.
 
     Shape: [T, B, L, C] -> [T, B, 1, width].
 
@@ -119,6 +111,7 @@ class TemporalConv(Layered):
         code, github.com/EIS-Hub/hSNN, whose neuron, read-out and within-layer spread are other knobs of a recipe.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -134,46 +127,18 @@ class TemporalConv(Layered):
         dilations: Sizes | None = None,
         match_parameters: Annotated[int, Ge(1)] | None = None,
         match_outputs: Annotated[int, Ge(0)] = 0,
-        dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.4,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
-        norm_gain: Annotated[float, Gt(0.0)] | None = 1.0,
-        hierarchy: Hierarchy | None = None,
-        spiking: bool = True,
+        every_layer: TimeLayers = TimeLayers(),
     ) -> None:
-        given = {
-            "layers": layers,
-            "dilation": dilation,
-            "kernel_delta": kernel_delta,
-            "dilation_delta": dilation_delta,
-            "rounding": rounding,
-            "kernels": kernels,
-            "dilations": dilations,
-        }
-        for knob, message in self.rules(given):
-            raise ShapeError(message, knob=knob)
-        super().__init__()
-        self.kernels = list(kernels or kernels_by_depth(layers, kernel, kernel_delta, rounding))
-        self.dilations = list(dilations or dilations_by_depth(layers, dilation, dilation_delta, rounding))
+        taps = list(kernels or kernels_by_depth(layers, kernel, kernel_delta, rounding))
+        gaps = list(dilations or dilations_by_depth(layers, dilation, dilation_delta, rounding))
         inputs = signal.length * signal.features
-        self.match_parameters = match_parameters
         if match_parameters is not None:
-            width = matching_width(match_parameters, inputs, self.kernels, match_outputs)
-        self.width = width
-        self.weight_count = count_weights(width, inputs, self.kernels, match_outputs)
-        units = Units(neuron, spiking)
-        sizes = zip(pairwise([inputs, *[width] * layers]), self.kernels, self.dilations, strict=True)
-        made = [
-            SpikingTimeLayer(
-                TimeConv(before, after, taps, bias=norm_gain is None, dilation=gap),
-                units.hidden,
-                norm_gain=norm_gain,
-                dropout=dropout,
-            )
-            for (before, after), taps, gap in sizes
-        ]
-        self.layers = nn.ModuleList(made)
-        self.output = units.output(signal, width, made[-1].neuron.levels, length=1).replace(grid=None)
-        self.impose(hierarchy, signal)
+            width = matching_width(match_parameters, inputs, taps, match_outputs)
+        sizes = zip(pairwise([inputs, *[width] * layers]), taps, gaps, strict=True)
+        synapses = (TimeConv(*size, count, bias=every_layer.bias, dilation=gap) for size, count, gap in sizes)
+        super().__init__(signal, synapses, every_layer)
+        self.kernels, self.dilations, self.width, self.match_parameters = taps, gaps, width, match_parameters
+        self.weight_count = count_weights(width, inputs, taps, match_outputs)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -190,21 +155,10 @@ class TemporalConv(Layered):
                 yield "dilation_delta", f"a layer would have a dilation of 0: {', '.join(map(str, found))}"
 
     @property
-    def stages(self) -> list[nn.Module]:
-        """The hidden layers in order of depth."""
-        return list(self.layers)
-
-    @property
     def receptive_field(self) -> int:
         """Steps of the input, the present one included, that one step of the output depends on (membranes aside)."""
         reached = zip(self.kernels, self.dilations, strict=True)
         return 1 + sum((taps - 1) * gap for taps, gap in reached)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = x.flatten(2)
-        for layer in self.layers:
-            x = layer(x)
-        return x.unsqueeze(2)
 
     def extra_repr(self) -> str:
         shown = f"width={self.width}, kernels={self.kernels}, dilations={self.dilations}"

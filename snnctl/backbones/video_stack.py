@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.hierarchy import Hierarchy, Layered
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.images import grid_of
-from snnctl.backbones.parts.patches import from_patches, patch_grid, to_patches
 from snnctl.backbones.parts.recurrence import goes_on
-from snnctl.backbones.parts.sampling import Sampling, drawn
-from snnctl.backbones.parts.video_cells import CellNorm, FrameHead, LSTMCell, SpikingCell
+from snnctl.backbones.parts.video import (
+    CellNorm,
+    FrameHead,
+    LSTMCell,
+    Sampling,
+    SpikingCell,
+    check_kernel,
+    check_video,
+    drawn,
+    from_patches,
+    patch_grid,
+    to_patches,
+)
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import NeuronFactory, neuron_factory
-
-SAMPLING = Sampling()
 
 
 @BACKBONES.register("video_stack")
@@ -60,7 +69,7 @@ class VideoStack(Layered):
         recurrent stack. Frames need not be square; that is ours.
     """
 
-    makes_frames: ClassVar[bool] = True
+    makes_frames = True
 
     def __init__(
         self,
@@ -74,15 +83,12 @@ class VideoStack(Layered):
         norm_groups: Annotated[int, Ge(1)] = 16,
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
         hierarchy: Hierarchy | None = None,
-        sampling: Sampling = SAMPLING,
+        sampling: Sampling = Sampling(),
         spiking: bool = True,
     ) -> None:
         super().__init__()
         check_video(signal, "video_stack")
-        if kernel % 2 == 0:
-            raise ShapeError(
-                f"a kernel of {kernel} does not keep the size of a map", knob="kernel", help="take an odd one"
-            )
+        check_kernel(kernel)
         self.grid, self.patch, self.sampling = grid_of(signal, "video_stack"), patch, sampling
         patch_grid(self.grid, patch)
         self.seen, self.ahead = signal.steps, signal.ahead
@@ -135,14 +141,3 @@ class VideoStack(Layered):
             x, state = cell(x, state)
             after.append(state)
         return self.head(x), after
-
-
-def check_video(signal: SignalSpec, kind: str) -> None:
-    """Refuse a signal that is no video to be continued.
-
-    Raises:
-        ShapeError: nothing is to follow, or the steps are not frames.
-    """
-    if not signal.ahead or not signal.steps:
-        help = "take data of type `moving_digits` or `video`, task `video_prediction` and encoder `none`"
-        raise ShapeError(f"{kind} continues videos, not {signal.describe()}", knob="type", help=help)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snnctl.backbones import Spikformer
-from snnctl.backbones.parts.blocks import SpikingLinear
+from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.bench.case import Case, Contender, firing_rates, kept
 from snnctl.bench.peer_networks import FromRest, JellyLayer, JellySpikformer, TorchFeedForward, jelly_feedforward
 from snnctl.bench.peers import snntorch, spikingjelly

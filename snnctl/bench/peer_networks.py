@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.attention import SpikingSelfAttention
-from snnctl.backbones.parts.blocks import SpikingLinear
+from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.bench.peers import SnnTorch, SpikingJelly, why_not_lif
 from snnctl.neurons import LIF
 

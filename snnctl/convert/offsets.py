@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLayer
+from snnctl.backbones.parts.layers import SpikingLayer
 from snnctl.convert.support import activations
 from snnctl.engine.experiment import Network
 from snnctl.neurons.base import SpikingNeuron

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import ConvWeights, LinearWeights, TemporalWeights
+from snnctl.backbones.parts.weights import ConvWeights, LinearWeights, TemporalWeights
 from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron
 
@@ -73,13 +73,14 @@ class PlaneExecution(Watcher):
         @torch.no_grad()
         def run(module: nn.Module, args: Any, out: Tensor) -> Tensor | None:
             read = self._codes(args[0])
-            if read is None or getattr(module, "code_weight", None) is not None:
+            assert isinstance(module, _WEIGHTS)
+            if read is None or module.code_weight is not None:
                 self.found.real.add(name)
                 return None
             codes, scale = read
             bits = int(codes.abs().max()).bit_length()
             self.found.layers[name] = max(self.found.layers.get(name, 0), bits)
-            weight: Any = module.weight
+            weight = module.weight
             fraction = self._fraction(weight, int(codes.abs().max()))
             self.found.fraction_bits[name] = fraction
             whole = (weight.double() * 2.0**fraction).round()
@@ -89,8 +90,8 @@ class PlaneExecution(Watcher):
                 self.found.worst = max(self.found.worst, float((planes - total).abs().max()) if total.numel() else 0.0)
                 total = planes
             y = total * (scale * 2.0**-fraction)
-            bias: Any = module.bias
-            if bias is not None and getattr(module, "adds_bias", True):  # once per step, not once per plane
+            bias = module.bias
+            if bias is not None and module.adds_bias:  # once per step, not once per plane
                 y = y + (bias.double() if not isinstance(module, ConvWeights) else bias.double()[:, None, None])
             return y.to(out.dtype)
 

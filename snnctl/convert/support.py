@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from snnctl.backbones.parts.recurrence import Sigmoid, Tanh
-from snnctl.backbones.parts.units import Integrator, Quantised, Rectifier
+from snnctl.backbones.parts.units import Integrator, Quantised, Rectifier, Sigmoid, Tanh
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.experiment import Network
 from snnctl.neurons.base import SpikingNeuron
@@ -35,7 +34,7 @@ def obstacles(recipe: Recipe, network: Network) -> Iterator[str]:
     if recipe.values["model"].get("spiking", True):
         yield "the network spikes already: `model.spiking` must be false"
     kind = recipe.values["model"]["type"]
-    if not getattr(network.backbone, "convertible", False):
+    if not network.backbone.convertible:
         yield f"backbone `{kind}` is more than weights, norms and rectifiers (attention, gates or recurrence)"
     encoder = recipe.values["encoder"]
     if encoder["type"] not in ENCODERS:

@@ -1,18 +1,53 @@
-"""What every encoder shares: a raw signal in, a neuron along T, a declared spike signal out."""
+"""The contract of an encoder, and what most share: currents over T, and a neuron that makes spikes of them."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
+from annotated_types import Ge
 from torch import Tensor, nn
 
+from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import NeuronFactory, neuron_factory
+from snnctl.positions.ragged import Ragged
 
 
-class Encoder(nn.Module):
+class AnyEncoder(nn.Module):
     """Base of all encoders: they turn data [B, L, C] into spikes (or currents) [T, B, L', F].
+
+    Attributes:
+        output: the signal that it gives.
+        cautions: what a reader of the recipe would not expect.
+    """
+
+    output: SignalSpec
+    cautions: tuple[str, ...] = ()
+
+    def tokens(self, ids: Tensor) -> Ragged:
+        """Where tokens stand in `ids` [B, L], which differ in length; asked of encoders with a ragged output alone."""
+        raise NotImplementedError(f"{type(self).__name__} takes no tokens")
+
+
+@dataclass(frozen=True)
+class Expansion(KnobGroup):
+    """How a value is expanded into steps.
+
+    Args:
+        steps: T, simulation steps per position, >= 1 (4 as in SeqSNN).
+        neuron: neuron that makes the spikes, run along T; null hands the currents on, and the backbone's first neuron
+            makes the spikes.
+    """
+
+    steps: Annotated[int, Ge(1)] = 4
+    neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif"
+
+
+class Encoder(AnyEncoder):
+    """An encoder that makes currents, which a neuron along T turns into spikes.
 
     Args:
         signal: the raw data, `steps` = 0.

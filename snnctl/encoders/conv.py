@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snnctl.core.catalog import ENCODERS
-from snnctl.core.registry import Slot
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.encoders.base import Encoder
-from snnctl.neurons.base import NeuronFactory
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import After, takes_knobs
+from snnctl.encoders.base import Encoder, Expansion
 
 
 @ENCODERS.register("conv")
@@ -27,11 +26,10 @@ class Conv(Encoder):
 
     Args:
         signal: the raw data [B, L, C].
+        expansion: knobs, each on its own in a recipe; here differs:
         steps: T, simulation steps per position and number of filters, >= 1 (4 as in SeqSNN).
         kernel: taps over L, >= 1, odd unless `causal` (3 as in SeqSNN).
         causal: whether a position sees itself and earlier ones only (SeqSNN looks one ahead).
-        neuron: neuron that makes the spikes, run along T; null hands the currents on, and the backbone's first neuron
-            makes the spikes.
 
     Shape: [B, L, C] -> [T, B, L, C].
 
@@ -41,18 +39,17 @@ class Conv(Encoder):
     Source: arXiv 2402.01533; github.com/microsoft/SeqSNN.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
         *,
-        steps: Annotated[int, Ge(1)] = 4,
-        kernel: Annotated[int, Ge(1)] = 3,
-        causal: bool = False,
-        neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif",
+        expansion: Expansion = Expansion(),
+        causal: Annotated[bool, After("steps")] = False,
+        kernel: Annotated[int, Ge(1), After("steps")] = 3,
     ) -> None:
-        for knob, message in self.rules({"kernel": kernel, "causal": causal}):
-            raise ShapeError(message, knob=knob)
-        super().__init__(signal, steps=steps, neuron=neuron)
+        steps = expansion.steps
+        super().__init__(signal, steps=steps, neuron=expansion.neuron)
         # The series is an image [B, 1, L, C]: no axis has to move, and the neuron reads a view.
         self.conv = nn.Conv2d(1, steps, (kernel, 1))
         self.norm = nn.BatchNorm2d(steps)

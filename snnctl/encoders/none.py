@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from snnctl.core.catalog import ENCODERS
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.encoders.base import AnyEncoder
 
 
 @ENCODERS.register("none")
-class NoEncoder(nn.Module):
+class NoEncoder(AnyEncoder):
     """Hands on data that bring their own steps; spikes stay spikes, other values become currents.
 
     Equation:

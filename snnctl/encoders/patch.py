@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from snnctl.core.catalog import ENCODERS
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import takes_knobs
 from snnctl.encoders.base import Encoder
 from snnctl.neurons.base import NeuronFactory
 from snnctl.neurons.norm import TokenNorm
@@ -46,6 +47,7 @@ class Patch(Encoder):
     Source: patches as in Nie et al. 2023, "A time series is worth 64 words" (PatchTST), arXiv 2211.14730.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -57,8 +59,6 @@ class Patch(Encoder):
         norm_gain: Annotated[float, Gt(0.0)] = 2.0,
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif",
     ) -> None:
-        for knob, message in self.rules({"length": length, "stride": stride}):
-            raise ShapeError(message, knob=knob)
         step = length if stride is None else stride
         tokens, left = divmod(signal.length - length, step)
         if left or tokens < 0:

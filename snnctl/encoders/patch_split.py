@@ -11,11 +11,13 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from snnctl.backbones.parts.blocks import SpikingConv
+from snnctl.backbones.parts.layers import SpikingConv
 from snnctl.backbones.parts.units import Linear, Rectifier
 from snnctl.core.catalog import ENCODERS
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import takes_knobs
+from snnctl.encoders.base import AnyEncoder
 from snnctl.neurons.base import NeuronFactory, SpikingNeuron, neuron_factory
 
 _STILL_STEPS = 4
@@ -40,7 +42,7 @@ class _Stage(SpikingConv):
 
 
 @ENCODERS.register("patch_split")
-class PatchSplit(nn.Module):
+class PatchSplit(AnyEncoder):
     """Turns images into spiking tokens of width `dim`, row by row; positions learn of the grid on which they lie.
 
     Each stage doubles the width, up to `dim`; a pool after some of them halves rows and columns. The current of the
@@ -70,6 +72,7 @@ class PatchSplit(nn.Module):
     Source: Zhou et al. 2023, "Spikformer", arXiv 2209.15425, github.com/ZK-Zhou/spikformer.
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
@@ -82,8 +85,6 @@ class PatchSplit(nn.Module):
         ends_with: Literal["spikes", "current"] = "spikes",
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] | None = "lif",
     ) -> None:
-        for knob, message in self.rules({"dim": dim, "stages": stages, "pools": pools}):
-            raise ShapeError(message, knob=knob)
         super().__init__()
         if signal.steps or signal.grid is None or signal.kind != "real":
             message = f"patch_split takes images, not {signal.describe()}"

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from snnctl.backbones.base import Backbone
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.training import Train
+from snnctl.encoders.base import AnyEncoder
 from snnctl.engine.schedule import Schedule
 from snnctl.neurons.base import SpikingNeuron
+from snnctl.readouts.base import Readout
 from snnctl.tasks.base import Task
+
+Part = TypeVar("Part", bound=nn.Module)
 
 
 class Network(nn.Module):
@@ -31,16 +36,18 @@ class Network(nn.Module):
 
     def __init__(self, encoder: nn.Module, backbone: nn.Module, readout: nn.Module) -> None:
         super().__init__()
-        self.encoder, self.backbone, self.readout = encoder, backbone, readout
-        self.ragged = bool(getattr(getattr(encoder, "output", None), "ragged", False))
+        self.encoder = _completed(encoder, AnyEncoder)
+        self.backbone = _completed(backbone, Backbone)
+        self.readout = _completed(readout, Readout)
+        self.ragged = self.encoder.output is not None and self.encoder.output.ragged
         if self.ragged:
-            _check_ragged(backbone, readout)
+            _check_ragged(self.backbone, self.readout)
 
     def forward(self, x: Tensor) -> Tensor:
         """Predictions for a batch of inputs."""
         found: Tensor
         if self.ragged:
-            tokens = self.encoder.tokens(x)  # type: ignore[operator]
+            tokens = self.encoder.tokens(x)
             found = self.readout(self.backbone(self.encoder(x, tokens), tokens), x, tokens)
         else:
             found = self.readout(self.backbone(self.encoder(x)), x)
@@ -54,7 +61,7 @@ class Network(nn.Module):
     @property
     def has_skip(self) -> bool:
         """Whether a path that does not spike leads past the spiking one."""
-        return getattr(self.readout, "skip", None) is not None
+        return self.readout.skip is not None
 
     def skip_alone(self, x: Tensor) -> Tensor:
         """What is predicted when every spike of the backbone is taken away."""
@@ -65,17 +72,24 @@ class Network(nn.Module):
     @property
     def signals(self) -> dict[str, SignalSpec]:
         """What flows after the encoder and after the backbone."""
-        parts = {"encoder": self.encoder, "backbone": self.backbone}
-        return {name: cast(SignalSpec, part.output) for name, part in parts.items()}
+        return {"encoder": self.encoder.output, "backbone": self.backbone.output}
 
 
-def _check_ragged(backbone: nn.Module, readout: nn.Module) -> None:
-    known = {
+def _completed(part: nn.Module, contract: type[Part]) -> Part:
+    """The component with what it does not say of itself: that of a plug-in need not inherit from its contract."""
+    for name in contract.__annotations__:
+        if not isinstance(part, contract) and not hasattr(part, name):
+            setattr(part, name, getattr(contract, name, None))
+    return cast(Part, part)
+
+
+def _check_ragged(backbone: Backbone, readout: Readout) -> None:
+    known: dict[str, tuple[Backbone | Readout, str]] = {
         "backbone": (backbone, "spikformer, spike_driven, qkformer"),
         "readout": (readout, "mean_linear, last_linear, flatten_linear"),
     }
     for kind, (part, fitting) in known.items():
-        if not getattr(part, "takes_ragged", False):
+        if not part.takes_ragged:
             message = f"{kind} {type(part).__name__} takes sequences of one length, and those of the data differ"
             raise ShapeError(message, knob=kind, help=f"those that take them: {fitting}")
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingLayer, SpikingLinear, fold_norms
 from snnctl.backbones.parts.images import ImageLayer, ImagePool
+from snnctl.backbones.parts.layers import SpikingLayer, SpikingLinear, fold_norms
 from snnctl.backbones.spike_mlp import SelfRecurrent, SpikeMLP
 from snnctl.backbones.spike_vgg import SpikeVGG
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.encoders.direct import Repeat
 from snnctl.encoders.none import NoEncoder
-from snnctl.encoders.repeat import Repeat
 from snnctl.engine.experiment import Network
 from snnctl.neurons.integrate_fire import IntegrateAndFire
 from snnctl.neurons.kernels import AnyReset
@@ -148,11 +148,11 @@ def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
 
 def _problems(network: Network, any_neuron: bool) -> Iterator[str]:
     encoder, backbone, readout = network.encoder, network.backbone, network.readout
-    if not isinstance(encoder, Repeat | NoEncoder) or getattr(encoder, "neuron", None) is not None:
+    if not isinstance(encoder, NoEncoder) and not (isinstance(encoder, Repeat) and encoder.neuron is None):
         yield f"the encoder {type(encoder).__name__}: only `none`, or `repeat` without a neuron"
     if not isinstance(backbone, SpikeMLP | SpikeVGG):
         yield f"the backbone {type(backbone).__name__}: it is no chain of layers"
-    if not isinstance(readout, MeanLinear | FlattenLinear | StepLinear) or getattr(readout, "skip", None) is not None:
+    if not isinstance(readout, MeanLinear | FlattenLinear | StepLinear) or readout.skip is not None:
         yield f"the read-out {type(readout).__name__} (or its skip)"
     if not network.spikes:
         yield "a network without spiking neurons"

@@ -1,14 +1,12 @@
 """Positional encodings: they tell a network which position of the sequence a spike belongs to."""
 
+from snnctl.positions.absolute import Learned, Sinusoid
+from snnctl.positions.attention_bias import Gray, LogDistance
 from snnctl.positions.base import Place, Position, PositionFactory, position_factory
 from snnctl.positions.conv import ConvPosition
 from snnctl.positions.cpg import CPG, CPGLinear, LearnedCPG
-from snnctl.positions.gray import Gray
-from snnctl.positions.learned import Learned
-from snnctl.positions.log import LogDistance
 from snnctl.positions.none import NoPosition
 from snnctl.positions.random import Random
-from snnctl.positions.sinusoid import Sinusoid
 
 __all__ = [
     "CPG",

@@ -1,17 +1,18 @@
-"""The contract of positional encodings, and the shared handling of precomputed tables."""
+"""The contract of positional encodings, and what they share: tables, codes beside features, grids of images."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
+from annotated_types import Ge, MaxLen, MinLen
 from torch import Tensor, nn
 
 from snnctl.core.catalog import POSITIONS
-from snnctl.core.shapes import SignalSpec
+from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.positions.ragged import Ragged
 
 Disturbance = Literal["removed", "shuffled"]
@@ -19,6 +20,7 @@ MapKind = Literal["dot", "xnor"]
 # What a position can ask of the attention behind it: `agreement`, a map that counts agreeing channels; `pairs`,
 # anything that weighs pairs of positions by a bias.
 Needs = Literal["agreement", "pairs"]
+Grid = Annotated[list[Annotated[int, Ge(1)]], MinLen(2), MaxLen(2)] | Literal["sequence"]
 
 
 class Place(NamedTuple):
@@ -170,6 +172,20 @@ def concat(x: Tensor, code: Tensor) -> Tensor:
     return torch.cat((x, code.expand(*x.shape[:-1], code.shape[-1])), dim=-1)
 
 
+def check_width(neurons: int, signal: SignalSpec) -> None:
+    """Refuse a code that is to be added to a signal of another width.
+
+    Raises:
+        ShapeError: `neurons` differs from the width.
+    """
+    if signal.features != neurons:
+        raise ShapeError(
+            f"`neurons` {neurons} must equal the width {signal.features} when `combine` is add",
+            knob="neurons",
+            help=f"use `neurons: {signal.features}` or `combine: concat`",
+        )
+
+
 def oscillation(length: int, width: int, base: float) -> Tensor:
     """Sine and cosine pairs in float64 on the CPU: the transformer's sinusoid, and a CPG's membranes.
 
@@ -195,3 +211,23 @@ def frequencies(width: int, base: float) -> Tensor:
 def position_factory(position: str | PositionFactory) -> PositionFactory:
     """A factory `signal -> position` from a registered name, or the factory that was given."""
     return POSITIONS.get(position) if isinstance(position, str) else position
+
+
+def check_grid(grid: Sequence[int] | str | None, signal: SignalSpec) -> tuple[int, int] | None:
+    """`grid` as (rows, columns), or None for a sequence; a `grid` of None is that of the signal.
+
+    Raises:
+        ShapeError: it does not have two sizes, or their product is not the signal's length.
+    """
+    if grid is None or isinstance(grid, str):
+        return signal.grid if grid is None else None
+    if len(grid) != 2:
+        raise ShapeError(f"`grid` needs two sizes, got {len(grid)}", knob="grid", help="grid: [rows, columns]")
+    rows, columns = grid
+    if rows * columns != signal.length:
+        raise ShapeError(
+            f"`grid` {rows} x {columns} does not hold the {signal.length} positions of the signal",
+            knob="grid",
+            help="rows times columns must be L",
+        )
+    return rows, columns

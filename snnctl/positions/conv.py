@@ -12,8 +12,7 @@ from snnctl.core.registry import Slot
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons.base import NeuronFactory, neuron_factory
 from snnctl.neurons.norm import TokenNorm
-from snnctl.positions.base import Position
-from snnctl.positions.grid import Grid, check_grid
+from snnctl.positions.base import Grid, Position, check_grid
 from snnctl.positions.ragged import Ragged
 
 

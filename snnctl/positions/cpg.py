@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
@@ -13,8 +14,9 @@ from torch import Tensor, nn
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import After, KnobGroup, takes_knobs
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
-from snnctl.positions.base import Place, Position, TablePosition, concat, oscillation, positions, spread
+from snnctl.positions.base import Place, Position, TablePosition, check_width, concat, oscillation, positions, spread
 from snnctl.positions.distinct import distinct_code
 from snnctl.positions.ragged import Ragged
 
@@ -24,15 +26,42 @@ Where = Literal["input", "all"]
 Threshold = Annotated[float, Gt(-1.0), Lt(1.0)]
 
 
+@dataclass(frozen=True)
+class Pairs(KnobGroup):
+    """The bank of pattern generators, and what its code belongs to.
+
+    Args:
+        neurons: columns of the code, >= 1; an odd number has one sine more (40 as in SeqSNN's recipes).
+        base: ratio of the frequency ladder, > 1 (10000 as in SeqSNN's Spikformer recipes; 100 to 1000 give
+            fewer collisions in short windows); null chooses it so that all codes differ (ours).
+        threshold: firing threshold, -1 < threshold < 1; the long-run duty is arccos(threshold)/pi (0.8 as in
+            SeqSNN); null chooses it so that all codes differ (ours).
+        index: TL gives a position a different code at each of the T steps (SeqSNN), L the same code.
+    """
+
+    neurons: Annotated[int, Ge(1)] = 40
+    base: Annotated[float, Gt(1.0)] | None = 10000.0
+    threshold: Threshold | None = 0.8
+    index: Index = "TL"
+
+
+@dataclass(frozen=True)
+class LearnedPairs(Pairs):
+    """The same where base and threshold are learned from a given start."""
+
+    base: Annotated[float, Gt(1.0)] = 1000.0
+    threshold: Threshold = 0.8
+
+
 class CPGTable(TablePosition):
     """What the fixed CPG codes share: the table of their formula, see `CPG`."""
 
+    shown: ClassVar[tuple[str, ...]] = ("neurons", "base", "threshold", "index", "where")
     base: float
     threshold: float
 
-    def __init__(
-        self, signal: SignalSpec | None, neurons: int, base: float | None, threshold: float | None, index: Index
-    ) -> None:
+    def __init__(self, signal: SignalSpec | None, pairs: Pairs) -> None:
+        neurons, base, threshold, index = pairs.neurons, pairs.base, pairs.threshold, pairs.index
         self.neurons = neurons
         self.index = index
         if base is None or threshold is None:
@@ -54,8 +83,7 @@ class CPGTable(TablePosition):
         return self.membrane(length) >= self.threshold
 
     def extra_repr(self) -> str:
-        names = ("neurons", "base", "threshold", "combine", "index", "where")
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in names if hasattr(self, name))
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
 
 
 @POSITIONS.register("cpg")
@@ -75,13 +103,8 @@ class CPG(CPGTable):
 
     Args:
         signal: what comes in; optional, `code` works without.
-        neurons: columns of the code, >= 1; an odd number has one sine more (40 as in SeqSNN's recipes).
-        base: ratio of the frequency ladder, > 1 (10000 as in SeqSNN's Spikformer recipes; 100 to 1000 give
-            fewer collisions in short windows); null chooses it so that all codes differ (ours).
-        threshold: firing threshold, -1 < threshold < 1; the long-run duty is arccos(threshold)/pi (0.8 as in
-            SeqSNN); null chooses it so that all codes differ (ours).
+        pairs: knobs, each on its own in a recipe.
         combine: concat keeps spikes binary; add needs `neurons` equal to the width and is not binary.
-        index: TL gives a position a different code at each of the T steps (SeqSNN), L the same code.
         where: input gives the code to the first layer alone, all also to the layers of every block, through
             weights of their own (SeqSNN's CPG-Full; in a transformer those of the MLPs).
 
@@ -95,24 +118,22 @@ class CPG(CPGTable):
         arXiv 2405.14362; github.com/microsoft/SeqSNN.
     """
 
+    shown = ("neurons", "base", "threshold", "combine", "index", "where")
+
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec | None = None,
         *,
-        neurons: Annotated[int, Ge(1)] = 40,
-        base: Annotated[float, Gt(1.0)] | None = 10000.0,
-        threshold: Threshold | None = 0.8,
-        combine: Combine = "concat",
-        index: Index = "TL",
+        pairs: Pairs = Pairs(),
+        combine: Annotated[Combine, After("threshold")] = "concat",
         where: Where = "input",
     ) -> None:
-        for knob, message in self.rules({"combine": combine, "where": where}):
-            raise ShapeError(message, knob=knob)
         self.combine = combine
         self.where = where
         self.binary = combine == "concat"
-        self.block_code = neurons if where == "all" else 0
-        super().__init__(signal, neurons, base, threshold, index)
+        self.block_code = pairs.neurons if where == "all" else 0
+        super().__init__(signal, pairs)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -123,12 +144,7 @@ class CPG(CPGTable):
     def describe(self, signal: SignalSpec) -> SignalSpec:
         if self.combine == "concat":
             return signal.replace(features=signal.features + self.neurons)
-        if signal.features != self.neurons:
-            raise ShapeError(
-                f"`neurons` {self.neurons} must equal the width {signal.features} when `combine` is add",
-                knob="neurons",
-                help=f"use `neurons: {signal.features}` or `combine: concat`",
-            )
+        check_width(self.neurons, signal)
         return signal.replace(levels=signal.levels + 1)
 
     def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
@@ -152,10 +168,10 @@ class CPGLinear(CPGTable):
 
     Args:
         signal: what comes in; optional, `code` works without.
+        pairs: knobs, each on its own in a recipe; here differ:
         neurons: columns of the code, >= 1 (40 as in SeqSNN's recipes; its own CPG-Linear has 10).
         base: ratio of the frequency ladder, > 1 (10000 as in SeqSNN); null chooses it so that all codes differ.
         threshold: firing threshold, -1 < threshold < 1 (0.8 as in SeqSNN); null chooses it likewise.
-        index: TL gives a position a different code at each of the T steps (SeqSNN), L the same code.
         where: input gives the code to the first layer alone, all also to the layers of every block (SeqSNN).
 
     Shape: [T, B, L, D] -> [T, B, L, D]; the code goes to the layer behind.
@@ -163,20 +179,12 @@ class CPGLinear(CPGTable):
     Source: SpikformerCPG of github.com/microsoft/SeqSNN, without its dropout and its second bias.
     """
 
-    def __init__(
-        self,
-        signal: SignalSpec | None = None,
-        *,
-        neurons: Annotated[int, Ge(1)] = 40,
-        base: Annotated[float, Gt(1.0)] | None = 10000.0,
-        threshold: Threshold | None = 0.8,
-        index: Index = "TL",
-        where: Where = "input",
-    ) -> None:
+    @takes_knobs
+    def __init__(self, signal: SignalSpec | None = None, *, pairs: Pairs = Pairs(), where: Where = "input") -> None:
         self.where = where
-        self.input_code = neurons
-        self.block_code = neurons if where == "all" else 0
-        super().__init__(signal, neurons, base, threshold, index)
+        self.input_code = pairs.neurons
+        self.block_code = pairs.neurons if where == "all" else 0
+        super().__init__(signal, pairs)
 
     def describe(self, signal: SignalSpec) -> SignalSpec:
         return signal
@@ -203,6 +211,7 @@ class LearnedCPG(Position):
 
     Args:
         signal: what comes in; optional, `code` works without.
+        pairs: knobs, each on its own in a recipe; here differ:
         neurons: columns of the code, >= 1 (40 as for `cpg`).
         base: initial ratio of the frequency ladder, > 1 (1000: the gradient grows with p * omega).
         threshold: initial firing threshold, -1 < threshold < 1 (0.8 as for `cpg`).
@@ -212,22 +221,20 @@ class LearnedCPG(Position):
     Shape: [T, B, L, D] -> [T, B, L, D + neurons].
     """
 
+    @takes_knobs
     def __init__(
         self,
         signal: SignalSpec | None = None,
         *,
-        neurons: Annotated[int, Ge(1)] = 40,
-        base: Annotated[float, Gt(1.0)] = 1000.0,
-        threshold: Threshold = 0.8,
-        index: Index = "TL",
+        pairs: LearnedPairs = LearnedPairs(),
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
     ) -> None:
-        self.neurons = neurons
-        self.index = index
+        self.neurons = pairs.neurons
+        self.index = pairs.index
         super().__init__(signal)
-        self.log_base = nn.Parameter(torch.tensor(math.log(base)))
-        self.phase = nn.Parameter(torch.zeros((neurons + 1) // 2))
-        self.raw_threshold = nn.Parameter(torch.tensor(math.atanh(threshold)))
+        self.log_base = nn.Parameter(torch.tensor(math.log(pairs.base)))
+        self.phase = nn.Parameter(torch.zeros((pairs.neurons + 1) // 2))
+        self.raw_threshold = nn.Parameter(torch.tensor(math.atanh(pairs.threshold)))
         self.surrogate = make_surrogate(surrogate)
 
     @property

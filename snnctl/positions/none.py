@@ -20,9 +20,6 @@ class NoPosition(Position):
     Shape: [T, B, L, D] -> [T, B, L, D].
     """
 
-    def __init__(self, signal: SignalSpec | None = None) -> None:
-        super().__init__(signal)
-
     def describe(self, signal: SignalSpec) -> SignalSpec:
         return signal
 

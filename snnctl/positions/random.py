@@ -10,8 +10,8 @@ from torch import Tensor
 
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.seeds import run_seed, stream_seed
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.positions.base import TablePosition, concat
+from snnctl.core.shapes import SignalSpec
+from snnctl.positions.base import TablePosition, check_width, concat
 from snnctl.positions.ragged import Ragged
 
 
@@ -61,15 +61,10 @@ class Random(TablePosition):
         super().__init__(signal)
 
     def describe(self, signal: SignalSpec) -> SignalSpec:
-        if self.combine == "add" and signal.features != self.neurons:
-            raise ShapeError(
-                f"`neurons` {self.neurons} must equal the width {signal.features} when `combine` is add",
-                knob="neurons",
-                help=f"use `neurons: {signal.features}` or `combine: concat`",
-            )
         if self.combine == "concat":
             signal = signal.replace(features=signal.features + self.neurons)
-        elif self.values == "bits":
+        else:
+            check_width(self.neurons, signal)
             signal = signal.replace(levels=signal.levels + 1)
         return signal if self.values == "bits" else signal.replace(kind="real", levels=1)
 

@@ -1,7 +1,6 @@
 """Read-outs: spikes of the backbone in, predictions out."""
 
 from snnctl.readouts.base import Readout
-from snnctl.readouts.linear import FlattenLinear, LastLinear, MeanLinear
-from snnctl.readouts.variate import VariateLinear
+from snnctl.readouts.linear import FlattenLinear, LastLinear, MeanLinear, VariateLinear
 
 __all__ = ["FlattenLinear", "LastLinear", "MeanLinear", "Readout", "VariateLinear"]

@@ -1,17 +1,29 @@
-"""What every read-out shares: spikes in, numbers out, and an optional linear path past the spikes."""
+"""The contract of a read-out, with a default for all that may be asked of one, and a linear path past the spikes."""
 
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from typing import ClassVar, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import KnobGroup
 from snnctl.positions.ragged import Ragged
 
 Skip = Literal["none", "linear"]
+
+
+@dataclass(frozen=True)
+class Skipping(KnobGroup):
+    """Whether a path leads past the spikes.
+
+    Args:
+        skip: linear adds V * data, a path that does not spike (V starts at 0); results name it.
+    """
+
+    skip: Skip = "none"
 
 
 class Readout(nn.Module):
@@ -24,16 +36,24 @@ class Readout(nn.Module):
         skip: `linear` adds a linear map of the raw data. That path does not spike: results name it, and show
             what it predicts alone.
 
+    Attributes:
+        takes_ragged: whether it also reads sequences of different lengths, packed, see `read_tokens`.
+        answers: once per item, at every step, or with frames.
+        cautions: what a reader of the recipe would not expect.
+
     Raises:
         ShapeError: a skip without knowing the data.
     """
 
-    takes_ragged: ClassVar[bool] = False
+    takes_ragged: bool = False
+    answers: Literal["item", "step", "frames"] = "item"
+    cautions: tuple[str, ...] = ()
+    skip: nn.Linear | None
 
-    def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None, skip: Skip) -> None:
+    def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, skip: Skip = "none") -> None:
         super().__init__()
         self.signal, self.outputs = signal, outputs
-        self.skip: nn.Linear | None = None
+        self.skip = None
         if skip == "linear":
             if data is None:
                 raise ShapeError("a skip needs to know the data", knob="skip")
@@ -43,9 +63,9 @@ class Readout(nn.Module):
             # The spiking path learns what the line leaves; a line at zero starts as the network without a skip.
             nn.init.zeros_(self.skip.weight)
 
-    @abstractmethod
     def read(self, spikes: Tensor) -> Tensor:
-        """Numbers [B, outputs] from spikes [T, B, L, D]."""
+        """The answer to spikes [T, B, L, D]: [B, outputs], [B, T, outputs] at every step, or frames."""
+        raise NotImplementedError(type(self).__name__)
 
     def read_tokens(self, spikes: Tensor, tokens: Ragged) -> Tensor:
         """Numbers [B, outputs] from the packed spikes [T, 1, N, D] of sequences of different lengths."""

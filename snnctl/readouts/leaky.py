@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 import torch
 from annotated_types import Gt
@@ -16,6 +16,7 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.neurons.base import NeuronFactory, neuron_factory
 from snnctl.neurons.kernels import can_be_fast
 from snnctl.neurons.norm import NormKind, make_norm
+from snnctl.readouts.base import Readout
 
 Decoder = Literal["cum", "last", "mean", "max"]
 
@@ -37,7 +38,7 @@ def leaky_integral(x: Tensor, leak: float) -> Tensor:
     return (kernel @ x.flatten(1)).view_as(x)
 
 
-class LeakyReadout(nn.Module):
+class LeakyReadout(Readout):
     """Base of the leaky read-outs: one integrator per output, without threshold.
 
     Args:
@@ -48,8 +49,8 @@ class LeakyReadout(nn.Module):
     """
 
     def __init__(self, signal: SignalSpec, outputs: int, tau: float, norm: NormKind) -> None:
-        super().__init__()
-        self.signal, self.outputs, self.tau = signal, outputs, tau
+        super().__init__(signal, outputs)
+        self.tau = tau
         self.linear = nn.Linear(signal.length * signal.features, outputs, bias=norm == "none")
         self.norm = make_norm(norm, outputs, 1.0)
         self.leak = math.exp(-(signal.dt_ms or 1.0) / tau)
@@ -58,7 +59,7 @@ class LeakyReadout(nn.Module):
         """[T, B, outputs]."""
         return leaky_integral(self.norm(self.linear(spikes.flatten(2))), self.leak)
 
-    def forward(self, spikes: Tensor, data: Tensor | None = None) -> Tensor:
+    def read(self, spikes: Tensor) -> Tensor:
         return self.decode(self.voltages(spikes))
 
     @abstractmethod
@@ -87,7 +88,7 @@ class LeakyStep(LeakyReadout):
     Source: Moro et al. 2024, arXiv 2407.18838, and its code, github.com/EIS-Hub/hSNN (decoder `vmem_time`).
     """
 
-    answers: ClassVar[str] = "step"
+    answers = "step"
 
     def __init__(
         self,
@@ -140,13 +141,11 @@ class Leaky(LeakyReadout):
     ) -> None:
         super().__init__(signal, outputs, tau, norm)
         self.decoder = decoder
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """What a reader of the recipe would not expect."""
-        if self.decoder != "cum":
-            return ()
-        return ("`decoder: cum` sums softmaxes, and the loss takes a softmax of the sums: a double one, as published",)
+        if decoder == "cum":
+            twice = (
+                "`decoder: cum` sums softmaxes, and the loss takes a softmax of the sums: a double one, as published"
+            )
+            self.cautions = (twice,)
 
     def decode(self, voltages: Tensor) -> Tensor:
         match self.decoder:
@@ -160,7 +159,7 @@ class Leaky(LeakyReadout):
 
 
 @READOUTS.register("spike_count")
-class SpikeCount(nn.Module):
+class SpikeCount(Readout):
     """A last layer of spiking neurons, one per output; the answer is how often each has fired.
 
     Equation:
@@ -187,12 +186,11 @@ class SpikeCount(nn.Module):
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "tau_lif",
         norm: NormKind = "running",
     ) -> None:
-        super().__init__()
-        self.signal, self.outputs = signal, outputs
+        super().__init__(signal, outputs)
         self.linear = nn.Linear(signal.length * signal.features, outputs, bias=norm == "none")
         self.norm = make_norm(norm, outputs, 1.0)
         self.neuron = neuron_factory(neuron)(outputs)
 
-    def forward(self, spikes: Tensor, data: Tensor | None = None) -> Tensor:
+    def read(self, spikes: Tensor) -> Tensor:
         counts: Tensor = self.neuron(self.norm(self.linear(spikes.flatten(2)))).sum(dim=0)
         return counts

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.attention import (
+    SharedKeyAttention,
     SoftmaxAttention,
     SpikingSelfAttention,
     agreements,
     default_scale,
 )
-from snnctl.backbones.parts.mask_attention import QKTokenAttention, SharedKeyAttention, SpikeDrivenAttention
+from snnctl.backbones.parts.mask_attention import QKTokenAttention, SpikeDrivenAttention
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons import LIF
 from snnctl.positions import CPG, Gray, LogDistance

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import fold_norms
-from snnctl.backbones.parts.first_layer import NoLayer
+from snnctl.backbones.parts.layers import fold_norms
+from snnctl.backbones.parts.transformer import NoLayer
 from snnctl.core.catalog import BACKBONES, POSITIONS
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders.patch_split import PatchSplit

@@ -11,7 +11,6 @@ from plain_images import attended, connected, convolved, gradients, lif, picture
 from torch import Tensor, nn
 
 from snnctl.backbones import SpikeResNet, SpikeVGG
-from snnctl.backbones.parts.blocks import fold_norms
 from snnctl.backbones.parts.interlaminar import (
     ChannelAttention,
     Connection,
@@ -19,6 +18,7 @@ from snnctl.backbones.parts.interlaminar import (
     attention_kernel,
     extra_parameters,
 )
+from snnctl.backbones.parts.layers import fold_norms
 from snnctl.core.params import params_model
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat

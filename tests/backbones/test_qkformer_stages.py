@@ -14,9 +14,10 @@ from plain_images import convolved, gradients, pictures, settle, tokens
 from torch import Tensor, nn
 
 from snnctl.backbones import QKFormerStages
-from snnctl.backbones.parts.blocks import ConvWeights, fold_norms
-from snnctl.backbones.parts.first_layer import NoLayer
+from snnctl.backbones.parts.layers import fold_norms
 from snnctl.backbones.parts.patch_embed import PatchEmbedding
+from snnctl.backbones.parts.transformer import NoLayer
+from snnctl.backbones.parts.weights import ConvWeights
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.encoders import Repeat

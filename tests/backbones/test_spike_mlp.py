@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.dropout import SpikeDropout
 from snnctl.backbones.parts.hierarchy import Hierarchy, Within
+from snnctl.backbones.parts.time_layers import SpikeDropout
 from snnctl.backbones.spike_mlp import SpikeMLP
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons import LIF, PSN, TauLIF, TokenNorm

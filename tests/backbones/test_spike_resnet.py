@@ -11,7 +11,8 @@ from plain_images import convolved, gradients, lif, pictures, settle, tokens
 from torch import Tensor, nn
 
 from snnctl.backbones import SpikeResNet
-from snnctl.backbones.parts.blocks import ConvWeights, fold_norms
+from snnctl.backbones.parts.layers import fold_norms
+from snnctl.backbones.parts.weights import ConvWeights
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.encoders import Repeat
 from snnctl.energy.count.dispatch import OperationCounter

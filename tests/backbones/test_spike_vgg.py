@@ -12,9 +12,10 @@ from plain_images import convolved, gradients, lif, pictures, settle, tokens
 from torch import Tensor, nn
 
 from snnctl.backbones import SpikeVGG
-from snnctl.backbones.parts.blocks import ConvWeights, fold_norms
 from snnctl.backbones.parts.images import ImageLayer
+from snnctl.backbones.parts.layers import fold_norms
 from snnctl.backbones.parts.units import Quantised, Rectifier
+from snnctl.backbones.parts.weights import ConvWeights
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.encoders import Repeat
 from snnctl.energy.count.dispatch import OperationCounter

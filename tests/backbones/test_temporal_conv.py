@@ -10,7 +10,7 @@ from sequence_networks import lif_spikes, make, rates, spikes, warmed
 from torch import Tensor, nn
 
 from snnctl.backbones import TemporalConv, fold_norms
-from snnctl.backbones.parts.time_conv import TimeConv, time_conv
+from snnctl.backbones.parts.weights import TimeConv, time_conv
 from snnctl.backbones.temporal_conv import count_weights, dilations_by_depth, kernels_by_depth, matching_width
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.kernels import use_kernel

@@ -10,14 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from snnctl.backbones.parts.patches import from_patches, to_patches
-from snnctl.backbones.parts.sampling import Sampling, drawn
-from snnctl.backbones.parts.video_cells import LSTMCell
+from snnctl.backbones.parts.video import LSTMCell, Sampling, drawn, from_patches, to_patches
 from snnctl.backbones.sim_vp import SimVP
 from snnctl.backbones.video_stack import VideoStack
 from snnctl.core.catalog import NEURONS
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.readouts.frames import Frames
+from snnctl.readouts.steps import Frames
 
 
 def video(seen: int = 3, ahead: int = 4, grid: tuple[int, int] = (8, 4), features: int = 1) -> SignalSpec:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.backbones import Spikformer
-from snnctl.backbones.parts.blocks import SpikingLinear
+from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.bench.blocks import TINY, feedforward, make_feedforward, make_spikformer, slow_lif, spikes
 from snnctl.bench.case import firing_rates
 from snnctl.bench.neurons import neuron_cases

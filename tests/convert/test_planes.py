@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import ConvWeights, LinearWeights, TemporalWeights
+from snnctl.backbones.parts.weights import ConvWeights, LinearWeights, TemporalWeights
 from snnctl.convert.planes import PlaneExecution, _by_planes, _product
 from snnctl.neurons import IF
 from snnctl.neurons.spike_format import SpikeFormat

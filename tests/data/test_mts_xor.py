@@ -12,8 +12,8 @@ from snnctl.core.seeds import building_with
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import defaults
 from snnctl.data.made.mts_xor import MtsXor, XorRule
+from snnctl.encoders.direct import Repeat
 from snnctl.encoders.none import NoEncoder
-from snnctl.encoders.repeat import Repeat
 from snnctl.measure.classes import StepMetrics
 from snnctl.readouts.steps import StepLinear
 from snnctl.recipe.rules import readout_answers_task

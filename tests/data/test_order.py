@@ -16,7 +16,7 @@ from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import defaults
 from snnctl.data.made.order import Order, OrderData, order_class, special_symbols
 from snnctl.data.splits import SPLIT_NAMES
-from snnctl.encoders.repeat import Repeat
+from snnctl.encoders.direct import Repeat
 from snnctl.positions.cpg import CPG
 from snnctl.readouts.linear import MeanLinear
 from snnctl.tasks.classification import Classification

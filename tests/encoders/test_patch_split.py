@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.encoders.direct import Repeat
 from snnctl.encoders.patch_split import PatchSplit
-from snnctl.encoders.repeat import Repeat
 from snnctl.neurons.lif import LIF
 
 IMAGE = SignalSpec(0, 12 * 16, 3, grid=(12, 16))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingConv
+from snnctl.backbones.parts.layers import SpikingConv
 from snnctl.core.shapes import SignalSpec
 from snnctl.energy.count.counts import Counts, Row
 from snnctl.energy.count.dispatch import OperationCounter

@@ -8,7 +8,7 @@ import torch
 from state_traces import random_current, trace
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingConv, SpikingLinear
+from snnctl.backbones.parts.layers import SpikingConv, SpikingLinear
 from snnctl.core.catalog import NEURONS
 from snnctl.core.shapes import ShapeError
 from snnctl.neurons import GLIF, IF, LIF, LMH, PLIF, STC, STCLIF, STCLMH, STCPLIF, TCLIF, SpikingNeuron

@@ -1,14 +1,14 @@
-"""Spiking self-attention."""
+"""Attention of the Spikformer, a map between spikes, and the softmax attention of non-spiking twins."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import NormedLinear, SpikingLinear
+from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.core.shapes import ShapeError
 from snnctl.neurons.base import NeuronFactory
 from snnctl.neurons.kernels import can_be_fast, first_gradients_only, pack_spikes, unpack_spikes
@@ -103,7 +103,32 @@ class SpikingSelfAttention(nn.Module):
         return f"heads={self.heads}, kind={self.kind!r}, gain={self.gain:.4g}, learned_scale={self.gate is not None}"
 
 
-class SoftmaxAttention(nn.Module):
+class _Softmax(nn.Module):
+    """Softmax attention over heads that lie side by side in one packed tensor, the values last."""
+
+    parts: ClassVar[int]
+    heads: int
+    projection: nn.Module
+
+    def attend(self, packed: Tensor, bias: Tensor | None, tokens: Ragged | None) -> Tensor:
+        """[T, B, L, parts * D] -> [T, B, L, D]."""
+        if tokens is not None:
+            packed = tokens.unpack(packed)
+            bias = None if bias is None else tokens.pairs(bias)
+        scores = self.scores(packed, bias)
+        scores = scores if tokens is None else tokens.between(scores)
+        joined = join_heads(scores.softmax(-1) @ split_heads(packed, self.heads, self.parts)[-1])
+        y: Tensor = self.projection(joined if tokens is None else tokens.pack(joined))
+        return y
+
+    def scores(self, packed: Tensor, bias: Tensor | None = None) -> Tensor:
+        """The map [T, B, heads, L, L] before the softmax."""
+        q, k, *_ = split_heads(packed, self.heads, self.parts)
+        scores = q @ k.mT if bias is None else q @ k.mT + bias
+        return scores * q.shape[-1] ** -0.5
+
+
+class SoftmaxAttention(_Softmax):
     """What a non-spiking twin has in the place of `SpikingSelfAttention`: the same weights, real numbers, softmax.
 
     Equation:
@@ -120,6 +145,8 @@ class SoftmaxAttention(nn.Module):
     Source: Vaswani et al. 2017, arXiv 1706.03762.
     """
 
+    parts = 3
+
     def __init__(self, dim: int, heads: int, *, norm_gain: float) -> None:
         super().__init__()
         self.heads = heads
@@ -127,22 +154,29 @@ class SoftmaxAttention(nn.Module):
         self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
 
     def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
-        packed = self.qkv(x)
-        if tokens is None:
-            attended = self.scores(packed, bias).softmax(-1) @ split_heads(packed, self.heads)[2]
-            y: Tensor = self.projection(join_heads(attended))
-            return y
-        packed = tokens.unpack(packed)
-        bias = None if bias is None else tokens.pairs(bias)
-        attended = tokens.between(self.scores(packed, bias)).softmax(-1) @ split_heads(packed, self.heads)[2]
-        masked: Tensor = self.projection(tokens.pack(join_heads(attended)))
-        return masked
+        return self.attend(self.qkv(x), bias, tokens)
 
-    def scores(self, packed: Tensor, bias: Tensor | None = None) -> Tensor:
-        """The map [T, B, heads, L, L] before the softmax."""
-        q, k, _ = split_heads(packed, self.heads)
-        scores = q @ k.mT if bias is None else q @ k.mT + bias
-        return scores * q.shape[-1] ** -0.5
+
+class SharedKeyAttention(_Softmax):
+    """What a non-spiking twin has in the place of `QKTokenAttention`: softmax attention whose values are its keys.
+
+    Equation:
+        q, k = BN(Linear(x))               split into heads of width d
+        y    = BN(Linear(softmax((q k^T + bias) / sqrt(d)) k))
+
+    Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None.
+    """
+
+    parts = 2
+
+    def __init__(self, dim: int, heads: int, *, norm_gain: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qk = NormedLinear(dim, 2 * dim, norm_gain=norm_gain)
+        self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
+        return self.attend(self.qk(x), bias, tokens)
 
 
 def default_scale(kind: MapKind, length: int, width: int) -> float:

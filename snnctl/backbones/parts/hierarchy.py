@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
@@ -195,7 +194,7 @@ def _leaky_parts(stage: nn.Module) -> list[SpikingNeuron | Integrator]:
 def _in_use(tau: float, step: float, stage: Sequence[SpikingNeuron | Integrator]) -> float:
     """The time constant that is left when the neurons have bounded their leak."""
     leak = math.exp(-step / tau)
-    low, high = next((b for neuron in stage if (b := getattr(neuron, "leak_bounds", None)) is not None), (0.0, 1.0))
+    low, high = next((b for neuron in stage if (b := neuron.leak_bounds) is not None), (0.0, 1.0))
     return tau if low <= leak <= high else -step / math.log(min(max(leak, low), high))
 
 
@@ -218,24 +217,3 @@ def _drawn(random: np.random.Generator, tau: float, within: Within, channels: in
     else:
         drawn = random.normal(tau, tau * within.spread, channels)
     return np.clip(drawn, SHORTEST, LONGEST)
-
-
-class Layered(nn.Module):
-    """A network that is made of stages, layers or blocks in order of depth."""
-
-    taus: tuple[LayerTau, ...] = ()
-    convertible: bool = False  # whether its twin is weights, norms, rectifiers and sums alone
-
-    @property
-    @abstractmethod
-    def stages(self) -> list[nn.Module]:
-        """The hidden layers or blocks, the first one first; each holds its neurons, if it has any."""
-
-    def impose(self, hierarchy: Hierarchy | None, signal: SignalSpec) -> None:
-        """As the function of this name; called once all stages are there."""
-        self.taus = impose(hierarchy, self.stages, signal)
-
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """What a reader of the recipe would not expect."""
-        return cautions(self.taus)

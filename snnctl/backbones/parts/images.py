@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Annotated, Any, NamedTuple
 
 import torch
+from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import ConvWeights, SpikingLayer
-from snnctl.backbones.parts.interlaminar import Connection, Inner
+from snnctl.backbones.parts.hierarchy import Hierarchy
+from snnctl.backbones.parts.interlaminar import Connection, Inner, Interlaminar
+from snnctl.backbones.parts.layers import SpikingLayer
+from snnctl.backbones.parts.units import Units
+from snnctl.backbones.parts.weights import ConvWeights
+from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import NeuronFactory
 
 Grid = tuple[int, int]
@@ -175,10 +182,45 @@ def scaled_width(channels: int, width: float) -> int:
     return max(1, round(channels * width))
 
 
-def twin_rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Steps of activations are the twin's."""
-    if knobs["spiking"] and knobs["levels"] is not None:
-        yield (
-            "levels",
-            "`levels` is of the twin's activations: it needs `spiking: false` (a neuron's are in its `spike`)",
-        )
+@dataclass(frozen=True)
+class ImageLayers(KnobGroup):
+    """What holds for all layers of a network for images.
+
+    Args:
+        neuron: neuron of every layer; one instance per place.
+        norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
+        hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
+        spiking: false builds the non-spiking twin: the same layers and sizes, activations for neurons (the encoder's
+            too).
+        levels: of the twin's activations, >= 1 steps above 0 with a learned top; null makes them rectifiers.
+    """
+
+    neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif"
+    norm_gain: Annotated[float, Gt(0.0)] = 1.0
+    interlaminar: Interlaminar | None = None
+    hierarchy: Hierarchy | None = None
+    spiking: bool = True
+    levels: Annotated[int, Ge(1)] | None = None
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Steps of activations are the twin's."""
+        if knobs["spiking"] and knobs["levels"] is not None:
+            message = "`levels` is of the twin's activations: it needs `spiking: false` (a neuron's are in its `spike`)"
+            yield "levels", message
+
+    @property
+    def units(self) -> Units:
+        """What makes the units."""
+        return Units(self.neuron, self.spiking, self.levels)
+
+    @property
+    def inner(self) -> Inner | None:
+        """What layers have to hand on beside their spikes."""
+        return None if self.interlaminar is None else self.interlaminar.inner
+
+    def connection(self, inputs: int, outputs: int, tapped: Grid, grid: Grid) -> Connection | None:
+        """The connection to a layer, if there are any."""
+        if self.interlaminar is None:
+            return None
+        return Connection(self.interlaminar, inputs, outputs, tapped, grid, norm_gain=self.norm_gain)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import SpikingConv
+from snnctl.backbones.parts.layers import SpikingConv
 from snnctl.backbones.parts.units import Linear
 
 Grid = tuple[int, int]

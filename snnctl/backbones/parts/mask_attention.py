@@ -1,13 +1,12 @@
-"""Attention of linear cost: spikes mask spikes, nothing is multiplied over pairs of positions."""
+"""Attention of linear cost (spike-driven, Q-K tokens): spikes mask spikes, no pairs of positions are multiplied."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.attention import split_heads
-from snnctl.backbones.parts.blocks import NormedLinear, SpikingLinear
+from snnctl.backbones.parts.attention import SharedKeyAttention
+from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
+from snnctl.backbones.parts.units import Units
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.ragged import Ragged
 
@@ -105,36 +104,8 @@ class QKTokenAttention(nn.Module):
         return f"heads={self.heads}, gain={self.gain:.4g}"
 
 
-class SharedKeyAttention(nn.Module):
-    """What a non-spiking twin has in the place of `QKTokenAttention`: softmax attention whose values are its keys.
-
-    Equation:
-        q, k = BN(Linear(x))               split into heads of width d
-        y    = BN(Linear(softmax((q k^T + bias) / sqrt(d)) k))
-
-    Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None.
-    """
-
-    def __init__(self, dim: int, heads: int, *, norm_gain: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qk = NormedLinear(dim, 2 * dim, norm_gain=norm_gain)
-        self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
-
-    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
-        packed = self.qk(x)
-        if tokens is not None:
-            packed = tokens.unpack(packed)
-            bias = None if bias is None else tokens.pairs(bias)
-        _, k = split_heads(packed, self.heads, 2)
-        scores = self.scores(packed, bias)
-        attended = (scores if tokens is None else tokens.between(scores)).softmax(-1) @ k
-        joined = attended.transpose(2, 3).flatten(-2)
-        y: Tensor = self.projection(joined if tokens is None else tokens.pack(joined))
-        return y
-
-    def scores(self, packed: Tensor, bias: Any = None) -> Tensor:
-        """The map [T, B, heads, L, L] before the softmax."""
-        q, k = split_heads(packed, self.heads, 2)
-        scores = q @ k.mT if bias is None else q @ k.mT + bias
-        return scores * q.shape[-1] ** -0.5
+def token_attention(dim: int, heads: int, units: Units, *, norm_gain: float, threshold: float = 1.0) -> nn.Module:
+    """Q-K token attention, or what a twin has in its place."""
+    if not units.spiking:
+        return SharedKeyAttention(dim, heads, norm_gain=norm_gain)
+    return QKTokenAttention(dim, heads, units.hidden, norm_gain=norm_gain, threshold=threshold)

@@ -1,13 +1,16 @@
-"""What recurrent networks share: whose state goes on from position to position, and the units of their cells."""
+"""What recurrent networks over positions share: their frame, whose state goes on, and neurons that are gates."""
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.units import Unit
+from snnctl.backbones.base import Layered
+from snnctl.backbones.parts.layers import SpikingLinear
+from snnctl.backbones.parts.units import Units
+from snnctl.core.shapes import SignalSpec
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.surrogate import Surrogate
+from snnctl.positions.base import PositionFactory
 
 
 def goes_on(neuron: nn.Module) -> bool:
@@ -32,6 +35,7 @@ class Gate(SpikingNeuron):
     """
 
     leaks = False
+    surrogate: Surrogate
 
     def __init__(self, channels: int, *, surrogate: Surrogate) -> None:
         super().__init__(channels)
@@ -47,15 +51,43 @@ class Gate(SpikingNeuron):
         return self.surrogate.spike(x), state
 
 
-class Sigmoid(Unit):
-    """y = 1 / (1 + exp(-x)): a gate of the non-spiking twin."""
+class OverPositions(Layered):
+    """A position, a first layer, and layers that carry on from position to position.
 
-    def activate(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(x)
+    Args:
+        signal: the encoder's output [T, B, L, F].
+        width: D.
+        position, norm_gain: knobs.
+        units: makes the neurons.
+        kind: what the network is called.
 
+    Shape: [T, B, L, F] -> [T, B, L, D].
+    """
 
-class Tanh(Unit):
-    """y = tanh(x): bounded, so that a recurrent twin stays so over any length."""
+    layers: nn.ModuleList
 
-    def activate(self, x: Tensor) -> Tensor:
-        return torch.tanh(x)
+    def __init__(
+        self,
+        signal: SignalSpec,
+        width: int,
+        position: str | PositionFactory,
+        units: Units,
+        *,
+        norm_gain: float | None,
+        kind: str,
+    ) -> None:
+        super().__init__()
+        self.position = units.place(position, signal, kind=kind)
+        features, code = self.position.output.features, self.position.input_code
+        self.embed = SpikingLinear(features, width, units.hidden, norm_gain=norm_gain, code=code)
+
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [self.embed, *self.layers]
+
+    def forward(self, x: Tensor) -> Tensor:
+        place = self.position.place(x)
+        x = self.embed(self.position(x), code=place.code)
+        for layer in self.layers:
+            x = layer(x, code=place.code)
+        return x

@@ -1,24 +1,188 @@
-"""What spiking transformers with spike residuals share: a block, and the choice of its attention."""
+"""What spiking transformers are made of: their knobs, the layer before the blocks, a block with its MLP, the whole."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
+from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
+from snnctl.backbones.base import Layered
 from snnctl.backbones.parts.attention import SoftmaxAttention, SpikingSelfAttention, default_scale
-from snnctl.backbones.parts.mlp import SpikingMLP, make_mlp
+from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.backbones.parts.units import Units
 from snnctl.core.shapes import ShapeError
+from snnctl.core.signature import KnobGroup
+from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.base import MapKind, Place, Position
 from snnctl.positions.ragged import Ragged
 
 AttentionMap = Literal["auto", "dot", "xnor"]
+Embed = Literal["always", "needed"]
+
+
+@dataclass(frozen=True)
+class Size(KnobGroup):
+    """How large a transformer is.
+
+    Args:
+        dim: D, width of a token, >= 1 (256 as in SeqSNN).
+        depth: number of blocks, >= 1 (2 as in SeqSNN).
+        heads: attention heads, >= 1, divides `dim` (8 as in SeqSNN).
+        hidden: width inside the MLP, >= 1; null means 4 * dim (SeqSNN's d_ff 1024).
+    """
+
+    dim: Annotated[int, Ge(1)] = 256
+    depth: Annotated[int, Ge(1)] = 2
+    heads: Annotated[int, Ge(1)] = 8
+    hidden: Annotated[int, Ge(1)] | None = None
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Heads split the width evenly."""
+        if knobs["dim"] % knobs["heads"]:
+            yield "heads", "`heads` must divide `dim`"
+
+    @property
+    def inside(self) -> int:
+        """Width inside the MLPs."""
+        return 4 * self.dim if self.hidden is None else self.hidden
+
+
+@dataclass(frozen=True)
+class Embedding(KnobGroup):
+    """The layer between the position and the first block, of networks whose blocks add spikes.
+
+    Args:
+        embed: always has a layer before the blocks; needed has one only where the width or a code calls for it: after a
+            patch_split of width `dim`, for the codes of cpg and its like alone, as published for images.
+        embed_norm: whether BatchNorm follows the embedding.
+    """
+
+    embed: Embed = "always"
+    embed_norm: bool = False
+
+    def layer(self, position: Position, dim: int, units: Units, norm_gain: float) -> Any:
+        """That layer."""
+        return spiking_layer(self.embed, position, dim, units, norm_gain if self.embed_norm else None)
+
+
+@dataclass(frozen=True)
+class Attention(KnobGroup):
+    """Spiking self-attention.
+
+    Args:
+        attention_map: dot counts channels that fire in both q and k (Spikformer), xnor those that agree; auto
+            takes what the position is made for (xnor for gray and log), else dot.
+        attention_scale: factor on the attention product, > 0 (0.125 as in Spikformer); null sizes it by the
+            number of positions, the width of a head and the map, so that the neuron behind neither starts
+            silent nor saturated (ours).
+        learn_attention_scale: whether the scale is learned, as a sigmoid that starts at `attention_scale` (one
+            number per block; arXiv 2501.16745 finds that xnor maps need it).
+        attention_threshold: threshold of the neuron after the attention product as a share of the neuron's
+            own, > 0 (0.5 as in Spikformer; arXiv 2402.01533 prints 0.25).
+    """
+
+    attention_map: AttentionMap = "auto"
+    attention_scale: Annotated[float, Gt(0.0)] | None = 0.125
+    learn_attention_scale: bool = False
+    attention_threshold: Annotated[float, Gt(0.0)] = 0.5
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """A learned scale is a sigmoid."""
+        scale = knobs["attention_scale"]
+        if knobs["learn_attention_scale"] and scale is not None and scale >= 1:
+            yield "attention_scale", "`attention_scale` must be below 1 where it is learned (`learn_attention_scale`)"
+
+    def kind(self, position: Position) -> MapKind:
+        """The kind of map: the one that is asked for, else the one that the position is made for, else dot.
+
+        Raises:
+            ShapeError: Gray code, which is counted in agreeing bits, on a dot-product map.
+        """
+        if self.attention_map == "auto":
+            return "dot" if position.needs is None else "xnor"
+        if self.attention_map == "dot" and position.needs == "agreement":
+            raise ShapeError(
+                "Gray code counts agreeing bits, which a dot-product map does not",
+                knob="attention_map",
+                help="use `attention_map: auto` or xnor",
+            )
+        return self.attention_map
+
+    def blocks(
+        self, size: Size, position: Position, units: Units, *, length: int, norm_gain: float
+    ) -> list[TransformerBlock]:
+        """`size.depth` blocks with self-attention over `length` positions, or with softmax in a twin."""
+        kind = self.kind(position)
+        scale = self.attention_scale
+        if scale is None:
+            scale = default_scale(kind, length, size.dim // size.heads)
+
+        def attention() -> nn.Module:
+            if not units.spiking:
+                return SoftmaxAttention(size.dim, size.heads, norm_gain=norm_gain)
+            return SpikingSelfAttention(
+                size.dim,
+                size.heads,
+                units.hidden,
+                scale=min(scale, 0.99) if self.learn_attention_scale else scale,
+                threshold=self.attention_threshold,
+                norm_gain=norm_gain,
+                kind=kind,
+                learn_scale=self.learn_attention_scale,
+            )
+
+        code = position.block_code
+        return [
+            TransformerBlock(attention(), size.dim, size.inside, units, norm_gain=norm_gain, code=code)
+            for _ in range(size.depth)
+        ]
+
+
+class SpikingMLP(nn.Module):
+    """Two spiking layers, the first one wider.
+
+    Equation:
+        y = neuron(BN(Linear(neuron(BN(Linear(x))))))
+
+    Args:
+        dim: D, width of input and output.
+        hidden: width between the layers.
+        neuron: factory of neurons, called once per place.
+        norm_gain: initial gain of the BatchNorms.
+        code: columns of a code of the position that both layers have weights for; 0 = none.
+        ends_with: factory of the last unit; None means `neuron`.
+
+    Shape: [T, B, L, D] -> [T, B, L, D]; the code is [T or 1, 1, L, code].
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        hidden: int,
+        neuron: NeuronFactory,
+        *,
+        norm_gain: float,
+        code: int = 0,
+        ends_with: NeuronFactory | None = None,
+    ) -> None:
+        super().__init__()
+        self.widen = SpikingLinear(dim, hidden, neuron, norm_gain=norm_gain, code=code)
+        self.narrow = SpikingLinear(hidden, dim, ends_with or neuron, norm_gain=norm_gain, code=code)
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        spikes: Tensor = self.narrow(self.widen(x, code=code), code=code)
+        return spikes
 
 
 class TransformerBlock(nn.Module):
     """Attention and MLP, each added to its input after its last neuron: activations are whole numbers.
+
+    The MLP of a twin has a rectifier inside and nothing at its end.
 
     Equation:
         x = x + attention(x)
@@ -27,10 +191,12 @@ class TransformerBlock(nn.Module):
     Shape: [T, B, L, D] -> [T, B, L, D].
     """
 
-    def __init__(self, attention: nn.Module, mlp: SpikingMLP) -> None:
+    def __init__(
+        self, attention: nn.Module, dim: int, hidden: int, units: Units, *, norm_gain: float, code: int = 0
+    ) -> None:
         super().__init__()
         self.attention = attention
-        self.mlp = mlp
+        self.mlp = SpikingMLP(dim, hidden, units.hidden, norm_gain=norm_gain, code=code, ends_with=units.linear)
 
     def forward(self, x: Tensor, place: Place, tokens: Ragged | None = None) -> Tensor:
         """`place` is what the position hands on: a bias for the attention map, a code for the MLP."""
@@ -39,102 +205,61 @@ class TransformerBlock(nn.Module):
         return spikes
 
 
-def map_kind(wanted: AttentionMap, position: Position) -> MapKind:
-    """The kind of map: the one that is asked for, else the one that the position is made for, else dot.
+class NoLayer(nn.Module):
+    """Hands its input on; takes a code as the layer does whose place it has, and cannot get one."""
 
-    Raises:
-        ShapeError: Gray code, which is counted in agreeing bits, on a dot-product map.
+    def __init__(self, levels: int) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
+        return x
+
+
+def is_needed(embed: Embed, position: Position, dim: int) -> bool:
+    """Whether a layer has to stand there: `needed` asks for one only where the width or a code calls for it."""
+    return embed == "always" or position.output.features != dim or position.input_code > 0
+
+
+def spiking_layer(embed: Embed, position: Position, dim: int, units: Units, norm_gain: float | None) -> Any:
+    """The first layer of a network whose blocks add spikes; currents always need one, to become spikes."""
+    is_current = units.spiking and position.output.kind == "real"
+    if not is_needed(embed, position, dim) and not is_current:
+        return NoLayer(position.output.levels)
+    return SpikingLinear(position.output.features, dim, units.hidden, norm_gain=norm_gain, code=position.input_code)
+
+
+def current_layer(embed: Embed, position: Position, dim: int, norm_gain: float) -> Any:
+    """The first layer of a network whose blocks add currents; spikes always need one: by themselves they are too weak
+    a current to make a neuron with a leak fire."""
+    if not is_needed(embed, position, dim) and position.output.kind == "real":
+        return NoLayer(position.output.levels)
+    return NormedLinear(position.output.features, dim, norm_gain=norm_gain, code=position.input_code)
+
+
+def highest_value(layer: Any, blocks: Iterable[Any]) -> int:
+    """The highest value behind blocks that each add the spikes of an attention and of an MLP."""
+    first: int = layer.levels if isinstance(layer, NoLayer) else layer.neuron.levels
+    return first + sum(2 * block.mlp.narrow.neuron.levels for block in blocks)
+
+
+class Transformer(Layered):
+    """A position, a first layer, and blocks that also get what the position hands on.
+
+    Shape: [T, B, L, F] -> [T, B, L, D]; or packed tokens [T, 1, N, F] -> [T, 1, N, D].
     """
-    if wanted == "auto":
-        return "dot" if position.needs is None else "xnor"
-    if wanted == "dot" and position.needs == "agreement":
-        raise ShapeError(
-            "Gray code counts agreeing bits, which a dot-product map does not",
-            knob="attention_map",
-            help="use `attention_map: auto` or xnor",
-        )
-    return wanted
 
+    position: Position
+    embed: Any
+    blocks: nn.ModuleList
 
-def make_attention(
-    dim: int,
-    heads: int,
-    units: Units,
-    *,
-    length: int,
-    kind: MapKind,
-    scale: float | None,
-    learn_scale: bool,
-    threshold: float,
-    norm_gain: float,
-) -> nn.Module:
-    """Spiking self-attention, or its twin with softmax; `scale` of None is computed, see `default_scale`."""
-    if not units.spiking:
-        return SoftmaxAttention(dim, heads, norm_gain=norm_gain)
-    value = default_scale(kind, length, dim // heads) if scale is None else scale
-    return SpikingSelfAttention(
-        dim,
-        heads,
-        units.hidden,
-        scale=min(value, 0.99) if learn_scale else value,
-        threshold=threshold,
-        norm_gain=norm_gain,
-        kind=kind,
-        learn_scale=learn_scale,
-    )
+    @property
+    def stages(self) -> list[nn.Module]:
+        return [self.embed, *self.blocks]
 
-
-def make_block(
-    attention: nn.Module, dim: int, hidden: int, units: Units, *, norm_gain: float, code: int
-) -> TransformerBlock:
-    """A block around `attention`."""
-    return TransformerBlock(attention, make_mlp(dim, hidden, units, norm_gain=norm_gain, code=code))
-
-
-def make_blocks(
-    depth: int,
-    position: Position,
-    units: Units,
-    *,
-    dim: int,
-    heads: int,
-    hidden: int | None,
-    length: int,
-    attention_map: AttentionMap,
-    scale: float | None,
-    learn_scale: bool,
-    threshold: float,
-    norm_gain: float,
-) -> list[TransformerBlock]:
-    """`depth` blocks with self-attention over `length` positions; `hidden` of None means 4 * `dim`."""
-    kind = map_kind(attention_map, position)
-    return [
-        make_block(
-            make_attention(
-                dim,
-                heads,
-                units,
-                length=length,
-                kind=kind,
-                scale=scale,
-                learn_scale=learn_scale,
-                threshold=threshold,
-                norm_gain=norm_gain,
-            ),
-            dim,
-            4 * dim if hidden is None else hidden,
-            units,
-            norm_gain=norm_gain,
-            code=position.block_code,
-        )
-        for _ in range(depth)
-    ]
-
-
-def attention_rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Heads split the width evenly; a learned scale is a sigmoid."""
-    if knobs["dim"] % knobs["heads"]:
-        yield "heads", "`heads` must divide `dim`"
-    scale = knobs.get("attention_scale")
-    if knobs.get("learn_attention_scale") and scale is not None and scale >= 1:
-        yield "attention_scale", "`attention_scale` must be below 1 where it is learned (`learn_attention_scale`)"
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        place = self.position.place(x, tokens)
+        x = self.embed(self.position(x, tokens), code=place.code)
+        for block in self.blocks:
+            x = block(x, place, tokens)
+        return x

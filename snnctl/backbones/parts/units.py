@@ -45,6 +45,8 @@ class Integrator(Unit):
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is y [B, *, channels].
     """
 
+    leak_bounds: tuple[float, float] | None = None
+
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.channels = channels
@@ -74,6 +76,20 @@ class Rectifier(Unit):
 
     def activate(self, x: Tensor) -> Tensor:
         return x.relu()
+
+
+class Sigmoid(Unit):
+    """y = 1 / (1 + exp(-x)): a gate of the non-spiking twin."""
+
+    def activate(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(x)
+
+
+class Tanh(Unit):
+    """y = tanh(x): bounded, so that a recurrent twin stays so over any length."""
+
+    def activate(self, x: Tensor) -> Tensor:
+        return torch.tanh(x)
 
 
 class Quantised(Unit):

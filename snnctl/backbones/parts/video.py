@@ -1,18 +1,22 @@
-"""Recurrent cells over maps: what stacks for video prediction are made of. Channels lie last throughout."""
+"""What video prediction is made of: frames as maps of patches, recurrent cells over maps, scheduled sampling."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.blocks import ConvWeights, SpikingLayer
-from snnctl.core.shapes import ShapeError
+from snnctl.backbones.parts.layers import SpikingLayer
+from snnctl.backbones.parts.weights import ConvWeights
+from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import NeuronFactory, State
 
 CellNorm = Literal["group", "none"]
+Grid = tuple[int, int]
 
 
 class MapNorm(nn.GroupNorm):
@@ -134,3 +138,88 @@ def _map_norm(groups: int, channels: int) -> Any:
         help = f"divisors: {', '.join(map(str, fitting))}"
         raise ShapeError(f"{groups} norm groups do not divide {channels} channels", knob="norm_groups", help=help)
     return MapNorm(groups, channels)
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The share of true inputs falls in a straight line, from the first step of training on.
+
+    Equation:
+        eta = start * max(0, 1 - done / stop)      done: share of all training steps that is done
+
+    The published decay of 2e-5 a step reaches 0 after 50,000 steps; `stop` is that in shares of a run, so that a short
+    run, too, learns to go on from its own frames.
+
+    Args:
+        start: probability of the truth at first, for each sample and step by itself, 0 <= start <= 1 (1 as published).
+        stop: share of training after which it is 0, > 0 (.4, ours).
+    """
+
+    start: Annotated[float, Ge(0.0), Le(1.0)] = 1.0
+    stop: Annotated[float, Gt(0.0), Le(1.0)] = 0.4
+
+    def eta(self, done: float) -> float:
+        """The probability after this share of training, 0 <= done <= 1."""
+        return self.start * max(0.0, 1.0 - done / self.stop)
+
+
+def drawn(eta: float, batch: int, steps: int) -> Tensor:
+    """Whether each sample sees the truth at each step, [steps, batch] bool, from torch's random state."""
+    return torch.rand(steps, batch) < eta
+
+
+def to_patches(frames: Tensor, grid: Grid, patch: int) -> Tensor:
+    """Every patch of pixels becomes the channels of one position, in the order row in patch, column in patch, channel.
+
+    For one channel that is torch's pixel_unshuffle; for more the channels lie innermost, as in PredRNN.
+
+    Shape: [*, H W, C] -> [*, H / patch, W / patch, patch^2 C].
+    """
+    rows, columns = patch_grid(grid, patch)
+    x = frames.unflatten(-2, (rows, patch, columns, patch))  # [*, rows, p, columns, p, C]
+    return x.transpose(-4, -3).flatten(-3)
+
+
+def from_patches(maps: Tensor, patch: int) -> Tensor:
+    """The inverse of `to_patches`.
+
+    Shape: [*, H / patch, W / patch, patch^2 C] -> [*, H W, C].
+    """
+    x = maps.unflatten(-1, (patch, patch, -1)).transpose(-4, -3)
+    return x.flatten(-5, -2)
+
+
+def patch_grid(grid: Grid, patch: int) -> Grid:
+    """Rows and columns of patches.
+
+    Raises:
+        ShapeError: patches do not fill the frame.
+    """
+    if grid[0] % patch or grid[1] % patch:
+        fitting = [size for size in range(1, min(grid) + 1) if grid[0] % size == 0 and grid[1] % size == 0]
+        help = f"sizes that do: {', '.join(map(str, fitting[:12]))}"
+        raise ShapeError(
+            f"patches of {patch} x {patch} do not fill frames of {grid[0]} x {grid[1]}", knob="patch", help=help
+        )
+    return grid[0] // patch, grid[1] // patch
+
+
+def check_video(signal: SignalSpec, kind: str) -> None:
+    """Refuse a signal that is no video to be continued.
+
+    Raises:
+        ShapeError: nothing is to follow, or the steps are not frames.
+    """
+    if not signal.ahead or not signal.steps:
+        help = "take data of type `moving_digits` or `video`, task `video_prediction` and encoder `none`"
+        raise ShapeError(f"{kind} continues videos, not {signal.describe()}", knob="type", help=help)
+
+
+def check_kernel(kernel: int) -> None:
+    """Refuse a kernel that would make maps larger or smaller.
+
+    Raises:
+        ShapeError: it is even.
+    """
+    if kernel % 2 == 0:
+        raise ShapeError(f"a kernel of {kernel} does not keep the size of a map", knob="kernel", help="take an odd one")

@@ -1,4 +1,4 @@
-"""Weights that reach back in time: a causal convolution over T, with a kernel that is stored or made anew."""
+"""What makes a layer's current: linear maps and convolutions over positions, over space and back over time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,102 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from snnctl.neurons.kernels import can_be_fast
+from snnctl.neurons.kernels import can_be_fast, spike_linear
+
+
+def code_weights(outputs: int, columns: int) -> nn.Parameter | None:
+    """Weights [outputs, columns] for a code of a position, at first as torch's own layers; None for no columns."""
+    if not columns:
+        return None
+    weight = nn.Parameter(torch.empty(outputs, columns))
+    nn.init.uniform_(weight, -(columns**-0.5), columns**-0.5)
+    return weight
+
+
+def add_code(current: Tensor, weight: nn.Parameter | None, code: Tensor | None) -> Tensor:
+    """W x + W_c c, where there are weights for a code."""
+    if weight is None:
+        return current
+    assert code is not None, "a layer with weights for a code is called with one"
+    return current + F.linear(code, weight)
+
+
+class LinearWeights(nn.Linear):
+    """A linear layer for spikes: a single row of them is added up event by event, where that is faster.
+
+    A code of the position may come beside the spikes, through weights of its own: W x + W_c c equals one layer over
+    [x, c], without making that wider tensor.
+
+    Args:
+        inputs, outputs: sizes of the last axis.
+        adds_bias: whether the bias is added here; else it is left to the norm behind, where it costs nothing.
+        code: columns of the code, 0 = none.
+
+    Shape: [*, inputs] -> [*, outputs]; the code is [T or 1, 1, L, code].
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, adds_bias: bool, code: int = 0) -> None:
+        super().__init__(inputs, outputs)
+        self.adds_bias = adds_bias
+        self.code_weight = code_weights(outputs, code)
+
+    def forward(self, input: Tensor, code: Tensor | None = None) -> Tensor:
+        """W x, with or without the bias, and W_c c where there are weights for a code."""
+        current = spike_linear(input, self.weight, self.bias if self.adds_bias else None)
+        return add_code(current, self.code_weight, code)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.code_weight is None else f", code={self.code_weight.shape[1]}")
+
+
+class ConvWeights(nn.Conv2d):
+    """A convolution that can leave its bias to the norm behind, as `LinearWeights`.
+
+    Shape: [N, inputs, H, W] -> [N, outputs, H', W'].
+    """
+
+    adds_bias = True
+    code_weight: nn.Parameter | None = None
+
+    def forward(self, input: Tensor) -> Tensor:
+        """W * x, with or without the bias."""
+        stride: tuple[int, ...] = self.stride
+        if self.kernel_size == (1, 1) and self.padding == (0, 0):
+            # What is stepped over is left out before: the backward pass of a strided 1 x 1 convolution over few
+            # channels that lie last writes beyond its memory (oneDNN, issue 6035).
+            left = input[..., :: stride[0], :: stride[1]]
+            input, stride = left.contiguous(memory_format=torch.channels_last), (1, 1)
+        bias = self.bias if self.adds_bias else None
+        return F.conv2d(input, self.weight, bias, stride, self.padding, self.dilation, self.groups)
+
+
+class TemporalWeights(nn.Conv1d):
+    """A causal convolution over L with features last: position l sees l and earlier ones only.
+
+    Args:
+        inputs, outputs: sizes of the last axis.
+        kernel: taps, >= 1.
+        dilation: positions from one tap to the next, >= 1.
+        adds_bias: as in `LinearWeights`.
+        code: as in `LinearWeights`.
+
+    Shape: [T, B, L, inputs] -> [T, B, L, outputs].
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, *, dilation: int = 1, adds_bias: bool, code: int = 0
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, dilation=dilation)
+        self.adds_bias = adds_bias
+        self.reach = (kernel - 1) * dilation
+        self.code_weight = code_weights(outputs, code)
+
+    def forward(self, input: Tensor, code: Tensor | None = None) -> Tensor:
+        """W * x, with or without the bias, and W_c c where there are weights for a code."""
+        sequences = F.pad(input.flatten(0, 1), (0, 0, self.reach, 0)).transpose(1, 2)
+        bias = self.bias if self.adds_bias else None
+        current = F.conv1d(sequences, self.weight, bias, dilation=self.dilation).transpose(1, 2)
+        return add_code(current.reshape(*input.shape[:-1], self.out_channels), self.code_weight, code)
 
 
 def time_conv(x: Tensor, kernel: Tensor, bias: Tensor | None = None, dilation: int = 1) -> Tensor:

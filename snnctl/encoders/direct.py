@@ -1,0 +1,75 @@
+"""Direct encoding: each value, or its change since the position before, is the current of every step."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from snnctl.core.catalog import ENCODERS
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
+from snnctl.encoders.base import Encoder, Expansion
+from snnctl.neurons.norm import TokenNorm
+
+
+@ENCODERS.register("repeat")
+class Repeat(Encoder):
+    """Feeds each value as a constant current for T steps; no parameters of its own.
+
+    Equation:
+        I[t] = x
+        S    = neuron(I),  or I itself where `neuron` is null
+
+    Args:
+        signal: the raw data [B, L, C].
+        expansion: knobs, each on its own in a recipe.
+
+    Shape: [B, L, C] -> [T, B, L, C].
+
+    Raises:
+        ShapeError: `signal` has been encoded already.
+
+    Source: Lv et al. 2024, "Efficient and effective time-series forecasting with SNNs", arXiv 2402.01533.
+    """
+
+    @takes_knobs
+    def __init__(self, signal: SignalSpec, *, expansion: Expansion = Expansion()) -> None:
+        super().__init__(signal, steps=expansion.steps, neuron=expansion.neuron)
+
+    def currents(self, x: Tensor) -> Tensor:
+        return x.expand(self.steps, *x.shape)
+
+
+@ENCODERS.register("delta")
+class Delta(Encoder):
+    """Expands the difference of neighbouring values into one current per step.
+
+    The order is that of the released code; the paper prints spike(BN(Linear(d))).
+
+    Equation:
+        d[0] = 0,  d[l] = x[l] - x[l-1]
+        I[t] = w[t] * BN(d) + b[t]
+        S    = neuron(I),  or I itself where `neuron` is null
+
+    Args:
+        signal: the raw data [B, L, C].
+        expansion: knobs, each on its own in a recipe.
+
+    Shape: [B, L, C] -> [T, B, L, C].
+
+    Raises:
+        ShapeError: `signal` has been encoded already.
+
+    Source: arXiv 2402.01533; github.com/microsoft/SeqSNN.
+    """
+
+    @takes_knobs
+    def __init__(self, signal: SignalSpec, *, expansion: Expansion = Expansion()) -> None:
+        super().__init__(signal, steps=expansion.steps, neuron=expansion.neuron)
+        self.norm = TokenNorm(1)
+        self.linear = nn.Linear(1, expansion.steps)
+
+    def currents(self, x: Tensor) -> Tensor:
+        change = F.pad(x.diff(dim=1), (0, 0, 1, 0)).unsqueeze(-1)
+        currents: Tensor = self.linear(self.norm(change)).movedim(-1, 0)
+        return currents
