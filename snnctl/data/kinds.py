@@ -38,10 +38,7 @@ class DataKind:
     @property
     def known(self) -> Mapping[str, Known]:
         """What is known of its named sets, by name."""
-        if not self.named:
-            return {}
-        found: Mapping[str, Known] = self._module("known").KNOWN
-        return found
+        return self._module("known").KNOWN if self.named else {}
 
     def prepare(self, name: str, source: Path | None = None, progress: Progress | None = None) -> Prepared:
         """Make the set `name` ready.
@@ -52,13 +49,11 @@ class DataKind:
         Raises:
             DiagnosticError: D1xx, it cannot be had, or is not what it should be.
         """
-        found: Prepared = self._module("prepare").prepare(name, source, progress=progress)
-        return found
+        return self._module("prepare").prepare(name, source, progress=progress)
 
     def is_prepared(self, name: str) -> bool:
         """Whether the set `name` lies in the cache with all its files."""
-        found: bool = self._module("prepare").is_prepared(name)
-        return found
+        return self._module("prepare").is_prepared(name)
 
     def look_into(self, name: str) -> Any:
         """The set `name` as it lies in the cache: something with `describe()`.

@@ -66,16 +66,18 @@ class Reports(Protocol):
         """The same in one line."""
 
 
-def reported(path: Path | str, found: Reports, known: Known | None = None, name: str = "") -> Prepared:
+def reported(
+    path: Path | str, found: Reports, known: Known | None = None, name: str = "", status: Status = "ready"
+) -> Prepared:
     """A set of the cache, as it is reported.
 
     Args:
         path: where it lies.
         known: what is known of it, if it has a name.
-        name: see `Prepared`.
+        name, status: see `Prepared`.
     """
     note = known.note if known is not None else ""
-    return Prepared(name, path, found.facts(), found.words(), found.bytes, found.licence, note)
+    return Prepared(name, path, found.facts(), found.words(), found.bytes, found.licence, note, status)
 
 
 @contextmanager
