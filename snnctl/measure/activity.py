@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from snnctl.neurons.base import SpikingNeuron, neurons_in
 
 # Elements of one layer that are counted one by one: 8 MB of sums; of a larger layer only channels are.
 MOST_ELEMENTS = 2**20
+CHANNEL_BINS = 20
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class LayerActivity:
     elements: Elements | None
     per_sample: Tally | None
     by_class: list[float] | None
+
+    def channel_histogram(self) -> tuple[Any, Any]:
+        """Counts [20] and edges [21] of the channels' rates, from 0 to the highest; to `levels` if all are silent."""
+        rates = self.rates.numpy()
+        return np.histogram(rates, bins=CHANNEL_BINS, range=(0, float(rates.max()) or self.spikes.levels))
 
 
 class ActivityMeter(Watcher):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from snnctl.inspect.predictions.collect import Frames, Sequences
 from snnctl.report.page import Animation
 from snnctl.report.style import COLOURS, DASHES, GREY, INK, Picture, sheet, styled, whole_ticks
-
-Frames = NDArray[np.float32]
 
 MOST_IN_GIF = 6
 _GAP = 2  # pixels between tiles, in pixels of a tile that is blown up
@@ -30,26 +28,7 @@ _TITLES = {
 }
 
 
-class Shown(Protocol):
-    """Sequences with what was predicted of them: see `snnctl.inspect.predictions.videos.Sequences`."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def split(self) -> str: ...
-    @property
-    def seen(self) -> int: ...
-    @property
-    def frames(self) -> Frames: ...
-    @property
-    def predicted(self) -> Frames: ...
-    @property
-    def indices(self) -> NDArray[np.int64]: ...
-    @property
-    def spikes(self) -> NDArray[np.int64]: ...
-
-
-def rows_of(found: Shown, number: int) -> list[tuple[str, int, Frames]]:
+def rows_of(found: Sequences, number: int) -> list[tuple[str, int, Frames]]:
     """The rows of a strip: title, number of the first frame, tiles [columns, H, W, 3] in 0..1."""
     seen, ahead = found.frames[number, : found.seen], found.frames[number, found.seen :]
     predicted = found.predicted[number]
@@ -63,7 +42,7 @@ def rows_of(found: Shown, number: int) -> list[tuple[str, int, Frames]]:
 
 
 @styled
-def strips(found: Shown, numbers: Sequence[int], name: str) -> Picture:
+def strips(found: Sequences, numbers: Sequence[int], name: str) -> Picture:
     """Input, target, prediction and absolute error of some sequences, one column for each frame."""
     columns = max(found.seen, found.frames.shape[1] - found.seen)
     height, width = found.frames.shape[2:4]
@@ -137,7 +116,7 @@ def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mappin
     return Picture("per_frame", "From frame to frame", caption, figure)
 
 
-def moving(found: Shown) -> Animation:
+def moving(found: Sequences) -> Animation:
     """Truth, prediction and absolute error of the first sequences, over time; a GIF that repeats."""
     from PIL import Image
 
