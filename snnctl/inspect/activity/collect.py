@@ -120,7 +120,7 @@ def survey(
         for done, chosen in _batches(indices if names else indices[:0], experiment.eval_batch_size):
             tell(f"spikes of {len(indices):,} samples: {done:,} done", 0.05 + 0.5 * done / len(indices))
             forward(chosen, meter)
-    found = meter.summary()
+    found = meter.activity()
     rates = {layer.spikes.name: layer.rates for layer in found}
     kept = {name: chosen_channels(rates[name], CHANNELS_SHOWN) for name in wanted if name in rates}
     shown: list[tuple[int, int | None]] = []

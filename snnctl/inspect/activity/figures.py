@@ -12,12 +12,12 @@ from snnctl.inspect.activity.rasters import Raster
 from snnctl.inspect.chosen import spread
 from snnctl.inspect.panels import panels, shown_name, some
 from snnctl.measure.activity import CHANNEL_BINS, LayerActivity
+from snnctl.report.drawing import heat, plots
 from snnctl.report.style import (
     BLUE,
     DARK,
     GREY,
     INK,
-    MAP,
     ORANGE,
     PALE,
     RED,
@@ -106,15 +106,13 @@ def steps(found: Survey) -> Picture:
     values = np.full((len(layers), longest), np.nan)
     for row, layer in enumerate(layers):
         values[row, : len(layer.rate_by_step)] = np.asarray(layer.rate_by_step) / layer.spikes.levels
-    figure = sheet(9 if longest <= _NUMBERS else 10, 1.4 + 0.34 * len(layers), "Firing rate by step")
-    axes = figure.subplots()
+    figure, axes = plots(9 if longest <= _NUMBERS else 10, 1.4 + 0.34 * len(layers), "Firing rate by step")
     highest = max(float(np.nanmax(values)), 1e-9)
     if longest <= _NUMBERS:
         texts = [["" if v != v else f"{v:.3f}" for v in line] for line in values.tolist()]
         image = annotated(axes, np.nan_to_num(values).tolist(), texts, vmin=0, vmax=highest)
     else:
-        image = axes.imshow(values, cmap=MAP, aspect="auto", vmin=0, vmax=highest)
-        axes.spines[:].set_visible(False)
+        image = heat(axes, values, aspect="auto", vmin=0, vmax=highest)
     axes.set_yticks(range(len(layers)), _named(layers))
     whole_ticks(axes, y=False, most=12)
     several = any(layer.spikes.levels > 1 for layer in layers)
@@ -130,8 +128,7 @@ def steps(found: Survey) -> Picture:
 def per_sample(found: Survey) -> Picture:
     """How many spikes a sample costs."""
     tally = found.per_sample
-    figure = sheet(8, 3.3, "Spikes of the network per sample")
-    axes = figure.subplots()
+    figure, axes = plots(8, 3.3, "Spikes of the network per sample")
     first, end = tally.used
     together = -(-(end - first) // _BARS)
     counts = np.zeros(-(-(end - first) // together) * together)
@@ -155,18 +152,17 @@ def per_sample(found: Survey) -> Picture:
 def classes(found: Survey) -> Picture:
     """Spikes per sample of each class and layer, relative to the mean of the layer."""
     layers, cut = some([layer for layer in found.layers if layer.by_class is not None])
+    tallies = [*(layer.per_sample for layer in layers), found.per_sample]
     counted = np.asarray(found.class_sizes) > 0
     numbers = np.flatnonzero(counted)
     table = np.asarray([*(layer.by_class for layer in layers), found.by_class])[:, counted]
-    mean = np.asarray(
-        [*(layer.per_sample.mean for layer in layers if layer.per_sample is not None), found.per_sample.mean]
-    )[:, None]
+    mean = np.asarray([tally.mean for tally in tallies if tally is not None])[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         change = np.where(mean > 0, 100 * (table / mean - 1), 0.0)
     figure = sheet(max(6.5, min(10.0, 3.8 + 1.1 * len(numbers))), 1.9 + 0.34 * len(layers), "Spikes by class")
     axes = figure.subplots()
     most = max(float(np.abs(change).max()), 1.0)
-    image = axes.imshow(change, cmap="PuOr_r", aspect="auto", vmin=-most, vmax=most)
+    image = heat(axes, change, cmap="PuOr_r", aspect="auto", vmin=-most, vmax=most)
     if len(numbers) <= _NUMBERS:
         for row, line in enumerate(table.tolist()):
             for column, value in enumerate(line):
@@ -174,7 +170,6 @@ def classes(found: Survey) -> Picture:
                 axes.text(
                     column, row, f"{value:,.1f}", ha="center", va="center", fontsize=9, color="white" if far else INK
                 )
-    axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     axes.set_yticks(range(len(layers) + 1), [*_named(layers), "all layers"])
     axes.axhline(len(layers) - 0.5, color=INK, lw=1)
@@ -219,12 +214,10 @@ def raster(found: Survey, one: Raster) -> Picture:
     colours = colours.resampled(one.levels + 1)
     image: Any = None
     for axes, spikes, (index, label) in zip(grid.ravel(), one.spikes, found.raster_samples, strict=True):
-        image = axes.imshow(
-            spikes.reshape(rows, columns), aspect="auto", cmap=colours, vmin=-0.5, vmax=one.levels + 0.5
-        )
+        grey = {"cmap": colours, "vmin": -0.5, "vmax": one.levels + 0.5}
+        image = heat(axes, spikes.reshape(rows, columns), aspect="auto", **grey)
         for t in range(1, steps) if places > 1 else ():
             axes.axvline(t * places - 0.5, color=RED, lw=1.0 if steps <= 12 else 0.4)
-        axes.spines[:].set_visible(False)
         axes.set_title(f"sample {index}" + ("" if label is None else f", class {label}"), fontsize=9)
         if places > 1:
             told = range(0, steps, -(-steps // 16))

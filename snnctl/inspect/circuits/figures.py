@@ -10,20 +10,8 @@ import numpy as np
 from snnctl.inspect.circuits.collect import EDGES, Circuits, FactorMaps
 from snnctl.inspect.panels import panels, shown_name, some
 from snnctl.measure.circuits import FLOAT16_MAX, Modulators
-from snnctl.report.style import (
-    BLUE,
-    COLOURS,
-    DASHES,
-    GREY,
-    INK,
-    ORANGE,
-    PALE,
-    RED,
-    Picture,
-    sheet,
-    styled,
-    whole_ticks,
-)
+from snnctl.report.drawing import look, plots
+from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, PALE, RED, Picture, sheet, styled, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,16 +81,14 @@ def over_time(found: Circuits) -> Picture:
 def membranes(found: Circuits) -> Picture:
     """Largest membrane of each layer at each step, on a logarithmic scale."""
     layers, cut = some(found.layers)
-    figure = sheet(8, 3.9, "Largest membrane over time")
-    axes: Any = figure.subplots()
+    figure, axes = plots(8, 3.9, "Largest membrane over time")
     highest = 0.0
     for number, layer in enumerate(layers):
         values = layer.largest.numpy()
         values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
         highest = max(highest, float(np.nanmax(values, initial=0.0)))
-        style = {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)]}
         mark = "." if len(values) <= 24 else ""
-        axes.plot(range(len(values)), values, lw=1.8, marker=mark, label=shown_name(layer.name, 40), **style)
+        axes.plot(range(len(values)), values, lw=1.8, marker=mark, label=shown_name(layer.name, 40), **look(number))
     axes.set_yscale("log")
     if highest > _LIMIT_SHOWN * FLOAT16_MAX:
         axes.axhline(FLOAT16_MAX, color=RED, lw=1, ls=":", label=f"largest float16, {FLOAT16_MAX:,.0f}")

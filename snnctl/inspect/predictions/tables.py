@@ -9,7 +9,7 @@ import torch
 
 from snnctl.inspect.predictions.collect import NETWORK, Example, Predictions, Sequences
 from snnctl.measure.video import VideoMetrics
-from snnctl.report.page import Table
+from snnctl.report.page import Cell, Table
 from snnctl.report.tables import csv_text
 
 ARRAYS = "sequences.npz"
@@ -76,8 +76,8 @@ def tables(found: Predictions | Sequences, examples: Sequence[dict[str, Any]]) -
 
 def classes_table(found: Predictions) -> Table:
     """A row per class."""
-    rows = [
-        (name, int(count), *(found.per_class[key][k] for key in ("recall", "precision", "f1")))
+    rows: list[list[Cell]] = [
+        [name, int(count), *(found.per_class[key][k] for key in ("recall", "precision", "f1"))]
         for k, (name, count) in enumerate(zip(found.names, found.confusion.sum(1), strict=True))
     ]
     return Table(("class", "items", "recall", "precision", "F1"), rows)

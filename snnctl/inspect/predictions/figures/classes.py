@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnctl.inspect.predictions.collect import Example
-from snnctl.report.style import BLUE, GREY, RED, Picture, annotated, sheet, short, styled
+from snnctl.report.drawing import plots
+from snnctl.report.style import BLUE, GREY, RED, Picture, annotated, short, styled
 
 _MOST_WRITTEN = 20  # classes up to which counts are written into the cells
 _MOST_NAMED = 60
@@ -22,8 +23,7 @@ def confusion_picture(name: str, split: str, names: Sequence[str], counts: NDArr
     classes = len(names)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = min(max(3.4, 0.55 * classes + 1.6), 9.5)
-    figure = sheet(side + 1.6, side, f"{name}: {split} split")
-    axes: Any = figure.subplots()
+    figure, axes = plots(side + 1.6, side, f"{name}: {split} split")
     texts = [[f"{n:,}" if classes <= _MOST_WRITTEN else "" for n in line] for line in counts.tolist()]
     image = annotated(axes, shares.tolist(), texts, vmin=0.0, vmax=1.0)
     axes.set_aspect("equal")
@@ -45,8 +45,7 @@ def contact_sheet(name: str, split: str, names: Sequence[str], examples: Sequenc
     """Items with what was predicted of them; wrong ones carry a red frame and a cross."""
     columns = min(len(examples), 5)
     rows = math.ceil(len(examples) / columns)
-    figure = sheet(2.1 * columns, 2.45 * rows + 0.6, f"{name}: {split} split")
-    panels = figure.subplots(rows, columns, squeeze=False)
+    figure, panels = plots(2.1 * columns, 2.45 * rows + 0.6, f"{name}: {split} split", rows, columns, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
     for axes, example in zip(panels.flat, examples, strict=False):

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from snnctl.inspect.predictions.collect import Frames, Sequences
+from snnctl.report.drawing import look, plots
 from snnctl.report.page import Animation
-from snnctl.report.style import COLOURS, DASHES, GREY, INK, Picture, sheet, styled, whole_ticks
+from snnctl.report.style import GREY, INK, Picture, sheet, styled, whole_ticks
 
 MOST_IN_GIF = 6
 _GAP = 2  # pixels between tiles, in pixels of a tile that is blown up
@@ -93,16 +94,14 @@ def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mappin
     metrics = list(next(iter(curves.values())))
     columns = min(len(metrics), 3)
     rows = -(-len(metrics) // columns)
-    figure = sheet(3.5 * columns, 2.7 * rows + 0.9, f"{name}: {split} split")
-    panels: Any = figure.subplots(rows, columns, squeeze=False)
+    figure, panels = plots(3.5 * columns, 2.7 * rows + 0.9, f"{name}: {split} split", rows, columns, squeeze=False)
     for axes in panels.flat[len(metrics) :]:
         axes.set_axis_off()
     for axes, metric in zip(panels.flat, metrics, strict=False):
         for number, (who, values) in enumerate(curves.items()):
             ahead = np.arange(seen + 1, seen + 1 + len(values[metric]))
             shown = [value if np.isfinite(value) else np.nan for value in values[metric]]
-            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
-            axes.plot(ahead, shown, marker="." if len(ahead) < 2 else "", linewidth=1.8, label=who, **style)
+            axes.plot(ahead, shown, marker="." if len(ahead) < 2 else "", lw=1.8, label=who, **look(number))
         axes.set_title(_TITLES.get(metric, metric))
         axes.set_xlabel("frame")
         whole_ticks(axes, y=False)
