@@ -12,7 +12,7 @@ from snnctl.inspect.activity.rasters import Raster
 from snnctl.inspect.chosen import spread
 from snnctl.inspect.panels import panels, shown_name, some
 from snnctl.measure.activity import CHANNEL_BINS, LayerActivity
-from snnctl.report.drawing import heat, plots
+from snnctl.report.drawing import gridlines, heat, plots
 from snnctl.report.style import (
     BLUE,
     DARK,
@@ -66,8 +66,7 @@ def rates(found: Survey) -> Picture:
     if not any(layer.spikes.silent_share or layer.spikes.saturated_share for layer in layers):
         right.text(0.5, 0.5, "none", transform=right.transAxes, ha="center", va="center", color=GREY)
     for axes in grid:
-        axes.grid(axis="x", color=PALE, lw=1)
-        axes.set_axisbelow(True)
+        gridlines(axes, "x")
     handles = [axes.get_legend_handles_labels() for axes in grid]
     figure.legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1], loc="outside lower center", ncols=5)
     caption = (

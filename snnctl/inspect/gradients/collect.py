@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,8 @@ from snnctl.core.shapes import ShapeError
 from snnctl.inspect.specs import component_of, names_of
 from snnctl.neurons.base import Host, SpikingNeuron
 from snnctl.neurons.stc import HOSTS, STC
+from snnctl.report.saving import Tell
 
-Tell = Callable[[str, float], None]
 _SOFT = "reset: soft, detach_reset: false, surrogate: sigmoid"
 DEFAULTS = (
     f"lif: {{{_SOFT}}}",
