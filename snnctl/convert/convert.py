@@ -165,7 +165,7 @@ def _spiking_network(
         levels=wanted.levels,
         percentile=settings.percentile,
     )
-    transfer(source, target, found, wanted.levels)
+    transfer(source, target, found, wanted)
     if settings.offset == "none":
         return found, {}
     return found, correct_biases(source, target, calibration, forward)
