@@ -1,4 +1,4 @@
-"""Runs cases: each once to learn what it costs, then all of them in earnest."""
+"""Runs cases, each once to learn what it costs, then all of them in earnest; and the document of what was found."""
 
 from __future__ import annotations
 
@@ -6,15 +6,28 @@ import gc
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from time import perf_counter
 from typing import Any
 
 import torch
 
-from snnctl.bench.memory import peak_bytes, saved_bytes
-from snnctl.bench.timing import Case, Clock, Contender, Effort, no_collection, ratios, summary, time_round
-
-PEERS = ("spikingjelly", "snntorch")
+from snnctl.bench.case import (
+    PEERS,
+    Case,
+    Clock,
+    Contender,
+    Effort,
+    no_collection,
+    peak_bytes,
+    ratios,
+    saved_bytes,
+    summary,
+    time_round,
+)
+from snnctl.bench.peers import absent
+from snnctl.engine.allocator import keep_freed_memory
+from snnctl.engine.environment import environment
 
 _MOST_WARM_UPS = 8
 _STEADY = 0.8  # a round that takes less than this share of the one before shows that warming up goes on
@@ -72,7 +85,7 @@ def run_suite(cases: Sequence[Case], effort: Effort, tell: Tell = lambda _: None
         try:
             trials = []
             for number, case in enumerate(cases):
-                tell(Progress("trying", _label(case), number, len(cases)))
+                tell(Progress("trying", case.label, number, len(cases)))
                 trials.append(_try(case, effort, found, clock))
                 gc.collect()
             for number in range(len(cases)):
@@ -81,10 +94,6 @@ def run_suite(cases: Sequence[Case], effort: Effort, tell: Tell = lambda _: None
         except KeyboardInterrupt:
             found.interrupted = True
     return found
-
-
-def _label(case: Case) -> str:
-    return f"{case.name} {case.passes}"
 
 
 def _try(case: Case, effort: Effort, found: Found, clock: Clock) -> _Trial:
@@ -121,7 +130,7 @@ def _time(
     rounds: list[list[float]] = []
 
     def stand(done: float, left: float) -> None:
-        tell(Progress("timing", _label(case), before + done, before + done + left + after, left + after))
+        tell(Progress("timing", case.label, before + done, before + done + left + after, left + after))
 
     stand(0.0, trial.expected)
     try:
@@ -140,7 +149,7 @@ def _time(
             found.ratios += [{**case.head, **ratio} for ratio in ratios(contenders, rounds)]
             found.notes += _unsteady(case, rows)
             done = before + spent
-            tell(Progress("done", f"{_label(case)}  {len(rounds)} rounds", done, done + after, after))
+            tell(Progress("done", f"{case.label}  {len(rounds)} rounds", done, done + after, after))
 
 
 def _warm_up(contenders: Sequence[Contender], clock: Clock, collect: Callable[[], object]) -> tuple[float, float]:
@@ -161,7 +170,7 @@ def _unsteady(case: Case, rows: Sequence[dict[str, Any]]) -> list[str]:
     worst = max(row["median_ms"] / max(row["min_ms"], 1e-9) for row in rows)
     if worst < _UNSTEADY:
         return []
-    return [f"{_label(case)}: unsteady, a median is {worst:.1f} times its minimum; the machine is busy, measure again"]
+    return [f"{case.label}: unsteady, a median is {worst:.1f} times its minimum; the machine is busy, measure again"]
 
 
 def _rows(
@@ -182,3 +191,48 @@ def _rows(
             }
         )
     return found
+
+
+def document(found: Found, notes: Sequence[str], *, peers: bool) -> dict[str, Any]:
+    """What `snnctl bench --json` prints.
+
+    Args:
+        found: what was measured.
+        notes: of the caller, before ours.
+        peers: whether other libraries were asked for, so that their absence is worth a note.
+    """
+    every = [*notes, *found.notes, *(absent() if peers else [])]
+    if found.interrupted:
+        every.append("interrupted: the last case has fewer rounds, later cases are missing")
+    if any(row["precision"] == "bf16" for row in found.rows) and not has_bf16_units():
+        every.append("this CPU has no bf16 matrix units (amx_bf16): bf16 products may be slower than fp32")
+    every.append(
+        "saved: what autograd keeps for the backward pass, the input included, parameters not; "
+        "peak: most that torch holds at a time above the start of the call"
+    )
+    return {
+        "environment": environment(),
+        "peers": {name: _version(name) for name in PEERS},
+        "allocator": "keeps freed memory" if keep_freed_memory() else "as the C library has it",
+        "rows": found.rows,
+        "ratios": found.ratios,
+        "notes": every,
+        "interrupted": found.interrupted,
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def has_bf16_units(cpuinfo: str = "/proc/cpuinfo") -> bool:
+    """Whether the CPU multiplies bfloat16 matrices in hardware; assumed where the system does not say."""
+    try:
+        with open(cpuinfo, encoding="utf-8") as file:
+            flags = [line for line in file if line.startswith("flags")]
+    except OSError:
+        return True
+    return not flags or "amx_bf16" in flags[0].split()

@@ -13,7 +13,7 @@ from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode, choices
 
 if TYPE_CHECKING:
-    from snnctl.bench.timing import Case
+    from snnctl.bench.case import Case
 
 app = typer.Typer(no_args_is_help=True, help="Measure time and memory beside other libraries.")
 
@@ -136,14 +136,13 @@ def _prepare(threads: int | None) -> None:
 
 
 def _effort(rounds: int | None, quick: bool) -> Any:
-    from snnctl.bench.timing import Effort
+    from snnctl.bench.case import Effort
 
     return Effort(rounds if rounds is not None or not quick else _QUICK_ROUNDS)
 
 
 def _measure(session: Session, cases: list[Case], effort: Any, notes: list[str], *, peers: bool = True) -> int:
-    from snnctl.bench.report import document
-    from snnctl.bench.suite import run_suite
+    from snnctl.bench.suite import document, run_suite
     from snnctl.ui.bench import follow, show_bench
 
     with follow(session.console, shown=not (session.json or session.quiet)) as tell:

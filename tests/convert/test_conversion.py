@@ -17,7 +17,7 @@ from snnctl.convert.spiking import Wanted, transfer
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat
-from snnctl.energy.judge.thresholds import twin_bits
+from snnctl.energy.count.counts import twin_bits
 from snnctl.engine.experiment import Network
 from snnctl.neurons import IF
 from snnctl.neurons.spike_format import SpikeFormat
