@@ -1,4 +1,4 @@
-"""Parts that charts share: looks of lines, names of rows, grid lines, bands, legends, small multiples."""
+"""Parts that charts share: sheets with panels, heat maps, looks of lines, names, bands, legends, small multiples."""
 
 from __future__ import annotations
 
@@ -6,13 +6,26 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from snnctl.report.style import COLOURS, DASHES, PALE, sheet
+from snnctl.report.style import COLOURS, DASHES, MAP, PALE, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 COLUMNS = 4  # of small multiples
+
+
+def plots(width: float, height: float, title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
+    """A sheet of `width` x `height` inches, and its panels as `Figure.subplots` gives them."""
+    figure = sheet(width, height, title)
+    return figure, figure.subplots(rows, columns, **options)
+
+
+def heat(axes: Axes, values: Any, **options: Any) -> Any:
+    """Values as colours, those of quantities unless `cmap` is named, without a frame around them; the image."""
+    image = axes.imshow(values, **{"cmap": MAP, **options})
+    axes.spines[:].set_visible(False)
+    return image
 
 
 def look(number: int) -> dict[str, Any]:
@@ -32,11 +45,11 @@ def names_beside(axes: Axes, names: Sequence[str]) -> None:
     axes.invert_yaxis()
 
 
-def band(axes: Axes, mean: Any, sd: Any, colour: str, label: str, ls: Any = "-") -> None:
+def band(axes: Axes, mean: Any, sd: Any, label: str = "", *, color: str, ls: Any = "-") -> None:
     """A mean over 0, 1, ... with one standard deviation around it."""
     x = range(len(mean))
-    axes.fill_between(x, mean - sd, mean + sd, color=colour, alpha=0.18, lw=0)
-    axes.plot(x, mean, color=colour, lw=1.6, label=label, ls=ls)
+    axes.fill_between(x, mean - sd, mean + sd, color=color, alpha=0.18, lw=0)
+    axes.plot(x, mean, color=color, lw=1.6, label=label, ls=ls)
 
 
 def legend_below(figure: Figure, panels: Sequence[Axes], columns: int, titles: Mapping[str, str] | None = None) -> None:
@@ -61,23 +74,26 @@ def legend_above(axes: Axes, columns: int, **options: Any) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.2, **options)
 
 
-def small_multiples(count: int, title: str, height: float = 1.75) -> tuple[Figure, list[Axes]]:
-    """A figure of `count` panels, four in a row, each `height` inches high."""
+def panels(titles: Sequence[str], title: str, x: str, y: str, height: float = 1.75) -> tuple[Figure, list[Axes]]:
+    """A panel for each of `titles`, four in a row, with words for the axes at the left and the bottom ones alone.
+
+    Args:
+        titles: of the panels.
+        title: of the figure.
+        x, y: what the axes count.
+        height: of a panel, in inches.
+    """
+    count = len(titles)
     columns = min(count, COLUMNS)
     lines = math.ceil(count / columns)
-    figure = sheet(max(2.55 * columns, 5.0), 0.75 + height * lines, title)
-    grid: Any = figure.subplots(lines, columns, squeeze=False)
+    figure, grid = plots(max(2.55 * columns, 5.0), 0.75 + height * lines, title, lines, columns, squeeze=False)
     flat = list(grid.ravel())
     for axes in flat[count:]:
         axes.set_axis_off()
-    return figure, flat[:count]
-
-
-def outer_labels(panels: Sequence[Axes], x: str, y: str) -> None:
-    """Words for the axes of small multiples, at the left and the bottom panels alone."""
-    columns = min(len(panels), COLUMNS)
-    for number, axes in enumerate(panels):
-        if number + columns >= len(panels):
+    for number, (axes, name) in enumerate(zip(flat, titles, strict=False)):
+        axes.set_title(name, fontsize=8.5)
+        if number + columns >= count:
             axes.set_xlabel(x)
         if number % columns == 0:
             axes.set_ylabel(y)
+    return figure, flat[:count]
