@@ -104,7 +104,7 @@ def convert(
         tell: progress.
 
     Raises:
-        DiagnosticError: U490 and U491 before any work; E410, E411 as `load_weights`; U412 as `RunDir.create`.
+        DiagnosticError: U490 before any work; E491 as `tops`; E410, E411 as `load_weights`; U412 as `RunDir.create`.
     """
     runtime = Runtime.of(recipe.train)
     experiment = build(recipe)

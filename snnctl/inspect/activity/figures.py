@@ -10,7 +10,7 @@ import numpy as np
 from snnctl.inspect.activity.collect import Raster, Survey
 from snnctl.inspect.chosen import shown_name, some, spread
 from snnctl.measure.activity import CHANNEL_BINS, LayerActivity
-from snnctl.report.charts import gridlines, heat, legend_below, names_beside, panels, plots
+from snnctl.report.drawing import gridlines, heat, legend_below, names_beside, panels, plots
 from snnctl.report.style import (
     BLUE,
     DARK,
@@ -64,7 +64,7 @@ def rates(found: Survey) -> Picture:
         right.text(0.5, 0.5, "none", transform=right.transAxes, ha="center", va="center", color=GREY)
     for axes in grid:
         gridlines(axes, "x")
-    legend_below(figure, grid, 5)
+    legend_below(figure, [left, right], 5)
     caption = (
         f"Mean spikes per neuron and step over {found.samples:,} samples, and how they are spread over channels (the "
         f"white tick is the median). To the right the share of channels that never fired, and of those that gave at "

@@ -10,7 +10,7 @@ import numpy as np
 from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.circuits.collect import EDGES, Circuits, FactorMaps
 from snnctl.measure.circuits import FLOAT16_MAX, Modulators
-from snnctl.report.charts import gridlines, legend_below, look, panels, plots
+from snnctl.report.drawing import gridlines, legend_below, look, panels, plots
 from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, RED, Picture, sheet, styled, whole_ticks
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def membranes(found: Circuits) -> Picture:
     gridlines(axes)
     whole_ticks(axes, y=False, most=12)
     axes.set(xlabel="time step t of the layer", ylabel="max |u| (logarithmic)")
-    figure.legend(loc="outside lower center", ncols=min(4, len(layers) + 1))
+    legend_below(figure, axes, 4)
     caption = (
         f"Largest size of a membrane before the reset, over all neurons and {found.samples:,} samples; steps at which "
         f"every membrane is 0, or one is no number, are left out.{cut}"

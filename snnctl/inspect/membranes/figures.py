@@ -8,7 +8,7 @@ import numpy as np
 
 from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.membranes.collect import Potentials
-from snnctl.report.charts import panels
+from snnctl.report.drawing import panels
 from snnctl.report.style import BLUE, INK, ORANGE, Picture, styled
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from snnctl.inspect.positions import codes
 from snnctl.inspect.positions.encoding import Encoding
-from snnctl.report.charts import band, heat, plots
+from snnctl.report.drawing import band, heat, plots
 from snnctl.report.style import (
     BLUE,
     CODE_MAP,

@@ -13,7 +13,7 @@ from snnctl.inspect.positions.encoding import MOST_PAIRED_ROWS, Encoding
 from snnctl.inspect.positions.figures.code import draw_code
 from snnctl.inspect.positions.sensitivity import Cell, Sweep
 from snnctl.inspect.positions.theory import STEP, TITLE, Integration
-from snnctl.report.charts import band, heat, legend_below, look, plots
+from snnctl.report.drawing import band, heat, legend_below, look, plots
 from snnctl.report.style import COLOURS, GREY, Picture, annotated, sheet, short, styled, whole_ticks
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def collisions(encodings: Sequence[Encoding]) -> Picture:
         axes.margins(x=0.01)
         whole_ticks(axes, y=False)
     whole_ticks(left)
-    legend_below(figure, [left], 5)
+    legend_below(figure, left, 5)
     caption = (
         "How many of the first m codes differ, and how many pairs of positions share one (logarithmic above 1). A dot "
         "ends the longest prefix without a collision; without one there is none at this length."
@@ -161,7 +161,7 @@ def theory(found: Sequence[Integration], neurons: int) -> Picture:
     right.set(xlabel="time = position p", ylabel="wrong bits up to p", title="spikes that come out wrong")
     right.set_yscale("symlog", linthresh=1)
     right.set_ylim(bottom=-0.2)
-    legend_below(figure, [left], 4)
+    legend_below(figure, left, 4)
     worst = "; ".join(f"{one.method} {one.worst:.1e}, {one.wrong} wrong bits" for one in found)
     caption = (
         f"Coupled pairs dU_a/dt = w U_b, dU_b/dt = −w U_a from (0, 1), n = {neurons}, base {base:g}, step {STEP:g} "

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from snnctl.inspect.positions.collect import Trained
-from snnctl.report.charts import band, heat, legend_below, look, names_beside, plots
+from snnctl.report.drawing import band, heat, legend_below, look, names_beside, plots
 from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, Picture, sheet, short, styled, whole_ticks
 
 MAPS_SHOWN = 6
@@ -66,7 +66,7 @@ def probe(found: Trained) -> Picture:
     axes.set(
         xlim=(0, 1.02), xlabel=f"share of tokens whose position l is named exactly ({found.tested} unseen samples)"
     )
-    legend_below(figure, [axes], 3)
+    legend_below(figure, axes, 3)
     caption = (
         f"Linear probe of a token's spike counts over T, fitted on {found.fitted} samples and scored on {found.tested} "
         f"others. What it reads with the position removed comes from the data or from the layers themselves."

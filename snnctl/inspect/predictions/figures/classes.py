@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from snnctl.inspect.predictions.collect import Example
-from snnctl.report.charts import plots
+from snnctl.report.drawing import plots
 from snnctl.report.style import BLUE, GREY, RED, Picture, annotated, short, styled
 
 _MOST_WRITTEN = 20  # classes up to which counts are written into the cells

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from snnctl.inspect.predictions.collect import Frames, Sequences
-from snnctl.report.charts import look, plots
+from snnctl.report.drawing import look, plots
 from snnctl.report.page import Animation
 from snnctl.report.style import GREY, INK, Picture, sheet, styled, whole_ticks
 

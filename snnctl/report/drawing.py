@@ -1,4 +1,4 @@
-"""Parts that charts share: sheets with panels, heat maps, looks of lines, names, bands, legends, small multiples."""
+"""What many figures are drawn from: sheets with panels, looks of lines, heat maps, bands, names, legends."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ COLUMNS = 4  # of small multiples
 
 
 def plots(width: float, height: float, title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A sheet of `width` x `height` inches, and its panels as `Figure.subplots` gives them."""
+    """A sheet of `width` x `height` inches and its axes, as `Figure.subplots` gives them."""
     figure = sheet(width, height, title)
     return figure, figure.subplots(rows, columns, **options)
 
 
+def look(number: int) -> dict[str, Any]:
+    """Colour and dashes of the line of that number, which can be told apart by either."""
+    return {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)]}
+
+
 def heat(axes: Axes, values: Any, **options: Any) -> Any:
-    """Values as colours, those of quantities unless `cmap` is named, without a frame around them; the image."""
+    """Values as colours without a frame around them, those of quantities unless `cmap` is named; the image."""
     image = axes.imshow(values, **{"cmap": MAP, **options})
     axes.spines[:].set_visible(False)
     return image
-
-
-def look(number: int) -> dict[str, Any]:
-    """Colour and dashes of the line with that number, from 0; both tell lines apart."""
-    return {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)]}
 
 
 def gridlines(axes: Axes, axis: Literal["x", "y", "both"] = "y") -> None:
@@ -40,7 +40,7 @@ def gridlines(axes: Axes, axis: Literal["x", "y", "both"] = "y") -> None:
 
 
 def names_beside(axes: Axes, names: Sequence[str]) -> None:
-    """Names beside horizontal bars at 0, 1, ..., the first on top."""
+    """Names of horizontal bars at 0, 1, ..., the first on top."""
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
 
@@ -52,26 +52,26 @@ def band(axes: Axes, mean: Any, sd: Any, label: str = "", *, color: str, ls: Any
     axes.plot(x, mean, color=color, lw=1.6, label=label, ls=ls)
 
 
-def legend_below(figure: Figure, panels: Sequence[Axes], columns: int, titles: Mapping[str, str] | None = None) -> None:
-    """What the panels' labels mean, each once, below all of them.
+def legend_below(
+    figure: Figure, axes: Axes | Sequence[Axes], most: int, words: Mapping[str, str] | None = None
+) -> None:
+    """What is drawn in one or several panels, each label once, below all of them, at most so many in a row.
 
     Args:
-        columns: at most so many beside each other.
-        titles: label -> its words, in the order in which they are to stand; without it labels stand as they came.
+        words: what each label is called, in the order in which they are to stand; without it as they came.
     """
     handles: dict[str, Any] = {}
-    for axes in panels:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+    for panel in axes if isinstance(axes, Sequence) else [axes]:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    words = {label: label for label in handles} if titles is None else titles
-    known = [label for label in words if label in handles]
-    place: Any = "outside lower center"
-    figure.legend([handles[label] for label in known], [words[label] for label in known], loc=place, ncols=columns)
+    called = {label: words[label] for label in words if label in handles} if words else {name: name for name in handles}
+    lines = [handles[label] for label in called]
+    figure.legend(lines, list(called.values()), loc="outside lower center", ncols=min(most, len(lines) or 1))
 
 
-def legend_above(axes: Axes, columns: int, **options: Any) -> None:
-    """What the labels mean, between the panel and its title."""
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, borderaxespad=0.2, **options)
+def legend_above(axes: Axes, most: int, **options: Any) -> None:
+    """What is drawn, between the panel and its title, at most so many in a row."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=most, borderaxespad=0.2, **options)
 
 
 def panels(titles: Sequence[str], title: str, x: str, y: str, height: float = 1.75) -> tuple[Figure, list[Axes]]:
