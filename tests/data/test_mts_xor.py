@@ -15,7 +15,7 @@ from snnctl.data.made.mts_xor import MtsXor
 from snnctl.data.made.xor import XorRule
 from snnctl.encoders.none import NoEncoder
 from snnctl.encoders.repeat import Repeat
-from snnctl.measure.steps import StepMetrics
+from snnctl.measure.classes import StepMetrics
 from snnctl.readouts.steps import StepLinear
 from snnctl.recipe.rules import readout_answers_task
 from snnctl.tasks.steps import StepClassification

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.circuits.collect import EDGES, Circuits, FactorMaps
-from snnctl.inspect.panels import panels, shown_name, some
 from snnctl.measure.circuits import FLOAT16_MAX, Modulators
-from snnctl.report.drawing import gridlines, legend_below, look, plots
+from snnctl.report.drawing import gridlines, legend_below, look, panels, plots
 from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, RED, Picture, sheet, styled, whole_ticks
 
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FACTORS = {"beta": ("β", BLUE, "-"), "gamma": ("γ", ORANGE, DASHES[1])}
+_TITLES = {"β": "β, on the past", "γ": "γ, on the input"}
 _TICKS = (0, 0.5, 1, 1.5, 2), ("0", "0.5", "1", "1.5", "2")
-_LEGEND = {"β": "β, on the past", "γ": "γ, on the input"}
 _DIVERGING = "PuOr_r"
 _TILE = 1.1  # inches
 _LIMIT_SHOWN = 1e-3  # of the largest float16: smaller membranes would only be pressed together
@@ -44,7 +44,7 @@ def histograms(found: Circuits) -> Picture:
         axes.set_xlim(0, 2)
         axes.set_xticks(*_TICKS)
         axes.set_ylim(bottom=0)
-    legend_below(figure, grid, 2, _LEGEND)
+    legend_below(figure, grid, 2, _TITLES)
     caption = (
         f"Factors of all neurons, steps and {found.samples:,} samples, in {len(EDGES) - 1} bins over 0 to 2. What "
         f"piles up at 1 (dotted) is left as it is: as long as a layer is silent, fresh circuits do nothing.{cut}"
@@ -71,7 +71,7 @@ def over_time(found: Circuits) -> Picture:
         axes.set_ylim(0, 2)
         axes.set_yticks(*_TICKS)
         whole_ticks(axes, y=False, most=6)
-    legend_below(figure, grid, 2, _LEGEND)
+    legend_below(figure, grid, 2, _TITLES)
     caption = (
         f"Mean over neurons and {found.samples:,} samples; thin lines and bands are one standard deviation away.{cut}"
     )

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.inspect.panels import panels, shown_name, some
+from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.time_constants.collect import StageTaus, TauSurvey, quantile, with_initial
-from snnctl.report.drawing import gridlines, legend_below
+from snnctl.report.drawing import gridlines, legend_below, panels
 from snnctl.report.style import BLUE, GREY, INK, ORANGE, SKY, Picture, sheet, styled, whole_ticks
 
 _BINS = 24
