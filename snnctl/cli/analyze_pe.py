@@ -16,8 +16,8 @@ from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 if TYPE_CHECKING:
+    from snnctl.inspect.positions.collect import Trained
     from snnctl.inspect.positions.subject import Subject
-    from snnctl.inspect.positions.trained import Trained
     from snnctl.report.saving import Tell
 
 SPLITS = ("val", "test")
@@ -85,11 +85,12 @@ def analyze_pe(
         raise DiagnosticError(Diagnostic("U451", f"--set and --unset need a recipe; {what}", help="use --position"))
     load_plugins(plugin)
     from snnctl.engine.run_dir import RunDir
-    from snnctl.inspect.positions.report import analyse, write
+    from snnctl.inspect.positions.collect import analyse
+    from snnctl.inspect.positions.page import report
     from snnctl.inspect.positions.sensitivity import read_sweep
-    from snnctl.inspect.positions.specs import make_encodings, parse_specs
-    from snnctl.inspect.positions.subject import of_positions, of_recipe, of_run
+    from snnctl.inspect.positions.subject import make_encodings, of_positions, of_recipe, of_run, parse_specs
     from snnctl.recipe import load_recipe
+    from snnctl.report.saving import write
     from snnctl.ui.analyze_pe import show_analysis
     from snnctl.ui.report import follow
 
@@ -108,7 +109,7 @@ def analyze_pe(
     with follow(session.console, shown=not (session.json or session.quiet)) as tell:
         trained = _trained(session, found, split, samples, tell) if is_run and network else None
         analysis = analyse(found.name, encodings, sweep=swept, trained=trained, notes=notes)
-        document = write(analysis, out or found.out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
+        document = write(report(analysis), out or found.out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
     return session.answer(document, lambda console: show_analysis(console, document, encodings[0]))
 
 
@@ -116,7 +117,7 @@ def _trained(session: Session, found: Subject, split: str, samples: int, tell: T
     """What the run's network does; warns if its data has changed."""
     from snnctl.build import build
     from snnctl.engine.train import changed_data
-    from snnctl.inspect.positions.trained import measure
+    from snnctl.inspect.positions.collect import measure
 
     assert found.recipe is not None
     assert found.run is not None

@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from snnctl.engine.evaluate import Evaluation
-    from snnctl.inspect.predictions.classes import Predictions
-    from snnctl.inspect.predictions.videos import Sequences
+    from snnctl.inspect.predictions.collect import Predictions, Sequences
 
 SPLITS = ("train", "val", "test")
 CHECKPOINTS = ("best", "last")
@@ -72,10 +71,11 @@ def evaluate(
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.runtime import Runtime
     from snnctl.engine.train import changed_data, measure_run
-    from snnctl.inspect.predictions import classes as predictions
-    from snnctl.inspect.predictions import videos as sequences
+    from snnctl.inspect.predictions.collect import Sequences, predictions, sequences
+    from snnctl.inspect.predictions.page import report
     from snnctl.measure.video import VideoMetrics
     from snnctl.recipe import load_recipe
+    from snnctl.report.saving import write
     from snnctl.ui.predictions import show_predictions
     from snnctl.ui.results import show_results
     from snnctl.ui.sequences import show_sequences
@@ -94,9 +94,9 @@ def evaluate(
             return
         network, meter, device = experiment.network, found.meter, runtime.device
         if isinstance(meter, VideoMetrics):
-            seen.append(sequences.sequences(experiment, network, meter, split, examples, device, baselines=baselines))
+            seen.append(sequences(experiment, network, meter, split, examples, device, baselines=baselines))
         else:
-            seen.append(predictions.predictions(experiment, network, meter, split, examples, device))
+            seen.append(predictions(experiment, network, meter, split, examples, device))
 
     planes = None if execution == "float" else PlaneExecution(experiment.network, execution)  # type: ignore[arg-type]
     with planes or nullcontext():
@@ -114,8 +114,8 @@ def evaluate(
     if not seen:
         return session.answer(results, lambda console: show_results(console, results))
     place, command = out or folder.path / "predictions", f"snnctl {shlex.join(sys.argv[1:])}"
-    video = isinstance(seen[0], sequences.Sequences)
-    made = (sequences if video else predictions).write(seen[0], place, command)
+    video = isinstance(seen[0], Sequences)
+    made = write(report(seen[0]), place, command)
 
     def show(console: Console) -> None:
         show_results(console, results)

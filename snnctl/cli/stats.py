@@ -68,10 +68,10 @@ def stats(
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.train import changed_data
     from snnctl.inspect.activity.collect import survey
-    from snnctl.inspect.activity.page import document, write
-    from snnctl.inspect.time_constants.page import NOTHING_MORE, addition
+    from snnctl.inspect.activity.page import report
+    from snnctl.inspect.activity.tables import document
     from snnctl.recipe import load_recipe
-    from snnctl.report.saving import prepare
+    from snnctl.report.saving import prepare, write
     from snnctl.ui.report import follow
     from snnctl.ui.stats import show_stats
 
@@ -83,14 +83,14 @@ def stats(
         changed = changed_data(experiment, folder)
         if changed is not None:
             session.warn([replace(changed, severity="warning", help="")])
-        also = addition(_tau([(experiment, folder)])) if tau else NOTHING_MORE
+        taus = _tau([(experiment, folder)]) if tau else None
         spiking = experiment.network.spikes
         place = out or folder.path / "stats"
         if spiking:
             prepare(place)
         found = survey(experiment, folder, split=split, samples=samples, layers=layers if spiking else (), tell=tell)
         if spiking:
-            answer = write(found, place, f"snnctl {shlex.join(sys.argv[1:])}", tell, also)
+            answer = write(report(found, taus), place, f"snnctl {shlex.join(sys.argv[1:])}", tell)
         else:
             answer = {**document(found), "files": []}
     return session.answer(answer, lambda console: show_stats(console, answer))
@@ -111,9 +111,9 @@ def _tau_of_several(session: Session, paths: list[Path], out: Path, no_plugins: 
     from snnctl.build import build
     from snnctl.compare.collect import finished, run_folders
     from snnctl.compare.groups import grouped
-    from snnctl.inspect.time_constants.page import write
+    from snnctl.inspect.time_constants.page import report
     from snnctl.recipe import load_recipe
-    from snnctl.report.saving import prepare
+    from snnctl.report.saving import prepare, write
     from snnctl.ui.report import follow
     from snnctl.ui.stats import show_tau_of_several
 
@@ -135,5 +135,5 @@ def _tau_of_several(session: Session, paths: list[Path], out: Path, no_plugins: 
                 tell(f"run {run.path}", 0.6 * number / len(chosen))
                 yield build(load_recipe(run.folder.recipe, allow_plugins=not no_plugins)), run.folder
 
-        answer = write(_tau(built()), out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
+        answer = write(report(_tau(built())), out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
     return session.answer(answer, lambda console: show_tau_of_several(console, answer))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from snnctl.backbones.parts.units import Quantised
-from snnctl.convert.support import activations
+from snnctl.convert.support import activations, watch
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 Method = Literal["max", "percentile", "mse", "local"]
@@ -18,19 +17,6 @@ METHODS: tuple[str, ...] = get_args(Method)
 BINS = 4096
 CANDIDATES = 200
 ROUNDS = 60
-
-
-@dataclass(frozen=True)
-class Levels:
-    """What neurons will be able to say: `highest` in one step, over `steps` steps."""
-
-    highest: int
-    steps: int
-
-    @property
-    def count(self) -> int:
-        """Levels above 0 of the mean over steps."""
-        return self.highest * self.steps
 
 
 class Histogram:
@@ -84,7 +70,7 @@ def tops(
     forward: Callable[[Any], object],
     *,
     method: Method,
-    levels: Levels,
+    levels: int,
     percentile: float = 99.9,
 ) -> dict[str, float]:
     """The top of each activation: what all levels together stand for.
@@ -97,6 +83,7 @@ def tops(
         network: in evaluation mode.
         batches: the calibration data, gone through twice.
         forward: runs the network on one batch.
+        levels: above 0, that the mean over all steps will be able to take; mse fits to them.
 
     Raises:
         DiagnosticError: E491, an activation never was above 0: nothing can be calibrated.
@@ -111,10 +98,10 @@ def tops(
         return found
     highest = dict.fromkeys(rectifiers, 0.0)
 
-    def note_highest(name: str, x: Tensor) -> None:
+    def note_highest(name: str, x: Tensor, _: Tensor) -> None:
         highest[name] = max(highest[name], float(x.max()))
 
-    _watch(rectifiers, batches, forward, note_highest)
+    watch(rectifiers, batches(), forward, note_highest)
     silent = [name for name, top in highest.items() if top <= 0]
     if silent:
         message = f"activations that are never above 0 on the calibration data: {', '.join(silent)}"
@@ -122,32 +109,13 @@ def tops(
     if method == "max":
         return {name: found.get(name, highest.get(name, 0.0)) for name in units}
     histograms = {name: Histogram(top) for name, top in highest.items()}
-    _watch(rectifiers, batches, forward, lambda name, x: histograms[name].add(x))
+    watch(rectifiers, batches(), forward, lambda name, x, _: histograms[name].add(x))
     for name, histogram in histograms.items():
         match method:
             case "percentile":
                 found[name] = histogram.percentile(percentile)
             case "mse":
-                found[name] = histogram.best(levels.count)
+                found[name] = histogram.best(levels)
             case "local":
                 found[name] = histogram.balanced()
     return {name: found[name] for name in units}
-
-
-def _watch(
-    units: dict[str, Any],
-    batches: Callable[[], Iterable[Any]],
-    forward: Callable[[Any], object],
-    note: Callable[[str, Tensor], None],
-) -> None:
-    handles = [
-        unit.register_forward_pre_hook(lambda _, args, name=name: note(name, args[0].detach()))
-        for name, unit in units.items()
-    ]
-    try:
-        with torch.no_grad():
-            for batch in batches():
-                forward(batch)
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -104,7 +104,7 @@ def convert(
         tell: progress.
 
     Raises:
-        DiagnosticError: U490 and U491 before any work; E410, E411 as `load_weights`; U412 as `RunDir.create`.
+        DiagnosticError: U490 before any work; E491 as `tops`; E410, E411 as `load_weights`; U412 as `RunDir.create`.
     """
     runtime = Runtime.of(recipe.train)
     experiment = build(recipe)
@@ -165,7 +165,7 @@ def _spiking_network(
         levels=wanted.levels,
         percentile=settings.percentile,
     )
-    transfer(source, target, found, wanted.levels)
+    transfer(source, target, found, wanted)
     if settings.offset == "none":
         return found, {}
     return found, correct_biases(source, target, calibration, forward)
@@ -200,7 +200,7 @@ def _write(
 
     def fill(run: RunDir) -> None:
         run.write_head(recipe.to_yaml(), recipe.to_yaml(), environment())
-        for folder in _folders(run):
+        for folder in (run.last, run.best):
             save_weights(folder, spiking.network, {"epoch": 0, "step": 0})
         run.update_manifest(
             name=spiking.name,
@@ -214,7 +214,3 @@ def _write(
         )
 
     return RunDir.create(parent, spiking.name, recipe.digest(), fill, out)
-
-
-def _folders(run: RunDir) -> Iterable[Path]:
-    return (run.last, run.best)

@@ -120,6 +120,14 @@ class TauSurvey:
         return order_test([run.medians for run in self.runs]) if len(self.pooled) > 1 else None
 
 
+def with_initial(
+    trained: Sequence[StageTaus], initial: Sequence[StageTaus] | None
+) -> list[tuple[StageTaus, StageTaus | None]]:
+    """Each stage with what it was before training, or None where that cannot be told."""
+    begun: Sequence[StageTaus | None] = [None] * len(trained) if initial is None else initial
+    return list(zip(trained, begun, strict=True))
+
+
 def quantile(values: Tensor, share: float) -> float:
     """Linear between neighbours; infinite where a neighbour is."""
     found = float(torch.quantile(values, share))

@@ -1,0 +1,232 @@
+"""Everything that is found of positions: encodings, what is computed beside them, and what a trained network does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from snnctl.engine.checkpoint import load_weights, weights_folder
+from snnctl.engine.evaluate import evaluate
+from snnctl.engine.experiment import Experiment
+from snnctl.engine.run_dir import RunDir
+from snnctl.engine.runtime import Runtime
+from snnctl.inspect.positions import sensitivity, theory
+from snnctl.inspect.positions.attention import AttentionMap, AttentionMaps
+from snnctl.inspect.positions.encoding import Encoding
+from snnctl.inspect.positions.probe import ProbeScore, probe
+from snnctl.inspect.positions.sensitivity import Cell, Sweep
+from snnctl.inspect.positions.theory import Integration
+from snnctl.positions.base import Disturbance, Position
+from snnctl.positions.none import NoPosition
+from snnctl.report.saving import Tell
+
+# Long enough for the failing method to fail, and what the golden figures are measured at.
+THEORY_ROWS, MOST_THEORY_ROWS = 672, 4096
+THEORY_BASES = (1000.0, 10000.0)
+SHUFFLES = (0, 1, 2)  # seeds
+_MOST_MAP_ENTRIES = 8_000_000  # of attention maps held at once, for 8 heads
+_MOST_SPIKES = 8_000_000  # of a layer's spikes held at once, for 256 channels
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """Metrics with the position as it was trained, taken away or shuffled over positions.
+
+    Args:
+        kind: `undisturbed`, `removed` or `shuffled`.
+        values: metric -> one value, or one per shuffle.
+    """
+
+    kind: str
+    values: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Everything that was measured.
+
+    Args:
+        split: on which part of the data.
+        headline: the task's first metric.
+        length: L.
+        fitted, tested: samples of the probe.
+        probe: scores per layer with the position in place.
+        probe_removed: the same network and layers with the position taken away; its own probe is fitted.
+        attention: maps per block, before scale and bias.
+        attention_samples: how many samples they are means of.
+        disturbance: metrics with the position as it is, removed and shuffled; empty without a position.
+        notes: what could not be measured, and why.
+    """
+
+    split: str
+    headline: str
+    length: int
+    fitted: int
+    tested: int
+    probe: list[ProbeScore]
+    probe_removed: list[ProbeScore]
+    attention: list[AttentionMap]
+    attention_samples: int
+    disturbance: list[Disturbed]
+    notes: list[str]
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing a position."""
+        return 1 / self.length
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that was found.
+
+    Args:
+        name: heading of the page.
+        encodings: the one that was asked about first.
+        cells: statistics over base and neurons at its length.
+        integrations: closed form against integration; the first encoding's own base comes first.
+        theory_neurons: their n.
+        sweep: a measured sweep, or None.
+        trained: what was measured on a trained network, or None.
+        notes: what was left out, and why.
+    """
+
+    name: str
+    encodings: list[Encoding]
+    cells: list[Cell]
+    integrations: list[Integration]
+    theory_neurons: int
+    sweep: Sweep | None = None
+    trained: Trained | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def oscillator(encodings: Sequence[Encoding]) -> Encoding | None:
+    """The first encoding that is spikes of oscillators."""
+    return next((e for e in encodings if e.membrane is not None and e.omegas is not None), None)
+
+
+def analyse(
+    name: str,
+    encodings: list[Encoding],
+    *,
+    sweep: Sweep | None = None,
+    trained: Trained | None = None,
+    notes: Sequence[str] = (),
+) -> Analysis:
+    """Add to `encodings` what is computed beside them: the grid over base and neurons, and the integration."""
+    first, own = encodings[0], oscillator(encodings)
+    index, threshold, neurons, base = "TL", 0.8, 40, THEORY_BASES[-1]
+    if own is not None:
+        index, threshold = own.index, float(own.config.get("threshold", threshold))
+        neurons, base = int(own.config.get("neurons", neurons)), float(own.config.get("base", base))
+    cells = sensitivity.grid(first.steps, first.tokens, index, threshold)
+    length = min(max(first.steps * first.tokens, THEORY_ROWS), MOST_THEORY_ROWS)
+    bases = dict.fromkeys((base, *THEORY_BASES))
+    integrations = [one for each in bases for one in theory.compare(neurons, each, length, threshold)]
+    return Analysis(name, encodings, cells, integrations, neurons, sweep, trained, list(notes))
+
+
+def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, tell: Tell) -> Trained:
+    """Measure the best weights of `run` (the last ones if there are no best).
+
+    Args:
+        experiment: the run's recipe, built with its data.
+        run: where the weights lie.
+        split: `val` or `test`.
+        samples: at most so many, evenly spread over the split, for probe and attention; two thirds of them, the
+            first ones, fit the probe and the others test it.
+        tell: told what is being done, and which share of it is.
+
+    Raises:
+        DiagnosticError: E410, E411 as `load_weights`.
+    """
+    runtime = Runtime.of(experiment.train)
+    network = experiment.network.to(runtime.device).eval()
+    load_weights(weights_folder(run), network)
+    data, signal = experiment.data.split(split), network.signals["encoder"]
+    positions = [module for module in network.modules() if isinstance(module, Position)]
+    has_position = any(not isinstance(position, NoPosition) for position in positions)
+    chosen = torch.linspace(0, len(data) - 1, min(samples, len(data))).long().unique()
+    fit_on, test_on = chosen[: 2 * len(chosen) // 3], chosen[2 * len(chosen) // 3 :]
+
+    def passes(indices: Tensor, at_once: int, text: str, done: float, share: float) -> Callable[[], None]:
+        def go() -> None:
+            for first in range(0, len(indices), at_once):
+                tell(text, done + share * first / len(indices))
+                batch = data.batch(indices[first : first + at_once]).to(runtime.device)
+                with torch.no_grad(), runtime.forward_pass():
+                    experiment.task.predict(network, batch)
+
+        return go
+
+    notes: list[str] = []
+    at_once = max(1, min(64, _MOST_SPIKES // max(1, signal.steps * signal.length * 256)))
+    found: list[list[ProbeScore]] = [[], []]
+    if network.ragged:
+        notes.append("Texts of a batch lie packed in one row: tokens are neither probed, nor is attention by distance.")
+    elif signal.length > 1 and len(fit_on) > 1 and len(test_on) > 0:
+        for number, kind in enumerate((None, "removed") if has_position else (None,)):
+            start = 0.05 + 0.2 * number
+            fitting = passes(fit_on, at_once, "probe", start, 0.13)
+            testing = passes(test_on, at_once, "probe", start + 0.13, 0.07)
+            with nullcontext() if kind is None else _disturbed(positions, "removed"):
+                found[number] = probe(network, signal.length, fitting, testing)
+        if not found[0]:
+            notes.append("No layer of neurons has one output per token, so there is nothing to probe.")
+    else:
+        notes.append("The probe needs two tokens and a few samples.")
+
+    maps = AttentionMaps(network)
+    if network.ragged:
+        pass  # said above
+    elif len(maps):
+        few = max(1, min(32, _MOST_MAP_ENTRIES // (signal.steps * signal.length**2 * 8)))
+        with maps:
+            passes(test_on if len(test_on) else chosen, few, "attention", 0.45, 0.15)()
+    else:
+        notes.append("No module of the network has an attention map between positions.")
+
+    disturbance = []
+    if has_position:
+        plan: dict[str, list[AbstractContextManager[None]]] = {
+            "undisturbed": [nullcontext()],
+            "removed": [_disturbed(positions, "removed")],
+            "shuffled": [_disturbed(positions, "shuffled", seed) for seed in SHUFFLES],
+        }
+        for kind_name, repeats in plan.items():
+            tell(f"metrics {kind_name}", 0.6)
+            values: dict[str, list[float]] = {}
+            for repeat in repeats:
+                with repeat:
+                    measured = evaluate(network, experiment.task, data, experiment.eval_batch_size, runtime)
+                for name, value in {"loss": measured.loss, **measured.metrics}.items():
+                    values.setdefault(name, []).append(value)
+            disturbance.append(Disturbed(kind_name, values))
+    else:
+        notes.append("The network has no position to disturb.")
+    return Trained(
+        split=split,
+        headline=experiment.task.headline,
+        length=signal.length,
+        fitted=len(fit_on),
+        tested=len(test_on),
+        probe=found[0],
+        probe_removed=found[1],
+        attention=[] if network.ragged else maps.maps(),
+        attention_samples=len(test_on) or len(chosen),
+        disturbance=disturbance,
+        notes=notes,
+    )
+
+
+@contextmanager
+def _disturbed(positions: Sequence[Position], kind: Disturbance, seed: int = 0) -> Iterator[None]:
+    with ExitStack() as stack:
+        for position in positions:
+            stack.enter_context(position.disturbed(kind, seed=seed))
+        yield
