@@ -14,7 +14,7 @@ from snnctl.bench.peers import spikingjelly
 from snnctl.bench.steps import firing_rates, kept
 from snnctl.bench.timing import Case, Contender
 from snnctl.engine.experiment import Experiment, Network
-from snnctl.engine.order import batches, epoch_order
+from snnctl.engine.feed import batches, epoch_order
 from snnctl.engine.runtime import Runtime
 from snnctl.neurons.kernels import Kernel
 from snnctl.recipe import Recipe

@@ -8,8 +8,7 @@ from typing import Any
 
 from snnctl.bench.peers import absent
 from snnctl.bench.suite import PEERS, Found
-from snnctl.engine.allocator import keep_freed_memory
-from snnctl.engine.environment import environment
+from snnctl.engine.environment import environment, keep_freed_memory
 
 
 def document(found: Found, notes: Sequence[str], *, peers: bool) -> dict[str, Any]:

@@ -126,7 +126,7 @@ def _prepare(threads: int | None) -> None:
     from snnctl.bench import silence_native_logs
 
     silence_native_logs()
-    from snnctl.engine.allocator import keep_freed_memory
+    from snnctl.engine.environment import keep_freed_memory
 
     keep_freed_memory()
     import torch

@@ -106,7 +106,7 @@ def evaluate(
             runtime,
             split=split,
             baselines=baselines,
-            weights=folder.last if checkpoint == "last" else None,
+            checkpoint=checkpoint,  # type: ignore[arg-type]
             inspect=inspect,
         )
     if planes is not None:

@@ -1,4 +1,4 @@
-"""Checkpoints: weights as safetensors for everyone, trainer state for resuming.
+"""Checkpoints, their file names included: weights as safetensors for everyone, trainer state for resuming.
 
 `trainer.pt` holds the weights too. Two files cannot be renamed in one stroke, so each is complete by itself:
 whatever moment a kill comes, one consistent moment of training can be read back. It holds tensors and
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from safetensors import safe_open
@@ -22,13 +22,14 @@ from snnctl.engine.run_dir import RunDir
 
 WEIGHTS, TRAINER = "weights.safetensors", "trainer.pt"
 _FACTS = "snnctl"
+Checkpoint = Literal["best", "last"]
 
 
-def weights_folder(run: RunDir) -> Path:
-    """The best weights, or the last ones if there are no best."""
+def weights_folder(run: RunDir, checkpoint: Checkpoint = "best") -> Path:
+    """The checkpoint whose weights are asked for; the last where none was the best."""
     best: Path = run.best
     last: Path = run.last
-    return best if (best / WEIGHTS).exists() else last
+    return best if checkpoint == "best" and (best / WEIGHTS).exists() else last
 
 
 def save_weights(folder: Path, network: nn.Module, facts: dict[str, int]) -> None:

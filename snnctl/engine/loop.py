@@ -16,14 +16,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.run_events import CheckpointSaved, EpochDone, HealthNoted, Observer, RunFinished, RunStarted, StepDone
 from snnctl.core.seeds import stream_seed
-from snnctl.engine.allocator import keep_freed_memory
 from snnctl.engine.checkpoint import TRAINER, load_trainer, save_trainer, save_weights
+from snnctl.engine.environment import keep_freed_memory
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment
-from snnctl.engine.feed import a_core_is_free, ahead, training_batch
+from snnctl.engine.feed import a_core_is_free, ahead, batches, epoch_order, steps_per_epoch, training_batch
 from snnctl.engine.interrupt import StopRequest
 from snnctl.engine.numerics import first_non_finite, non_finite_gradient, non_finite_loss, non_finite_weights
-from snnctl.engine.order import batches, epoch_order, steps_per_epoch
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.measure.gradients import GradientMeter, LayerGradients

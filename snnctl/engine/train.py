@@ -11,7 +11,7 @@ from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.run_events import Observer
-from snnctl.engine.checkpoint import WEIGHTS, load_weights
+from snnctl.engine.checkpoint import Checkpoint, load_weights, weights_folder
 from snnctl.engine.environment import environment
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment, SkipAlone
@@ -165,16 +165,16 @@ def measure_run(
     *,
     split: str = "test",
     baselines: bool = True,
-    weights: Path | None = None,
+    checkpoint: Checkpoint = "best",
     progress: Callable[[str, float], None] | None = None,
     inspect: Callable[[Evaluation], None] | None = None,
 ) -> dict[str, Any]:
-    """Measure the best weights (the last ones if none was better than nothing) on `split`.
+    """Measure the weights of a checkpoint (the last where none was the best) on `split`.
 
     Args:
         inspect: called with what was measured, while the network still holds these weights.
     """
-    folder = weights or (run.best if (run.best / WEIGHTS).exists() else run.last)
+    folder = weights_folder(run, checkpoint)
     network = experiment.network.to(runtime.device)
     facts = load_weights(folder, network)
     found = evaluate(network, experiment.task, experiment.data.split(split), experiment.eval_batch_size, runtime)

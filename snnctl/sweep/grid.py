@@ -71,7 +71,7 @@ class Grid(Listed):
         for number in range(len(place.seeds) or 1):
             for point in self.tried:
                 job = point.jobs[point.seeds[number]]
-                results = finished(job.out)
+                results = RunDir(job.out).results()
                 if results is None:
                     missing.append(job)
                 else:
@@ -82,8 +82,3 @@ class Grid(Listed):
         """Note it at its point."""
         for point in self.tried:
             point.note(found)
-
-
-def finished(folder: Path) -> dict[str, object] | None:
-    """Results of a run that is done, else None."""
-    return RunDir(folder).results() if (folder / "manifest.json").is_file() else None

@@ -220,11 +220,10 @@ def _outcome(child: _Child) -> Ended:
     job, code = child.job, int(child.process.returncode)
     with child.said:
         run = RunDir(job.out)
-        there = (job.out / "manifest.json").is_file()
-        results = run.results() if there and code == ExitCode.DONE else None
+        results = run.results() if code == ExitCode.DONE else None
         if results is not None:
             return Ended(job, "done", results)
-        if there and code in (ExitCode.INTERRUPTED, -signal.SIGKILL):
+        if run.begun and code in (ExitCode.INTERRUPTED, -signal.SIGKILL):
             if code != ExitCode.INTERRUPTED:
                 run.update_manifest(status="interrupted")
             state: Literal["given_up", "interrupted"] = "given_up" if child.unwanted else "interrupted"
