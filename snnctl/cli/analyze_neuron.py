@@ -50,8 +50,8 @@ def analyze_neuron(
     drawn = tuple(seed_list(seeds or "0"))
     load_plugins(plugin)
     from snnctl.inspect.gradients.collect import Setting, parse_neurons, study
-    from snnctl.inspect.gradients.page import write
-    from snnctl.report.saving import prepare
+    from snnctl.inspect.gradients.page import report
+    from snnctl.report.saving import prepare, write
     from snnctl.ui.analyze_neuron import show_lags
     from snnctl.ui.report import follow
 
@@ -60,5 +60,5 @@ def analyze_neuron(
     prepare(out)
     with follow(session.console, shown=not (session.json or session.quiet)) as tell:
         found = study(wanted, setting, notes, tell)
-        document = write(found, out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
+        document = write(report(found), out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
     return session.answer(document, lambda console: show_lags(console, document))

@@ -43,8 +43,8 @@ def compare(
     """
     session: Session = ctx.obj
     from snnctl.compare.comparison import compare as held_together
-    from snnctl.compare.report import write
-    from snnctl.report.saving import prepare
+    from snnctl.compare.page import report
+    from snnctl.report.saving import prepare, write
     from snnctl.ui.compare import show_comparison
     from snnctl.ui.report import follow
 
@@ -52,5 +52,5 @@ def compare(
     session.warn(found.warnings)
     prepare(out)
     with follow(session.console, shown=not (session.json or session.quiet)) as tell:
-        document = write(found, out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
+        document = write(report(found), out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
     return session.answer(document, lambda console: show_comparison(console, document))

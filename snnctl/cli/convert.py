@@ -71,11 +71,12 @@ def convert(
     every_bits, every_steps = _numbers("--table-bits", table_bits, 8), _numbers("--table-steps", table_steps, None)
     from snnctl.convert.convert import Settings
     from snnctl.convert.convert import convert as convert_run
-    from snnctl.convert.report import write
+    from snnctl.convert.page import report
     from snnctl.convert.spiking import Wanted
     from snnctl.energy.price.table import load_table
     from snnctl.engine.run_dir import RunDir
     from snnctl.recipe import load_recipe
+    from snnctl.report.saving import write
     from snnctl.ui.convert import show_conversion
     from snnctl.ui.report import follow
 
@@ -90,7 +91,7 @@ def convert(
         found = convert_run(
             recipe, trained, Wanted(bits, steps), more, settings, parent=runs, out=out, split=split, tell=tell
         )
-        document = write(found, found.run.path / "conversion", f"snnctl {shlex.join(sys.argv[1:])}", tell)
+        document = write(report(found), found.run.path / "conversion", f"snnctl {shlex.join(sys.argv[1:])}", tell)
     return session.answer(document, lambda console: show_conversion(console, document))
 
 

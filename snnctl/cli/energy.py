@@ -108,12 +108,13 @@ def energy(
     from snnctl.energy.estimate import estimate
     from snnctl.energy.price.bill import Options
     from snnctl.energy.price.table import load_table
-    from snnctl.energy.show.report import write
+    from snnctl.energy.show.page import report
     from snnctl.engine.checkpoint import WEIGHTS, load_weights
     from snnctl.engine.run_dir import RunDir
     from snnctl.engine.runtime import Runtime
     from snnctl.engine.train import changed_data
     from snnctl.recipe import load_recipe
+    from snnctl.report.saving import write
     from snnctl.ui.energy import show_energy
     from snnctl.ui.report import follow
 
@@ -143,7 +144,7 @@ def energy(
             facts={"run": str(folder.path), "checkpoint": weights.name},
             tell=tell,
         )
-        document = write(found, out or folder.path / "energy", f"snnctl {shlex.join(sys.argv[1:])}", tell)
+        document = write(report(found), out or folder.path / "energy", f"snnctl {shlex.join(sys.argv[1:])}", tell)
     return session.answer(document, lambda console: show_energy(console, document))
 
 

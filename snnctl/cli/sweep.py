@@ -210,7 +210,8 @@ def _run(call: _Call, source: Grid | Search, what: str) -> int:
 def _side_by_side(session: Session, source: Grid | Search) -> dict[str, Any]:
     """Tables, figures and a page of `snnctl compare` over the finished runs."""
     from snnctl.compare.comparison import compare
-    from snnctl.compare.report import write
+    from snnctl.compare.page import report
+    from snnctl.report.saving import write
     from snnctl.ui.report import follow
 
     runs = [Path(results["run"]) for point in source.tried for results in point.done]
@@ -218,7 +219,7 @@ def _side_by_side(session: Session, source: Grid | Search) -> dict[str, Any]:
     try:
         found = compare(runs, [], None)
         with follow(session.console, shown=not (session.json or session.quiet)) as tell:
-            return {"compare": write(found, out, f"snnctl {shlex.join(sys.argv[1:])}", tell)}
+            return {"compare": write(report(found), out, f"snnctl {shlex.join(sys.argv[1:])}", tell)}
     except DiagnosticError as error:  # points of different tasks share no metric
         session.warn([replace(one, severity="warning") for one in error.diagnostics])
         return {}

@@ -1,19 +1,76 @@
-"""A report's way into a folder: every file is written under a temporary name, then renamed."""
+"""What a study leaves (document, tables, figures, page), and its way into a folder: each file whole or not at all."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_atomically, write_json, write_text
 from snnctl.report.page import Page, html
+from snnctl.report.provenance import provenance
 from snnctl.report.style import render
 
 Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a study leaves: the one value that `write` makes a folder of.
+
+    A study is a folder of four steps: `collect.py` measures, `tables.py` makes the document and CSV of what was found,
+    `figures.py` draws it, and `page.py` puts them together: `report(found) -> Report`.
+
+    Args:
+        document: what `--json` prints; `provenance`, `out`, `page` and `files` are added.
+        tables: makes file name -> CSV text, or the bytes of arrays that pictures can be drawn from anew.
+        page: draws the page, when a folder is there to take it.
+        document_name, page_name: file names.
+        knobs: name of a part -> its settings, for the provenance.
+        begun: the share of all work that is done before, 0..1.
+        told: of `tables` and `figures`, those that take so long that their beginning is told.
+    """
+
+    document: Mapping[str, Any]
+    tables: Callable[[], Mapping[str, str | bytes]]
+    page: Callable[[], Page]
+    document_name: str
+    page_name: str = "report.html"
+    knobs: Mapping[str, Any] = field(default_factory=dict)
+    begun: float = 0.1
+    told: tuple[str, ...] = ()
+
+
+def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None) -> dict[str, Any]:
+    """Write a report into `out`.
+
+    Files of the same names are replaced, and what an earlier report of the same document has left there is removed:
+    a figure that is no longer drawn must not be taken for one of these.
+
+    Args:
+        out: made if it is missing.
+        command: for the page, so that a reader can repeat it.
+        tell: told what is being done, and which share of it is.
+
+    Returns:
+        The document as written.
+
+    Raises:
+        DiagnosticError: U453, the folder cannot be made or written to.
+    """
+    prepare(out)
+    if "tables" in report.told:
+        tell("tables", report.begun)
+    tables = report.tables()
+    if "figures" in report.told:
+        tell("figures", report.begun)
+    page = replace(report.page(), provenance=provenance(command, report.knobs))
+    names = {"page_name": report.page_name, "document_name": report.document_name}
+    return save(out, page, tables, report.document, **names, tell=tell, start=report.begun)
 
 
 @contextmanager

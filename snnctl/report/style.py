@@ -64,6 +64,11 @@ class Picture:
     caption: str
     figure: Figure
 
+    @property
+    def width(self) -> int:
+        """In pixels of the page: text is of the same size in all figures."""
+        return round(96 * self.figure.get_figwidth())
+
 
 def styled(function: Callable[P, Picture]) -> Callable[P, Picture]:
     """Draw in this module's style, whatever the process has set."""

@@ -13,7 +13,7 @@ from snnctl.backbones.parts.units import Quantised, Rectifier
 from snnctl.backbones.spike_mlp import SpikeMLP
 from snnctl.cli.app import run as snnctl
 from snnctl.convert.calibrate import Histogram, Levels, tops
-from snnctl.convert.report import twin_bits
+from snnctl.convert.page import twin_bits
 from snnctl.convert.spiking import Wanted, transfer
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec

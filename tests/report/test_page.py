@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.report.page import Page, Section, Table, html
+from snnctl.report.page import Animation, Page, Section, Table, html
 from snnctl.report.provenance import provenance
-from snnctl.report.saving import prepare, save
+from snnctl.report.saving import Report, prepare, save, write
 from snnctl.report.style import Picture, sheet, styled
 from snnctl.report.tables import csv_text, matrix
 
@@ -79,3 +79,39 @@ def test_what_an_earlier_report_has_left_is_removed_and_nothing_else(tmp_path: P
     (tmp_path / "d.json").write_text("no document")
     save(tmp_path, a_page(), {}, {}, document_name="d.json")
     assert (tmp_path / "new.csv").is_file()  # nobody says any more that it is ours
+
+
+def test_a_report_is_made_when_there_is_a_folder_for_it(tmp_path: Path) -> None:
+    said: list[str] = []
+    made = Report(
+        document={"n": 1},
+        tables=lambda: {"t.csv": csv_text(("a",), [[len(said)]])},
+        page=lambda: a_page(picture()),
+        document_name="d.json",
+        page_name="p.html",
+        knobs={"lif": {"tau": 2.0}},
+        begun=0.5,
+        told=("tables", "figures"),
+    )
+    found = write(made, tmp_path / "out", "snnctl a", lambda text, done: said.append(f"{text} {done:.2f}"))
+    assert said == ["tables 0.50", "figures 0.50", "figure line 0.50", "done 1.00"]
+    assert (tmp_path / "out" / "t.csv").read_text() == "a\n1\n"  # after its beginning was told
+    assert list(found) == ["n", "provenance", "out", "page", "files"]
+    assert found["provenance"]["command"] == "snnctl a"
+    assert "<h3>Knobs</h3><pre>lif: {&quot;tau&quot;: 2.0}</pre>" in (tmp_path / "out" / "p.html").read_text()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DiagnosticError):
+        write(made, tmp_path / "file" / "out", "snnctl a")
+    assert len(said) == 4
+
+
+def test_words_are_escaped_wherever_they_stand() -> None:
+    mark = "<i>&\"'"
+    table = Table([mark, mark], [[mark, mark]], mark)
+    moving = Animation(mark, mark, mark, b"GIF", 33)
+    section = Section(mark, (), [mark], [table], [moving])
+    facts = {**provenance(mark, {mark: {mark: mark}}), "system": mark}
+    text = html(Page(mark, mark, [section], facts, [mark], [table]), {}, [mark])
+    assert "<i>" not in text
+    assert len(re.findall(re.escape("&lt;i&gt;&amp;&quot;&#x27;"), text)) == 26
+    assert "data:image/gif;base64,R0lG" in text

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from statistics import fmean, stdev
 from typing import Any
 
 from snnctl.inspect.gradients.collect import Lags, Study
 from snnctl.measure.circuits import FLOAT16_MAX
 from snnctl.report.page import Cell, Page, Section, Table
-from snnctl.report.provenance import provenance
-from snnctl.report.saving import Tell, prepare, save
+from snnctl.report.saving import Report
 from snnctl.report.tables import csv_text
 
-PAGE, DOCUMENT = "report.html", "lags.json"
 SHOWN_LAGS = (1, 5, 10, 19)
 MEMBRANE_STEPS = (5, 19, 29)  # counted from 0
 CURVES = ("mean", "median", "effective")
@@ -123,27 +121,32 @@ def overview(found: Study) -> Table:
     return Table(head, rows)
 
 
-def write(found: Study, out: Path, command: str, tell: Tell = lambda *_: None) -> dict[str, Any]:
-    """Write everything into `out`; the document with the list of files in it.
+def report(found: Study) -> Report:
+    """All of it, ready for `snnctl.report.saving.write`."""
+    return Report(
+        document=document(found),
+        tables=partial(tables, found),
+        page=partial(page, found),
+        document_name="lags.json",
+        knobs={one.name: one.config for one in found.neurons},
+        begun=0.9,
+    )
 
-    Raises:
-        DiagnosticError: U453, the folder cannot be made or written to.
-    """
+
+def page(found: Study) -> Page:
+    """What stands on it."""
     from snnctl.inspect.gradients.figures import curves, membranes
 
-    prepare(out)
     setting, made = found.setting, document(found)
     lead = (
         f"dU[T-1] / dU[T-1-lag] of untrained neurons: {setting.channels} channels, {setting.size} x {setting.size} "
         f"positions, T = {setting.steps}, batch {setting.batch}, seeds {', '.join(map(str, setting.seeds))}. The input "
         f"current is normal noise, group-normalised, {setting.held:.0%} of its variance held over all steps."
     )
-    shown_page = Page(
+    return Page(
         title="Gradient against lag",
         lead=lead,
         sections=[Section("Curves", [curves(found), membranes(found)], made["sentences"])],
-        provenance=provenance(command, {one.name: one.config for one in found.neurons}),
         sentences=made["notes"],
         tables=[overview(found)],
     )
-    return save(out, shown_page, tables(found), made, page_name=PAGE, document_name=DOCUMENT, tell=tell, start=0.9)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from snnctl.convert.convert import Converted
-from snnctl.convert.figures import by_layer, over_steps
 from snnctl.convert.measure import Cell
 from snnctl.report.page import Page, Section, Table
-from snnctl.report.provenance import provenance
-from snnctl.report.saving import Tell, save
+from snnctl.report.saving import Report
 from snnctl.report.tables import csv_text
-
-PAGE, DOCUMENT = "conversion.html", "conversion.json"
 
 
 def twin_bits(bits: int, steps: int) -> int:
@@ -74,40 +69,61 @@ def _row(cell: Cell, metric: str) -> dict[str, Any]:
     }
 
 
-def write(found: Converted, out: Path, command: str, tell: Tell) -> dict[str, Any]:
-    """Tables, figures and a page in `out`; the document as written.
+def report(found: Converted) -> Report:
+    """All of it, ready for `snnctl.report.saving.write`."""
+    return Report(
+        document=document(found),
+        tables=partial(tables, found),
+        page=partial(page, found),
+        document_name="conversion.json",
+        page_name="conversion.html",
+        begun=0.95,
+    )
 
-    Raises:
-        DiagnosticError: U453, the folder cannot be made or written to.
-    """
-    made = document(found)
-    fixed = ("bits", "steps", found.metric, "different", "mean_rate")
-    priced = tuple(found.cells[0].costs)
-    head = (*fixed, *(f"joules:{name}" for name in priced))
-    rows = [(*(row[key] for key in fixed), *(row["costs"][name] for name in priced)) for row in made["table"]]
-    pictures = [over_steps(found.name, found.metric, found.cells, found.source[found.metric])]
-    page = Page(
-        title=f"Conversion: {found.name}",
-        lead=f"{found.metric} of the non-spiking network on {found.split}: {found.source[found.metric]:.4f}.",
-        sections=[
-            Section(
-                "Bits and steps", pictures if len(found.cells) > 1 else [], notes(found), [_cells(found, rows, priced)]
-            ),
-            Section("Layers", [by_layer(found.name, found.layers)], (), [_layers(found)]),
-        ],
-        provenance=provenance(command, {}),
+
+def tables(found: Converted) -> dict[str, str]:
+    """File name -> CSV text: a row per number of bits and steps, and one per layer."""
+    head = (
+        "bits",
+        "steps",
+        found.metric,
+        "different",
+        "mean_rate",
+        *(f"joules:{name}" for name in found.cells[0].costs),
     )
     names = ("layer", "top", "relative_error", "clipped")
     listed = ((one.name, one.top, one.relative, one.clipped) for one in found.layers)
-    tables = {"conversion.csv": csv_text(head, rows), "layers.csv": csv_text(names, listed)}
-    return save(out, page, tables, made, page_name=PAGE, document_name=DOCUMENT, tell=tell, start=0.95)
+    return {"conversion.csv": csv_text(head, _rows(found)), "layers.csv": csv_text(names, listed)}
 
 
-def _cells(found: Converted, rows: Sequence[tuple[Any, ...]], priced: Sequence[str]) -> Table:
-    energies = (f"nJ per sample, {name}" for name in priced)
+def _rows(found: Converted) -> list[tuple[Any, ...]]:
+    return [
+        (one.bits, one.steps, one.metrics[found.metric], one.different, one.mean_rate, *one.costs.values())
+        for one in found.cells
+    ]
+
+
+def page(found: Converted) -> Page:
+    """What stands on it."""
+    from snnctl.convert.figures import by_layer, over_steps
+
+    reference = found.source[found.metric]
+    pictures = [over_steps(found.name, found.metric, found.cells, reference)] if len(found.cells) > 1 else []
+    return Page(
+        title=f"Conversion: {found.name}",
+        lead=f"{found.metric} of the non-spiking network on {found.split}: {reference:.4f}.",
+        sections=[
+            Section("Bits and steps", pictures, notes(found), [_cells(found)]),
+            Section("Layers", [by_layer(found.name, found.layers)], (), [_layers(found)]),
+        ],
+    )
+
+
+def _cells(found: Converted) -> Table:
+    energies = (f"nJ per sample, {name}" for name in found.cells[0].costs)
     head = ("bits", "steps", found.metric, "answers that differ", "spikes per neuron and step", *energies)
-    cells = [(str(r[0]), int(r[1]), *r[2:5], *(joules * 1e9 for joules in r[5:])) for r in rows]
-    return Table(head, cells)
+    rows = [(str(bits), *cells[:4], *(joules * 1e9 for joules in cells[4:])) for bits, *cells in _rows(found)]
+    return Table(head, rows)
 
 
 def _layers(found: Converted) -> Table:

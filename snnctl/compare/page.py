@@ -1,20 +1,17 @@
-"""A comparison's way into a folder: tables, figures, page, document."""
+"""A comparison as CSV tables and as a page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from snnctl.compare.document import Comparison, baseline_of, mean_rate, skip_alone, spread_of, training_seconds
 from snnctl.compare.recipes import ABSENT, shown, title_of
 from snnctl.compare.statistics import Spread
 from snnctl.report.page import Cell, Page, Section, Table
-from snnctl.report.provenance import provenance
-from snnctl.report.saving import Tell, save
+from snnctl.report.saving import Report
 from snnctl.report.tables import csv_text
-
-PAGE, DOCUMENT = "compare.html", "compare.json"
 
 
 def tables(found: Comparison) -> dict[str, str]:
@@ -163,27 +160,27 @@ def sections(found: Comparison) -> list[Section]:
     return parts
 
 
-def write(found: Comparison, out: Path, command: str, tell: Tell) -> dict[str, Any]:
-    """Everything into `out`; the document with the list of files.
+def report(found: Comparison) -> Report:
+    """All of it, ready for `snnctl.report.saving.write`."""
+    return Report(
+        document=found.document(),
+        tables=partial(tables, found),
+        page=partial(page, found),
+        document_name="compare.json",
+        page_name="compare.html",
+    )
 
-    Args:
-        out: made if it is missing; files of the same names are replaced.
-        command: for the page, so that a reader can repeat it.
-        tell: told what is being done, and which share of it is.
 
-    Raises:
-        DiagnosticError: U453, the folder cannot be made or written to.
-    """
+def page(found: Comparison) -> Page:
+    """What stands on it."""
     lead = f"{len(found.runs)} runs in {len(found.groups)} groups; within a group they differ in their seed alone."
     if found.grouping.keys:
         usual = f" Unless named, {found.unless_named}." if found.unless_named else ""
         lead += f" Groups differ in {', '.join(map(title_of, found.grouping.keys))}.{usual}"
     said = [f"{one.message}." for one in found.warnings] + [f"{note[0].upper()}{note[1:]}." for note in found.notes]
-    page = Page(
+    return Page(
         title=f"Comparison: {', '.join(dict.fromkeys(str(run.results['name']) for run in found.runs))}",
         lead=lead,
         sections=sections(found),
-        provenance=provenance(command, {}),
         sentences=said,
     )
-    return save(out, page, tables(found), found.document(), page_name=PAGE, document_name=DOCUMENT, tell=tell)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,11 +16,8 @@ from snnctl.energy.price.bill import Bill
 from snnctl.energy.price.rules import RULES
 from snnctl.energy.show import figures
 from snnctl.report.page import Page, Section, Table
-from snnctl.report.provenance import provenance
-from snnctl.report.saving import Tell, prepare, save
+from snnctl.report.saving import Report
 from snnctl.report.tables import csv_text
-
-DOCUMENT, PAGE = "energy.json", "report.html"
 
 
 def _mean(number: Number) -> float:
@@ -128,28 +125,32 @@ def _row(row: Row, error: float | None) -> dict[str, Any]:
     }
 
 
-def write(found: Estimate, out: Path, command: str, tell: Tell = lambda *_: None) -> dict[str, Any]:
-    """Write energy.json, CSV, figures and the page into `out`; the document as written.
-
-    Raises:
-        DiagnosticError: U453, the folder cannot be made or written to.
-    """
-    prepare(out)
-    tell("tables", 0.85)
+def report(found: Estimate) -> Report:
+    """All of it, ready for `snnctl.report.saving.write`."""
     made = document(found)
-    facts = provenance(command, {priced.bill.table.name: _constants(priced.bill) for priced in found.tables})
-    page = Page(
+    return Report(
+        document=made,
+        tables=partial(_csv, found, made),
+        page=partial(page, found),
+        document_name="energy.json",
+        knobs={priced.bill.table.name: _constants(priced.bill) for priced in found.tables},
+        begun=0.85,
+        told=("tables",),
+    )
+
+
+def page(found: Estimate) -> Page:
+    """What stands on it."""
+    return Page(
         title=f"Energy: {found.name}",
         lead=(
             f"Estimated from {found.facts['samples']:,} samples of the {found.facts['split']} split,"
             f" T = {found.counts.steps} steps. All figures are per sample (one inference)."
         ),
         sections=list(_sections(found)),
-        provenance=facts,
         tables=[_totals_table(found)],
         sentences=[verdict.sentence for verdict in found.verdicts],
     )
-    return save(out, page, _csv(found, made), made, page_name=PAGE, document_name=DOCUMENT, tell=tell, start=0.87)
 
 
 def quantised_sentence(found: Estimate) -> list[str]:
