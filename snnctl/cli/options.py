@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from snnctl.core.catalog import REGISTRIES
+from snnctl.core.choices import Checkpoint, Device
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 
@@ -31,6 +32,38 @@ def complete_override(incomplete: str) -> Iterator[str]:
         yield from (f"{path}={name}" for name in REGISTRIES[kind].names() if name.startswith(value))
 
 
+def registered(kind: str) -> Callable[[str], Iterator[str]]:
+    """Completes the names of one kind of component."""
+
+    def complete(incomplete: str) -> Iterator[str]:
+        yield from (name for name in REGISTRIES[kind].names() if name.startswith(incomplete))
+
+    return complete
+
+
+def one_of(option: str, *words: str, help: str, code: str = "U408", between: str = " or ") -> Any:
+    """An option that takes one of a few words, which the shell completes.
+
+    Args:
+        option: its name, without dashes.
+        words: in the order in which they are shown.
+        code, between: of the diagnostic that refuses another word.
+    """
+
+    def parse(word: str) -> str:
+        if word not in words:
+            message = f"--{option} must be {between.join(words)}, got `{word}`"
+            raise DiagnosticError(Diagnostic(code, message))
+        return word
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return typer.Option(f"--{option}", metavar="|".join(words), help=help, parser=parse, autocompletion=complete)
+
+
+OnDevice = Annotated[Device, one_of("device", "auto", "cpu", help="Keep off accelerators with cpu.", code="U401")]
+OfRun = Annotated[Checkpoint, one_of("checkpoint", "best", "last", help="Which weights; best falls back on last.")]
 Set = Annotated[
     list[str],
     typer.Option(

@@ -9,20 +9,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from snnctl.core.choices import Checkpoint
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_atomically
 from snnctl.engine.run_dir import RunDir
 
 WEIGHTS, TRAINER = "weights.safetensors", "trainer.pt"
 _FACTS = "snnctl"
-Checkpoint = Literal["best", "last"]
 
 
 def weights_folder(run: RunDir, checkpoint: Checkpoint = "best") -> Path:

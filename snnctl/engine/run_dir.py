@@ -197,6 +197,10 @@ class RunDir:
         except (ValueError, TypeError):
             return None  # damaged by hand; measuring again writes it anew
 
+    def interrupted(self, epochs_done: int) -> dict[str, Any]:
+        """What stands for results when the run was stopped."""
+        return {"run": str(self.path), "status": "interrupted", "epochs_done": epochs_done}
+
     def add_log(self, line: str) -> None:
         """One line of log.txt, with the time."""
         now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -40,11 +40,13 @@ class Place:
         train = recipe.train
         seeds = self.seeds or (train.seed,)
 
+        own = [part for text in sets for part in ("--set", text)]
+
         def job(seed: int) -> Job:
             name = f"{label}, seed {seed}" if len(seeds) > 1 else label
-            own = [part for text in (*sets, f"train.seed={seed}") for part in ("--set", text)]
-            arguments = (*self.arguments, *own, "--continue")
-            return Job(name, self.out / folder / f"seed-{seed}", arguments, train.epochs, train.early_stop.metric)
+            return Job.of(
+                recipe, seed, name, self.out / folder / f"seed-{seed}", (*self.arguments, *own), continue_=True
+            )
 
         stop = train.early_stop
         return Tried(label, changes, stop.metric, stop.mode, {seed: job(seed) for seed in seeds})

@@ -1,4 +1,4 @@
-"""A classifier's single predictions and its confusion on a terminal."""
+"""Single predictions on a terminal: items and confusion of a classifier, videos with their errors frame by frame."""
 
 from __future__ import annotations
 
@@ -10,19 +10,24 @@ from rich.markup import escape
 
 from snnctl.ui.report import show_files
 from snnctl.ui.tables import table
+from snnctl.ui.words import figure
 
 _MOST_COLUMNS = 5
 _MOST_LETTERS = 160
+_MOST_FRAMES = 10
 
 
 def show_predictions(console: Console, document: Mapping[str, Any]) -> None:
-    """Classes, their confusion if it is small, and the items."""
-    names = document["classes"]
-    console.print("\n[bold]by class[/]")
-    _classes(console, document, names)
-    if document["examples"]:
-        console.print("\n[bold]single items[/], wrong ones first")
-        _examples(console, document, names)
+    """Of a classifier the classes, their confusion if it is small, and items; of videos errors and sequences."""
+    if "per_frame" in document:
+        _sequences(console, document)
+    else:
+        names = document["classes"]
+        console.print("\n[bold]by class[/]")
+        _classes(console, document, names)
+        if document["examples"]:
+            console.print("\n[bold]single items[/], wrong ones first")
+            _examples(console, document, names)
     show_files(console, document)
 
 
@@ -65,3 +70,25 @@ def _examples(console: Console, document: Mapping[str, Any], names: list[str]) -
             last,
         )
     console.print(shown)
+
+
+def _sequences(console: Console, document: Mapping[str, Any]) -> None:
+    """The first metric at each frame ahead beside the reference predictions, and the sequences."""
+    curves = document["per_frame"]
+    metric = next(iter(next(iter(curves.values()))))
+    seen, ahead = document["frames_in"], document["frames_out"]
+    step = -(-ahead // _MOST_FRAMES)
+    frames = range(0, ahead, step)
+    console.print(f"\n[bold]{escape(metric)} at each frame ahead[/]")
+    shown = table("frame", *[f">{seen + 1 + frame}" for frame in frames])
+    for who, values in curves.items():
+        shown.add_row(f"[key]{escape(who)}[/]", *[figure(values[metric][frame]) for frame in frames])
+    console.print(shown)
+    if document["examples"]:
+        names = [key for key in document["examples"][0] if key not in ("index", "spikes")]
+        console.print("\n[bold]single sequences[/]")
+        shown = table("sequence", *[f">{name}" for name in names], ">spikes")
+        for item in document["examples"]:
+            cells = [figure(item[name]) for name in names]
+            shown.add_row(f"[key]{item['index']}[/]", *cells, f"{item['spikes']:,}")
+        console.print(shown)

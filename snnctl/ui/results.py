@@ -71,10 +71,10 @@ def _next(console: Console, run: str, positions: bool) -> None:
         console.print(f"  {escape(command)}   [dim]{why}[/]", soft_wrap=True)
 
 
-def show_seeds(console: Console, document: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> None:
+def show_seeds(console: Console, document: Mapping[str, Any]) -> None:
     """Several seeds: mean and standard deviation beside the baselines."""
-    split = document["split"]
-    scores: dict[str, Any] = {_own(document, f"mean of {len(results)}"): _short_names(document["metrics"], split)}
+    split, count = document["split"], len(document["seeds"])
+    scores: dict[str, Any] = {_own(document, f"mean of {count}"): _short_names(document["metrics"], split)}
     scores |= document["baselines"]
     seeds = ", ".join(str(seed) for seed in document["seeds"])
     _scores(console, f"{document['name']}: {split} split, seeds {seeds}", scores)
@@ -89,6 +89,24 @@ def show_seeds(console: Console, document: Mapping[str, Any], results: Sequence[
     console.print(f"\n{duration(document['seconds'])} in all; run directories:")
     for run in document["run"]:
         console.print(f"  {escape(run)}", soft_wrap=True)
+
+
+def show_interrupted(console: Console, document: Mapping[str, Any], seeds: int) -> None:
+    """What was stopped, and how to go on with it; of runs that trained together, how many of the `seeds` are done."""
+    epochs, runs = document["epochs_done"], document["run"]
+    if not isinstance(epochs, list):
+        run = runs[-1] if isinstance(runs, list) else runs
+        console.print(
+            f"interrupted after {epochs} epochs; saved. Go on with:\n  snnctl train --resume {run}", soft_wrap=True
+        )
+        return
+    console.print(
+        f"interrupted: {len(runs) - len(epochs)} of {seeds} seeds are done, {len(epochs)} are saved. With --out the "
+        "same command and --continue goes on; `snnctl train --resume RUN` with a single one:",
+        soft_wrap=True,
+    )
+    for run in runs[len(runs) - len(epochs) :]:
+        console.print(f"  {run}", soft_wrap=True)
 
 
 def _short_names(metrics: Mapping[str, Any], split: str) -> dict[str, Any]:
