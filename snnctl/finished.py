@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from snnctl.build import build
 from snnctl.core.choices import Checkpoint
@@ -53,13 +54,13 @@ class FinishedRun:
         """The checkpoint's folder; that of the last weights where none were the best."""
         return weights_folder(self.folder, self.checkpoint)
 
-    def load(self) -> dict[str, int]:
-        """Read the weights into the experiment's network; the epoch and step they are from.
+    def load(self) -> dict[str, Any]:
+        """Read the weights into the experiment's network: `{path, epoch, step}` says which they are.
 
         Raises:
             DiagnosticError: E410, E411 as `snnctl.engine.checkpoint.load_weights`.
         """
-        return load_weights(self.weights, self.experiment.network)
+        return {"path": self.weights.name, **load_weights(self.weights, self.experiment.network)}
 
 
 def open_run(

@@ -10,13 +10,13 @@ from typing import Any
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.core.choices import SplitName
 from snnctl.finished import open_run
+from snnctl.inspect.positions.collect import analyse, measure
 from snnctl.inspect.positions.encoding import Encoding
-from snnctl.inspect.positions.report import analyse, write
+from snnctl.inspect.positions.page import report
 from snnctl.inspect.positions.sensitivity import read_sweep
-from snnctl.inspect.positions.specs import make_encodings, parse_specs
-from snnctl.inspect.positions.subject import of_positions, of_recipe, of_run
-from snnctl.inspect.positions.trained import measure
+from snnctl.inspect.positions.subject import make_encodings, of_positions, of_recipe, of_run, parse_specs
 from snnctl.recipe import load_recipe
+from snnctl.report.saving import write
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def analyze_pe(
         found = of_positions(wanted, length, steps)
     elif is_run(subject):
         run = open_run(subject, allow_plugins=allow_plugins, warn=listener.warn)
-        found = of_run(run.folder, run.recipe, wanted, length, steps)
+        found = of_run(run, wanted, length, steps)
     else:
         recipe = load_recipe(subject, sets, unsets, allow_plugins=allow_plugins)
         listener.warn(recipe.warnings)
@@ -75,9 +75,9 @@ def analyze_pe(
     with listener.work() as tell:
         if run is not None and network:
             tell("data", 0.0)
-            trained = measure(run.experiment, run.folder, split=split, samples=samples, tell=tell)
+            trained = measure(run, split=split, samples=samples, tell=tell)
         analysis = analyse(found.name, encodings, sweep=swept, trained=trained, notes=notes)
-        return Analysed(write(analysis, out or found.out, listener.call, tell), encodings[0])
+        return Analysed(write(report(analysis), out or found.out, listener.call, tell), encodings[0])
 
 
 def is_run(subject: Path) -> bool:

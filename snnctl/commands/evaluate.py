@@ -13,8 +13,10 @@ from snnctl.engine.evaluate import Evaluation
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.train import measure_run
 from snnctl.finished import open_run
-from snnctl.inspect.predictions import classes, videos
+from snnctl.inspect.predictions.collect import Predictions, Sequences, predictions, sequences
+from snnctl.inspect.predictions.page import report
 from snnctl.measure.video import VideoMetrics
+from snnctl.report.saving import write
 
 
 def evaluate(
@@ -47,16 +49,16 @@ def evaluate(
     """
     opened = open_run(run, checkpoint, allow_plugins=allow_plugins, warn=listener.warn)
     experiment, runtime = opened.experiment, Runtime.of(opened.recipe.train)
-    seen: list[classes.Predictions | videos.Sequences] = []
+    seen: list[Predictions | Sequences] = []
 
     def look(found: Evaluation) -> None:
         if examples is None:
             return
         network, meter, device = experiment.network, found.meter, runtime.device
         if isinstance(meter, VideoMetrics):
-            seen.append(videos.sequences(experiment, network, meter, split, examples, device, baselines=baselines))
+            seen.append(sequences(experiment, network, meter, split, examples, device, baselines=baselines))
         else:
-            seen.append(classes.predictions(experiment, network, meter, split, examples, device))
+            seen.append(predictions(experiment, network, meter, split, examples, device))
 
     planes = None if execution == "float" else PlaneExecution(experiment.network, execution)
     with planes or nullcontext():
@@ -66,10 +68,5 @@ def evaluate(
     if planes is not None:
         results["execution"] = planes.document()
     for one in seen:
-        place = out or opened.folder.path / "predictions"
-        results["predictions"] = (
-            videos.write(one, place, listener.call)
-            if isinstance(one, videos.Sequences)
-            else classes.write(one, place, listener.call)
-        )
+        results["predictions"] = write(report(one), out or opened.folder.path / "predictions", listener.call)
     return results

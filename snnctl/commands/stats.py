@@ -13,10 +13,11 @@ from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.finished import FinishedRun, open_run
 from snnctl.inspect.activity.collect import survey
-from snnctl.inspect.activity.page import document, write
-from snnctl.inspect.time_constants import page as taus
+from snnctl.inspect.activity.page import report
+from snnctl.inspect.activity.tables import document
+from snnctl.inspect.time_constants import page as tau_page
 from snnctl.inspect.time_constants.collect import TauSurvey, run_taus
-from snnctl.report.saving import prepare
+from snnctl.report.saving import prepare, write
 
 
 def stats(
@@ -49,15 +50,14 @@ def stats(
     place = out or opened.folder.path / "stats"
     with listener.work() as tell:
         tell("data", 0.0)
-        experiment = opened.experiment
-        also = taus.addition(_survey([opened])) if tau else taus.NOTHING_MORE
-        spiking = experiment.network.spikes
+        taus = _survey([opened]) if tau else None
+        spiking = opened.experiment.network.spikes
         if spiking:
             prepare(place)
         chosen = layers if spiking else ()
-        found = survey(experiment, opened.folder, split=split, samples=samples, layers=chosen, tell=tell)
+        found = survey(opened, split=split, samples=samples, layers=chosen, tell=tell)
         if spiking:
-            return write(found, place, listener.call, tell, also)
+            return write(report(found, taus), place, listener.call, tell)
         return {**document(found), "files": []}
 
 
@@ -95,12 +95,12 @@ def pooled_taus(
                 tell(f"run {run.path}", 0.6 * number / len(chosen))
                 yield open_run(run.folder.path, allow_plugins=allow_plugins, warn=listener.warn)
 
-        return taus.write(_survey(opened()), out, listener.call, tell)
+        return write(tau_page.report(_survey(opened())), out, listener.call, tell)
 
 
 def _survey(runs: Iterable[FinishedRun]) -> TauSurvey:
     found, name, dt_ms = [], "", 0.0
     for run in runs:
         name, dt_ms = run.experiment.name, run.experiment.network.signals["encoder"].dt_ms
-        found.append(run_taus(run.experiment, run.folder))
+        found.append(run_taus(run))
     return TauSurvey(name, dt_ms, found)

@@ -65,6 +65,13 @@ class Run:
         value = known.get(metric)
         return float(value) if isinstance(value, int | float) else None
 
+    def baseline(self, name: str, metric: str) -> float | None:
+        """What a baseline has come to in a metric; None where it was not measured."""
+        split, _, short = metric.partition("/")
+        if split != self.results["split"]:
+            return None
+        return self.results["baselines"].get(name, {}).get(short)
+
     @property
     def headline(self) -> str:
         """The task's first metric."""

@@ -1,20 +1,107 @@
-"""From folders to a comparison: groups, the reference, paired differences, the baselines once."""
+"""What a comparison holds, and how it is made of folders: groups, the reference, paired differences, baselines once."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 from snnctl.compare.collect import Run, finished, run_folders
-from snnctl.compare.document import SKIP, Comparison, Pair, baseline_of, spread_of
-from snnctl.compare.groups import Group, Grouping, grouped, refuse_strangers
+from snnctl.compare.groups import SKIP, Group, Grouping, grouped, refuse_strangers
 from snnctl.compare.recipes import ABSENT, differing, short_keys, shown, title_of, within
 from snnctl.compare.statistics import FEW, Paired, Spread
 from snnctl.core.better import ENERGY, better_direction
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+
+_FEW_KEYS = 2
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One group against its reference in one metric, both by name."""
+
+    group: str
+    against: str
+    metric: str
+    found: Paired
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that was found.
+
+    Args:
+        grouping: the groups in order, and what tells them apart.
+        metrics: names with their split: `test/accuracy`; at least one.
+        references: the group that the others are held against; several where each of the others has one of its own.
+        pairs: for each metric and each other group that shares a seed with its reference.
+        baselines: name -> metric -> its values, one per seed.
+        warnings: what was left out or passed over.
+        notes: what a reader has to know.
+    """
+
+    grouping: Grouping
+    metrics: list[str]
+    references: list[Group]
+    pairs: list[Pair]
+    baselines: dict[str, dict[str, Spread]]
+    warnings: list[Diagnostic] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def groups(self) -> list[Group]:
+        """In order."""
+        return self.grouping.groups
+
+    @property
+    def runs(self) -> list[Run]:
+        """Of all groups."""
+        return [run for group in self.groups for run in group.runs]
+
+    @property
+    def against(self) -> str:
+        """The reference in short, or what the references have in common."""
+        first, *others = [group.keys for group in self.references]
+        if not others:
+            return self.label(self.references[0])
+        common = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
+        return self._short(common) or "their references"
+
+    @property
+    def varied(self) -> str:
+        """The key with the most values; the last of equals, which varies fastest. Empty for a single group."""
+        values = {key: len({shown(group.keys.get(key)) for group in self.groups}) for key in self.grouping.keys}
+        return max(reversed(values), key=lambda key: values[key], default="")
+
+    @property
+    def usual(self) -> dict[str, Any]:
+        """Where groups differ in many keys: values that more than half of them share, which labels leave out."""
+        if len(self.grouping.keys) <= _FEW_KEYS:
+            return {}
+        found = {}
+        for key in self.grouping.keys:
+            values = [group.keys[key] for group in self.groups if key in group.keys]
+            for value in values:
+                if key != self.varied and values.count(value) > len(self.groups) / 2:
+                    found[key] = value
+        return found
+
+    @property
+    def unless_named(self) -> str:
+        """`usual` in words: `spiking=true, readout=mean_linear`."""
+        return self._short(self.usual)
+
+    def label(self, group: Group) -> str:
+        """Its name with short keys and without what is usual: `delta=-500`."""
+        usual = self.usual
+        return self._short({key: v for key, v in group.keys.items() if usual.get(key, ABSENT) != v}) or group.name
+
+    def _short(self, keys: Mapping[str, Any]) -> str:
+        short = short_keys(self.grouping.keys)
+        return ", ".join(f"{short[key]}={shown(value)}" for key, value in keys.items())
 
 
 def compare(paths: Sequence[Path], metrics: Sequence[str] = (), against: str | None = None) -> Comparison:
@@ -182,7 +269,7 @@ def _baselines(runs: Sequence[Run], metrics: Sequence[str]) -> dict[str, dict[st
         for metric in metrics:
             by_seed: dict[int, float] = {}
             for run in runs:
-                value = baseline_of(run, name, metric)
+                value = run.baseline(name, metric)
                 if value is not None:
                     by_seed.setdefault(run.seed, value)
             if by_seed:
@@ -196,7 +283,7 @@ def _test_set(found: Comparison) -> list[str]:
     items, metric = first.results.get("items"), f"{first.results['split']}/accuracy"
     if not items or metric not in found.metrics or first.flat.get("task.type") != "classification":
         return []
-    best = max(one.mean for group in found.groups if (one := spread_of(group, metric)) is not None)
+    best = max(one.mean for group in found.groups if (one := group.spread(metric)) is not None)
     error = math.sqrt(best * (1 - best) / items)
     return [f"one standard error of an accuracy of {best:.3f} on {items:,} items is {error:.4f}: less is no gain"]
 

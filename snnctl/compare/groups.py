@@ -8,9 +8,22 @@ from dataclasses import dataclass
 from typing import Any
 
 from snnctl.compare.collect import Run
-from snnctl.compare.recipes import ABSENT, COSMETIC, differing, followers, identity, names, shown, told, within
+from snnctl.compare.recipes import (
+    ABSENT,
+    COSMETIC,
+    differing,
+    followers,
+    identity,
+    is_number,
+    names,
+    shown,
+    told,
+    within,
+)
+from snnctl.compare.statistics import Spread
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
+SKIP = "skip_alone"  # stands among the baselines of a run, and is the network's own
 # What changes the inputs that a network learns from, and neither its targets nor the windows that are scored.
 _FREE_DATA = ("data.augment", "data.calendar")
 
@@ -37,6 +50,31 @@ class Group:
     def of(self, seed: int) -> Run:
         """The run with that seed."""
         return self.runs[self.seeds.index(seed)]
+
+    def spread(self, metric: str) -> Spread | None:
+        """Over the runs that have it; None if none has."""
+        return Spread.of(run.value(metric) for run in self.runs)
+
+    def skip_alone(self, metric: str) -> Spread | None:
+        """What the networks' non-spiking path reaches by itself; None where there is none, or it was not measured."""
+        return Spread.of(run.baseline(SKIP, metric) for run in self.runs)
+
+    @property
+    def parameters(self) -> int:
+        """Of the network."""
+        return int(self.runs[0].results["parameters"])
+
+    @property
+    def mean_rate(self) -> float | None:
+        """Spikes per neuron and step, mean over runs; None for what does not spike."""
+        found = Spread.of(run.results["spikes"]["mean_rate"] for run in self.runs)
+        return None if found is None or not self.runs[0].results.get("spiking", True) else found.mean
+
+    @property
+    def training_seconds(self) -> float | None:
+        """Mean over runs."""
+        found = Spread.of(run.results.get("training_seconds") for run in self.runs)
+        return None if found is None else found.mean
 
 
 @dataclass(frozen=True)
@@ -127,7 +165,7 @@ def _one_per_seed(runs: Sequence[Run], told: list[Diagnostic]) -> list[Run]:
 def ordered(groups: Sequence[Group], keys: Sequence[str]) -> list[Group]:
     """By their keys, the one with the fewest values first; numbers by size, all else in the order of appearance."""
     seen = {key: list(dict.fromkeys(shown(g.keys.get(key, ABSENT)) for g in groups)) for key in keys}
-    numeric = {key for key in keys if all(_number(g.keys.get(key, 0)) for g in groups)}
+    numeric = {key for key in keys if all(is_number(g.keys.get(key, 0)) for g in groups)}
     if not numeric:
         return list(groups)
     order = sorted(keys, key=lambda key: len(seen[key]))  # stable: as in the recipe where they have equally many
@@ -138,10 +176,6 @@ def ordered(groups: Sequence[Group], keys: Sequence[str]) -> list[Group]:
         return seen[key].index(shown(group.keys.get(key, ABSENT)))
 
     return sorted(groups, key=lambda group: [rank(group, key) for key in order])
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def refuse_strangers(runs: Sequence[Run]) -> None:

@@ -88,21 +88,18 @@ def followers(flats: Sequence[Flat]) -> dict[str, str]:
             alike.setdefault(parts, []).append(key)
     led: dict[str, str] = {}
     for together in alike.values():
-        keys = [key for key in together if all(_number(flat.get(key, 0)) for flat in flats)]
+        keys = [key for key in together if all(is_number(flat.get(key, 0)) for flat in flats)]
         if not keys:
             continue
-        whole = [key for key in keys if all(_whole(flat.get(key, 0)) for flat in flats)]
+        whole = [key for key in keys if all(isinstance(flat.get(key, 0), int) for flat in flats)]
         leader = (whole or keys)[0]
         led |= {key: leader for key in keys if key != leader}
     return led
 
 
-def _number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether it can be put in order; true and false cannot."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _unexplained_by_types(flats: Sequence[Flat]) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 from typing import Any, Literal
@@ -20,6 +21,12 @@ class Spread:
     """
 
     values: tuple[float, ...]
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread | None:
+        """Of those that are known; None if none is."""
+        known = tuple(float(value) for value in values if value is not None)
+        return cls(known) if known else None
 
     @property
     def mean(self) -> float:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.backbones.parts.units import Quantised
-from snnctl.convert.support import activations
+from snnctl.convert.support import activations, watch
 from snnctl.core.choices import Calibration
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
@@ -111,10 +111,10 @@ def tops(
         return found
     highest = dict.fromkeys(rectifiers, 0.0)
 
-    def note_highest(name: str, x: Tensor) -> None:
+    def note_highest(name: str, x: Tensor, _: Tensor) -> None:
         highest[name] = max(highest[name], float(x.max()))
 
-    _watch(rectifiers, batches, forward, note_highest)
+    watch(rectifiers, batches(), forward, note_highest)
     silent = [name for name, top in highest.items() if top <= 0]
     if silent:
         message = f"activations that are never above 0 on the calibration data: {', '.join(silent)}"
@@ -122,7 +122,7 @@ def tops(
     if method == "max":
         return {name: found.get(name, highest.get(name, 0.0)) for name in units}
     histograms = {name: Histogram(top) for name, top in highest.items()}
-    _watch(rectifiers, batches, forward, lambda name, x: histograms[name].add(x))
+    watch(rectifiers, batches(), forward, lambda name, x, _: histograms[name].add(x))
     for name, histogram in histograms.items():
         match method:
             case "percentile":
@@ -132,22 +132,3 @@ def tops(
             case "local":
                 found[name] = histogram.balanced()
     return {name: found[name] for name in units}
-
-
-def _watch(
-    units: dict[str, Any],
-    batches: Callable[[], Iterable[Any]],
-    forward: Callable[[Any], object],
-    note: Callable[[str, Tensor], None],
-) -> None:
-    handles = [
-        unit.register_forward_pre_hook(lambda _, args, name=name: note(name, args[0].detach()))
-        for name, unit in units.items()
-    ]
-    try:
-        with torch.no_grad():
-            for batch in batches():
-                forward(batch)
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -199,7 +199,7 @@ def _write(
 
     def fill(run: RunDir) -> None:
         run.write_head(recipe.to_yaml(), recipe.to_yaml(), environment())
-        for folder in _folders(run):
+        for folder in (run.last, run.best):
             save_weights(folder, spiking.network, {"epoch": 0, "step": 0})
         run.update_manifest(
             name=spiking.name,
@@ -213,7 +213,3 @@ def _write(
         )
 
     return RunDir.create(parent, spiking.name, recipe.digest(), fill, out)
-
-
-def _folders(run: RunDir) -> Iterable[Path]:
-    return (run.last, run.best)

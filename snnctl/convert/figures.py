@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snnctl.convert.measure import Cell, LayerError
-from snnctl.report.style import BLUE, COLOURS, DASHES, GREY, ORANGE, Picture, sheet, short, styled
+from snnctl.report.charts import look, names_beside
+from snnctl.report.style import BLUE, GREY, ORANGE, Picture, sheet, short, styled
 
 
 @styled
@@ -17,8 +18,7 @@ def over_steps(name: str, metric: str, cells: Sequence[Cell], reference: float) 
         line = sorted((c.steps, c.metrics[metric]) for c in cells if c.bits == bits)
         axes.plot(
             *zip(*line, strict=True),
-            color=COLOURS[number % len(COLOURS)],
-            linestyle=DASHES[number % len(DASHES)],
+            **look(number),
             marker="o",
             label=f"{bits} bit{'s' if bits > 1 else ''}",
         )
@@ -43,8 +43,7 @@ def by_layer(name: str, errors: Sequence[LayerError]) -> Picture:
     places = range(len(errors))
     left.barh(places, [error.relative for error in errors], color=BLUE)
     right.barh(places, [100 * error.clipped for error in errors], color=ORANGE)
-    left.set_yticks(places, [short(error.name, 40) for error in errors])
-    left.invert_yaxis()
+    names_beside(left, [short(error.name, 40) for error in errors])
     left.set(xlabel="root mean square error, relative")
     right.set(xlabel="activations above the top, %")
     caption = (

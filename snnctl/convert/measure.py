@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from snnctl.convert.support import activations
+from snnctl.convert.support import activations, watch
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.runtime import Runtime
@@ -82,32 +83,23 @@ def batches(experiment: Experiment, split: str, samples: int | None) -> Iterator
         yield data.batch(indices)
 
 
-@torch.no_grad()
 def layer_errors(
     source: Network, target: Network, tops: Mapping[str, float], experiment: Experiment, batch: Any
 ) -> list[LayerError]:
     """Each activation beside the mean over T of the neurons in its place, on one batch."""
-    kept: dict[tuple[int, str], Tensor] = {}
 
-    def keep(which: int, name: str) -> Any:
-        def hook(_module: nn.Module, _args: Any, out: Any) -> None:
-            kept[which, name] = (out[0] if isinstance(out, tuple) else out).detach()
-
-        return hook
-
-    handles = []
-    for which, network in enumerate((source, target)):
+    def outputs(network: Network) -> dict[str, Tensor]:
+        kept: dict[str, Tensor] = {}
         parts = dict(network.named_modules())
-        handles += [parts[name].register_forward_hook(keep(which, name)) for name in activations(source)]
-    try:
-        for network in (source, target):
-            experiment.task.predict(network.eval(), batch)
-    finally:
-        for handle in handles:
-            handle.remove()
+        watched = {name: parts[name] for name in activations(source)}
+        forward = partial(experiment.task.predict, network.eval())
+        watch(watched, [batch], forward, lambda name, _, said: kept.update({name: said}))
+        return kept
+
+    before, after = outputs(source), outputs(target)
     found = []
     for name, top in tops.items():
-        wanted, given = kept[0, name].mean(0).double(), kept[1, name].mean(0).double()
+        wanted, given = before[name].mean(0).double(), after[name].mean(0).double()
         size = float(wanted.square().mean().sqrt())
         error = float((given - wanted).square().mean().sqrt())
         found.append(

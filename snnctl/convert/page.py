@@ -1,72 +1,14 @@
-"""The conversion report: document, tables, figures, page."""
+"""The page of a conversion."""
 
 from __future__ import annotations
 
-import math
 from functools import partial
-from typing import Any
 
 from snnctl.convert.convert import Converted
-from snnctl.convert.measure import Cell
-from snnctl.report.page import Page, Section, Table
+from snnctl.convert.figures import by_layer, over_steps
+from snnctl.convert.tables import cells_table, document, layers_table, notes, tables
+from snnctl.report.page import Page, Section
 from snnctl.report.saving import Report
-from snnctl.report.tables import csv_text
-
-
-def twin_bits(bits: int, steps: int) -> int:
-    """Bits of the non-spiking network with as many levels as spikes of `bits` bits have over `steps` steps."""
-    return math.ceil(math.log2(steps * (2**bits - 1) + 1))
-
-
-def notes(found: Converted) -> list[str]:
-    """What a reader should know of the run's own bits and steps."""
-    chosen = found.chosen
-    width = twin_bits(chosen.bits, chosen.steps)
-    said = [
-        f"Over {chosen.steps} step{'s' if chosen.steps > 1 else ''} spikes of {chosen.bits} "
-        f"bit{'s' if chosen.bits > 1 else ''} tell apart {chosen.levels.count + 1} levels, as {width} bits do."
-    ]
-    if chosen.steps == 1 and chosen.bits > 1:
-        said.append(
-            f"At T = 1, without a leak, this network is a quantised non-spiking network of {chosen.bits} bits: "
-            "nothing in it depends on time."
-        )
-    if found.quantised is not None and found.quantised != chosen.levels.count:
-        trained, here = found.quantised, chosen.levels.count
-        said.append(f"The network was trained with {trained} levels and has {here} here, so that answers may differ.")
-    return said
-
-
-def document(found: Converted) -> dict[str, Any]:
-    """What `--json` prints: `run`, `metrics`, `twin_differences`, `table`, `layers`."""
-    own = found.cells[0]
-    return {
-        "run": str(found.run.path),
-        "name": found.name,
-        "split": found.split,
-        "bits": found.chosen.bits,
-        "steps": found.chosen.steps,
-        "twin_bits": twin_bits(found.chosen.bits, found.chosen.steps),
-        "metrics": {f"{found.split}/{name}": value for name, value in own.metrics.items()},
-        "twin": {f"{found.split}/{name}": value for name, value in found.source.items()},
-        "twin_differences": own.different,
-        "table": [_row(cell, found.metric) for cell in found.cells],
-        "layers": [vars(layer) for layer in found.layers],
-        "bias_corrections": found.corrected,
-        "notes": notes(found),
-    }
-
-
-def _row(cell: Cell, metric: str) -> dict[str, Any]:
-    return {
-        "bits": cell.bits,
-        "steps": cell.steps,
-        metric: cell.metrics[metric],
-        "different": cell.different,
-        "mean_rate": cell.mean_rate,
-        "joules": cell.joules,
-        "costs": dict(cell.costs),
-    }
 
 
 def report(found: Converted) -> Report:
@@ -81,52 +23,15 @@ def report(found: Converted) -> Report:
     )
 
 
-def tables(found: Converted) -> dict[str, str]:
-    """File name -> CSV text: a row per number of bits and steps, and one per layer."""
-    head = (
-        "bits",
-        "steps",
-        found.metric,
-        "different",
-        "mean_rate",
-        *(f"joules:{name}" for name in found.cells[0].costs),
-    )
-    names = ("layer", "top", "relative_error", "clipped")
-    listed = ((one.name, one.top, one.relative, one.clipped) for one in found.layers)
-    return {"conversion.csv": csv_text(head, _rows(found)), "layers.csv": csv_text(names, listed)}
-
-
-def _rows(found: Converted) -> list[tuple[Any, ...]]:
-    return [
-        (one.bits, one.steps, one.metrics[found.metric], one.different, one.mean_rate, *one.costs.values())
-        for one in found.cells
-    ]
-
-
 def page(found: Converted) -> Page:
     """What stands on it."""
-    from snnctl.convert.figures import by_layer, over_steps
-
     reference = found.source[found.metric]
     pictures = [over_steps(found.name, found.metric, found.cells, reference)] if len(found.cells) > 1 else []
     return Page(
         title=f"Conversion: {found.name}",
         lead=f"{found.metric} of the non-spiking network on {found.split}: {reference:.4f}.",
         sections=[
-            Section("Bits and steps", pictures, notes(found), [_cells(found)]),
-            Section("Layers", [by_layer(found.name, found.layers)], (), [_layers(found)]),
+            Section("Bits and steps", pictures, notes(found), [cells_table(found)]),
+            Section("Layers", [by_layer(found.name, found.layers)], (), [layers_table(found)]),
         ],
     )
-
-
-def _cells(found: Converted) -> Table:
-    energies = (f"nJ per sample, {name}" for name in found.cells[0].costs)
-    head = ("bits", "steps", found.metric, "answers that differ", "spikes per neuron and step", *energies)
-    rows = [(str(bits), *cells[:4], *(joules * 1e9 for joules in cells[4:])) for bits, *cells in _rows(found)]
-    return Table(head, rows)
-
-
-def _layers(found: Converted) -> Table:
-    head = ("layer", "top", "relative error", "share above the top", "mean change of bias")
-    rows = [(one.name, one.top, one.relative, one.clipped, found.corrected.get(one.name)) for one in found.layers]
-    return Table(head, rows)

@@ -1,10 +1,13 @@
-"""What cannot be converted, said before any work is done."""
+"""The activations whose place spiking neurons take, what passes through them, and what cannot be converted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from snnctl.backbones.parts.recurrence import Sigmoid, Tanh
 from snnctl.backbones.parts.units import Integrator, Quantised, Rectifier
@@ -28,6 +31,28 @@ _REASONS: tuple[tuple[type[nn.Module], str], ...] = (
 def activations(network: nn.Module) -> dict[str, Rectifier | Quantised]:
     """The units that spiking neurons take the place of, by name, in the network's order."""
     return {name: part for name, part in network.named_modules() if isinstance(part, Rectifier | Quantised)}
+
+
+@torch.no_grad()
+def watch(
+    parts: Mapping[str, nn.Module],
+    batches: Iterable[Any],
+    forward: Callable[[Any], object],
+    note: Callable[[str, Tensor, Tensor], None],
+) -> None:
+    """Run `forward` on all batches, and `note(name, input, output)` at each call of each part."""
+
+    def noting(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(_module: nn.Module, given: Any, said: Any) -> None:
+            note(name, given[0].detach(), (said[0] if isinstance(said, tuple) else said).detach())
+
+        return hook
+
+    with ExitStack() as hooks:
+        for name, part in parts.items():
+            hooks.enter_context(part.register_forward_hook(noting(name)))
+        for batch in batches:
+            forward(batch)
 
 
 def obstacles(recipe: Recipe, network: Network) -> Iterator[str]:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from snnctl.measure.spikes import SATURATED_AT, LayerSpikes, SpikeMeter, codes
+from snnctl.measure.spikes import SATURATED_AT, LayerSpikes, SpikeMeter
 from snnctl.measure.tally import Tally, exact_type
-from snnctl.measure.watcher import Watcher
-from snnctl.neurons.base import SpikingNeuron, neurons_in
 
 # Elements of one layer that are counted one by one: 8 MB of sums; of a larger layer only channels are.
 MOST_ELEMENTS = 2**20
+CHANNEL_BINS = 20
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,14 @@ class LayerActivity:
     per_sample: Tally | None
     by_class: list[float] | None
 
+    def channel_histogram(self) -> tuple[Any, Any]:
+        """Counts [20] and edges [21] of the channels' rates, from 0 to the highest; to `levels` if all are silent."""
+        rates = self.rates.numpy()
+        return np.histogram(rates, bins=CHANNEL_BINS, range=(0, float(rates.max()) or self.spikes.levels))
 
-class ActivityMeter(Watcher):
-    """Counts in the `with` block what every `SpikingNeuron` of a network does; memory is constant in the samples.
+
+class ActivityMeter(SpikeMeter):
+    """Counts more of what every `SpikingNeuron` does in the `with` block; memory is constant in the samples.
 
     Every forward pass stands in a `batch` block. A layer that is called several times in one pass (once per position,
     say) has its steps strung together.
@@ -69,26 +74,15 @@ class ActivityMeter(Watcher):
     """
 
     def __init__(self, network: nn.Module, classes: int | None = None) -> None:
-        self._neurons = neurons_in(network)
-        self._spikes = SpikeMeter(network)
+        super().__init__(network)
         self._layers = {name: _Sums(classes) for name in self._neurons}
         self._network = _Sums(classes)
         self._size = 0
         self.class_sizes = torch.zeros(classes or 0, dtype=torch.int64)
 
-    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
-        yield self._spikes
-        for name, neuron in self._neurons.items():
-            yield neuron.register_forward_hook(self._hook(self._layers[name]))
-
-    def _hook(self, sums: _Sums) -> Callable[[nn.Module, Any, Any], None]:
-        def count(module: nn.Module, _inputs: Any, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            assert isinstance(module, SpikingNeuron)
-            size = codes(module, spikes.detach())
-            sums.count(size, int(module.levels), self._size)
-
-        return count
+    def _count(self, name: str, levels: int, spikes: Tensor) -> None:
+        super()._count(name, levels, spikes)
+        self._layers[name].count(spikes, levels, self._size)
 
     @contextmanager
     def batch(self, size: int, classes: Tensor | None = None) -> Iterator[None]:
@@ -105,11 +99,11 @@ class ActivityMeter(Watcher):
         if classes is not None:
             self.class_sizes += torch.bincount(classes, minlength=len(self.class_sizes))
 
-    def summary(self) -> list[LayerActivity]:
+    def activity(self) -> list[LayerActivity]:
         """One entry per layer that has run, in the network's order."""
-        sums = self._spikes.state_dict()
+        sums = self.state_dict()
         found = []
-        for spikes in self._spikes.summary():
+        for spikes in self.summary():
             own = self._layers[spikes.name]
             rates = sums[spikes.name]["spikes"].double() / max(int(sums[spikes.name]["positions"]), 1)
             found.append(

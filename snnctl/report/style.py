@@ -17,6 +17,7 @@ BLUE, ORANGE, GREEN, RED, SKY, PINK = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 COLOURS = (BLUE, ORANGE, GREEN, RED, PINK, SKY)
 DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (8, 2)), (0, (2, 2)))
 INK, GREY, PALE = "#1d2327", "#6b7680", "#eef1f4"
+DARK = "#123a5e"  # a spike
 MAP = "viridis"  # for quantities
 CODE_MAP = "cividis"  # for real codes of either sign
 DPI = 130

@@ -1,8 +1,9 @@
-"""CSV of everything that is drawn, so that others can draw it anew."""
+"""Tables for others to read: CSV of everything that is drawn, and a few values as mean and standard deviation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
@@ -31,3 +32,8 @@ def matrix(values: np.ndarray[Any, Any], corner: str, columns: str) -> str:
     """A matrix with its row number in the first column and `columns` numbered in the head."""
     head = [corner, *(f"{columns}{i}" for i in range(values.shape[1]))]
     return csv_text(head, ([row, *line] for row, line in enumerate(values.tolist())))
+
+
+def mean_and_sd(values: Sequence[float]) -> dict[str, Any]:
+    """`mean`, `sd` with n - 1 (0 for a single value) and `values`: what documents say of one number per seed."""
+    return {"mean": fmean(values), "sd": stdev(values) if len(values) > 1 else 0.0, "values": list(values)}

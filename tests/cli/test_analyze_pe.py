@@ -116,7 +116,7 @@ def test_recipe_without_its_data(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_encodings_of_one_type_are_told_apart_by_name() -> None:
-    from snnctl.inspect.positions.specs import default_signal, make_encodings, parse_specs
+    from snnctl.inspect.positions.subject import default_signal, make_encodings, parse_specs
 
     texts = ["cpg", "{type: cpg, neurons: 10}", "cpg: {base: 100}", "cpg: {}", "none"]
     wanted = parse_specs(texts)

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from compare.run_folders import write_run
 
-from snnctl.compare import lines
 from snnctl.compare.comparison import compare
+from snnctl.compare.figures import curves
+from snnctl.compare.tables import document
 from snnctl.core.diagnostic import DiagnosticError
 
 ENERGY = "energy/table_a"
@@ -42,15 +43,14 @@ def test_less_energy_is_better(tmp_path: Path) -> None:
     pairs = [pair for pair in found.pairs if pair.metric == ENERGY]
     assert [pair.found.better for pair in pairs] == [0, 0]  # four steps cost more
     assert pairs[0].found.differences == pytest.approx((3e-9, 3.03e-9))
-    document = found.document()
-    assert document["groups"][0]["metrics"][ENERGY]["mean"] == pytest.approx(1.005e-9)
+    assert document(found)["groups"][0]["metrics"][ENERGY]["mean"] == pytest.approx(1.005e-9)
     assert ENERGY in found.runs[0].metrics
 
 
 def test_trade_joins_what_differs_in_one_key(tmp_path: Path) -> None:
     grid(tmp_path)
     found = compare([tmp_path], ["test/accuracy", ENERGY])
-    (axes,) = lines.trade(found, "test/accuracy", ENERGY).figure.axes
+    (axes,) = curves.trade(found, "test/accuracy", ENERGY).figure.axes
     assert axes.get_xscale() == "log"  # 1 to 8 nJ
     joined = [line for line in axes.lines if line.get_marker() == "None" and len(line.get_xdata()) == 2]
     drawn = sorted(tuple(line.get_xdata()) for line in joined)

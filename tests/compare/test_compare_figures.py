@@ -9,9 +9,8 @@ from compare.run_folders import write_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.compare import figures, lines
-from snnctl.compare.comparison import compare
-from snnctl.compare.document import Comparison
+from snnctl.compare.comparison import Comparison, compare
+from snnctl.compare.figures import curves, groups, labels
 
 METRIC = "test/accuracy"
 
@@ -33,9 +32,9 @@ def grid(tmp_path: Path) -> Comparison:
 def test_blocks_of_a_grid(tmp_path: Path) -> None:
     found = grid(tmp_path)
     assert found.varied == "model.hierarchy.delta"
-    parts = figures.blocks(found)
+    parts = labels.blocks(found)
     assert [[group.keys["model.hierarchy.delta"] for group in part] for part in parts] == [[-5.0, 0.0, 5.0]] * 2
-    picture = figures.runs(found, METRIC)
+    picture = groups.runs(found, METRIC)
     (axes,) = picture.figure.axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["-5", "0", "5"] * 2
     places = axes.get_xticks()
@@ -46,8 +45,8 @@ def test_blocks_of_a_grid(tmp_path: Path) -> None:
 def test_groups_of_all_sorts_are_one_block(tmp_path: Path) -> None:
     cells = [{"model__a": 1, "model__b": 1}, {"model__a": 2, "model__b": 1}, {"model__a": 2, "model__b": 2}]
     found = comparison(tmp_path, cells)
-    assert figures.blocks(found) == [found.groups]
-    (axes,) = figures.runs(found, METRIC).figure.axes
+    assert labels.blocks(found) == [found.groups]
+    (axes,) = groups.runs(found, METRIC).figure.axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["a=1\nb=1", "a=2\nb=1", "a=2\nb=2"]
 
 
@@ -58,13 +57,13 @@ def test_what_most_groups_share_is_said_once(tmp_path: Path) -> None:
     assert found.unless_named == "b=x, c=true"
     labels = [found.label(group) for group in found.groups]
     assert sorted(labels) == sorted([f"a={n}" for n in range(5)] + ["a=0, b=y, c=false"])
-    (axes,) = figures.runs(found, METRIC).figure.axes
+    (axes,) = groups.runs(found, METRIC).figure.axes
     assert axes.get_xlabel() == "unless named: b=x, c=true"
 
 
 def test_points_and_paired_lines_are_the_values(tmp_path: Path) -> None:
     found = grid(tmp_path)
-    (axes,) = figures.runs(found, METRIC).figure.axes
+    (axes,) = groups.runs(found, METRIC).figure.axes
     points = [line for line in axes.lines if line.get_marker() == "o"]
     drawn = sorted(y for line in points for y in line.get_ydata())
     assert drawn == pytest.approx(sorted(run.value(METRIC) for run in found.runs))
@@ -76,7 +75,7 @@ def test_points_and_paired_lines_are_the_values(tmp_path: Path) -> None:
 
 def test_far_baselines_are_named_at_the_edge_and_the_ceiling_is_always_a_line(tmp_path: Path) -> None:
     found = grid(tmp_path)
-    (axes,) = figures.runs(found, METRIC).figure.axes
+    (axes,) = groups.runs(found, METRIC).figure.axes
     level = {float(line.get_ydata()[0]) for line in axes.lines if list(line.get_xdata()) == [0, 1]}
     assert level == {0.79, 0.99}
     said = {text.get_text() for text in axes.texts}
@@ -88,20 +87,20 @@ def test_far_baselines_are_named_at_the_edge_and_the_ceiling_is_always_a_line(tm
 
 def test_a_single_run(tmp_path: Path) -> None:
     found = comparison(tmp_path, [{}], values=(0.8,))
-    (axes,) = figures.runs(found, METRIC).figure.axes
+    (axes,) = groups.runs(found, METRIC).figure.axes
     assert [label.get_text() for label in axes.get_xticklabels()] == ["made-up"]
 
 
 def test_units_of_keys(tmp_path: Path) -> None:
     clock = {"data__dt_ms": 10.0}
     found = comparison(tmp_path, [{"model__hierarchy__delta": d, **clock} for d in (0.0, 5.0)])
-    (axes,) = figures.runs(found, METRIC).figure.axes
+    (axes,) = groups.runs(found, METRIC).figure.axes
     assert axes.get_xlabel() == "model.hierarchy.delta (ms)"
 
 
 def test_differences_are_drawn_seed_by_seed(tmp_path: Path) -> None:
     found = comparison(tmp_path, [{"model__hidden": n} for n in (1, 2, 3)], values=(0.8, 0.82, 0.85))
-    picture = figures.differences(found, METRIC)
+    picture = groups.differences(found, METRIC)
     (axes,) = picture.figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["hidden=2", "hidden=3"]
     points = [line for line in axes.lines if line.get_marker() == "o"]
@@ -113,7 +112,7 @@ def test_differences_are_drawn_seed_by_seed(tmp_path: Path) -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_labels_keep_apart_and_move_no_more_than_they_must(places: list[float]) -> None:
     gap = 0.05
-    found = figures._apart([(place, str(number)) for number, place in enumerate(places)], gap)
+    found = groups._apart([(place, str(number)) for number, place in enumerate(places)], gap)
     moved = [place for place, _ in found]
     assert all(after - before >= gap - 1e-9 for before, after in pairwise(moved))
     assert sum(moved) == pytest.approx(sum(places))  # the least squares of moves leave the centre where it is
@@ -122,17 +121,17 @@ def test_labels_keep_apart_and_move_no_more_than_they_must(places: list[float]) 
 
 
 def test_lists_in_labels_are_not_torn() -> None:
-    assert figures._tick("delta=500, order=[1, 3, 2]") == "delta=500\norder=[1, 3, 2]"
-    assert figures._tick("bits=1, steps=4, tap=spike") == "bits=1\nsteps=4\ntap=spike"
+    assert labels._tick("delta=500, order=[1, 3, 2]") == "delta=500\norder=[1, 3, 2]"
+    assert labels._tick("bits=1, steps=4, tap=spike") == "bits=1\nsteps=4\ntap=spike"
 
 
 def test_learning_curves_are_those_of_validation(tmp_path: Path) -> None:
     found = comparison(tmp_path, [{"model__a": 1}, {"model__a": 2}])
-    assert lines.has_curves(found, METRIC)
-    (axes,) = lines.curves(found, METRIC).figure.axes
+    assert curves.has_curves(found, METRIC)
+    (axes,) = curves.curves(found, METRIC).figure.axes
     thin, mean = axes.lines[0], axes.lines[2]  # two seeds, then their mean
     assert list(thin.get_xdata()) == [1, 2, 3]
     assert list(thin.get_ydata()) == pytest.approx([0.5, 0.51, 0.52])
     assert list(mean.get_ydata()) == pytest.approx([0.5005, 0.5105, 0.5205])  # the second seed is .001 higher
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a=1", "a=2"]
-    assert not lines.has_curves(found, "energy/x")
+    assert not curves.has_curves(found, "energy/x")

@@ -13,11 +13,11 @@ from snnctl.backbones.parts.units import Quantised, Rectifier
 from snnctl.backbones.spike_mlp import SpikeMLP
 from snnctl.cli.app import run as snnctl
 from snnctl.convert.calibrate import Histogram, Levels, tops
-from snnctl.convert.page import twin_bits
 from snnctl.convert.spiking import Wanted, transfer
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat
+from snnctl.energy.judge.thresholds import twin_bits
 from snnctl.engine.experiment import Network
 from snnctl.neurons import IF
 from snnctl.neurons.spike_format import SpikeFormat
@@ -146,7 +146,7 @@ def test_a_histogram_counts_what_is_above_zero() -> None:
 
 @pytest.mark.parametrize(("bits", "steps", "width"), [(4, 1, 4), (1, 8, 4), (2, 2, 3), (1, 1, 1), (4, 4, 6)])
 def test_bits_of_the_twin(bits: int, steps: int, width: int) -> None:
-    assert twin_bits(bits, steps) == width
+    assert twin_bits(steps, 2**bits - 1) == width
 
 
 ORDER = """\

@@ -14,10 +14,10 @@ from torch import nn
 from snnctl.cli.app import run
 from snnctl.inspect.activity.page import SECTIONS
 from snnctl.inspect.circuits import figures
-from snnctl.inspect.circuits.collect import EDGES, Circuits, read
-from snnctl.inspect.circuits.maps import STEPS_SHOWN, MapRecorder
-from snnctl.inspect.circuits.page import document, sections, tables
-from snnctl.measure.modulators import ModulatorMeter
+from snnctl.inspect.circuits.collect import EDGES, STEPS_SHOWN, Circuits, MapRecorder, read
+from snnctl.inspect.circuits.page import sections
+from snnctl.inspect.circuits.tables import document, tables
+from snnctl.measure.circuits import ModulatorMeter
 from snnctl.neurons import STC, STCLIF
 from snnctl.report.style import render
 

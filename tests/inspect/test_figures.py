@@ -1,15 +1,16 @@
 """What is drawn is what was found: bars, thresholds, titles; and the page needs nothing but itself."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from snnctl.inspect.positions.collect import analyse
 from snnctl.inspect.positions.encoding import Encoding, encoding_of
 from snnctl.inspect.positions.figures import code, comparison
 from snnctl.inspect.positions.page import page
-from snnctl.inspect.positions.report import analyse
 from snnctl.inspect.positions.theory import compare
 from snnctl.positions import CPG
 from snnctl.report.page import Section, html
@@ -55,12 +56,11 @@ def test_figures_are_png_and_svg_and_the_same_each_time(cpg: Encoding) -> None:
 
 
 def test_page_needs_nothing_beside_itself(cpg: Encoding) -> None:
-    found = analyse("<name> & more", [cpg])
     picture = code.code_matrix(cpg)
     images = {picture.name: render(picture)[0]}
     facts = provenance("snnctl analyze-pe --position 'a<b'", {cpg.name: cpg.config})
-    shown = page({**found.document(), "provenance": facts}, [Section("cpg", [picture], ["<said>"])])
-    text = html(shown, images, ["index.html"])
+    shown = page(analyse("<name> & more", [cpg]), [Section("cpg", [picture], ["<said>"])])
+    text = html(replace(shown, provenance=facts), images, ["index.html"])
     assert re.findall(r'src="(?!data:)', text) == []
     assert not re.search(r"https?://|<script|<link|@import|url\(", text)
     assert "&lt;name&gt; &amp; more" in text

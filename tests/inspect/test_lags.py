@@ -11,7 +11,7 @@ from torch import Tensor
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.inspect.gradients.collect import DEFAULTS, Run, Setting, Study, measured, noise, parse_neurons, study
-from snnctl.inspect.gradients.page import document, overview, sentences, tables
+from snnctl.inspect.gradients.tables import document, overview, sentences, tables
 from snnctl.neurons import GLIF, IF, LIF, LMH, STC, STCLIF, TCLIF
 from snnctl.neurons.stc import watch_circuits
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from snnctl.cli.app import run
-from snnctl.inspect.predictions.class_figures import confusion_picture, contact_sheet
-from snnctl.inspect.predictions.classes import Example
+from snnctl.inspect.predictions.collect import Example
+from snnctl.inspect.predictions.figures.classes import confusion_picture, contact_sheet
 
 RECIPE = """\
 schema: 1

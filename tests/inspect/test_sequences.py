@@ -14,9 +14,11 @@ import torch
 from PIL import Image
 
 from snnctl.cli.app import run
-from snnctl.inspect.predictions.video_figures import curves_picture, moving, rows_of, strips
-from snnctl.inspect.predictions.videos import NETWORK, Sequences, read, write
+from snnctl.inspect.predictions.collect import NETWORK, Sequences, read
+from snnctl.inspect.predictions.figures.videos import curves_picture, moving, rows_of, strips
+from snnctl.inspect.predictions.page import report
 from snnctl.measure.video import VideoMetrics
+from snnctl.report.saving import write
 
 RECIPE = """\
 schema: 1
@@ -112,24 +114,24 @@ def test_a_moving_picture_shows_truth_prediction_and_error() -> None:
 
 def test_pictures_are_drawn_anew_from_saved_arrays(tmp_path: Path) -> None:
     found = made(count=1, seen=2, ahead=2)
-    write(found, tmp_path / "first", "once")
+    write(report(found), tmp_path / "first", "once")
     again = read(tmp_path / "first" / "sequences.npz")
     for key, value in vars(found).items():
         other = getattr(again, key)
         assert np.array_equal(other, value) if isinstance(value, np.ndarray) else other == value
-    write(again, tmp_path / "second", "once")
+    write(report(again), tmp_path / "second", "once")
     for name in ("sequences_1.png", "per_frame.png", "sequences.gif", "per_frame.csv"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
 def test_the_page_holds_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("snnctl.report.saving.render", lambda picture: (b"\x89PNG", b"<svg/>"))
-    written = write(made(), tmp_path, "snnctl eval x")
+    written = write(report(made()), tmp_path, "snnctl eval x")
     page = (tmp_path / "report.html").read_text()
     assert page.count("data:image/gif;base64,") == 1
     assert page.count("data:image/png;base64,") == 3
     assert {Path(name).name for name in written["files"]} == {path.name for path in tmp_path.iterdir()}
-    none = write(made(count=0), tmp_path / "none", "snnctl eval x")
+    none = write(report(made(count=0)), tmp_path / "none", "snnctl eval x")
     assert none["examples"] == []
     assert not list((tmp_path / "none").glob("sequences*.png"))
 

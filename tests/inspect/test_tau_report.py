@@ -18,7 +18,7 @@ from snnctl.core.diagnostic import DiagnosticError
 from snnctl.inspect.time_constants import figures
 from snnctl.inspect.time_constants.collect import RunTaus, StageTaus, TauSurvey, quantile, stage_taus
 from snnctl.inspect.time_constants.figures import bin_edges
-from snnctl.inspect.time_constants.page import document, tables, verdict
+from snnctl.inspect.time_constants.tables import document, tables, verdict
 from snnctl.neurons import IF, LIF, SpikingNeuron
 
 LEARNED = "model.neuron={type: plif, tau: 4.0, share: channel, tau_spread: 0.5}"

@@ -69,7 +69,7 @@ def test_attention_maps_are_means_of_the_scores() -> None:
     network = nn.Sequential(attention)
     maps = AttentionMaps(network)
     x = (torch.rand(2, 5, L, 8) < 0.5).float()
-    with torch.no_grad(), maps.watching():
+    with torch.no_grad(), maps:
         network(x)
         network(x)
     (found,) = maps.maps()

@@ -34,7 +34,7 @@ def test_hand_counted() -> None:
     meter = ActivityMeter(network, classes=3)
     with meter, meter.batch(2, torch.tensor([2, 0])):
         network(INPUT)
-    (layer,) = meter.summary()
+    (layer,) = meter.activity()
     assert (layer.spikes.name, layer.neuron) == ("neuron", "Floor")
     assert layer.rates.tolist() == [1.0, 1 / 8]
     assert layer.rate_by_step == [5 / 8, 4 / 8]
@@ -66,7 +66,7 @@ def test_streamed_is_as_at_once(seed: int, levels: int, cut: int) -> None:
         for piece in (slice(0, cut), slice(cut, 6)):
             with parts.batch(len(labels[piece]), labels[piece]):
                 network(x[:, piece])
-    (one,), (other,) = whole.summary(), parts.summary()
+    (one,), (other,) = whole.activity(), parts.activity()
     assert one.rates.tolist() == other.rates.tolist() == pytest.approx(spikes.double().mean((0, 1, 2)).tolist())
     assert one.rate_by_step == other.rate_by_step == pytest.approx(spikes.double().mean((1, 2, 3)).tolist())
     assert one.elements == other.elements
@@ -93,7 +93,7 @@ def test_calls_of_one_pass_are_strung_together() -> None:
     meter = ActivityMeter(network)
     with meter, meter.batch(2):
         network(INPUT)
-    (layer,) = meter.summary()
+    (layer,) = meter.activity()
     assert layer.rate_by_step == [3 / 4, 2 / 4, 2 / 4, 2 / 4]
     assert layer.by_class is None
     assert layer.per_sample is not None
@@ -108,6 +108,6 @@ def test_folded_batch_and_large_layers_are_left_out(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(activity, "MOST_ELEMENTS", 3)
     with meter, meter.batch(1):
         network(INPUT)
-    (layer,) = meter.summary()
+    (layer,) = meter.activity()
     assert (layer.per_sample, layer.elements) == (None, None)
     assert layer.rate_by_step == [5 / 8, 4 / 8]

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from snnctl.inspect.membranes.collect import distances
 from snnctl.measure.circuits import CircuitMeter, LayerCircuits
 from snnctl.measure.health import verdicts
-from snnctl.measure.potentials import distances
 from snnctl.neurons import IF, LIF, STC, STCLIF
 from snnctl.neurons.spike_format import SpikeFormat
 from snnctl.neurons.stc import watch_circuits

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from snnctl.measure.modulators import BINS, ModulatorMeter, Modulators
+from snnctl.measure.circuits import BINS, ModulatorMeter, Modulators
 from snnctl.neurons import LIF, STC, STCLIF
 
 

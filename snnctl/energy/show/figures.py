@@ -10,7 +10,8 @@ from snnctl.core.joules import unit_of
 from snnctl.energy.count.counts import Row
 from snnctl.energy.estimate import Estimate, Priced
 from snnctl.energy.price.bill import TERMS, Bill
-from snnctl.report.style import COLOURS, DASHES, GREY, INK, Picture, sheet, short, styled, whole_ticks
+from snnctl.report.charts import legend_below, look, names_beside
+from snnctl.report.style import COLOURS, GREY, INK, Picture, sheet, short, styled, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "movement": ("movement",),
 }
 assert {term for terms in GROUPS.values() for term in terms} == set(TERMS)
+_GROUP_NAMES = {name: name for name in GROUPS}
 _MOST_LAYERS = 28
 
 
@@ -52,7 +54,7 @@ def totals(found: Estimate) -> Picture:
         axes.set(title=f"{priced.bill.table.name}, spikes by rule {priced.bill.rule}", xlabel=f"{unit} per sample")
         axes.margins(x=0.1)
         axes.set_xlim(left=0)
-    _legend(figure, panels)
+    legend_below(figure, list(panels), 3, _GROUP_NAMES)
     steps = "one step" if found.counts.data_steps == 1 else "every step of the data"
     caption = (
         "Energy per sample by kind of work, under each cost table. Compare bars within a panel; absolute values of "
@@ -79,7 +81,7 @@ def layers(found: Estimate, priced: Priced, name: str) -> Picture:
     axes.set(xlabel=f"{unit} per sample")
     axes.margins(x=0.12)
     axes.set_xlim(left=0)
-    _legend(figure, [axes])
+    legend_below(figure, [axes], 3, _GROUP_NAMES)
     cut = "" if len(kept) == len(parts) else f" The {len(kept)} most expensive of {len(parts)} layers."
     caption = f"Energy per sample of each layer in order of execution, with its share of the whole.{cut}"
     return Picture(name, f"By layer: {bill.table.name}", caption, figure)
@@ -100,8 +102,7 @@ def steps(found: Estimate) -> Picture:
         axes.plot(
             range(1, len(row.events_by_step) + 1),
             row.events_by_step,
-            color=COLOURS[number],
-            ls=DASHES[number],
+            **look(number),
             marker="o",
             ms=3.5,
             label=short(f"{row.layer} ({row.op})", 46),
@@ -109,7 +110,7 @@ def steps(found: Estimate) -> Picture:
     axes.set(xlabel="time step t", ylabel="operations per sample, rule event")
     axes.set_ylim(bottom=0)
     whole_ticks(axes, y=False)
-    figure.legend(loc="outside lower center", ncols=2 if len(rows) > 1 else 1)
+    legend_below(figure, [axes], 2)
     caption = "Additions that spikes cause in the layers that have most of them, at each step, mean over samples."
     return Picture("steps", "Synaptic operations over time", caption, figure)
 
@@ -131,16 +132,6 @@ def _stacks(axes: Any, bars: list[tuple[str, Any]], size: float) -> None:
         if widths.any():
             axes.barh(range(len(bars)), widths, left=left, color=COLOURS[number], label=group, height=0.7)
         left += widths
-    axes.set_yticks(range(len(bars)), [name for name, _ in bars])
+    names_beside(axes, [name for name, _ in bars])
     axes.tick_params(axis="y", length=0)
-    axes.invert_yaxis()
     axes.spines["left"].set_color(INK)
-
-
-def _legend(figure: Any, panels: Any) -> None:
-    handles: dict[str, Any] = {}
-    for axes in panels:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    ordered = [name for name in GROUPS if name in handles]
-    figure.legend([handles[n] for n in ordered], ordered, loc="outside lower center", ncols=min(3, len(ordered) or 1))

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.engine.checkpoint import load_weights, weights_folder
-from snnctl.engine.experiment import Experiment
-from snnctl.engine.run_dir import RunDir
+from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.engine.runtime import Runtime
-from snnctl.inspect.activity.rasters import Raster, Recorder, chosen_channels, spread
-from snnctl.inspect.circuits.collect import Circuits
-from snnctl.inspect.circuits.maps import MapRecorder, mapped_channels
+from snnctl.finished import FinishedRun
+from snnctl.inspect.activity.rasters import CHANNELS_SHOWN, Raster, Recorder
+from snnctl.inspect.chosen import chosen_channels, chosen_layers, spread
+from snnctl.inspect.circuits.collect import Circuits, MapRecorder, mapped_channels
+from snnctl.inspect.membranes.collect import MEMBRANE_SAMPLES, PotentialMeter, Potentials
 from snnctl.measure.activity import ActivityMeter, LayerActivity
-from snnctl.measure.modulators import ModulatorMeter
-from snnctl.measure.potentials import PotentialMeter, Potentials
+from snnctl.measure.circuits import ModulatorMeter
+from snnctl.measure.health import verdicts
 from snnctl.measure.spikes import NetworkSpikes, network_totals
 from snnctl.measure.tally import Tally
 from snnctl.neurons.base import neurons_in
@@ -28,7 +27,6 @@ from snnctl.report.saving import Tell
 
 LAYERS_SHOWN = 6  # as rasters, unless they are named
 RASTER_SAMPLES = 3
-MEMBRANE_SAMPLES = 8
 CLASS_SEARCH = 256  # samples among which one of each class is looked for
 
 
@@ -73,31 +71,18 @@ class Survey:
         """Totals of the network."""
         return network_totals([layer.spikes for layer in self.layers])
 
-
-def chosen_layers(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
-    """The layers that match any pattern (`*`, `?`, `[...]`); without patterns a few, evenly spread.
-
-    Raises:
-        DiagnosticError: U470, a pattern that no layer matches.
-    """
-    if not patterns:
-        return [names[i] for i in spread(len(names), LAYERS_SHOWN)]
-    for pattern in patterns:
-        if not any(fnmatchcase(name, pattern) for name in names):
-            help = f"layers: {', '.join(names)}"
-            raise DiagnosticError(Diagnostic("U470", f"no spiking layer matches `{pattern}`", help=help))
-    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+    @property
+    def health(self) -> list[Diagnostic]:
+        """Layers that are ill."""
+        return verdicts([layer.spikes for layer in self.layers], None, self.circuits.totals)
 
 
-def survey(
-    experiment: Experiment, run: RunDir, *, split: str, samples: int | None, layers: Sequence[str], tell: Tell
-) -> Survey:
-    """Pass a split through the best weights of `run` (the last ones if there are no best).
+def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: Sequence[str], tell: Tell) -> Survey:
+    """Pass a split through the weights of `run`.
 
     Args:
-        experiment: the run's recipe, built with its data.
-        run: where the weights lie.
-        split: `train`, `val` or `test`.
+        run: a finished run.
+        split: which part of its data.
         samples: at most so many, evenly spread over the split; None takes all.
         layers: patterns of the layers to record as rasters.
         tell: told what is being done, and which share of it is.
@@ -105,13 +90,13 @@ def survey(
     Raises:
         DiagnosticError: E410, E411 as `load_weights`; U470 as `chosen_layers`.
     """
+    experiment = run.experiment
     network, data = experiment.network, experiment.data.split(split)
     names = list(neurons_in(network))
-    wanted = chosen_layers(names, layers) if names or layers else []
+    wanted = chosen_layers(names, layers, LAYERS_SHOWN) if names or layers else []
     runtime = Runtime.of(experiment.train)
     network.to(runtime.device).eval()
-    folder = weights_folder(run)
-    facts = load_weights(folder, network)
+    checkpoint = run.load()
     indices = torch.tensor(spread(len(data), samples or len(data)))
     classes = int(experiment.data.classes) if getattr(experiment.task, "needs", "") == "classes" else None
 
@@ -131,9 +116,9 @@ def survey(
         for done, chosen in _batches(indices if names else indices[:0], experiment.eval_batch_size):
             tell(f"spikes of {len(indices):,} samples: {done:,} done", 0.05 + 0.5 * done / len(indices))
             forward(chosen, meter)
-    found = meter.summary()
+    found = meter.activity()
     rates = {layer.spikes.name: layer.rates for layer in found}
-    kept = {name: chosen_channels(rates[name]) for name in wanted if name in rates}
+    kept = {name: chosen_channels(rates[name], CHANNELS_SHOWN) for name in wanted if name in rates}
     shown: list[tuple[int, int | None]] = []
     recorder, potentials = Recorder(network, kept), PotentialMeter(network)
     maps = MapRecorder(network, {name: mapped_channels(rates[name]) for name in kept})
@@ -150,7 +135,7 @@ def survey(
         shown = list(zip(few.tolist(), labels, strict=True))
     return Survey(
         name=experiment.name,
-        run=str(run.path),
+        run=str(run.folder.path),
         split=split,
         samples=len(indices) if found else 0,
         of_samples=len(data),
@@ -161,7 +146,7 @@ def survey(
         per_sample=meter.per_sample,
         by_class=meter.by_class,
         class_sizes=meter.class_sizes.tolist(),
-        checkpoint={"path": folder.name, **facts},
+        checkpoint=checkpoint,
         circuits=Circuits(len(indices), split, modulators.summary(), maps.maps(), shown[0] if shown else (0, None)),
     )
 

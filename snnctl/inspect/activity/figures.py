@@ -1,21 +1,23 @@
-"""Figures of what was counted: rates by layer, channel and step, spikes by sample and class, levels."""
+"""Figures of spikes: rates by layer, channel and step, by sample and class, levels, and rasters of single samples."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from snnctl.inspect.activity.collect import Survey
-from snnctl.inspect.activity.rasters import spread
-from snnctl.measure.activity import LayerActivity
+from snnctl.inspect.activity.rasters import Raster
+from snnctl.inspect.chosen import spread
+from snnctl.inspect.panels import panels, shown_name, some
+from snnctl.measure.activity import CHANNEL_BINS, LayerActivity
+from snnctl.report.drawing import heat, plots
 from snnctl.report.style import (
     BLUE,
+    DARK,
     GREY,
     INK,
-    MAP,
     ORANGE,
     PALE,
     RED,
@@ -23,54 +25,23 @@ from snnctl.report.style import (
     Picture,
     annotated,
     sheet,
-    short,
     styled,
     whole_ticks,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-PANELS = 24  # of small multiples: more are not looked at
-_COLUMNS = 4
-_BINS = 20
 _BARS = 40
 _NUMBERS = 12  # a heat map with more columns than that carries no numbers
+_WIDE = 70  # columns of a raster from which the samples stand below each other
 
 
-def shown_name(name: str, most: int = 30) -> str:
-    """A layer without the word that all of them end in; of a long name the end, which tells layers apart."""
-    name = name.removesuffix(".neuron").removeprefix("backbone.")
-    if len(name) <= most:
-        return name
-    end = name[1 - most :]
-    return f"…{end[end.find('.') + 1 :]}"
-
-
-def panels(count: int, title: str, height: float = 1.75) -> tuple[Figure, list[Axes]]:
-    """Small multiples, four in a row."""
-    columns = min(count, _COLUMNS)
-    rows = math.ceil(count / columns)
-    figure = sheet(max(2.55 * columns, 5.0), 0.75 + height * rows, title)
-    grid: Any = figure.subplots(rows, columns, squeeze=False)
-    flat = list(grid.ravel())
-    for axes in flat[count:]:
-        axes.set_axis_off()
-    return figure, flat[:count]
-
-
-def some(items: Sequence[Any]) -> tuple[list[Any], str]:
-    """At most `PANELS` of them, evenly spread, and a remark for the caption if that is not all."""
-    chosen = [items[i] for i in spread(len(items), PANELS)]
-    return chosen, "" if len(chosen) == len(items) else f" {len(chosen)} of {len(items)} layers are shown."
+def _named(layers: Sequence[LayerActivity], most: int = 40) -> list[str]:
+    return [shown_name(layer.spikes.name, most) for layer in layers]
 
 
 @styled
 def rates(found: Survey) -> Picture:
     """Rate of each layer with its spread over channels, and its silent and saturated channels beside it."""
     layers = found.layers
-    names = [shown_name(layer.spikes.name, 40) for layer in layers]
     figure = sheet(10, 1.5 + 0.32 * len(layers), f"Firing rate by layer ({found.split} split)")
     grid: Any = figure.subplots(1, 2, sharey=True, width_ratios=(2.1, 1))
     left, right = grid
@@ -86,7 +57,7 @@ def rates(found: Survey) -> Picture:
         silent, full = 100 * layer.spikes.silent_share, 100 * layer.spikes.saturated_share
         right.barh(y, silent, color=GREY, height=0.55, label="silent: never fired" * (y == 0))
         right.barh(y, full, left=100 - full, color=RED, height=0.55, label="saturated: ≥ 95 %" * (y == 0))
-    left.set_yticks(range(len(layers)), names)
+    left.set_yticks(range(len(layers)), _named(layers))
     left.invert_yaxis()
     several = any(layer.spikes.levels > 1 for layer in layers)
     left.set(xlabel="share of the highest spike value" if several else "spikes per neuron and step")
@@ -111,37 +82,20 @@ def rates(found: Survey) -> Picture:
 def channel_rates(found: Survey) -> Picture:
     """Histogram over channels, a panel per layer."""
     layers, cut = some(found.layers)
-    figure, grid = panels(len(layers), "Firing rate of the channels")
+    figure, grid = panels(_named(layers, 26), "Firing rate of the channels", "spikes per neuron and step", "channels")
     for axes, layer in zip(grid, layers, strict=True):
-        counts, edges = channel_histogram(layer)
+        counts, edges = layer.channel_histogram()
         axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=BLUE, edgecolor="white", lw=0.4)
         axes.axvline(layer.spikes.rate, color=ORANGE, lw=1.6)
-        axes.set_title(f"{shown_name(layer.spikes.name, 26)}", fontsize=8.5)
         axes.set_xlim(0, edges[-1])
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:.2g}")
         whole_ticks(axes, x=False, most=4)
-    outer_labels(grid, "spikes per neuron and step", "channels")
     caption = (
-        f"How many channels have which rate, in {_BINS} bins up to the highest of the layer; the line is the mean.{cut}"
+        f"How many channels have which rate, in {CHANNEL_BINS} bins up to the highest of the layer; the line is the "
+        f"mean.{cut}"
     )
     return Picture("channel-rates", "Rates over channels", caption, figure)
-
-
-def channel_histogram(layer: LayerActivity) -> tuple[Any, Any]:
-    """Counts [20] and edges [21] of the rates of its channels, from 0 to the highest; 0..levels if all are silent."""
-    rates = layer.rates.numpy()
-    return np.histogram(rates, bins=_BINS, range=(0, float(rates.max()) or layer.spikes.levels))
-
-
-def outer_labels(grid: Sequence[Axes], x: str, y: str) -> None:
-    """Words for the axes, at the left and the bottom panels alone."""
-    columns = min(len(grid), _COLUMNS)
-    for number, axes in enumerate(grid):
-        if number + columns >= len(grid):
-            axes.set_xlabel(x)
-        if number % columns == 0:
-            axes.set_ylabel(y)
 
 
 @styled
@@ -152,16 +106,14 @@ def steps(found: Survey) -> Picture:
     values = np.full((len(layers), longest), np.nan)
     for row, layer in enumerate(layers):
         values[row, : len(layer.rate_by_step)] = np.asarray(layer.rate_by_step) / layer.spikes.levels
-    figure = sheet(9 if longest <= _NUMBERS else 10, 1.4 + 0.34 * len(layers), "Firing rate by step")
-    axes = figure.subplots()
+    figure, axes = plots(9 if longest <= _NUMBERS else 10, 1.4 + 0.34 * len(layers), "Firing rate by step")
     highest = max(float(np.nanmax(values)), 1e-9)
     if longest <= _NUMBERS:
         texts = [["" if v != v else f"{v:.3f}" for v in line] for line in values.tolist()]
         image = annotated(axes, np.nan_to_num(values).tolist(), texts, vmin=0, vmax=highest)
     else:
-        image = axes.imshow(values, cmap=MAP, aspect="auto", vmin=0, vmax=highest)
-        axes.spines[:].set_visible(False)
-    axes.set_yticks(range(len(layers)), [shown_name(layer.spikes.name, 40) for layer in layers])
+        image = heat(axes, values, aspect="auto", vmin=0, vmax=highest)
+    axes.set_yticks(range(len(layers)), _named(layers))
     whole_ticks(axes, y=False, most=12)
     several = any(layer.spikes.levels > 1 for layer in layers)
     figure.colorbar(image, ax=axes, pad=0.015, label="share of levels" if several else "spikes per neuron")
@@ -176,8 +128,7 @@ def steps(found: Survey) -> Picture:
 def per_sample(found: Survey) -> Picture:
     """How many spikes a sample costs."""
     tally = found.per_sample
-    figure = sheet(8, 3.3, "Spikes of the network per sample")
-    axes = figure.subplots()
+    figure, axes = plots(8, 3.3, "Spikes of the network per sample")
     first, end = tally.used
     together = -(-(end - first) // _BARS)
     counts = np.zeros(-(-(end - first) // together) * together)
@@ -201,16 +152,17 @@ def per_sample(found: Survey) -> Picture:
 def classes(found: Survey) -> Picture:
     """Spikes per sample of each class and layer, relative to the mean of the layer."""
     layers, cut = some([layer for layer in found.layers if layer.by_class is not None])
+    tallies = [*(layer.per_sample for layer in layers), found.per_sample]
     counted = np.asarray(found.class_sizes) > 0
     numbers = np.flatnonzero(counted)
     table = np.asarray([*(layer.by_class for layer in layers), found.by_class])[:, counted]
-    mean = np.asarray([*(layer.per_sample.mean for layer in layers), found.per_sample.mean])[:, None]
+    mean = np.asarray([tally.mean for tally in tallies if tally is not None])[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         change = np.where(mean > 0, 100 * (table / mean - 1), 0.0)
     figure = sheet(max(6.5, min(10.0, 3.8 + 1.1 * len(numbers))), 1.9 + 0.34 * len(layers), "Spikes by class")
     axes = figure.subplots()
     most = max(float(np.abs(change).max()), 1.0)
-    image = axes.imshow(change, cmap="PuOr_r", aspect="auto", vmin=-most, vmax=most)
+    image = heat(axes, change, cmap="PuOr_r", aspect="auto", vmin=-most, vmax=most)
     if len(numbers) <= _NUMBERS:
         for row, line in enumerate(table.tolist()):
             for column, value in enumerate(line):
@@ -218,10 +170,8 @@ def classes(found: Survey) -> Picture:
                 axes.text(
                     column, row, f"{value:,.1f}", ha="center", va="center", fontsize=9, color="white" if far else INK
                 )
-    axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    names = [*(shown_name(layer.spikes.name, 40) for layer in layers), "all layers"]
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(layers) + 1), [*_named(layers), "all layers"])
     axes.axhline(len(layers) - 0.5, color=INK, lw=1)
     if len(numbers) <= _NUMBERS:
         axes.set_xticks(range(len(numbers)), [f"class {k}\n{found.class_sizes[k]:,} samples" for k in numbers])
@@ -238,12 +188,68 @@ def classes(found: Survey) -> Picture:
 def levels(found: Survey) -> Picture:
     """How often each spike value occurs, of the layers with several."""
     layers, cut = some([layer for layer in found.layers if layer.spikes.levels > 1])
-    figure, grid = panels(len(layers), "Levels of the spikes")
+    figure, grid = panels(_named(layers, 26), "Levels of the spikes", "spike value (0 is none)", "% of neuron-steps")
     for axes, layer in zip(grid, layers, strict=True):
         shares = 100 * np.asarray(layer.spikes.histogram) / max(layer.spikes.neuron_steps, 1)
         axes.bar(range(len(shares)), shares, color=[GREY] + [BLUE] * (len(shares) - 1), width=0.8)
-        axes.set_title(short(shown_name(layer.spikes.name, 26)), fontsize=8.5)
         whole_ticks(axes, y=False)
-    outer_labels(grid, "spike value (0 is none)", "% of neuron-steps")
     caption = f"How often a neuron gives which value in a step, in percent of neurons x steps x samples.{cut}"
     return Picture("levels", "Levels", caption, figure)
+
+
+@styled
+def raster(found: Survey, one: Raster) -> Picture:
+    """Spikes of one layer: steps and places to the right, chosen channels downwards, a panel per sample."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    samples, rows, steps, places = one.spikes.shape
+    columns = steps * places
+    stacked = columns > _WIDE
+    height = float(np.clip(0.075 * rows, 0.9, 3.2))
+    size = (10.0, 1.1 + samples * (height + 0.45)) if stacked else (10.0, 1.5 + height)
+    figure = sheet(size[0], size[1], f"{shown_name(one.name, 60)}: spikes")
+    shape = (samples, 1) if stacked else (1, samples)
+    grid: Any = figure.subplots(*shape, squeeze=False, sharex=True, sharey=True)
+    colours = LinearSegmentedColormap.from_list("spikes", [PALE, SKY, DARK][:: 2 if one.levels == 1 else 1])
+    colours = colours.resampled(one.levels + 1)
+    image: Any = None
+    for axes, spikes, (index, label) in zip(grid.ravel(), one.spikes, found.raster_samples, strict=True):
+        grey = {"cmap": colours, "vmin": -0.5, "vmax": one.levels + 0.5}
+        image = heat(axes, spikes.reshape(rows, columns), aspect="auto", **grey)
+        for t in range(1, steps) if places > 1 else ():
+            axes.axvline(t * places - 0.5, color=RED, lw=1.0 if steps <= 12 else 0.4)
+        axes.set_title(f"sample {index}" + ("" if label is None else f", class {label}"), fontsize=9)
+        if places > 1:
+            told = range(0, steps, -(-steps // 16))
+            axes.set_xticks([(t + 0.5) * places - 0.5 for t in told], [str(t) for t in told])
+            axes.tick_params(axis="x", length=0)
+        axes.set_yticks([0, rows - 1], [f"{one.channels[0]}", f"{one.channels[-1]}"])
+    if one.levels > 1:
+        figure.colorbar(image, ax=grid.ravel().tolist(), pad=0.015, label="spike value", ticks=range(one.levels + 1))
+    for axes in grid[-1]:
+        axes.set_xlabel(_columns_label(one, places))
+    for axes in grid[:, 0]:
+        axes.set_ylabel(f"channel ({rows} of {one.of_channels})")
+    return Picture(f"raster-{one.name}", f"Raster: {shown_name(one.name, 60)}", _caption(one, steps, places), figure)
+
+
+def _columns_label(one: Raster, places: int) -> str:
+    if places == 1:
+        return f"time step t ({one.spikes.shape[2]} of {one.of_steps})"
+    return f"time step t; within it {places} of {one.of_places} places"
+
+
+def _caption(one: Raster, steps: int, places: int) -> str:
+    which = (
+        "every channel"
+        if len(one.channels) == one.of_channels
+        else (f"{len(one.channels)} of {one.of_channels} channels, evenly spread over the ranks of their rates")
+    )
+    more = "" if one.levels == 1 else ", the darker the higher its spike"
+    parts = [f"Dark where a neuron fires{more}. Rows: {which}, the busiest on top."]
+    if places > 1:
+        cut = "every place" if places == one.of_places else f"{places} of {one.of_places} places, evenly spread,"
+        parts.append(f"Columns: the time steps, divided by lines, and within each {cut} in order.")
+    if steps < one.of_steps:
+        parts.append(f"The first {steps} of {one.of_steps} steps.")
+    return " ".join(parts)

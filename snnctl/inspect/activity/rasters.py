@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from snnctl.inspect.chosen import spread
 from snnctl.measure.spikes import codes
 from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron
@@ -42,20 +43,6 @@ class Raster:
     of_places: int
     of_steps: int
     levels: int
-
-
-def spread(count: int, most: int) -> list[int]:
-    """At most `most` of 0..count-1, evenly spread, the first and the last among them."""
-    return list(range(count)) if count <= most else np.linspace(0, count - 1, most).round().astype(int).tolist()
-
-
-def chosen_channels(rates: Tensor, most: int = CHANNELS_SHOWN) -> list[int]:
-    """At most `most` channels, evenly spread over the ranks of their `rates` [C]; the busiest first.
-
-    So silent and busy ones are seen in the proportion in which there are.
-    """
-    ranked = rates.argsort(descending=True, stable=True).tolist()
-    return [ranked[i] for i in spread(len(ranked), most)]
 
 
 class Recorder(Watcher):

@@ -1,21 +1,49 @@
-"""What was found of autaptic circuits, kept as arrays from which the pictures can be drawn anew."""
+"""What autaptic circuits do, over neurons, steps and space: as arrays from which the pictures can be drawn anew."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from snnctl.inspect.circuits.maps import FactorMaps
-from snnctl.measure.circuits import LayerCircuits
-from snnctl.measure.modulators import BINS, Modulators, Spread
+from snnctl.inspect.chosen import chosen_channels, spread
+from snnctl.measure.circuits import BINS, CircuitWatcher, LayerCircuits, Modulators, Spread, circuits_in
+from snnctl.measure.spikes import codes
+from snnctl.neurons.stc import STC
 
 EDGES = np.linspace(0.0, 2.0, BINS + 1)
+STEPS_SHOWN = 6
+Maps = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class FactorMaps:
+    """Factors of one layer over space, for one sample.
+
+    Args:
+        name: of the layer.
+        steps: which are kept, counted from 0.
+        of_steps: how many the layer runs.
+        channels: which are kept by themselves.
+        spikes: mean over channels of the spikes of the step before, which drive the circuits [steps, H, W].
+        factors: beta and gamma, where there is such a circuit [1 + channels, steps, H, W]; the mean over channels
+            comes first.
+    """
+
+    name: str
+    steps: list[int]
+    of_steps: int
+    channels: list[int]
+    spikes: Maps
+    factors: dict[str, Maps]
 
 
 @dataclass(frozen=True)
@@ -69,7 +97,7 @@ def read(path: Path) -> Circuits:
     with np.load(path, allow_pickle=False) as found:
         arrays = {key: found[key] for key in found.files}
 
-    def spread(number: int, name: str) -> Spread | None:
+    def factor(number: int, name: str) -> Spread | None:
         parts = {part: arrays.get(f"layer/{number}/{name}/{part}") for part in ("counts", "mean", "sd")}
         if parts["counts"] is None:
             return None
@@ -83,7 +111,7 @@ def read(path: Path) -> Circuits:
             of_steps=int(own["of_steps"]),
             channels=own["channels"].tolist(),
             spikes=own["spikes"],
-            factors={factor: own[factor] for factor in ("beta", "gamma") if factor in own},
+            factors={kind: own[kind] for kind in ("beta", "gamma") if kind in own},
         )
 
     index, label = arrays["sample"].tolist()
@@ -91,14 +119,73 @@ def read(path: Path) -> Circuits:
         samples=int(arrays["samples"]),
         split=str(arrays["split"]),
         layers=[
-            Modulators(
-                name,
-                torch.from_numpy(arrays[f"layer/{number}/largest"]),
-                spread(number, "beta"),
-                spread(number, "gamma"),
-            )
-            for number, name in enumerate(arrays["layers"].tolist())
+            Modulators(name, torch.from_numpy(arrays[f"layer/{n}/largest"]), factor(n, "beta"), factor(n, "gamma"))
+            for n, name in enumerate(arrays["layers"].tolist())
         ],
         maps=[maps(number, name) for number, name in enumerate(arrays["maps"].tolist())],
         sample=(index, None if label < 0 else label),
     )
+
+
+def mapped_channels(rates: Tensor) -> list[int]:
+    """Of channels with these `rates` [C] the busiest and one of middling rate."""
+    return chosen_channels(rates, 3)[:2]
+
+
+class MapRecorder(CircuitWatcher):
+    """Keeps the factors of the first sample while the `with` block runs one forward pass.
+
+    Only layers are kept whose circuits span two axes: others have no space to draw.
+
+    Args:
+        network: whose layers they are.
+        channels: layer -> the channels to keep by themselves; layers that are not named are not kept.
+    """
+
+    def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:
+        layers = circuits_in(network)
+        super().__init__({name: layers[name] for name in channels if name in layers and _has_space(layers[name])})
+        self._channels = channels
+        self._factors: dict[str, dict[str, list[Tensor]]] = {}
+        self._spikes: dict[str, list[Tensor]] = {}
+
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
+        yield from super()._watches()
+        for name, neuron in self._layers.items():
+            yield neuron.register_forward_hook(self._hook(name))
+
+    @torch.no_grad()
+    def _take(self, name: str, beta: Tensor | None, gamma: Tensor | None, u: Tensor) -> None:
+        kept = self._factors.setdefault(name, {})
+        for factor, values in (("beta", beta), ("gamma", gamma)):
+            if values is not None and values.dim() == 4 and len(values):
+                first = values[0].detach().float()  # [H, W, C]
+                alone = first[..., self._channels[name]].movedim(-1, 0)
+                kept.setdefault(factor, []).append(torch.cat((first.mean(-1)[None], alone)).cpu())
+
+    def _hook(self, name: str) -> Any:
+        def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
+            spikes = output[0] if isinstance(output, tuple) else output
+            if spikes.dim() == 5 and spikes.shape[1]:
+                assert isinstance(module, STC)
+                means = codes(module, spikes[:, 0].detach()).float().mean(-1)
+                self._spikes.setdefault(name, []).append(means.cpu())
+
+        return keep
+
+    def maps(self) -> list[FactorMaps]:
+        """One per layer that has run and has a height and a width; calls of a layer are strung together as steps."""
+        found = []
+        for name, kept in self._factors.items():
+            if not kept or name not in self._spikes:
+                continue
+            fired = torch.cat(self._spikes[name])
+            before = torch.cat((torch.zeros_like(fired[:1]), fired[:-1]))  # layers start at rest
+            steps = spread(len(before), STEPS_SHOWN)
+            factors = {factor: torch.stack(values, 1)[:, steps].numpy() for factor, values in kept.items()}
+            found.append(FactorMaps(name, steps, len(before), self._channels[name], before[steps].numpy(), factors))
+        return found
+
+
+def _has_space(neuron: STC) -> bool:
+    return any(circuit.axes == 2 for circuit in neuron.circuits)

@@ -7,39 +7,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnctl.inspect.activity.figures import outer_labels, panels, shown_name, some
-from snnctl.inspect.circuits.collect import EDGES, Circuits
-from snnctl.inspect.circuits.maps import FactorMaps
-from snnctl.measure.circuits import FLOAT16_MAX
-from snnctl.report.style import (
-    BLUE,
-    COLOURS,
-    DASHES,
-    GREY,
-    INK,
-    ORANGE,
-    PALE,
-    RED,
-    Picture,
-    sheet,
-    styled,
-    whole_ticks,
-)
+from snnctl.inspect.circuits.collect import EDGES, Circuits, FactorMaps
+from snnctl.inspect.panels import panels, shown_name, some
+from snnctl.measure.circuits import FLOAT16_MAX, Modulators
+from snnctl.report.drawing import look, plots
+from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, PALE, RED, Picture, sheet, styled, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 FACTORS = {"beta": ("β", BLUE, "-"), "gamma": ("γ", ORANGE, DASHES[1])}
+_TICKS = (0, 0.5, 1, 1.5, 2), ("0", "0.5", "1", "1.5", "2")
 _DIVERGING = "PuOr_r"
 _TILE = 1.1  # inches
 _LIMIT_SHOWN = 1e-3  # of the largest float16: smaller membranes would only be pressed together
+
+
+def _panels(layers: Sequence[Modulators], title: str, x: str, y: str) -> tuple[Figure, list[Axes]]:
+    return panels([shown_name(layer.name, 26) for layer in layers], title, x, y, 1.95)
 
 
 @styled
 def histograms(found: Circuits) -> Picture:
     """Share of neurons and steps by factor, a panel per layer."""
     layers, cut = some(found.layers)
-    figure, grid = panels(len(layers), "Factors of the circuits", height=1.95)
+    figure, grid = _panels(layers, "Factors of the circuits", "factor", "% of neurons and steps")
     for axes, layer in zip(grid, layers, strict=True):
         for name, one in layer.factors.items():
             letter, colour, dashes = FACTORS[name]
@@ -47,11 +40,9 @@ def histograms(found: Circuits) -> Picture:
             axes.stairs(shares, EDGES, color=colour, fill=True, alpha=0.18)
             axes.stairs(shares, EDGES, color=colour, lw=1.5, ls=dashes, label=letter)
         axes.axvline(1, color=INK, lw=0.8, ls=":")
-        axes.set_title(shown_name(layer.name, 26), fontsize=8.5)
         axes.set_xlim(0, 2)
-        axes.set_xticks((0, 0.5, 1, 1.5, 2), ("0", "0.5", "1", "1.5", "2"))
+        axes.set_xticks(*_TICKS)
         axes.set_ylim(bottom=0)
-    outer_labels(grid, "factor", "% of neurons and steps")
     _legend(figure, grid)
     caption = (
         f"Factors of all neurons, steps and {found.samples:,} samples, in {len(EDGES) - 1} bins over 0 to 2. What "
@@ -64,7 +55,7 @@ def histograms(found: Circuits) -> Picture:
 def over_time(found: Circuits) -> Picture:
     """Mean factor with a band of one standard deviation at each step, a panel per layer."""
     layers, cut = some(found.layers)
-    figure, grid = panels(len(layers), "Factors of the circuits over time", height=1.95)
+    figure, grid = _panels(layers, "Factors of the circuits over time", "time step t of the layer", "factor")
     for axes, layer in zip(grid, layers, strict=True):
         for name, one in layer.factors.items():
             letter, colour, dashes = FACTORS[name]
@@ -76,11 +67,9 @@ def over_time(found: Circuits) -> Picture:
             mark = "." if len(mean) <= 24 else ""
             axes.plot(steps, mean, color=colour, ls=dashes, lw=1.6, marker=mark, label=letter)
         axes.axhline(1, color=INK, lw=0.8, ls=":")
-        axes.set_title(shown_name(layer.name, 26), fontsize=8.5)
         axes.set_ylim(0, 2)
-        axes.set_yticks((0, 0.5, 1, 1.5, 2), ("0", "0.5", "1", "1.5", "2"))
+        axes.set_yticks(*_TICKS)
         whole_ticks(axes, y=False, most=6)
-    outer_labels(grid, "time step t of the layer", "factor")
     _legend(figure, grid)
     caption = (
         f"Mean over neurons and {found.samples:,} samples; thin lines and bands are one standard deviation away.{cut}"
@@ -92,16 +81,14 @@ def over_time(found: Circuits) -> Picture:
 def membranes(found: Circuits) -> Picture:
     """Largest membrane of each layer at each step, on a logarithmic scale."""
     layers, cut = some(found.layers)
-    figure = sheet(8, 3.9, "Largest membrane over time")
-    axes: Any = figure.subplots()
+    figure, axes = plots(8, 3.9, "Largest membrane over time")
     highest = 0.0
     for number, layer in enumerate(layers):
         values = layer.largest.numpy()
         values = np.where(np.isfinite(values) & (values > 0), values, np.nan)
         highest = max(highest, float(np.nanmax(values, initial=0.0)))
-        style = {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)]}
         mark = "." if len(values) <= 24 else ""
-        axes.plot(range(len(values)), values, lw=1.8, marker=mark, label=shown_name(layer.name, 40), **style)
+        axes.plot(range(len(values)), values, lw=1.8, marker=mark, label=shown_name(layer.name, 40), **look(number))
     axes.set_yscale("log")
     if highest > _LIMIT_SHOWN * FLOAT16_MAX:
         axes.axhline(FLOAT16_MAX, color=RED, lw=1, ls=":", label=f"largest float16, {FLOAT16_MAX:,.0f}")

@@ -16,7 +16,7 @@ from snnctl.build import make
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError
-from snnctl.inspect.positions.specs import component_of, names_of
+from snnctl.inspect.specs import component_of, names_of
 from snnctl.neurons.base import Host, SpikingNeuron
 from snnctl.neurons.stc import HOSTS, STC
 

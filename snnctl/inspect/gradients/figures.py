@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from snnctl.inspect.gradients.collect import Study
 from snnctl.measure.circuits import FLOAT16_MAX
-from snnctl.report.style import COLOURS, DASHES, GREY, Picture, sheet, short, styled, whole_ticks
+from snnctl.report.charts import legend_below, look
+from snnctl.report.style import GREY, Picture, sheet, short, styled, whole_ticks
 
 _FLOOR = 1e-14  # what lies below is not drawn: no optimiser sees it
 _PANELS = (
@@ -16,10 +15,6 @@ _PANELS = (
     ("median", "median of the product"),
     ("effective", "mean, times the slope of the last spike"),
 )
-
-
-def _look(number: int) -> dict[str, Any]:
-    return {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)], "lw": 1.7}
 
 
 @styled
@@ -32,13 +27,13 @@ def curves(found: Study) -> Picture:
         panel.axhline(1.0, color=GREY, lw=0.8)
         for number, one in enumerate(found.neurons):
             values = one.curve(which)
-            panel.plot(lags, np.where(values >= _FLOOR, values, np.nan), **_look(number), label=short(one.name))
+            panel.plot(lags, np.where(values >= _FLOOR, values, np.nan), **look(number), lw=1.7, label=short(one.name))
         panel.set(xlabel="lag (steps)", title=title)
         panel.set_yscale("log")
         whole_ticks(panel, y=False)
         panel.margins(x=0.01)
     axes[0].set_ylabel("|dU[T-1] / dU[T-1-lag]|")
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=min(6, len(found.neurons)))
+    legend_below(figure, axes[:1], 6)
     caption = (
         "The derivative of the last membrane with respect to an earlier one, over all neurons and samples, means over "
         "seeds; logarithmic. On the right it is multiplied by the surrogate's derivative at the last membrane. Values "
@@ -53,14 +48,14 @@ def membranes(found: Study) -> Picture:
     figure = sheet(7, 4.0, "Largest membrane")
     axes = figure.subplots()
     for number, one in enumerate(found.neurons):
-        axes.plot(np.arange(found.setting.steps), one.curve("largest"), **_look(number), label=short(one.name))
+        axes.plot(np.arange(found.setting.steps), one.curve("largest"), **look(number), lw=1.7, label=short(one.name))
     axes.axhline(FLOAT16_MAX, color=GREY, lw=0.8)
     axes.text(0, FLOAT16_MAX * 1.3, "largest float16", color=GREY, fontsize=8.5)
     axes.set(xlabel="step (from 0)", ylabel="max |U|")
     axes.set_yscale("log")
     whole_ticks(axes, y=False)
     axes.margins(x=0.01)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=min(3, len(found.neurons)))
+    legend_below(figure, [axes], 3)
     caption = (
         f"max |U| before the reset over all neurons and samples, mean over seeds; the line is {FLOAT16_MAX:.0f}. "
         "Spikes stay 0 or 1 whatever the membrane is; half precision overflows above the line."

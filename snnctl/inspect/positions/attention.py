@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.inspect.positions.codes import Floats
+from snnctl.measure.watcher import Watcher
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class AttentionMap:
         return np.array([e.mean() for e in entries]), np.array([e.std() for e in entries])
 
 
-class AttentionMaps:
-    """Collects maps of every module that has `scores` while a `watching` block runs; one sum per module is kept."""
+class AttentionMaps(Watcher):
+    """Collects maps of every module that has `scores` while its `with` block runs; one sum per module is kept."""
 
     def __init__(self, network: nn.Module) -> None:
         self._places = {
@@ -51,17 +52,9 @@ class AttentionMaps:
     def __len__(self) -> int:
         return len(self._places)
 
-    @contextmanager
-    def watching(self) -> Iterator[None]:
-        """Within the block every forward pass is added up."""
-        handles = [
-            packed.register_forward_hook(self._hook(name, module)) for name, (module, packed) in self._places.items()
-        ]
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
+        for name, (module, packed) in self._places.items():
+            yield packed.register_forward_hook(self._hook(name, module))
 
     def _hook(self, name: str, attention: Any) -> Callable[[nn.Module, Any, Any], None]:
         @torch.no_grad()

@@ -24,9 +24,9 @@ def kind_of(code: Floats) -> Kind:
     return "signs" if bool(np.isin(code, (-1.0, 1.0)).all()) else "real"
 
 
-def row_ids(code: Floats, tolerance: float = TOLERANCE) -> Whole:
+def row_ids(code: Floats) -> Whole:
     """For each row the number [M] of the distinct code that it is, counted from 0 in order of first appearance."""
-    rounded = np.rint(code / tolerance).astype(np.int64)
+    rounded = np.rint(code / TOLERANCE).astype(np.int64)
     seen: dict[bytes, int] = {}
     return np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rounded], dtype=np.int64)
 
@@ -61,11 +61,11 @@ def stacked_tokens(code: Floats, steps: int) -> Floats:
     return code.reshape(steps, length, -1).transpose(1, 0, 2).reshape(length, -1)
 
 
-def constant_columns(code: Floats, tolerance: float = TOLERANCE) -> NDArray[np.bool_]:
+def constant_columns(code: Floats) -> NDArray[np.bool_]:
     """Which neurons [n] have one value in all rows (to the tolerance)."""
     if not len(code):
         return np.zeros(code.shape[1], dtype=bool)
-    return np.asarray(np.ptp(np.rint(code / tolerance), axis=0) == 0)
+    return np.asarray(np.ptp(np.rint(code / TOLERANCE), axis=0) == 0)
 
 
 def hamming(code: Floats) -> Whole:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -50,7 +50,6 @@ class Encoding:
     threshold: float | None = None
     omegas: Floats | None = None
     bias: NDArray[np.float64] | None = None
-    tolerance: float = field(default=codes.TOLERANCE)
 
     @property
     def rows(self) -> int:
@@ -75,7 +74,7 @@ class Encoding:
     @cached_property
     def ids(self) -> Whole:
         """Which distinct code each row is, [M]."""
-        return codes.row_ids(self.code, self.tolerance)
+        return codes.row_ids(self.code)
 
     @cached_property
     def growth(self) -> tuple[Whole, Whole]:
@@ -122,12 +121,12 @@ class Encoding:
     @cached_property
     def constant(self) -> NDArray[np.bool_]:
         """Which neurons [n] have the same value in every row: they carry nothing."""
-        return codes.constant_columns(self.code, self.tolerance)
+        return codes.constant_columns(self.code)
 
     @cached_property
     def unique_tokens(self) -> int:
         """Tokens told apart by all their codes together, 1 .. L."""
-        return len(np.unique(codes.row_ids(self.stacked, self.tolerance)))
+        return len(np.unique(codes.row_ids(self.stacked)))
 
     @property
     def duty(self) -> float | None:
@@ -158,7 +157,7 @@ class Encoding:
             "index": self.index,
             "kind": self.kind,
             "compared_by": "cosine" if self.kind == "real" else "hamming",
-            "tolerance": self.tolerance if self.kind == "real" else None,
+            "tolerance": codes.TOLERANCE if self.kind == "real" else None,
             "keeps_spikes_binary": self.binary,
             "attention_bias": self.bias is not None,
             "position": self.config,
@@ -171,8 +170,7 @@ def encoding_of(
     module: Position, *, name: str, config: dict[str, Any], origin: str, steps: int, tokens: int
 ) -> Encoding:
     """What `module` does with T = `steps` and L = `tokens`."""
-    index: Literal["TL", "L"] = "TL" if getattr(module, "index", "L") == "TL" else "L"
-    rows = tokens * steps if index == "TL" else tokens
+    rows = tokens * steps if module.index == "TL" else tokens
     code = _floats(module.code(rows))
     membrane = threshold = omegas = None
     oscillator: Any = module if hasattr(module, "membrane") else None
@@ -180,14 +178,14 @@ def encoding_of(
         membrane = _floats(oscillator.membrane(rows))
         threshold = float(oscillator.threshold)
         omegas = _omegas(_floats(oscillator.membrane(2)))
-    bias = getattr(module, "attention_bias", lambda _: None)(tokens)
+    bias = module.attention_bias(tokens)
     return Encoding(
         name=name,
         config=config,
         origin=origin,
         steps=steps,
         tokens=tokens,
-        index=index,
+        index=module.index,
         binary=bool(module.binary),
         code=code,
         membrane=membrane,

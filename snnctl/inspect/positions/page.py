@@ -1,11 +1,20 @@
-"""The page of an analysis of positional encodings."""
+"""The page of an analysis of positions: a trained network, encodings side by side and one by one, and their theory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
+from snnctl.inspect.positions.collect import Analysis
+from snnctl.inspect.positions.figures import code, comparison, network
+from snnctl.inspect.positions.sentences import of_analysis, of_trained
+from snnctl.inspect.positions.tables import document, tables
 from snnctl.report.page import Cell, Page, Section, Table
+from snnctl.report.saving import Report
+
+if TYPE_CHECKING:
+    from snnctl.report.style import Picture
 
 _COLUMNS = (
     ("length", "rows"),
@@ -20,28 +29,67 @@ _COLUMNS = (
 )
 
 
-def page(document: Mapping[str, Any], sections: Sequence[Section]) -> Page:
-    """What stands on it.
+def report(found: Analysis) -> Report:
+    """All of it, ready for `snnctl.report.saving.write`."""
+    return Report(
+        document=document(found),
+        tables=partial(tables, found),
+        page=lambda: page(found, sections(found)),
+        document_name="summary.json",
+        page_name="index.html",
+        knobs={encoding.name: encoding.config for encoding in found.encodings},
+        told=("tables", "figures"),
+    )
 
-    Args:
-        document: as `Analysis.document`, with `provenance`.
-        sections: in order.
-    """
-    rows: list[list[Cell]] = [
-        [name, *(_cell(facts[key]) for key, _ in _COLUMNS)] for name, facts in document["encodings"].items()
-    ]
+
+def page(found: Analysis, parts: Sequence[Section]) -> Page:
+    """What stands on it: the figures of merit, and `parts` in order."""
+    first = found.encodings[0]
+    rows: list[list[Cell]] = []
+    for encoding in found.encodings:
+        facts = encoding.summary()
+        rows.append([encoding.name, *(_cell(facts[key]) for key, _ in _COLUMNS)])
     return Page(
-        title=f"Positional encoding: {document['name']}",
+        title=f"Positional encoding: {found.name}",
         lead=(
-            f"T = {document['steps']} steps, L = {document['tokens']} tokens. A row p of a code belongs to "
+            f"T = {first.steps} steps, L = {first.tokens} tokens. A row p of a code belongs to "
             f"one token at one step (index TL) or to one token (index L)."
         ),
-        sections=sections,
-        provenance=document["provenance"],
-        sentences=document["notes"],
+        sections=parts,
+        sentences=found.notes,
         tables=[Table(["encoding", *(title for _, title in _COLUMNS)], rows)],
     )
 
 
 def _cell(value: float | None) -> Cell:
     return f"{value:.3f}" if isinstance(value, float) else value
+
+
+def sections(found: Analysis) -> list[Section]:
+    """The pictures in the order of the page."""
+    parts, words = [], of_analysis(found)
+    if found.trained is not None:
+        parts.append(Section("The trained network", network.pictures(found.trained), of_trained(found.trained)))
+    together = [comparison.side_by_side(found.encodings), comparison.collisions(found.encodings)]
+    parts.append(Section("Encodings side by side", together, []))
+    for encoding in found.encodings:
+        drawn: list[Picture] = []
+        if encoding.membrane is not None:
+            drawn.append(code.raster(encoding))
+        if encoding.neurons:
+            drawn += [code.code_matrix(encoding), code.similarity(encoding)]
+        if encoding.rates is not None:
+            drawn.append(code.neurons(encoding))
+        if encoding.omegas is not None and encoding.rows > 2:
+            drawn.append(code.spectrum(encoding))
+        if encoding.bias is not None:
+            drawn.append(code.attention_bias(encoding))
+        parts.append(Section(encoding.name, drawn, words[encoding.name]))
+    swept = [comparison.sensitivity(found.cells)]
+    if found.sweep is not None:
+        swept.append(comparison.sweep(found.sweep))
+    parts.append(Section("Base and neurons", swept, []))
+    own_base = found.integrations[0].base
+    own = [one for one in found.integrations if one.base == own_base]
+    parts.append(Section("Where the code comes from", [comparison.theory(own, found.theory_neurons)], []))
+    return parts

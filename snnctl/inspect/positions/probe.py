@@ -7,7 +7,7 @@ closed form: classes are the L positions, all with one covariance. It is fitted 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,13 +85,11 @@ def spikes_of(network: nn.Module, length: int, take: Callable[[str, Tensor], Non
 
         return read
 
-    neurons = [(name, module) for name, module in network.named_modules() if isinstance(module, SpikingNeuron)]
-    handles = [module.register_forward_hook(hook(name)) for name, module in neurons]
-    try:
+    with ExitStack() as hooks:
+        for name, module in network.named_modules():
+            if isinstance(module, SpikingNeuron):
+                hooks.enter_context(module.register_forward_hook(hook(name)))
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def probe(

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import fmean
 
 import numpy as np
 
+from snnctl.inspect.positions.codes import TOLERANCE
+from snnctl.inspect.positions.collect import SHUFFLES, Analysis, Trained, oscillator
 from snnctl.inspect.positions.encoding import Encoding
 from snnctl.inspect.positions.sensitivity import Cell
+
+
+def of_analysis(found: Analysis) -> dict[str, list[str]]:
+    """Encoding -> what is to be said about it."""
+    said = {encoding.name: of_encoding(encoding) for encoding in found.encodings}
+    own = oscillator(found.encodings)
+    if own is not None:
+        said[own.name] += of_grid(own, found.cells)
+    return said
 
 
 def of_encoding(encoding: Encoding) -> list[str]:
@@ -45,7 +57,7 @@ def of_encoding(encoding: Encoding) -> list[str]:
             f"{whole} of {(encoding.neurons + 1) // 2} pairs complete a period within {encoding.rows:,} {rows}."
         )
     if encoding.kind == "real":
-        said.append(f"The code is real: rows count as equal when they agree to {encoding.tolerance:g}.")
+        said.append(f"The code is real: rows count as equal when they agree to {TOLERANCE:g}.")
     if not encoding.binary:
         said.append("What passes it is no longer binary.")
     return said
@@ -62,3 +74,29 @@ def of_grid(encoding: Encoding, cells: Sequence[Cell]) -> list[str]:
         f"With base {best.base:g} the same {encoding.neurons} neurons would give {best.unique:,} distinct codes and "
         f"{best.collisions:,} colliding pair{'s' * (best.collisions != 1)}."
     ]
+
+
+def of_trained(found: Trained) -> list[str]:
+    """What a network does with its position, and what could not be measured."""
+    said = []
+    by_kind = {one.kind: fmean(one.values[found.headline]) for one in found.disturbance}
+    if by_kind:
+        said.append(
+            f"{found.headline} on {found.split}: {by_kind['undisturbed']:.4g} as trained, {by_kind['removed']:.4g} "
+            f"with the position removed, {by_kind['shuffled']:.4g} shuffled (mean of {len(SHUFFLES)})."
+        )
+        if by_kind["undisturbed"] == by_kind["removed"] == by_kind["shuffled"]:
+            said.append("Nothing changes: what the position says does not reach the output.")
+    if found.probe:
+        best = max(found.probe, key=lambda score: score.accuracy)
+        share = f"{best.accuracy:.1%} of the tokens of unseen samples"
+        if best.accuracy > 1.1 * found.chance:
+            said.append(
+                f"A linear probe names the position of {share} from the spikes of {best.layer}; guessing gives "
+                f"{found.chance:.1%}."
+            )
+        else:
+            said.append(
+                f"A linear probe does no better than guessing in any layer: {share}, chance {found.chance:.1%}."
+            )
+    return said + found.notes

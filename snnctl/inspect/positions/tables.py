@@ -1,21 +1,95 @@
-"""CSV files of everything that is drawn, so that others can draw it anew."""
+"""An analysis of positions in numbers: the document, and CSV of everything that is drawn."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from statistics import fmean, stdev
 from typing import Any
 
 import numpy as np
 
-from snnctl.inspect.positions import codes
+from snnctl.inspect.positions import codes, sentences, theory
+from snnctl.inspect.positions.collect import Analysis, Disturbed, Trained
 from snnctl.inspect.positions.encoding import Encoding
 from snnctl.inspect.positions.sensitivity import Cell, Sweep
 from snnctl.inspect.positions.theory import Integration
 from snnctl.report.tables import csv_text, matrix
 
 
-def of_encoding(encoding: Encoding) -> dict[str, str]:
+def document(found: Analysis) -> dict[str, Any]:
+    """The public document, but for the files."""
+    first = found.encodings[0]
+    return {
+        "name": found.name,
+        "steps": first.steps,
+        "tokens": first.tokens,
+        "encodings": {encoding.name: encoding.summary() for encoding in found.encodings},
+        "sensitivity": [vars(cell) for cell in found.cells],
+        "theory": {
+            "title": theory.TITLE,
+            "neurons": found.theory_neurons,
+            "length": len(found.integrations[0].error),
+            "step": theory.STEP,
+            "methods": [
+                {"method": one.method, "base": one.base, "max_error": one.worst, "wrong_bits": one.wrong}
+                for one in found.integrations
+            ],
+        },
+        "trained": None if found.trained is None else _trained(found.trained),
+        "sentences": sentences.of_analysis(found),
+        "notes": found.notes,
+    }
+
+
+def _trained(found: Trained) -> dict[str, Any]:
+    removed = {score.layer: score for score in found.probe_removed}
+    layers = [
+        {**asdict(score), "accuracy_removed": removed[score.layer].accuracy if score.layer in removed else None}
+        for score in found.probe
+    ]
+    return {
+        "split": found.split,
+        "headline": found.headline,
+        "probe": {
+            "features": "spike counts over T",
+            "chance": found.chance,
+            "fitted_samples": found.fitted,
+            "tested_samples": found.tested,
+            "layers": layers,
+        },
+        "attention": [
+            {"layer": one.layer, "samples": found.attention_samples, "by_distance": one.by_distance[0].tolist()}
+            for one in found.attention
+        ],
+        "disturbance": [{"kind": one.kind, "metrics": _spread(one)} for one in found.disturbance],
+        "sentences": sentences.of_trained(found),
+        "notes": found.notes,
+    }
+
+
+def _spread(one: Disturbed) -> dict[str, dict[str, Any]]:
+    """Metric -> mean, standard deviation and values."""
+    return {
+        name: {"mean": fmean(found), "sd": stdev(found) if len(found) > 1 else 0.0, "values": found}
+        for name, found in one.values.items()
+    }
+
+
+def tables(found: Analysis) -> dict[str, str]:
+    """File name -> CSV text."""
+    made = {"comparison.csv": _comparison(found.encodings), "collisions.csv": _collisions(found.encodings)}
+    for encoding in found.encodings:
+        made |= _of_encoding(encoding)
+    made |= {"sensitivity.csv": _sensitivity(found.cells), "theory.csv": _theory(found.integrations)}
+    if found.sweep is not None:
+        made["sweep.csv"] = _sweep(found.sweep)
+    if found.trained is not None:
+        made |= _of_trained(found.trained)
+    return made
+
+
+def _of_encoding(encoding: Encoding) -> dict[str, str]:
     """File name -> text of the tables of one encoding."""
     name = encoding.slug
     found = {f"code-{name}.csv": matrix(encoding.code, "p", "k")}
@@ -60,7 +134,7 @@ def _neurons(encoding: Encoding) -> str:
     return csv_text(head, rows)
 
 
-def collisions(encodings: Sequence[Encoding]) -> str:
+def _collisions(encodings: Sequence[Encoding]) -> str:
     """Distinct codes and colliding pairs among the first m rows, for every m."""
     rows = []
     for encoding in encodings:
@@ -69,27 +143,58 @@ def collisions(encodings: Sequence[Encoding]) -> str:
     return csv_text(("encoding", "length", "unique", "collisions"), rows)
 
 
-def comparison(encodings: Sequence[Encoding]) -> str:
+def _comparison(encodings: Sequence[Encoding]) -> str:
     """The figures of merit, a row per encoding."""
     summaries = [{"encoding": e.name, **e.summary()} for e in encodings]
     head = [key for key in summaries[0] if key != "position"]
     return csv_text(head, ([summary[key] for key in head] for summary in summaries))
 
 
-def sensitivity(cells: Sequence[Cell]) -> str:
+def _sensitivity(cells: Sequence[Cell]) -> str:
     """The grid, a row per point."""
     rows = [asdict(cell) for cell in cells]
     return csv_text(list(rows[0]), (list(row.values()) for row in rows))
 
 
-def sweep(found: Sweep) -> str:
+def _sweep(found: Sweep) -> str:
     """A sweep as it is drawn."""
     rows = ([base, n, value] for (base, n), value in sorted(found.values.items()))
     return csv_text(("base", "neurons", found.metric), rows)
 
 
-def theory(found: Sequence[Integration]) -> str:
+def _theory(found: Sequence[Integration]) -> str:
     """Error and wrong bits over time, a column per base and method."""
     head = ["p", *(f"{what}_{one.method}_base{one.base:g}" for one in found for what in ("error", "wrong_bits"))]
     columns = np.column_stack([part for one in found for part in (one.error, one.wrong_bits)])
     return csv_text(head, ([p, *line] for p, line in enumerate(columns.tolist())))
+
+
+def _of_trained(found: Trained) -> dict[str, str]:
+    made = {}
+    if found.probe:
+        removed = {score.layer: score for score in found.probe_removed}
+        head = ("layer", "channels", "accuracy", "mean_error", "accuracy_removed", "mean_error_removed", "chance")
+        rows = []
+        for one in found.probe:
+            other = removed.get(one.layer)
+            without = (None, None) if other is None else (other.accuracy, other.mean_error)
+            rows.append([one.layer, one.channels, one.accuracy, one.mean_error, *without, found.chance])
+        made["probe.csv"] = csv_text(head, rows)
+    if found.attention:
+        lines = [
+            [one.layer, d, mean, sd]
+            for one in found.attention
+            for d, (mean, sd) in enumerate(np.column_stack(one.by_distance).tolist())
+        ]
+        made["attention.csv"] = csv_text(("layer", "distance", "mean", "sd"), lines)
+        for each in found.attention:
+            made[f"attention-{each.layer}.csv"] = matrix(each.matrix, "i", "j")
+    if found.disturbance:
+        metrics = [
+            [one.kind, name, number, value]
+            for one in found.disturbance
+            for name, several in one.values.items()
+            for number, value in enumerate(several)
+        ]
+        made["disturbance.csv"] = csv_text(("position", "metric", "repeat", "value"), metrics)
+    return made

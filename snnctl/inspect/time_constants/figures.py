@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from snnctl.inspect.activity.figures import panels, shown_name, some
-from snnctl.inspect.time_constants.collect import StageTaus, TauSurvey, quantile
+from snnctl.inspect.panels import panels, shown_name, some
+from snnctl.inspect.time_constants.collect import StageTaus, TauSurvey, quantile, with_initial
 from snnctl.report.style import BLUE, GREY, INK, ORANGE, PALE, SKY, Picture, sheet, styled, whole_ticks
 
 _BINS = 24
@@ -65,9 +64,9 @@ def by_stage(found: TauSurvey) -> Picture:
 @styled
 def histograms(found: TauSurvey) -> Picture:
     """How many neurons have which time constant, a panel per stage, with the state before training."""
-    begun: Sequence[StageTaus | None] = found.initial or [None] * len(found.pooled)
-    chosen, cut = some(list(zip(found.pooled, begun, strict=True)))
-    figure, grid = panels(len(chosen), "Time constants of the neurons", height=1.95)
+    chosen, cut = some(with_initial(found.pooled, found.initial))
+    titles = [f"{_name(stage).replace(chr(10), ' ')}: {len(stage.steps):,} neurons" for stage, _ in chosen]
+    figure, grid = panels(titles, "Time constants of the neurons", f"time constant ({found.unit})", "neurons", 1.95)
     edges = bin_edges([stage for pair in chosen for stage in pair if stage is not None], found.scale)
     for axes, (stage, before) in zip(grid, chosen, strict=True):
         counts, _ = np.histogram(stage.steps.numpy() * found.scale, bins=edges)
@@ -79,17 +78,10 @@ def histograms(found: TauSurvey) -> Picture:
             else:  # all alike: a bin with everything in it would dwarf the others
                 axes.axvline(before.median * found.scale, color=ORANGE, lw=1.6)
         axes.axvline(stage.median * found.scale, color=INK, lw=1.2, ls=(0, (4, 2)))
-        axes.set_title(f"{_name(stage).replace(chr(10), ' ')}: {len(stage.steps):,} neurons", fontsize=8.5)
         if edges[0] > 0 and edges[-1] / edges[0] > _WIDE_RANGE:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter(_plain)
         whole_ticks(axes, x=False, most=4)
-    columns = min(len(grid), 4)
-    for number, axes in enumerate(grid):
-        if number + columns >= len(grid):
-            axes.set_xlabel(f"time constant ({found.unit})")
-        if number % columns == 0:
-            axes.set_ylabel("neurons")
     outlined = "" if found.initial is None else " Orange is the state before training."
     caption = f"Neurons of {len(found.runs)} run(s) by time constant; the dashed line is the median.{outlined}{cut}"
     return Picture("tau-histograms", "Time constants of the neurons", caption, figure)

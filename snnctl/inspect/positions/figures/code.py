@@ -8,9 +8,11 @@ import numpy as np
 
 from snnctl.inspect.positions import codes
 from snnctl.inspect.positions.encoding import Encoding
+from snnctl.report.drawing import heat, plots
 from snnctl.report.style import (
     BLUE,
     CODE_MAP,
+    DARK,
     GREY,
     INK,
     MAP,
@@ -91,8 +93,7 @@ def _period(encoding: Encoding, neuron: int) -> str:
 def code_matrix(encoding: Encoding) -> Picture:
     """The code over positions."""
     height = float(np.clip(1.6 + 0.075 * encoding.neurons, 2.4, 6.5))
-    figure = sheet(10, height, f"{encoding.name}: code")
-    axes = figure.subplots()
+    figure, axes = plots(10, height, f"{encoding.name}: code")
     draw_code(axes, encoding, encoding.code, colour_bar=True)
     axes.set_xlabel(position_label(encoding))
     axes.set_ylabel("neuron k")
@@ -122,12 +123,11 @@ def draw_code(axes: Axes, encoding: Encoding, code: codes.Floats, *, colour_bar:
 
     if encoding.kind == "real":
         most = float(np.abs(code).max(initial=0)) or 1.0
-        image = axes.imshow(code.T, aspect="auto", cmap=CODE_MAP, vmin=-most, vmax=most)
+        image = heat(axes, code.T, aspect="auto", cmap=CODE_MAP, vmin=-most, vmax=most)
         if colour_bar:
             axes.figure.colorbar(image, ax=axes, label="value", pad=0.01)
     else:
-        axes.imshow(code.T > 0, aspect="auto", cmap=ListedColormap([PALE, "#123a5e"]), vmin=0, vmax=1)
-    axes.spines[:].set_visible(False)
+        heat(axes, code.T > 0, aspect="auto", cmap=ListedColormap([PALE, DARK]), vmin=0, vmax=1)
     whole_ticks(axes)
 
 
@@ -146,12 +146,11 @@ def similarity(encoding: Encoding) -> Picture:
     places = [(grid[0][0], grid[1][0]), (grid[0][1], grid[1][1])] if len(panels) > 1 else [(grid[0][0], grid[0][1])]
     short_label = "p = t·L + l" if encoding.index == "TL" else "p = l"
     for (matrix, name), (above, below) in zip(panels, places, strict=True):
-        image = above.imshow(matrix, cmap=MAP, origin="upper")
-        above.spines[:].set_visible(False)
+        image = heat(above, matrix, origin="upper")
         above.set(title=name, xlabel=f"position {short_label}", ylabel=f"position {short_label}")
         figure.colorbar(image, ax=above, shrink=0.85, pad=0.02)
         mean, sd = codes.by_distance(matrix)
-        draw_band(below, mean, sd, BLUE, "mean over pairs")
+        draw_band(below, mean, sd, color=BLUE, label="mean over pairs")
         below.set(title=f"{name} against distance", xlabel="distance |i − j| (positions)", ylabel=name)
         below.margins(x=0.01)
         whole_ticks(above)
@@ -165,19 +164,18 @@ def similarity(encoding: Encoding) -> Picture:
     return Picture(f"similarity-{encoding.slug}", "Similarity of positions", caption, figure)
 
 
-def draw_band(axes: Axes, mean: codes.Floats, sd: codes.Floats, colour: str, label: str, ls: Any = "-") -> None:
+def draw_band(axes: Axes, mean: codes.Floats, sd: codes.Floats, *, color: str, **line: Any) -> None:
     """A mean over distance with one standard deviation around it."""
     d = np.arange(len(mean))
-    axes.fill_between(d, mean - sd, mean + sd, color=colour, alpha=0.18, lw=0)
-    axes.plot(d, mean, color=colour, lw=1.6, label=label, ls=ls)
+    axes.fill_between(d, mean - sd, mean + sd, color=color, alpha=0.18, lw=0)
+    axes.plot(d, mean, color=color, lw=1.6, **line)
 
 
 @styled
 def neurons(encoding: Encoding) -> Picture:
     """Firing rate of each neuron; those that never change stand out."""
     assert encoding.rates is not None
-    figure = sheet(10, 3.3, f"{encoding.name}: firing rate of each neuron")
-    axes = figure.subplots()
+    figure, axes = plots(10, 3.3, f"{encoding.name}: firing rate of each neuron")
     k = np.arange(encoding.neurons)
     on, off = encoding.always_on, encoding.constant & ~encoding.always_on
     free = ~encoding.constant
@@ -262,10 +260,8 @@ def spectrum(encoding: Encoding) -> Picture:
 def attention_bias(encoding: Encoding) -> Picture:
     """Whole numbers that the position adds to attention maps."""
     assert encoding.bias is not None
-    figure = sheet(6, 4.8, f"{encoding.name}: added to attention maps")
-    axes = figure.subplots()
-    image = axes.imshow(encoding.bias, cmap=MAP)
-    axes.spines[:].set_visible(False)
+    figure, axes = plots(6, 4.8, f"{encoding.name}: added to attention maps")
+    image = heat(axes, encoding.bias)
     axes.set(xlabel="key position j (of L)", ylabel="query position i (of L)")
     whole_ticks(axes)
     figure.colorbar(image, ax=axes, label="added to the map, before its scale", pad=0.02)

@@ -13,18 +13,8 @@ from snnctl.inspect.positions.encoding import MOST_PAIRED_ROWS, Encoding
 from snnctl.inspect.positions.figures.code import draw_band, draw_code
 from snnctl.inspect.positions.sensitivity import Cell, Sweep
 from snnctl.inspect.positions.theory import STEP, TITLE, Integration
-from snnctl.report.style import (
-    COLOURS,
-    DASHES,
-    GREY,
-    MAP,
-    Picture,
-    annotated,
-    sheet,
-    short,
-    styled,
-    whole_ticks,
-)
+from snnctl.report.drawing import heat, legend_below, look, plots
+from snnctl.report.style import COLOURS, GREY, Picture, annotated, sheet, short, styled, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,19 +23,18 @@ if TYPE_CHECKING:
 @styled
 def collisions(encodings: Sequence[Encoding]) -> Picture:
     """Distinct codes and colliding pairs among the first m positions."""
-    figure = sheet(10, 4.2, "Distinct codes and collisions by sequence length")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = plots(10, 4.2, "Distinct codes and collisions by sequence length", 1, 2)
     longest = max(e.rows for e in encodings)
     left.plot([1, longest], [1, longest], color=GREY, lw=1, label="all distinct")
     for number, encoding in enumerate(encodings):
         unique, pairs = encoding.growth
         length = np.arange(1, encoding.rows + 1)
-        look = {"color": COLOURS[number % len(COLOURS)], "ls": DASHES[number % len(DASHES)], "lw": 1.7}
-        left.plot(length, unique, **look, label=short(encoding.name))
-        right.plot(length, pairs, **look, label=short(encoding.name))
+        style = {**look(number), "lw": 1.7, "label": short(encoding.name)}
+        left.plot(length, unique, **style)
+        right.plot(length, pairs, **style)
         prefix = codes.longest_free_prefix(encoding.ids)
         if 0 < prefix < encoding.rows:
-            left.plot(prefix, unique[prefix - 1], "o", color=look["color"], ms=6, mec="white")
+            left.plot(prefix, unique[prefix - 1], "o", color=style["color"], ms=6, mec="white")
     left.set(xlabel="positions m", ylabel="distinct codes among the first m", title="distinct codes")
     right.set(xlabel="positions m", ylabel="colliding pairs among the first m", title="collisions")
     right.set_yscale("symlog", linthresh=1)
@@ -54,7 +43,7 @@ def collisions(encodings: Sequence[Encoding]) -> Picture:
         axes.margins(x=0.01)
         whole_ticks(axes, y=False)
     whole_ticks(left)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=min(5, len(encodings) + 1))
+    legend_below(figure, left, 5)
     caption = (
         "How many of the first m codes differ, and how many pairs of positions share one (logarithmic above 1). A dot "
         "ends the longest prefix without a collision; without one there is none at this length."
@@ -78,12 +67,11 @@ def side_by_side(encodings: Sequence[Encoding]) -> Picture:
         if encoding.neurons:
             draw_code(top, encoding, encoding.code[: min(encoding.tokens, tokens)], colour_bar=False)
             cosine = codes.cosine(stacked)
-            image = middle.imshow(cosine, cmap=MAP, vmin=-1, vmax=1, aspect="auto")
-            middle.spines[:].set_visible(False)
+            image = heat(middle, cosine, vmin=-1, vmax=1, aspect="auto")
             whole_ticks(middle, most=5)
             middle.yaxis.get_major_locator().set_params(integer=True)
             mean, sd = codes.by_distance(cosine)
-            draw_band(bottom, mean, sd, colour, "")
+            draw_band(bottom, mean, sd, color=colour)
             lowest = min(lowest, float((mean - sd).min()))
         else:
             _empty(top, "no code")
@@ -121,8 +109,7 @@ def sensitivity(cells: Sequence[Cell]) -> Picture:
     from matplotlib.colors import SymLogNorm
 
     length = cells[0].length
-    figure = sheet(10, 3.6, f"CPG over base and neurons at M = {length}")
-    grid = figure.subplots(1, 3)
+    figure, grid = plots(10, 3.6, f"CPG over base and neurons at M = {length}", 1, 3)
     panels: Any = (
         ("unique", f"distinct codes of {length}", {"vmin": 0, "vmax": length}),
         ("collisions", "colliding pairs", {"norm": SymLogNorm(1, vmin=0, vmax=max(1, *(c.collisions for c in cells)))}),
@@ -140,8 +127,7 @@ def sensitivity(cells: Sequence[Cell]) -> Picture:
 @styled
 def sweep(found: Sweep) -> Picture:
     """A metric that someone has measured, over base and number of neurons."""
-    figure = sheet(6.5, 3.8, f"{found.metric} over base and neurons")
-    axes = figure.subplots()
+    figure, axes = plots(6.5, 3.8, f"{found.metric} over base and neurons")
     image = _heat(axes, found.values, "as read from the file", lambda v: f"{v:.4g}", {})
     figure.colorbar(image, ax=axes, label=found.metric, pad=0.02)
     caption = f"{found.metric} of a sweep, read from a file; repeated points are averaged."
@@ -163,20 +149,19 @@ def _heat(axes: Axes, values: dict[tuple[float, int], float], title: str, text: 
 def theory(found: Sequence[Integration], neurons: int) -> Picture:
     """Error over time of each method of integration, and the spikes that it gets wrong."""
     base = found[0].base
-    figure = sheet(10, 4.2, f"Closed form against numerical integration: {TITLE}")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = plots(10, 4.2, f"Closed form against numerical integration: {TITLE}", 1, 2)
     for number, one in enumerate(found):
-        look = {"color": COLOURS[number], "ls": DASHES[number], "lw": 1.6, "label": one.method}
+        style = {**look(number), "lw": 1.6, "label": one.method}
         p = np.arange(1, len(one.error))  # they all begin at the exact state
-        left.plot(p, np.maximum(one.error[1:], 1e-17), **look)
-        right.plot(p, one.wrong_bits[1:], **look)
+        left.plot(p, np.maximum(one.error[1:], 1e-17), **style)
+        right.plot(p, one.wrong_bits[1:], **style)
     left.set(
         yscale="log", xlabel="time = position p", ylabel="largest |U − closed form|", title="error of the membranes"
     )
     right.set(xlabel="time = position p", ylabel="wrong bits up to p", title="spikes that come out wrong")
     right.set_yscale("symlog", linthresh=1)
     right.set_ylim(bottom=-0.2)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4)
+    legend_below(figure, left, 4)
     worst = "; ".join(f"{one.method} {one.worst:.1e}, {one.wrong} wrong bits" for one in found)
     caption = (
         f"Coupled pairs dU_a/dt = w U_b, dU_b/dt = −w U_a from (0, 1), n = {neurons}, base {base:g}, step {STEP:g} "

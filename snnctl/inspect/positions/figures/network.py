@@ -6,23 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.inspect.positions.collect import Trained
 from snnctl.inspect.positions.figures.code import draw_band
-from snnctl.inspect.positions.trained import Trained
-from snnctl.report.style import (
-    BLUE,
-    COLOURS,
-    DASHES,
-    GREY,
-    INK,
-    MAP,
-    ORANGE,
-    RED,
-    Picture,
-    sheet,
-    short,
-    styled,
-    whole_ticks,
-)
+from snnctl.report.drawing import heat, legend_below, look, plots
+from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, Picture, sheet, short, styled, whole_ticks
 
 MAPS_SHOWN = 6
 
@@ -69,8 +56,7 @@ def probe(found: Trained) -> Picture:
     """Accuracy of the probe per layer, with and without the position."""
     layers = [short(score.layer.removesuffix(".neuron"), 48) for score in found.probe]
     removed = {score.layer: score.accuracy for score in found.probe_removed}
-    figure = sheet(9.5, 1.9 + 0.34 * len(layers), "Position read back from the spikes of each layer")
-    axes = figure.subplots()
+    figure, axes = plots(9.5, 1.9 + 0.34 * len(layers), "Position read back from the spikes of each layer")
     y = np.arange(len(layers))
     axes.barh(y - 0.18, [score.accuracy for score in found.probe], height=0.36, color=BLUE, label="as trained")
     if removed:
@@ -82,7 +68,7 @@ def probe(found: Trained) -> Picture:
     axes.set(
         xlim=(0, 1.02), xlabel=f"share of tokens whose position l is named exactly ({found.tested} unseen samples)"
     )
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    legend_below(figure, axes, 3)
     caption = (
         f"Linear probe of a token's spike counts over T, fitted on {found.fitted} samples and scored on {found.tested} "
         f"others. What it reads with the position removed comes from the data or from the layers themselves."
@@ -93,11 +79,9 @@ def probe(found: Trained) -> Picture:
 @styled
 def attention(found: Trained) -> Picture:
     """Mean attention score against distance per block."""
-    figure = sheet(8.5, 4.2, "Attention against distance")
-    axes = figure.subplots()
+    figure, axes = plots(8.5, 4.2, "Attention against distance")
     for number, one in enumerate(found.attention):
-        look = COLOURS[number % len(COLOURS)], short(one.layer), DASHES[number % len(DASHES)]
-        draw_band(axes, *one.by_distance, *look)
+        draw_band(axes, *one.by_distance, label=short(one.layer), **look(number))
     whole_ticks(axes, y=False)
     axes.set(xlabel="distance |i − j| (tokens)", ylabel="mean score, before scale and bias")
     axes.margins(x=0.02)
@@ -113,11 +97,9 @@ def attention(found: Trained) -> Picture:
 def maps(found: Trained) -> Picture:
     """The mean map of each block."""
     shown = found.attention[:MAPS_SHOWN]
-    figure = sheet(max(4.6, 3.4 * len(shown)), 3.9, "Mean attention maps")
-    grid: Any = figure.subplots(1, len(shown), squeeze=False)
+    figure, grid = plots(max(4.6, 3.4 * len(shown)), 3.9, "Mean attention maps", 1, len(shown), squeeze=False)
     for axes, one in zip(grid[0], shown, strict=True):
-        image = axes.imshow(one.matrix, cmap=MAP)
-        axes.spines[:].set_visible(False)
+        image = heat(axes, one.matrix)
         axes.set(title=short(one.layer, 28), xlabel="key token j (of L)")
         whole_ticks(axes)
         figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02)

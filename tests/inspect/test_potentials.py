@@ -2,12 +2,12 @@
 
 import pytest
 import torch
-from neuron_fakes import Floor
+from measure.neuron_fakes import Floor
 from torch import nn
 
 from snnctl.backbones.parts.recurrence import Gate
 from snnctl.core.catalog import NEURONS
-from snnctl.measure.potentials import NO_MEMBRANE, NO_STATE, NO_SURROGATE, PotentialMeter, distances
+from snnctl.inspect.membranes.collect import NO_MEMBRANE, NO_STATE, NO_SURROGATE, PotentialMeter, distances
 from snnctl.neurons import IF, LIF
 from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.surrogate import make_surrogate

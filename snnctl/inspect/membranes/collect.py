@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +24,9 @@ from snnctl.neurons.base import SpikingNeuron, State, neurons_in
 from snnctl.neurons.stc import STC
 from snnctl.neurons.surrogate import Surrogate
 
+MEMBRANE_SAMPLES = 8  # of a split: the definition runs step by step
 MOST_VALUES = 2**19  # kept of one layer and call, evenly taken
+BINS = 60
 
 NO_STATE = "it keeps no state, so it has no membrane"
 NO_MEMBRANE = "its state is no membrane: nothing in it has the shape of one time step"
@@ -49,6 +52,22 @@ class Potentials:
     distances: Tensor
     agreement: float
     reason: str = ""
+
+    @property
+    def share_above(self) -> float:
+        """Share of neurons and steps that fire."""
+        return float((self.distances >= 0).double().mean())
+
+    def histogram(self) -> tuple[Any, Any, int]:
+        """Counts and edges over the middle 99.8 % of the values, an edge at the threshold; how many lie outside."""
+        values = self.distances.numpy()
+        low, high = (float(v) for v in np.quantile(values, (0.001, 0.999)))
+        low, high = min(low, 0.0), max(high, 0.0)
+        width = max(high - low, 1e-6) / BINS
+        below, above = int(np.ceil(-low / width)), max(1, int(np.ceil(high / width)))
+        edges = width * np.arange(-below, above + 1)
+        counts, _ = np.histogram(values, bins=edges)
+        return counts, edges, len(values) - int(counts.sum())
 
 
 class _Watched(Surrogate):

@@ -1,63 +1,36 @@
-"""Figures of a comparison: every seed of every group beside the baselines, and the paired differences."""
+"""Figures of groups: every seed of each beside the baselines, and the paired differences from the reference."""
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean, median
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnctl.compare.document import Comparison, spread_of
+from snnctl.compare.comparison import Comparison
+from snnctl.compare.figures.labels import (
+    axis_label,
+    block_title,
+    blocks,
+    file_name,
+    in_joules,
+    tick_labels,
+    title_line,
+    with_unit,
+)
 from snnctl.compare.groups import Group
-from snnctl.compare.recipes import short_keys, shown, title_of
-from snnctl.core.better import ENERGY, better_direction
-from snnctl.report.style import BLUE, GREY, INK, ORANGE, PALE, RED, SKY, Picture, sheet, styled
+from snnctl.report.charts import gridlines, legend_above
+from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, SKY, Picture, sheet, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CEILING = "ceiling"  # the baseline that nothing can pass
-_COLUMN = 16  # letters
 _BOX = 5  # seeds from which quartiles are drawn
 _ROOM = 3.0  # a baseline farther away than so many times the spread of the runs stands at the edge, with its number
-_UNITS = {
-    "accuracy": "share of what is scored",
-    "balanced_accuracy": "mean share over classes",
-    "macro_f1": "F1, 0 to 1",
-    "mse": "squared units of the scaled data",
-    "rmse": "units of the scaled data",
-    "mae": "units of the scaled data",
-    "rse": "relative to the spread of the targets",
-    "r2": "1 is perfect, 0 the mean",
-    "loss": "as trained",
-}
-_FRAME_UNITS = {"mse": "squared differences summed over a frame", "mae": "differences summed over a frame"}
-_CLOCKS = ("data.dt_ms", "data.max_time")  # of data that say what a step lasts
-
-
-def axis_label(found: Comparison, metric: str) -> str:
-    """`accuracy, test split (share of what is scored; higher is better)`."""
-    split, _, name = metric.partition("/")
-    direction = {"max": "higher is better", "min": "lower is better", None: ""}[better_direction(metric)]
-    if is_energy(metric):
-        return f"energy per sample, {name}\n({direction})"
-    units = _UNITS | (_FRAME_UNITS if found.runs[0].flat.get("task.type") == "video_prediction" else {})
-    said = "; ".join(part for part in (units.get(name, ""), direction) if part)
-    return f"{name.replace('_', ' ')}, {split} split" + (f"\n({said})" if said else "")
-
-
-def blocks(found: Comparison) -> list[list[Group]]:
-    """Groups that stand together: of a grid those that differ in its last key only, else all of them."""
-    together: dict[str, list[Group]] = {}
-    for group in found.groups:
-        others = {key: shown(value) for key, value in group.keys.items() if key != found.varied}
-        together.setdefault(str(others), []).append(group)
-    grid = len({len(part) for part in together.values()}) == 1 and len(together) < len(found.groups)
-    return list(together.values()) if grid and not found.usual else [found.groups]
 
 
 @styled
@@ -66,7 +39,7 @@ def runs(found: Comparison, metric: str) -> Picture:
     parts = blocks(found)
     place = _places(parts)
     width = float(np.clip(3.4 + 0.95 * len(found.groups), 6.5, 15))
-    labels = _tick_labels(found, by_value=len(parts) > 1)
+    labels = tick_labels(found, by_value=len(parts) > 1)
     lines = max(label.count("\n") + 1 for label in labels)
     figure = sheet(width, 4.6 + 0.15 * lines, title_line(found))
     axes: Any = figure.subplots()
@@ -83,9 +56,8 @@ def runs(found: Comparison, metric: str) -> Picture:
     _group_axis(axes, found, parts, place, labels)
     axes.set_ylabel(axis_label(found, metric))
     in_joules(axes.yaxis, metric)
-    axes.grid(axis="y", color=PALE, lw=1)
-    axes.set_axisbelow(True)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, handletextpad=0.4)
+    gridlines(axes)
+    legend_above(axes, 4, handletextpad=0.4)
     few = " Preliminary: fewer than ten paired seeds." if any(pair.found.preliminary for pair in found.pairs) else ""
     caption = (
         f"{metric} of {len(found.runs)} runs in {len(found.groups)} groups; a point is a run, runs of one seed are "
@@ -119,13 +91,6 @@ def _places(parts: Sequence[Sequence[Group]]) -> dict[str, float]:
     return place
 
 
-def _tick_labels(found: Comparison, *, by_value: bool) -> list[str]:
-    """Of each group the value of the one key that counts, or all that tells it apart."""
-    if by_value or len(found.grouping.keys) == 1:
-        return [_tick(shown(group.keys[found.varied])) for group in found.groups]
-    return [_tick(found.label(group)) for group in found.groups]
-
-
 def _group_axis(
     axes: Axes,
     found: Comparison,
@@ -138,33 +103,14 @@ def _group_axis(
     axes.tick_params(axis="x", length=0)
     axes.set_xlim(-0.6, max(place.values()) + 0.6)
     lines = max(label.count("\n") + 1 for label in labels)
-    short = short_keys(found.grouping.keys)
     for part in parts if several else ():
-        said = ", ".join(f"{short[k]}={shown(v)}" for k, v in part[0].keys.items() if k != key)
-        middle = fmean(place[group.name] for group in part)
+        middle, said = fmean(place[group.name] for group in part), block_title(found, part)
         below: Any = {"xytext": (0, -10 - 12 * lines), "textcoords": "offset points", "ha": "center", "va": "top"}
         axes.annotate(said, (middle, 0), xycoords=("data", "axes fraction"), fontsize=9, fontweight="bold", **below)
     if several or len(found.grouping.keys) == 1:
-        axes.set_xlabel(_with_unit(key, found.runs[0].flat), labelpad=18 if several else 4)
+        axes.set_xlabel(with_unit(key, found.runs[0].flat), labelpad=18 if several else 4)
     elif found.unless_named:
         axes.set_xlabel(f"unless named: {found.unless_named}")
-
-
-def _tick(label: str) -> str:
-    """Keys below each other; what is longer than a column is cut behind its `=` first."""
-    lines: list[str] = []
-    for text in re.split(r", (?=[^,=\[\]{}]+=)", label):  # not within lists
-        name, sign, value = text.partition("=")
-        lines += [text] if len(text) <= _COLUMN else [name + sign, *wrap(value, _COLUMN)]
-    return "\n".join(lines)
-
-
-def _with_unit(key: str, flat: Mapping[str, Any]) -> str:
-    title = title_of(key)
-    in_ms = title.startswith("model.hierarchy.") and any(clock in flat for clock in _CLOCKS)
-    last = title.rsplit(".", 1)[-1]
-    unit = "ms" if in_ms and last in ("delta", "tau_mean") else "steps" if last == "tau" and ".neuron" in title else ""
-    return f"{title} ({unit})" if unit else title
 
 
 def _baselines(axes: Axes, found: Comparison, metric: str, values: Sequence[float]) -> None:
@@ -231,11 +177,10 @@ def differences(found: Comparison, metric: str) -> Picture:
     axes.set_yticks(range(len(pairs)), labels)
     axes.set_ylim(len(pairs) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color=PALE, lw=1)
-    axes.set_axisbelow(True)
+    gridlines(axes, "x")
     axes.set_xlabel(f"group minus reference: {axis_label(found, metric)}".replace("\n", " "))
     in_joules(axes.xaxis, metric)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2, handletextpad=0.4)
+    legend_above(axes, 3, handletextpad=0.4)
     caption = (
         f"{metric} minus that of {found.against}, seed by seed. The line is Student's 95 % confidence interval "
         f"of the mean; that of two pairs may leave the figure. Beside it how many pairs are better, and the one-sided "
@@ -259,35 +204,6 @@ def _limits(axes: Axes, pairs: Sequence[Any]) -> None:
     axes.set_xlim(low - pad, high + pad)
 
 
-def is_energy(metric: str) -> bool:
-    """Whether it is joules per sample under a table of costs."""
-    return metric.startswith(f"{ENERGY}/")
-
-
-def in_joules(axis: Any, metric: str) -> None:
-    """Write the numbers along `axis` as energies if the metric is one."""
-    if is_energy(metric):
-        from matplotlib.ticker import EngFormatter
-
-        axis.set_major_formatter(EngFormatter(unit="J"))
-
-
 def _by_seed(group: Group, metric: str) -> dict[int, float]:
     found = {run.seed: run.value(metric) for run in group.runs}
     return {seed: value for seed, value in found.items() if value is not None}
-
-
-def title_line(found: Comparison) -> str:
-    """The name of the recipe, or how many there are."""
-    titles = dict.fromkeys(str(run.results["name"]) for run in found.runs)
-    return next(iter(titles)) if len(titles) == 1 else f"{len(titles)} recipes"
-
-
-def file_name(metric: str) -> str:
-    """The metric as part of the name of a file."""
-    return metric.replace("/", "-")
-
-
-def drawable(found: Comparison, metric: str) -> bool:
-    """Whether any run has the metric."""
-    return any(spread_of(group, metric) for group in found.groups)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from snnctl.inspect.predictions.collect import Frames, Sequences
+from snnctl.report.drawing import look, plots
 from snnctl.report.page import Animation
-from snnctl.report.style import COLOURS, DASHES, GREY, INK, Picture, sheet, styled, whole_ticks
-
-Frames = NDArray[np.float32]
+from snnctl.report.style import GREY, INK, Picture, sheet, styled, whole_ticks
 
 MOST_IN_GIF = 6
 _GAP = 2  # pixels between tiles, in pixels of a tile that is blown up
@@ -30,26 +29,7 @@ _TITLES = {
 }
 
 
-class Shown(Protocol):
-    """Sequences with what was predicted of them: see `snnctl.inspect.predictions.videos.Sequences`."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def split(self) -> str: ...
-    @property
-    def seen(self) -> int: ...
-    @property
-    def frames(self) -> Frames: ...
-    @property
-    def predicted(self) -> Frames: ...
-    @property
-    def indices(self) -> NDArray[np.int64]: ...
-    @property
-    def spikes(self) -> NDArray[np.int64]: ...
-
-
-def rows_of(found: Shown, number: int) -> list[tuple[str, int, Frames]]:
+def rows_of(found: Sequences, number: int) -> list[tuple[str, int, Frames]]:
     """The rows of a strip: title, number of the first frame, tiles [columns, H, W, 3] in 0..1."""
     seen, ahead = found.frames[number, : found.seen], found.frames[number, found.seen :]
     predicted = found.predicted[number]
@@ -63,7 +43,7 @@ def rows_of(found: Shown, number: int) -> list[tuple[str, int, Frames]]:
 
 
 @styled
-def strips(found: Shown, numbers: Sequence[int], name: str) -> Picture:
+def strips(found: Sequences, numbers: Sequence[int], name: str) -> Picture:
     """Input, target, prediction and absolute error of some sequences, one column for each frame."""
     columns = max(found.seen, found.frames.shape[1] - found.seen)
     height, width = found.frames.shape[2:4]
@@ -114,16 +94,14 @@ def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mappin
     metrics = list(next(iter(curves.values())))
     columns = min(len(metrics), 3)
     rows = -(-len(metrics) // columns)
-    figure = sheet(3.5 * columns, 2.7 * rows + 0.9, f"{name}: {split} split")
-    panels: Any = figure.subplots(rows, columns, squeeze=False)
+    figure, panels = plots(3.5 * columns, 2.7 * rows + 0.9, f"{name}: {split} split", rows, columns, squeeze=False)
     for axes in panels.flat[len(metrics) :]:
         axes.set_axis_off()
     for axes, metric in zip(panels.flat, metrics, strict=False):
         for number, (who, values) in enumerate(curves.items()):
             ahead = np.arange(seen + 1, seen + 1 + len(values[metric]))
             shown = [value if np.isfinite(value) else np.nan for value in values[metric]]
-            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": DASHES[number % len(DASHES)]}
-            axes.plot(ahead, shown, marker="." if len(ahead) < 2 else "", linewidth=1.8, label=who, **style)
+            axes.plot(ahead, shown, marker="." if len(ahead) < 2 else "", lw=1.8, label=who, **look(number))
         axes.set_title(_TITLES.get(metric, metric))
         axes.set_xlabel("frame")
         whole_ticks(axes, y=False)
@@ -137,7 +115,7 @@ def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mappin
     return Picture("per_frame", "From frame to frame", caption, figure)
 
 
-def moving(found: Shown) -> Animation:
+def moving(found: Sequences) -> Animation:
     """Truth, prediction and absolute error of the first sequences, over time; a GIF that repeats."""
     from PIL import Image
 

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from snnctl.report.style import BLUE, GREY, RED, Picture, annotated, sheet, short, styled
+from snnctl.inspect.predictions.collect import Example
+from snnctl.report.drawing import plots
+from snnctl.report.style import BLUE, GREY, RED, Picture, annotated, short, styled
 
 _MOST_WRITTEN = 20  # classes up to which counts are written into the cells
 _MOST_NAMED = 60
-
-
-class Shown(Protocol):
-    """One item with its picture: see `snnctl.inspect.predictions.classes.Example`."""
-
-    @property
-    def target(self) -> int: ...
-    @property
-    def predicted(self) -> int: ...
-    @property
-    def confidence(self) -> float: ...
-    @property
-    def spikes(self) -> int: ...
-    @property
-    def shown(self) -> Any: ...
 
 
 @styled
@@ -36,8 +23,7 @@ def confusion_picture(name: str, split: str, names: Sequence[str], counts: NDArr
     classes = len(names)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = min(max(3.4, 0.55 * classes + 1.6), 9.5)
-    figure = sheet(side + 1.6, side, f"{name}: {split} split")
-    axes: Any = figure.subplots()
+    figure, axes = plots(side + 1.6, side, f"{name}: {split} split")
     texts = [[f"{n:,}" if classes <= _MOST_WRITTEN else "" for n in line] for line in counts.tolist()]
     image = annotated(axes, shares.tolist(), texts, vmin=0.0, vmax=1.0)
     axes.set_aspect("equal")
@@ -55,26 +41,24 @@ def confusion_picture(name: str, split: str, names: Sequence[str], counts: NDArr
 
 
 @styled
-def contact_sheet(name: str, split: str, names: Sequence[str], examples: Sequence[Shown]) -> Picture:
+def contact_sheet(name: str, split: str, names: Sequence[str], examples: Sequence[Example]) -> Picture:
     """Items with what was predicted of them; wrong ones carry a red frame and a cross."""
     columns = min(len(examples), 5)
     rows = math.ceil(len(examples) / columns)
-    figure = sheet(2.1 * columns, 2.45 * rows + 0.6, f"{name}: {split} split")
-    panels = figure.subplots(rows, columns, squeeze=False)
+    figure, panels = plots(2.1 * columns, 2.45 * rows + 0.6, f"{name}: {split} split", rows, columns, squeeze=False)
     for axes in panels.flat:
         axes.set_axis_off()
     for axes, example in zip(panels.flat, examples, strict=False):
-        right = example.target == example.predicted
         _draw(axes, example.shown)
         axes.set_axis_on()
         axes.set(xticks=[], yticks=[])
         for spine in axes.spines.values():
-            spine.set(visible=True, color=GREY if right else RED, linewidth=0.8 if right else 2.6)
+            spine.set(visible=True, color=GREY if example.right else RED, linewidth=0.8 if example.right else 2.6)
         said = short(names[example.predicted], 16)
         words = f"{said} {example.confidence:.0%}"
-        if not right:
+        if not example.right:
             words = f"✗ {words}\nis {short(names[example.target], 18)}"
-        axes.set_title(words, color=BLUE if right else RED, fontsize=8.5, loc="left", fontweight="normal")
+        axes.set_title(words, color=BLUE if example.right else RED, fontsize=8.5, loc="left", fontweight="normal")
         axes.set_xlabel(f"{example.spikes:,} spikes", fontsize=8)
     caption = (
         "Predicted class with its confidence, and the spikes of the whole network for this item alone. A red frame "
@@ -83,7 +67,7 @@ def contact_sheet(name: str, split: str, names: Sequence[str], examples: Sequenc
     return Picture("examples", "Single items", caption, figure)
 
 
-def _draw(axes: Any, picture: NDArray[np.uint8]) -> None:
+def _draw(axes: Any, picture: Any) -> None:
     """Grey, colour, or two channels of events as red and blue on white."""
     if picture.ndim == 4:  # frames of a recording: all of them in one
         picture = np.clip(picture.astype(np.int64).sum(0), 0, 255).astype(np.uint8)

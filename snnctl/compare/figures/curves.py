@@ -1,17 +1,16 @@
-"""Figures of a comparison with lines: how validation went from epoch to epoch, a metric against energy."""
+"""Figures of means: how validation went from epoch to epoch, and a metric against energy."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from snnctl.compare.document import Comparison, spread_of
-from snnctl.compare.figures import axis_label, blocks, file_name, in_joules, title_line
-from snnctl.compare.groups import Group
-from snnctl.compare.recipes import short_keys, shown, title_of
-from snnctl.report.style import COLOURS, DASHES, INK, PALE, Picture, sheet, styled
+from snnctl.compare.comparison import Comparison
+from snnctl.compare.figures.labels import axis_label, block_title, blocks, file_name, in_joules, title_line
+from snnctl.compare.recipes import shown, title_of
+from snnctl.report.charts import gridlines, legend_above
+from snnctl.report.style import COLOURS, DASHES, INK, Picture, sheet, styled
 
 _MOST_CURVES = 12  # more cannot be told apart
 
@@ -42,10 +41,9 @@ def curves(found: Comparison, metric: str) -> Picture:
         axes.plot([epoch + 1 for epoch in epochs], means, lw=2, label=found.label(group), **style)
     axes.set_xlabel("epoch")
     axes.set_ylabel(axis_label(found, f"val/{name}").replace("val split", "validation"))
-    axes.grid(axis="y", color=PALE, lw=1)
-    axes.set_axisbelow(True)
+    gridlines(axes)
     axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, borderaxespad=0.2)
+    legend_above(axes, 3)
     caption = (
         f"{name} on validation after each epoch; thin lines are runs, thick ones the mean over a group. The "
         f"weights of the best epoch of each run were tested."
@@ -63,9 +61,7 @@ def trade(found: Comparison, metric: str, energy: str) -> Picture:
     lowest, highest = math.inf, 0.0
     for number, part in enumerate(parts):
         colour = COLOURS[number % len(COLOURS)]
-        places = [
-            (group, x, y) for group in part if (x := spread_of(group, energy)) and (y := spread_of(group, metric))
-        ]
+        places = [(group, x, y) for group in part if (x := group.spread(energy)) and (y := group.spread(metric))]
         if not places:
             continue
         lowest, highest = min(lowest, *(x.mean for _, x, _ in places)), max(highest, *(x.mean for _, x, _ in places))
@@ -84,7 +80,7 @@ def trade(found: Comparison, metric: str, energy: str) -> Picture:
             mew=0.6,
             elinewidth=1,
             zorder=3,
-            label=_of_block(found, part) if joined else None,
+            label=block_title(found, part) if joined else None,
         )
         for group, x, y in places:
             word = shown(group.keys[found.varied]) if joined else found.label(group)
@@ -96,23 +92,15 @@ def trade(found: Comparison, metric: str, energy: str) -> Picture:
     axes.set_xlabel(axis_label(found, energy).replace("\n", " "))
     axes.set_ylabel(axis_label(found, metric))
     in_joules(axes.xaxis, energy)
-    axes.grid(color=PALE, lw=1)
-    axes.set_axisbelow(True)
+    gridlines(axes, "both")
     if joined:
         title = f"points: {title_of(found.varied).rpartition('.')[2]}"
-        axes.legend(
-            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=4, borderaxespad=0.2, title=title, title_fontsize=8.5
-        )
+        legend_above(axes, 4, title=title, title_fontsize=8.5)
     caption = (
         f"{metric} against energy per sample under the costs {energy.partition('/')[2]}; a point is the mean of a "
         f"group, its bar one standard deviation over seeds."
     )
     return Picture(f"trade-{file_name(metric)}-{file_name(energy)}", f"{metric} against {energy}", caption, figure)
-
-
-def _of_block(found: Comparison, part: Sequence[Group]) -> str:
-    short = short_keys(found.grouping.keys)
-    return ", ".join(f"{short[k]}={shown(v)}" for k, v in part[0].keys.items() if k != found.varied)
 
 
 def _few_ticks(axes: Any) -> None:

@@ -1,28 +1,32 @@
-"""What a trained network does with its position: attention, a probe of its spikes, and its metrics without it."""
+"""Everything that is found of positions: encodings, what is computed beside them, and what a trained network does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from statistics import fmean, stdev
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from snnctl.engine.checkpoint import load_weights, weights_folder
+from snnctl.core.choices import SplitName
 from snnctl.engine.evaluate import evaluate
 from snnctl.engine.experiment import Experiment
-from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
+from snnctl.finished import FinishedRun
+from snnctl.inspect.positions import sensitivity, theory
 from snnctl.inspect.positions.attention import AttentionMap, AttentionMaps
+from snnctl.inspect.positions.encoding import Encoding
 from snnctl.inspect.positions.probe import ProbeScore, probe
+from snnctl.inspect.positions.sensitivity import Cell, Sweep
+from snnctl.inspect.positions.theory import Integration
 from snnctl.positions.base import Disturbance, Position
-from snnctl.report import tables
 from snnctl.report.saving import Tell
 
+# Long enough for the failing method to fail, and what the golden figures are measured at.
+THEORY_ROWS, MOST_THEORY_ROWS = 672, 4096
+THEORY_BASES = (1000.0, 10000.0)
 SHUFFLES = (0, 1, 2)  # seeds
 _MOST_MAP_ENTRIES = 8_000_000  # of attention maps held at once, for 8 heads
 _MOST_SPIKES = 8_000_000  # of a layer's spikes held at once, for 256 channels
@@ -39,13 +43,6 @@ class Disturbed:
 
     kind: str
     values: dict[str, list[float]]
-
-    def metrics(self) -> dict[str, dict[str, Any]]:
-        """Metric -> mean, standard deviation and values."""
-        return {
-            name: {"mean": fmean(found), "sd": stdev(found) if len(found) > 1 else 0.0, "values": found}
-            for name, found in self.values.items()
-        }
 
 
 @dataclass(frozen=True)
@@ -82,96 +79,64 @@ class Trained:
         """Accuracy of guessing a position."""
         return 1 / self.length
 
-    def document(self) -> dict[str, Any]:
-        """The public form."""
-        removed = {score.layer: score for score in self.probe_removed}
-        layers = [
-            {**asdict(score), "accuracy_removed": removed[score.layer].accuracy if score.layer in removed else None}
-            for score in self.probe
-        ]
-        return {
-            "split": self.split,
-            "headline": self.headline,
-            "probe": {
-                "features": "spike counts over T",
-                "chance": self.chance,
-                "fitted_samples": self.fitted,
-                "tested_samples": self.tested,
-                "layers": layers,
-            },
-            "attention": [
-                {"layer": one.layer, "samples": self.attention_samples, "by_distance": one.by_distance[0].tolist()}
-                for one in self.attention
-            ],
-            "disturbance": [{"kind": one.kind, "metrics": one.metrics()} for one in self.disturbance],
-            "sentences": self.sentences(),
-            "notes": self.notes,
-        }
 
-    def sentences(self) -> list[str]:
-        """What follows from it."""
-        said = []
-        by_kind = {one.kind: fmean(one.values[self.headline]) for one in self.disturbance}
-        if by_kind:
-            said.append(
-                f"{self.headline} on {self.split}: {by_kind['undisturbed']:.4g} as trained, {by_kind['removed']:.4g} "
-                f"with the position removed, {by_kind['shuffled']:.4g} shuffled (mean of {len(SHUFFLES)})."
-            )
-            if by_kind["undisturbed"] == by_kind["removed"] == by_kind["shuffled"]:
-                said.append("Nothing changes: what the position says does not reach the output.")
-        if self.probe:
-            best = max(self.probe, key=lambda score: score.accuracy)
-            share = f"{best.accuracy:.1%} of the tokens of unseen samples"
-            if best.accuracy > 1.1 * self.chance:
-                said.append(
-                    f"A linear probe names the position of {share} from the spikes of {best.layer}; guessing gives "
-                    f"{self.chance:.1%}."
-                )
-            else:
-                said.append(
-                    f"A linear probe does no better than guessing in any layer: {share}, chance {self.chance:.1%}."
-                )
-        return said + self.notes
-
-    def tables(self) -> dict[str, str]:
-        """File name -> CSV text."""
-        found = {}
-        if self.probe:
-            removed = {score.layer: score for score in self.probe_removed}
-            head = ("layer", "channels", "accuracy", "mean_error", "accuracy_removed", "mean_error_removed", "chance")
-            rows = []
-            for one in self.probe:
-                other = removed.get(one.layer)
-                without = (None, None) if other is None else (other.accuracy, other.mean_error)
-                rows.append([one.layer, one.channels, one.accuracy, one.mean_error, *without, self.chance])
-            found["probe.csv"] = tables.csv_text(head, rows)
-        if self.attention:
-            lines = [
-                [one.layer, d, mean, sd]
-                for one in self.attention
-                for d, (mean, sd) in enumerate(np.column_stack(one.by_distance).tolist())
-            ]
-            found["attention.csv"] = tables.csv_text(("layer", "distance", "mean", "sd"), lines)
-            for each in self.attention:
-                found[f"attention-{each.layer}.csv"] = tables.matrix(each.matrix, "i", "j")
-        if self.disturbance:
-            metrics = [
-                [one.kind, name, number, value]
-                for one in self.disturbance
-                for name, found_values in one.values.items()
-                for number, value in enumerate(found_values)
-            ]
-            found["disturbance.csv"] = tables.csv_text(("position", "metric", "repeat", "value"), metrics)
-        return found
-
-
-def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, tell: Tell) -> Trained:
-    """Measure the best weights of `run` (the last ones if there are no best).
+@dataclass(frozen=True)
+class Analysis:
+    """Everything that was found.
 
     Args:
-        experiment: the run's recipe, built with its data.
-        run: where the weights lie.
-        split: `val` or `test`.
+        name: heading of the page.
+        encodings: the one that was asked about first.
+        cells: statistics over base and neurons at its length.
+        integrations: closed form against integration; the first encoding's own base comes first.
+        theory_neurons: their n.
+        sweep: a measured sweep, or None.
+        trained: what was measured on a trained network, or None.
+        notes: what was left out, and why.
+    """
+
+    name: str
+    encodings: list[Encoding]
+    cells: list[Cell]
+    integrations: list[Integration]
+    theory_neurons: int
+    sweep: Sweep | None = None
+    trained: Trained | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def oscillator(encodings: Sequence[Encoding]) -> Encoding | None:
+    """The first encoding that is spikes of oscillators."""
+    return next((e for e in encodings if e.membrane is not None and e.omegas is not None), None)
+
+
+def analyse(
+    name: str,
+    encodings: list[Encoding],
+    *,
+    sweep: Sweep | None = None,
+    trained: Trained | None = None,
+    notes: Sequence[str] = (),
+) -> Analysis:
+    """Add to `encodings` what is computed beside them: the grid over base and neurons, and the integration."""
+    first, own = encodings[0], oscillator(encodings)
+    index, threshold, neurons, base = "TL", 0.8, 40, THEORY_BASES[-1]
+    if own is not None:
+        index, threshold = own.index, float(own.config.get("threshold", threshold))
+        neurons, base = int(own.config.get("neurons", neurons)), float(own.config.get("base", base))
+    cells = sensitivity.grid(first.steps, first.tokens, index, threshold)
+    length = min(max(first.steps * first.tokens, THEORY_ROWS), MOST_THEORY_ROWS)
+    bases = dict.fromkeys((base, *THEORY_BASES))
+    integrations = [one for each in bases for one in theory.compare(neurons, each, length, threshold)]
+    return Analysis(name, encodings, cells, integrations, neurons, sweep, trained, list(notes))
+
+
+def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> Trained:
+    """Measure the weights of `run`.
+
+    Args:
+        run: a finished run.
+        split: which part of its data.
         samples: at most so many, evenly spread over the split, for probe and attention; two thirds of them, the
             first ones, fit the probe and the others test it.
         tell: told what is being done, and which share of it is.
@@ -179,9 +144,10 @@ def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, te
     Raises:
         DiagnosticError: E410, E411 as `load_weights`.
     """
+    experiment = run.experiment
     runtime = Runtime.of(experiment.train)
     network = experiment.network.to(runtime.device).eval()
-    load_weights(weights_folder(run), network)
+    run.load()
     data, signal = experiment.data.split(split), network.signals["encoder"]
     positions = [module for module in network.modules() if isinstance(module, Position)]
     has_position = any(_acts(position) for position in positions)
@@ -224,7 +190,7 @@ def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, te
         pass  # said above
     elif len(maps):
         few = max(1, min(32, _MOST_MAP_ENTRIES // (signal.steps * signal.length**2 * 8)))
-        with maps.watching():
+        with maps:
             passes(test_on if len(test_on) else chosen, few, "attention", 0.45, 0.15)()
     else:
         notes.append("No module of the network has an attention map between positions.")

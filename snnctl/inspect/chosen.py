@@ -1,0 +1,40 @@
+"""Which of many layers, channels, places and samples are looked at: those that are named, or evenly spread ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+import numpy as np
+from torch import Tensor
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of 0..count-1, evenly spread, the first and the last among them."""
+    return list(range(count)) if count <= most else np.linspace(0, count - 1, most).round().astype(int).tolist()
+
+
+def chosen_channels(rates: Tensor, most: int) -> list[int]:
+    """At most `most` channels, evenly spread over the ranks of their `rates` [C]; the busiest first.
+
+    So silent and busy ones are seen in the proportion in which there are.
+    """
+    ranked = rates.argsort(descending=True, stable=True).tolist()
+    return [ranked[i] for i in spread(len(ranked), most)]
+
+
+def chosen_layers(names: Sequence[str], patterns: Sequence[str], most: int) -> list[str]:
+    """The layers that match any pattern (`*`, `?`, `[...]`); without patterns at most `most`, evenly spread.
+
+    Raises:
+        DiagnosticError: U470, a pattern that no layer matches.
+    """
+    if not patterns:
+        return [names[i] for i in spread(len(names), most)]
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            help = f"layers: {', '.join(names)}"
+            raise DiagnosticError(Diagnostic("U470", f"no spiking layer matches `{pattern}`", help=help))
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]

@@ -1,0 +1,1 @@
+"""Figures of what a network says of single items, by kind of item."""
