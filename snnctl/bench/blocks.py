@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -14,14 +15,13 @@ from torch.nn import functional as F
 
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.bench.peer_spikformer import JellyLayer, JellySpikformer
-from snnctl.bench.peers import JellyFeedForward, TorchFeedForward, snntorch, spikingjelly
-from snnctl.bench.steps import kept, spikes, step
-from snnctl.bench.timing import Case, Contender
+from snnctl.bench.case import Case, Contender, firing_rates, kept
+from snnctl.bench.peer_networks import FromRest, JellyLayer, JellySpikformer, TorchFeedForward, jelly_feedforward
+from snnctl.bench.peers import snntorch, spikingjelly
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import LIF
 from snnctl.neurons.base import NeuronFactory
-from snnctl.neurons.kernels import spike_linear
+from snnctl.neurons.kernels import Kernel, spike_linear, use_kernel
 
 NAMES = ("linear_norm_lif", "spikformer", "feedforward", "streaming_product", "streaming")
 PRECISIONS = ("fp32", "bf16")
@@ -64,29 +64,49 @@ def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:
     return [case for case in every if not names or case.name in names]
 
 
+def _autocast(precision: str) -> AbstractContextManager[Any]:
+    """bfloat16 matrix products for `bf16`, else nothing."""
+    return torch.autocast("cpu", dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
+
+
+def step(
+    engine: str,
+    network: nn.Module,
+    x: Tensor,
+    loss: Callable[[Tensor], Tensor],
+    precision: str,
+    *,
+    kernel: Kernel = "auto",
+) -> Contender:
+    """Forward, loss, backward of `network`; no optimiser. Gradients of all parameters, and of `x` if it wants one."""
+
+    def call() -> None:
+        wanted = [p for p in (*network.parameters(), x) if p.requires_grad]
+        with use_kernel(kernel):
+            with _autocast(precision):
+                found = network(x)
+            torch.autograd.grad(loss(found.float()), wanted)
+
+    def run() -> None:
+        with torch.no_grad(), use_kernel(kernel), _autocast(precision):
+            network(x)
+
+    return Contender(engine, call, precision, kept(network), lambda: {"rates": firing_rates(network, run)})
+
+
+def spikes(shape: Sequence[int], rate: float, seed: int = 0) -> Tensor:
+    """Zeros and ones [*shape] with a share `rate` of ones."""
+    return (torch.rand(tuple(shape), generator=torch.Generator().manual_seed(seed)) < rate).float()
+
+
 def _linear_norm_lif(sizes: Sizes) -> list[Contender]:
     torch.manual_seed(0)
     ours = SpikingLinear(sizes.dim, sizes.hidden, LIF, norm_gain=NORM_GAIN)
     x = spikes((sizes.steps, sizes.batch, sizes.length, sizes.dim), 0.15).requires_grad_()
     weights = torch.randn(sizes.hidden, generator=torch.Generator().manual_seed(1))
     jelly = spikingjelly()
-    theirs = None if jelly is None else _Resetting(JellyLayer(jelly, ours))
+    theirs = None if jelly is None else FromRest(jelly, JellyLayer(jelly, ours))
     return _both(ours, theirs, x, lambda out: (out @ weights).mean())
-
-
-class _Resetting(nn.Module):
-    """A spikingjelly layer that starts every call from rest."""
-
-    def __init__(self, layer: JellyLayer) -> None:
-        super().__init__()
-        self.layer = layer
-
-    def forward(self, x: Tensor) -> Tensor:
-        jelly = spikingjelly()
-        assert jelly is not None
-        jelly.reset(self.layer)
-        spikes: Tensor = self.layer(x)
-        return spikes
 
 
 def _spikformer(sizes: Sizes) -> list[Contender]:
@@ -112,7 +132,7 @@ def make_spikformer(sizes: Sizes) -> Spikformer:
     )
 
 
-def _both(ours: nn.Module, theirs: nn.Module | None, x: Tensor, loss) -> list[Contender]:  # type: ignore[no-untyped-def]
+def _both(ours: nn.Module, theirs: nn.Module | None, x: Tensor, loss: Callable[[Tensor], Tensor]) -> list[Contender]:
     """snnctl and spikingjelly in both precisions, and our definition in float32."""
     made = [step("reference", ours, x, loss, "fp32", kernel="reference")]
     for precision in PRECISIONS:
@@ -122,33 +142,22 @@ def _both(ours: nn.Module, theirs: nn.Module | None, x: Tensor, loss) -> list[Co
     return made
 
 
-class FeedForward(nn.Module):
-    """Spiking layers without norm.
-
-    Shape: [T, B, inputs] -> spikes [T, B, outputs].
-    """
-
-    def __init__(self, layers: Sequence[int], neuron: NeuronFactory) -> None:
-        super().__init__()
-        pairs = pairwise(layers)
-        self.layers = nn.Sequential(*(SpikingLinear(i, o, neuron, norm_gain=None) for i, o in pairs))
-
-    def forward(self, x: Tensor) -> Tensor:
-        spikes: Tensor = self.layers(x)
-        return spikes
-
-
 def slow_lif(channels: int) -> LIF:
     """LIF for events: tau 20 steps, input not decayed, hard reset."""
     return LIF(channels, tau=20.0, decay_input=False)
 
 
-def make_feedforward(sizes: Sizes, x: Tensor, rate: float = 0.1) -> FeedForward:
+def feedforward(layers: Sequence[int], neuron: NeuronFactory) -> nn.Sequential:
+    """Spiking layers without norm: [T, B, inputs] -> spikes [T, B, outputs]."""
+    return nn.Sequential(*(SpikingLinear(i, o, neuron, norm_gain=None) for i, o in pairwise(layers)))
+
+
+def make_feedforward(sizes: Sizes, x: Tensor, rate: float = 0.1) -> nn.Sequential:
     """The network for input `x`, weights of each layer scaled until it fires at about `rate`."""
     torch.manual_seed(0)
-    network = FeedForward(sizes.layers, slow_lif)
+    network = feedforward(sizes.layers, slow_lif)
     current = x[:, :8]
-    for layer in network.layers:
+    for layer in network:
         assert isinstance(layer, SpikingLinear)
         start = layer.linear.weight.detach().clone()
         low, high = 0.0, 64.0
@@ -171,10 +180,10 @@ def _feedforward(sizes: Sizes) -> list[Contender]:
     def loss(out: Tensor) -> Tensor:  # spikes counted, a tenth of them as logits
         return F.cross_entropy(out.sum(0) / 10, labels)
 
-    weights = [cast(nn.Linear, layer.linear) for layer in ours.layers]
-    like = cast(LIF, ours.layers[0].neuron)
+    weights = [cast(nn.Linear, layer.linear) for layer in ours]
+    like = cast(LIF, ours[0].neuron)
     jelly, torch_ = spikingjelly(), snntorch()
-    made = _both(ours, None if jelly is None else JellyFeedForward(jelly, weights, like), x, loss)
+    made = _both(ours, None if jelly is None else jelly_feedforward(jelly, weights, like), x, loss)
     if torch_ is not None:
         made += [step("snntorch", TorchFeedForward(torch_, weights, like), x, loss, p) for p in PRECISIONS]
     return made
@@ -188,14 +197,11 @@ def _feedforward(sizes: Sizes) -> list[Contender]:
 def _streaming_product(sizes: Sizes) -> list[Contender]:
     """Weights times one row of spikes: event by event, and densely."""
     layer, inputs = _stream(sizes)
-    linear = layer.linear
-
-    weight, bias = linear.weight, linear.bias
-
-    def over(engine: str, product: Callable[..., Tensor]) -> Contender:
-        return _over(engine, inputs, lambda x: product(x, weight, bias), layer)
-
-    return [over("snnctl", spike_linear), over("dense", F.linear)]
+    weight, bias = layer.linear.weight, layer.linear.bias
+    return [
+        _over("snnctl", inputs, lambda x: spike_linear(x, weight, bias), layer),
+        _over("dense", inputs, lambda x: F.linear(x, weight, bias), layer),
+    ]
 
 
 def _streaming(sizes: Sizes) -> list[Contender]:

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snnctl.bench.case import Case, Contender, Pass
 from snnctl.bench.peers import snntorch, spikingjelly, torch_scan
-from snnctl.bench.timing import Case, Contender, Pass
 from snnctl.core.catalog import NEURONS
 from snnctl.core.signature import knobs
 from snnctl.neurons import LIF, SpikingNeuron
@@ -106,11 +106,7 @@ def _pass(
         return forward
     leaf = x.detach().requires_grad_()
     wanted = [leaf, *parameters]
-
-    def both() -> None:
-        torch.autograd.grad(layer(leaf), wanted, grad, allow_unused=True)
-
-    return both
+    return lambda: torch.autograd.grad(layer(leaf), wanted, grad, allow_unused=True)
 
 
 def _rate(layer: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], dict[str, Any]]:

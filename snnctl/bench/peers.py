@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import io
 import warnings
-from collections.abc import Sequence
 from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -114,52 +113,6 @@ def why_not_lif(neuron: nn.Module) -> str:
     if neuron.levels != 1:
         return "spikes have several levels"
     return ""
-
-
-class JellyFeedForward(nn.Module):
-    """Linear layers and LIFNodes, layer by layer, all steps in one product.
-
-    Shape: [T, B, inputs] -> spikes [T, B, outputs].
-    """
-
-    def __init__(self, library: SpikingJelly, weights: Sequence[nn.Linear], like: LIF) -> None:
-        super().__init__()
-        self.library = library
-        layers: list[nn.Module] = []
-        for weight in weights:
-            linear = library.layer.Linear(weight.in_features, weight.out_features, step_mode="m")
-            linear.load_state_dict(weight.state_dict())
-            layers += [linear, library.lif(like)]
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.library.reset(self)
-        spikes: Tensor = self.layers(x)
-        return spikes
-
-
-class TorchFeedForward(nn.Module):
-    """Linear layers and Leaky neurons in a loop over time, as snntorch's tutorials write it.
-
-    Shape: [T, B, inputs] -> spikes [T, B, outputs].
-    """
-
-    def __init__(self, library: SnnTorch, weights: Sequence[nn.Linear], like: LIF) -> None:
-        super().__init__()
-        self.linears = nn.ModuleList(nn.Linear(w.in_features, w.out_features) for w in weights)
-        for linear, weight in zip(self.linears, weights, strict=True):
-            linear.load_state_dict(weight.state_dict())
-        self.neurons = nn.ModuleList(library.leaky(like) for _ in weights)
-
-    def forward(self, x: Tensor) -> Tensor:
-        membranes = [neuron.reset_mem() for neuron in self.neurons]  # type: ignore[operator]
-        out = []
-        for x_t in x:
-            spikes = x_t
-            for i, (linear, neuron) in enumerate(zip(self.linears, self.neurons, strict=True)):
-                spikes, membranes[i] = neuron(linear(spikes), membranes[i])
-            out.append(spikes)
-        return torch.stack(out)
 
 
 def torch_scan(leaky: Any, x: Tensor) -> Tensor:

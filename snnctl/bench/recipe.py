@@ -9,10 +9,9 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from snnctl.bench.peer_spikformer import JellySpikformer, why_no_peer
+from snnctl.bench.case import Case, Contender, firing_rates, kept
+from snnctl.bench.peer_networks import JellySpikformer, why_no_peer
 from snnctl.bench.peers import spikingjelly
-from snnctl.bench.steps import firing_rates, kept
-from snnctl.bench.timing import Case, Contender
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.feed import batches, epoch_order
 from snnctl.engine.runtime import Runtime

@@ -9,11 +9,10 @@ from typing import Any, Literal
 import torch
 
 from snnctl.bench.blocks import FULL, NAMES, TINY, block_cases
+from snnctl.bench.case import Case, Effort
 from snnctl.bench.neurons import SHAPES, make_neuron, neuron_cases, standard_cases
 from snnctl.bench.recipe import recipe_case
-from snnctl.bench.report import document
-from snnctl.bench.suite import run_suite
-from snnctl.bench.timing import Case, Effort
+from snnctl.bench.suite import document, run_suite
 from snnctl.build import build
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.core.catalog import NEURONS
@@ -42,7 +41,7 @@ def bench_neurons(
         quick: three rounds of a tiny case.
 
     Returns:
-        See `snnctl.bench.report.document`; with `interrupted: true` what had been measured by then.
+        See `snnctl.bench.suite.document`; with `interrupted: true` what had been measured by then.
 
     Raises:
         DiagnosticError: U410, unknown neuron; U441, unknown case; U442, the neuron needs knobs that have no default.

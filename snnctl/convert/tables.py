@@ -6,7 +6,7 @@ from typing import Any
 
 from snnctl.convert.convert import Converted
 from snnctl.convert.measure import Cell
-from snnctl.energy.judge.thresholds import twin_bits
+from snnctl.energy.count.counts import twin_bits
 from snnctl.report.page import Table
 from snnctl.report.tables import csv_text
 

@@ -21,6 +21,8 @@ Offset = Literal["none", "bias"]
 RuleName = Literal["event", "bitplane", "unary", "allbits", "mac", "dense_mac"]
 Norms = Literal["folded", "counted"]
 Stem = Literal["run", "once", "steps"]
+# Taps on padding: cost nothing, or as rate x dense operations.
 Padding = Literal["exact", "counted"]
 Counted = Literal["counted", "omitted"]
+# Real inputs that are zero: multiplied like all others, or skipped.
 Zeros = Literal["charged", "skipped"]

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 
 from snnctl.build import build_network
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.energy.count.counter import OperationCounter
-from snnctl.energy.count.counts import Counts
-from snnctl.energy.count.streaming import CountMean, Spread
+from snnctl.energy.count.counts import CountMean, Counts, Spread, mean
+from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.energy.judge.neurobench import metrics
 from snnctl.energy.judge.thresholds import Verdict, active_share, firing_rate, spikes_per_synapse, verdicts
 from snnctl.energy.price.bill import Bill, Options
-from snnctl.energy.price.price import price, price_dense
+from snnctl.energy.price.joules import price, price_dense
 from snnctl.energy.price.rules import RULES, RuleName
-from snnctl.energy.price.table import IntScaled, Table, load_table
-from snnctl.engine.experiment import Experiment
+from snnctl.energy.price.sections import IntScaled
+from snnctl.energy.price.table import Table, load_table
+from snnctl.engine.experiment import Experiment, Network
 from snnctl.recipe import Recipe
 from snnctl.report.saving import Tell
 
@@ -58,7 +57,7 @@ class Priced:
     @property
     def joules(self) -> float:
         """Per sample."""
-        return float(np.mean(self.bill.joules))
+        return mean(self.bill.joules)
 
 
 @dataclass(frozen=True)
@@ -91,17 +90,17 @@ class Estimate:
     @property
     def per_synapse(self) -> float:
         """Spikes per synapse per inference."""
-        return float(np.mean(spikes_per_synapse(self.counts)))
+        return mean(spikes_per_synapse(self.counts))
 
     @property
     def rate(self) -> float:
         """Share of neurons that spike in a step."""
-        return float(np.mean(firing_rate(self.counts)))
+        return mean(firing_rate(self.counts))
 
     @property
     def active(self) -> float:
         """Share of neurons that spike at least once in a sample."""
-        return float(np.mean(active_share(self.counts)))
+        return mean(active_share(self.counts))
 
 
 def estimate(
@@ -133,18 +132,17 @@ def estimate(
     size = min(batch_size or max(usual, min(256, 4 * usual)), wanted)
     device = next(experiment.network.parameters()).device
     network = experiment.network.eval()
-    frames = data_steps(experiment)
-    counter = OperationCounter(network, encoded=network.signals["encoder"], data_steps=frames)
-    mean, spreads = CountMean(), [Spread() for _ in tables]
+    count = _counter(experiment, network)
+    running, spreads = CountMean(), [Spread() for _ in tables]
     for first in range(0, wanted, size):
         indices = torch.arange(first, min(first + size, wanted))
         batch = data.batch(indices).to(device)
-        found = counter.count(partial(experiment.task.predict, network, batch), batch.inputs, len(indices))
-        mean.add(found, len(indices))
+        found = count(batch)
+        running.add(found, len(indices))
         for spread, table in zip(spreads, tables, strict=True):
             spread.add(price(found, table, options).joules, len(indices))
         tell("count", 0.05 + 0.75 * (first + len(indices)) / wanted)
-    counts = mean.counts()
+    counts = running.counts()
     tell("twin", 0.82)
     # Dense work is the same for every sample, except where samples differ in length.
     few = torch.arange(wanted).split(1) if experiment.network.ragged else (torch.arange(min(8, wanted)),)
@@ -156,7 +154,7 @@ def estimate(
     return Estimate(
         name=experiment.name,
         counts=counts,
-        event_errors=tuple(spread.standard_error for spread in mean.events.values()),
+        event_errors=tuple(spread.standard_error for spread in running.events.values()),
         tables=priced,
         by_width=own or _priced(load_table(BY_WIDTH), options, counts, Spread(), twin_counts),
         verdicts=tuple(verdicts(counts, tables[0])),
@@ -167,16 +165,20 @@ def estimate(
     )
 
 
+def _counter(experiment: Experiment, network: Network, *, check: bool = True) -> Callable[[Any], Counts]:
+    counter = OperationCounter(
+        network, encoded=network.signals["encoder"], check=check, data_steps=data_steps(experiment)
+    )
+    return lambda batch: counter.count(partial(experiment.task.predict, network, batch), batch.inputs, len(batch))
+
+
 def _priced(table: Table, options: Options, counts: Counts, spread: Spread, twin: Counts | None) -> Priced:
-    rules: dict[RuleName, float] = {}
-    if table.device is None:
-        for rule in RULES.values():
-            rules[rule.name] = float(np.mean(price(counts, table, replace(options, rule=rule.name)).joules))
-    comparable = isinstance(table.arithmetic, IntScaled) and any(row.neurons is not None for row in counts.rows)
+    rules = {} if table.device is not None else RULES
+    comparable = isinstance(table.arithmetic, IntScaled) and bool(counts.neurons)
     return Priced(
         bill=price(counts, table, options),
         standard_error=spread.standard_error,
-        by_rule=rules,
+        by_rule={name: mean(price(counts, table, replace(options, rule=name)).joules) for name in rules},
         twin=None if twin is None else price_dense(twin, table, options),
         quantised=price_dense(counts, table, options) if comparable else None,
     )
@@ -194,13 +196,10 @@ def _twin(experiment: Experiment, recipe: Recipe, batches: Iterable[Any]) -> tup
     except DiagnosticError as error:
         return None, f"the twin cannot be built: {error.diagnostics[0].message}"
     network = network.to(next(experiment.network.parameters()).device).eval()
-    frames = data_steps(experiment)
-    counter = OperationCounter(network, encoded=network.signals["encoder"], check=False, data_steps=frames)
-    mean = CountMean()
+    count, running, frames = _counter(experiment, network, check=False), CountMean(), data_steps(experiment)
     for batch in batches:
-        found = counter.count(partial(experiment.task.predict, network, batch), batch.inputs, len(batch))
-        mean.add(found, len(batch))
+        running.add(count(batch), len(batch))
     steps = "one step" if frames == 1 else f"all {frames} steps of the data"
-    return mean.counts(), (
+    return running.counts(), (
         f"the same recipe with model.spiking=false, {steps}, every product charged; its weights do not matter for that"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -72,12 +73,10 @@ def export(run: FinishedRun, format: ExportFormat, path: Path) -> Exported:
     with torch.no_grad():
         ours = experiment.task.predict(network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
-    writers: dict[str, Callable[[], tuple[Tensor, dict[str, Any]]]] = {
-        "nir": lambda: _graph(experiment, path, batch, "NIR"),
-        "onnx-step": lambda: _graph(experiment, path, batch, "ONNX"),
-        "safetensors": lambda: _safetensors(run.recipe, experiment, path, batch),
-    }
-    theirs, facts = writers[format]()
+    if format == "safetensors":
+        theirs, facts = _safetensors(run.recipe, experiment, path, batch)
+    else:
+        theirs, facts = _graph(experiment, path, batch, "ONNX" if format == "onnx-step" else "NIR")
     different = None
     if getattr(experiment.task, "needs", "") in ("classes", "step_classes"):
         different = int((ours.argmax(-1) != theirs.argmax(-1)).sum())
@@ -85,12 +84,23 @@ def export(run: FinishedRun, format: ExportFormat, path: Path) -> Exported:
     return Exported(path, format, len(ours), worst, different, facts)
 
 
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DiagnosticError(
+            Diagnostic("U453", f"`{path}` cannot be written: {error.strerror or error}", help="name another --out")
+        ) from error
+
+
 def _graph(
     experiment: Experiment, path: Path, batch: Any, format: Literal["NIR", "ONNX"]
 ) -> tuple[Tensor, dict[str, Any]]:
     network = experiment.network
     made = chain(network, format, any_neuron=format == "ONNX")
-    (write_nir if format == "NIR" else write_onnx)(made, path, {"name": experiment.name})
+    with _writing(path):
+        (write_nir if format == "NIR" else write_onnx)(made, path, {"name": experiment.name})
     with torch.no_grad():
         currents = network.encoder(batch.inputs)
     if len(made.inputs) == 3:  # tokens row by row become images
@@ -104,12 +114,9 @@ def _safetensors(recipe: Recipe, experiment: Experiment, path: Path, batch: Any)
     """The weights alone, under the names of snnctl; read into a network that is built anew."""
     folder = path.parent / f".{path.name}.tmp"
     try:
-        save_weights(folder, experiment.network, {})
-        (folder / WEIGHTS).replace(path)
-    except OSError as error:
-        raise DiagnosticError(
-            Diagnostic("U453", f"`{path}` cannot be written: {error.strerror or error}", help="name another --out")
-        ) from error
+        with _writing(path):
+            save_weights(folder, experiment.network, {})
+            (folder / WEIGHTS).replace(path)
     finally:
         if folder.exists():
             folder.rmdir()

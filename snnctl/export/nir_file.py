@@ -34,7 +34,8 @@ def write_nir(made: Chain, path: Path, facts: dict[str, Any]) -> None:
         facts: go into the graph's metadata.
 
     Raises:
-        DiagnosticError: U496, the package is missing; U453, the file cannot be written.
+        DiagnosticError: U496, the package is missing.
+        OSError: the file cannot be written.
     """
     nir = _package()
     nodes: dict[str, Any] = {"input": nir.Input({"input": np.array(made.inputs)})}
@@ -44,12 +45,7 @@ def write_nir(made: Chain, path: Path, facts: dict[str, Any]) -> None:
     order = ["input", *made.names, "output"]
     told = {"steps": made.steps, "prediction": "mean over steps" if made.averaged else "every step", **facts}
     graph = nir.NIRGraph(nodes, list(pairwise(order)), metadata=told)
-    try:
-        nir.write(str(path), graph)
-    except OSError as error:
-        raise DiagnosticError(
-            Diagnostic("U453", f"`{path}` cannot be written: {error.strerror or error}", help="name another --out")
-        ) from error
+    nir.write(str(path), graph)
 
 
 def _node(nir: Any, link: Link) -> Any:

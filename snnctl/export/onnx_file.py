@@ -54,7 +54,8 @@ def write_onnx(made: Chain, path: Path, facts: dict[str, str]) -> None:
     a state is everywhere what the metadata has as `start_NAME`; the prediction is the mean of y over T.
 
     Raises:
-        DiagnosticError: U496, the package is missing; U453, the file cannot be written.
+        DiagnosticError: U496, the package is missing.
+        OSError: the file cannot be written.
     """
     onnx = _package()
     graph, helper, kind = _Graph(onnx), onnx.helper, onnx.TensorProto.FLOAT
@@ -91,12 +92,7 @@ def write_onnx(made: Chain, path: Path, facts: dict[str, str]) -> None:
     model.ir_version = 9  # understood by runtimes of the last years
     helper.set_model_props(model, told)
     onnx.checker.check_model(model)
-    try:
-        onnx.save(model, str(path))
-    except OSError as error:
-        raise DiagnosticError(
-            Diagnostic("U453", f"`{path}` cannot be written: {error.strerror or error}", help="name another --out")
-        ) from error
+    onnx.save(model, str(path))
 
 
 def _fire(graph: _Graph, link: Fire, x: str, name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from snnctl.core.joules import unit_of
+from snnctl.core.energy_units import unit_of
 
 
 def duration(seconds: float) -> str:

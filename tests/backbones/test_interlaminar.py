@@ -22,8 +22,8 @@ from snnctl.backbones.parts.interlaminar import (
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import params_model
 from snnctl.encoders import Repeat
-from snnctl.energy.count.counter import OperationCounter
 from snnctl.energy.count.counts import Row
+from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.neurons import IF
 
 

@@ -14,7 +14,7 @@ from snnctl.backbones import SpikeResNet
 from snnctl.backbones.parts.blocks import ConvWeights, fold_norms
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.encoders import Repeat
-from snnctl.energy.count.counter import OperationCounter
+from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.neurons import IF, LIF
 from snnctl.neurons.spike_format import SpikeFormat
 from snnctl.readouts import MeanLinear

@@ -17,7 +17,7 @@ from snnctl.backbones.parts.images import ImageLayer
 from snnctl.backbones.parts.units import Quantised, Rectifier
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.encoders import Repeat
-from snnctl.energy.count.counter import OperationCounter
+from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.neurons import IF
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.spike_format import SpikeFormat

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from snnctl.bench.memory import peak_bytes, saved_bytes
+from snnctl.bench.case import peak_bytes, saved_bytes
 from snnctl.neurons import LIF
 from snnctl.neurons.kernels import use_kernel
 

@@ -6,20 +6,11 @@ from torch import Tensor, nn
 
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.bench.blocks import TINY, FeedForward, make_feedforward, make_spikformer, slow_lif
+from snnctl.bench.blocks import TINY, feedforward, make_feedforward, make_spikformer, slow_lif, spikes
+from snnctl.bench.case import firing_rates
 from snnctl.bench.neurons import neuron_cases
-from snnctl.bench.peer_spikformer import JellySpikformer, why_no_peer
-from snnctl.bench.peers import (
-    JellyFeedForward,
-    SnnTorch,
-    SpikingJelly,
-    TorchFeedForward,
-    snntorch,
-    spikingjelly,
-    torch_scan,
-    why_not_lif,
-)
-from snnctl.bench.steps import firing_rates, spikes
+from snnctl.bench.peer_networks import JellySpikformer, TorchFeedForward, jelly_feedforward, why_no_peer
+from snnctl.bench.peers import SnnTorch, SpikingJelly, snntorch, spikingjelly, torch_scan, why_not_lif
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import IF, LIF
 
@@ -93,15 +84,15 @@ def test_spikformer_of_the_benchmark_has_as_many_parameters(jelly: SpikingJelly)
 def test_feed_forward(jelly: SpikingJelly, leaky: SnnTorch) -> None:
     x = spikes((30, 6, 40), 0.1)  # float32: snntorch keeps its constants so
     torch.manual_seed(0)
-    ours = FeedForward((40, 24, 8), slow_lif)
-    linears = [layer.linear for layer in ours.layers if isinstance(layer, SpikingLinear)]
+    ours = feedforward((40, 24, 8), slow_lif)
+    linears = [layer.linear for layer in ours if isinstance(layer, SpikingLinear)]
     with torch.no_grad():
         for linear in linears:
             linear.weight.mul_(5)
     weights = torch.randn(30, 6, 8)
     expected, expected_grad = gradients(ours, x, weights)
     assert expected.mean() > 0.05
-    for theirs in (JellyFeedForward(jelly, linears, slow_lif(1)), TorchFeedForward(leaky, linears, slow_lif(1))):
+    for theirs in (jelly_feedforward(jelly, linears, slow_lif(1)), TorchFeedForward(leaky, linears, slow_lif(1))):
         found, grad = gradients(theirs, x, weights)
         assert torch.equal(found, expected)
         torch.testing.assert_close(grad, expected_grad, rtol=1e-3, atol=1e-4)

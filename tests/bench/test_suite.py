@@ -5,8 +5,8 @@ import warnings
 
 import pytest
 
+from snnctl.bench.case import Case, Contender, Effort
 from snnctl.bench.suite import Progress, run_suite
-from snnctl.bench.timing import Case, Contender, Effort
 
 ROW = {"case", "shape", "pass", "engine", "threads", "median_ms", "saved_bytes", "peak_bytes"}
 RATIO = {"case", "shape", "pass", "against", "ratio"}

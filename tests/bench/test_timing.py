@@ -5,7 +5,7 @@ from statistics import median
 
 import pytest
 
-from snnctl.bench.timing import Case, Contender, Effort, no_collection, ratios, summary, time_round
+from snnctl.bench.case import Case, Contender, Effort, no_collection, ratios, summary, time_round
 
 
 class FakeClock:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from snnctl.bench import peers, report
+from snnctl.bench import peers, suite
 from snnctl.bench.blocks import NAMES
 from snnctl.cli.app import run
 from snnctl.recipe.shipped import shipped_folder
@@ -126,8 +126,6 @@ def test_bad_usage(words: list[str], code: str, capsys: pytest.CaptureFixture[st
 
 
 def test_ctrl_c_shows_what_there_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from snnctl.bench import suite
-
     rounds = iter(range(100))
 
     def impatient(contenders: Sequence[Any], *_: Any) -> list[float]:
@@ -150,7 +148,7 @@ def test_ctrl_c_shows_what_there_is(capsys: pytest.CaptureFixture[str], monkeypa
 def test_bf16_units_are_read_off_the_cpu(tmp_path: Path) -> None:
     cpu = tmp_path / "cpuinfo"
     cpu.write_text("processor : 0\nflags\t\t: fpu avx512_bf16\n")
-    assert not report.has_bf16_units(str(cpu))
+    assert not suite.has_bf16_units(str(cpu))
     cpu.write_text("processor : 0\nflags\t\t: fpu amx_bf16\n")
-    assert report.has_bf16_units(str(cpu))
-    assert report.has_bf16_units(str(tmp_path / "none"))
+    assert suite.has_bf16_units(str(cpu))
+    assert suite.has_bf16_units(str(tmp_path / "none"))

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.energy.price.memory import KIB, MIB, ram_a, ram_b, ram_c
+from snnctl.energy.price.sections import KIB, MIB, ram_a, ram_b, ram_c
 
 SIZES = st.floats(0, 4 * MIB)
 

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat
-from snnctl.energy.count.counter import OperationCounter
 from snnctl.energy.count.counts import Row
+from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.neurons import IF
 from snnctl.neurons.spike_format import SpikeFormat
 

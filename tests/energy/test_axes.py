@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.energy.count.axes import Axes, Axis, by_step_and_sample, permuted, reshaped
+from snnctl.energy.count.ledger import by_step_and_sample
+from snnctl.energy.count.signals import Axes, Axis, permuted, reshaped
 
 T, B = 3, 4
 
@@ -73,3 +74,8 @@ def test_sums_by_step_and_sample() -> None:
     assert torch.equal(by_step_and_sample(x.reshape(T * B, 12), flat), expected)
     assert torch.equal(by_step_and_sample(x[0], Axes(sample=Axis(0, B))), expected[:1])
     assert by_step_and_sample(x, Axes()).item() == x.sum().item()
+
+
+def test_one_step_of_one_sample_in_a_shared_dimension():
+    both = Axis(0, 1)
+    assert by_step_and_sample(torch.ones(1, 3), Axes(both, both)).tolist() == [[3.0]]

@@ -2,12 +2,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from energy_rows import layer_of_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snnctl.energy.count.counts import Neurons, Products
-from snnctl.energy.price.rules import RULES, Ops, bits_of, charge, code_counts, popcount, share
+from snnctl.energy.count.counts import Neurons, Products, bits_of, share
+from snnctl.energy.count.products import codes_of, popcount
+from snnctl.energy.count.signals import Signal
+from snnctl.energy.price.rules import RULES, Ops, charge
 
 CODES = st.integers(1, 6).flatmap(
     lambda b: st.tuples(st.just(b), st.lists(st.integers(0, 2**b - 1), min_size=1, max_size=30))
@@ -54,18 +57,14 @@ def test_at_one_bit_every_rule_is_the_binary_count(codes: list[int]):
     [(1, 0.5, 0.5, 0.5), (2, 1.0, 1.5, 0.75), (3, 1.5, 3.5, 0.875), (4, 2.0, 7.5, 0.9375), (5, 2.5, 15.5, 0.96875)],
 )
 def test_uniform_codes(bits: int, mean_bits: float, mean_units: float, nonzero: float):
-    found = code_counts(np.arange(2**bits))
-    assert {key: value / 2**bits for key, value in found.items()} == {
-        "popcount": mean_bits,
-        "unary": mean_units,
-        "events": nonzero,
-    }
+    found = codes_of(torch.arange(2.0**bits), Signal("spike", levels=2**bits - 1))
+    assert [float(codes.mean()) for codes in found] == [nonzero, mean_bits, mean_units]
 
 
 @given(st.lists(st.integers(0, 2**40), max_size=20))
 @settings(max_examples=50, deadline=None)
 def test_popcount_is_pythons(codes: list[int]):
-    assert popcount(np.array(codes, np.int64)).tolist() == [code.bit_count() for code in codes]
+    assert popcount(torch.tensor(codes, dtype=torch.float64)).tolist() == [code.bit_count() for code in codes]
 
 
 def test_bits_of_levels():

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from snnctl.backbones.parts.blocks import SpikingConv
 from snnctl.core.shapes import SignalSpec
-from snnctl.energy.count.counter import OperationCounter
 from snnctl.energy.count.counts import Counts, Row
+from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.energy.count.neuron_work import work_per_update
-from snnctl.energy.price.price import price
+from snnctl.energy.price.joules import price
 from snnctl.energy.price.table import load_table
 from snnctl.neurons import IF, STC, STCLIF
 

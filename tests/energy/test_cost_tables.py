@@ -6,7 +6,7 @@ import pytest
 from energy_rows import edited
 
 from snnctl.core.diagnostic import DiagnosticError, ExitCode
-from snnctl.energy.price.costs import Fixed, IntScaled
+from snnctl.energy.price.sections import Fixed, IntScaled
 from snnctl.energy.price.table import FOLDER, load_table, read_table, table_names
 
 FP32 = (FOLDER / "horowitz45_fp32.yaml").read_text()

@@ -7,10 +7,10 @@ from energy_rows import counts, edited, layer_of_codes, neurons, np
 
 from snnctl.energy.count.counts import Geometry, Products, Row
 from snnctl.energy.price.bill import Options
-from snnctl.energy.price.costs import Lemaire
+from snnctl.energy.price.joules import price, price_dense
 from snnctl.energy.price.lemaire import ann_layer, ceil_fan_out, snn_layer, touched
-from snnctl.energy.price.price import price, price_dense
 from snnctl.energy.price.rules import RULES
+from snnctl.energy.price.sections import Lemaire
 from snnctl.energy.price.table import load_table
 
 TABLE = load_table("lemaire45")

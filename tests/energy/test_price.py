@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from snnctl.energy.count.counts import Counts, Elementwise, Geometry, Products, Row, Uncounted, mapped
 from snnctl.energy.price.bill import TERMS, Options
-from snnctl.energy.price.price import price, price_dense
+from snnctl.energy.price.joules import price, price_dense
 from snnctl.energy.price.table import load_table, table_names
 
 FP32 = load_table("horowitz45_fp32")

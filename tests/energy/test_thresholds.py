@@ -8,8 +8,9 @@ from energy_rows import counts, layer_of_codes, macs, neurons
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snnctl.energy.count.counts import twin_bits
 from snnctl.energy.judge import thresholds
-from snnctl.energy.judge.thresholds import break_even, firing_rate, spikes_per_synapse, twin_bits, verdicts
+from snnctl.energy.judge.thresholds import break_even, firing_rate, spikes_per_synapse, verdicts
 from snnctl.energy.price.table import load_table
 
 

@@ -15,11 +15,11 @@ from snnctl.backbones import DelayMLP, SpikeTCN, TemporalConv
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat
 from snnctl.encoders.none import NoEncoder
-from snnctl.energy.count.counter import OperationCounter
 from snnctl.energy.count.counts import Counts, Row
+from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.energy.judge.neurobench import connection_sparsity
 from snnctl.energy.judge.thresholds import verdicts
-from snnctl.energy.price.price import price_dense
+from snnctl.energy.price.joules import price_dense
 from snnctl.energy.price.table import load_table
 from snnctl.readouts import MeanLinear
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.energy.count.counter import OperationCounter
 from snnctl.energy.count.counts import Counts
+from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.neurons import IF
 from snnctl.neurons.kernels import use_kernel
 

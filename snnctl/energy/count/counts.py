@@ -1,4 +1,4 @@
-"""What was counted, as numbers: the rows between the operation counter and the cost tables.
+"""What was counted, as numbers: rows, a whole count, and the mean of counts; what is priced and judged.
 
 Every count is per sample (one inference, all time steps). A number is a float, or an array [B] with one value per
 sample of a batch: prices are sums of products of them, so the same code serves both.
@@ -6,9 +6,11 @@ sample of a batch: prices are sums of products of them, so the same code serves 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields, replace
-from typing import Literal
+from functools import reduce
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -200,29 +202,133 @@ class Counts:
     @property
     def coding_steps(self) -> int:
         """Steps over which spikes stand for one number: what a network that does not spike is spared."""
-        return max(
-            1, self.steps // self.data_steps
-        )  # a network that goes on from its own frames takes more than it is given
+        # A network that goes on from its own frames takes more than it is given.
+        return max(1, self.steps // self.data_steps)
+
+    @property
+    def neurons(self) -> list[Neurons]:
+        """The places of neurons, in order of execution."""
+        return [row.neurons for row in self.rows if row.neurons is not None]
 
 
-def scaled(row: Row, factor: float) -> Row:
-    """The row with all its counts multiplied."""
-    return mapped(row, lambda number: number * factor)
+def bits_of(levels: int) -> int:
+    """Bits of a spike's code: ceil(log2(levels + 1))."""
+    return levels.bit_length()
 
 
-def mapped(row: Row, change: Callable[[Number], Number]) -> Row:
-    """The row with `change` applied to every count (not to sizes)."""
+def twin_bits(steps: int, levels: int) -> int:
+    """Bits of the quantised network that has as many levels: ceil(log2(T * levels + 1)); levels = 2^b - 1."""
+    return bits_of(steps * levels)
 
-    def each(part: Products | Elementwise) -> dict[str, Number]:
-        return {f.name: change(getattr(part, f.name)) for f in fields(part) if f.name != "bits"}
 
-    neurons = row.neurons
-    if neurons is not None:
-        names = ("updates", "spikes", "popcount_spikes", "unary_spikes", "ever_active")
-        neurons = replace(neurons, **{name: change(getattr(neurons, name)) for name in names})  # type: ignore[arg-type]
+def total(parts: Iterable[Number]) -> Number:
+    """The sum of counts, one after the other."""
+    return reduce(operator.add, parts, 0.0)
+
+
+def mean(number: Number) -> float:
+    """The mean over samples."""
+    return float(np.mean(number))
+
+
+def share(part: Number, whole: Number) -> Number:
+    """part / whole; 0 where there is no whole."""
+    if np.ndim(part) == 0 and np.ndim(whole) == 0:
+        return float(part) / float(whole) if whole else 0.0
+    whole = np.asarray(whole, float)
+    return np.where(whole > 0, np.asarray(part, float) / np.where(whole > 0, whole, 1.0), 0.0)
+
+
+_COUNTS: dict[str, tuple[str, ...]] = {
+    "products": tuple(f.name for f in fields(Products) if f.name != "bits"),
+    "elementwise": tuple(f.name for f in fields(Elementwise)),
+    "neurons": ("updates", "spikes", "popcount_spikes", "unary_spikes", "ever_active"),
+}
+
+
+def mapped(row: Row, change: Callable[..., Number], *others: Row) -> Row:
+    """The row with every count `change`d (not sizes); `change` gets those of the `others` too, in their order."""
+    rows = (row, *others)
+
+    def each(part: str) -> dict[str, Any]:
+        return {n: change(*(getattr(getattr(r, part), n) for r in rows)) for n in _COUNTS[part]}
+
+    known = all(r.neurons is not None for r in rows)
     return replace(
         row,
-        products=replace(row.products, **each(row.products)),  # type: ignore[arg-type]
-        elementwise=replace(row.elementwise, **each(row.elementwise)),
-        neurons=neurons,
+        products=replace(row.products, **each("products"), bits=max(r.products.bits for r in rows)),
+        elementwise=replace(row.elementwise, **each("elementwise")),
+        neurons=replace(row.neurons, **each("neurons")) if known and row.neurons is not None else row.neurons,
     )
+
+
+def in_steps(row: Row, steps: int) -> Row:
+    """The row as it were in so many steps, every count in proportion."""
+    return replace(mapped(row, lambda number: number * (steps / row.steps)), steps=steps)
+
+
+@dataclass
+class Spread:
+    """Mean and standard error of a figure, one value per sample (Chan et al.'s update of Welford's sums)."""
+
+    samples: int = 0
+    mean: float = 0.0
+    squares: float = 0.0
+
+    def add(self, values: Number, samples: int) -> None:
+        """Take in `samples` values; one number stands for all of them."""
+        found = np.broadcast_to(np.asarray(values, dtype=np.float64), (samples,))
+        step = float(found.mean()) - self.mean
+        whole = self.samples + samples
+        self.squares += float(((found - found.mean()) ** 2).sum()) + step**2 * self.samples * samples / whole
+        self.mean += step * samples / whole
+        self.samples = whole
+
+    @property
+    def standard_error(self) -> float | None:
+        """Of the mean; None with fewer than two samples."""
+        return None if self.samples < 2 else float(np.sqrt(self.squares / (self.samples - 1) / self.samples))
+
+
+@dataclass
+class CountMean:
+    """The mean of counts that come batch by batch."""
+
+    samples: int = 0
+    steps: int = 1
+    data_steps: int = 1
+    rows: dict[tuple[str, ...], Row] = field(default_factory=dict)
+    events: dict[tuple[str, ...], Spread] = field(default_factory=dict)
+    uncounted: dict[tuple[str, str], float] = field(default_factory=dict)
+    coverage: float = 0.0
+
+    def add(self, counts: Counts, samples: int) -> None:
+        """Take in the count of a batch, whose numbers are per sample."""
+        whole = self.samples + samples
+        old, new = self.samples / whole, samples / whole
+        seen: set[tuple[str, ...]] = set()
+        for row in counts.rows:
+            key: tuple[str, ...] = (row.layer, row.op, row.kind, row.source)
+            seen.add(key)
+            known = self.rows.get(key)
+            self.rows[key] = _weighted(row, 0.0, row, new) if known is None else _weighted(known, old, row, new)
+            self.events.setdefault(key, Spread()).add(row.products.events, samples)
+        for missing in set(self.rows) - seen:
+            self.rows[missing] = _weighted(self.rows[missing], old, self.rows[missing], 0.0)
+        self.coverage = self.coverage * old + counts.coverage * new
+        for item in counts.uncounted:
+            place = (item.op, item.layer)
+            self.uncounted[place] = self.uncounted.get(place, 0.0) * old + item.elements * new
+        self.samples, self.steps, self.data_steps = whole, counts.steps, counts.data_steps
+
+    def counts(self) -> Counts:
+        """The mean so far."""
+        listed = tuple(Uncounted(op, layer, elements) for (op, layer), elements in sorted(self.uncounted.items()))
+        return Counts(tuple(self.rows.values()), self.steps, self.coverage, listed, self.samples, self.data_steps)
+
+
+def _weighted(a: Row, share_a: float, b: Row, share_b: float) -> Row:
+    """share_a * a + share_b * b in every count; sizes and flags are those of b."""
+    by_step = tuple(share_a * x + share_b * y for x, y in zip(a.events_by_step, b.events_by_step, strict=False))
+    made = mapped(b, lambda of_b, of_a: share_a * mean(of_a) + share_b * mean(of_b), a)
+    return replace(made, events_by_step=by_step)

@@ -24,20 +24,23 @@ class Tallied:
 
     Args:
         dense, inside: multiply-accumulates in all, with and without taps on padding.
-        events, popcount, unary: operations, one number for each leading index of the driving operand.
         inputs: elements of the driving operand.
-        active, popcount_inputs, unary_inputs: its codes, one number for each leading index.
+        events, popcount, unary: operations, one number for each leading index of the driving operand.
+        active_inputs, popcount_inputs, unary_inputs: its codes, one number for each leading index.
     """
 
     dense: float
     inside: float
+    inputs: int
     events: Tensor
     popcount: Tensor
     unary: Tensor
-    inputs: int
-    active: Tensor
+    active_inputs: Tensor
     popcount_inputs: Tensor
     unary_inputs: Tensor
+
+
+Codes = tuple[Tensor, Tensor, Tensor]
 
 
 def popcount(codes: Tensor) -> Tensor:
@@ -49,7 +52,7 @@ def popcount(codes: Tensor) -> Tensor:
     return found
 
 
-def codes_of(x: Tensor, signal: Signal) -> tuple[Tensor, Tensor, Tensor]:
+def codes_of(x: Tensor, signal: Signal) -> Codes:
     """Whether each element is an event, how many bits its code has set, and the code: three floats.
 
     Of real numbers only the first means anything; the other two repeat it.
@@ -84,6 +87,13 @@ def not_spikes(x: Tensor, signal: Signal) -> str:
     return ""
 
 
+def _each(codes: Codes, count: Callable[[Tensor], Tensor]) -> Codes:
+    """`count` of all three codes; those of binary spikes are one tensor, which is counted once."""
+    first = count(codes[0])
+    second, third = (first if code is codes[0] else count(code) for code in codes[1:])
+    return first, second, third
+
+
 def weight_fan(b: Tensor) -> Tensor:
     """How many outputs each input reaches through weights `b` [k, n] that are not zero: [k]."""
     return (b != 0).to(torch.float32).sum(-1)
@@ -99,24 +109,19 @@ def matmul(a: Tensor, b: Tensor, signal_a: Signal, signal_b: Signal, fan: Tensor
         fan: of `b`, where it is weights and known already.
     """
     rows = codes_of(a, signal_a)
-    if signal_b.made == "spike":
-        partners = [codes.sum(-1) for codes in _distinct(codes_of(b, signal_b))]
+    theirs = codes_of(b, signal_b) if signal_b.made == "spike" else None
+    if theirs is None or theirs[0] is theirs[1]:
+        partners = theirs[0].sum(-1) if theirs is not None else weight_fan(b) if fan is None else fan
+        made = _each(rows, lambda mine: _times(mine, partners))
     else:
-        partners = [weight_fan(b) if fan is None else fan]
-    made: list[Tensor] = []
-    sums: list[Tensor] = []
-    for number, mine in enumerate(rows):
-        if number and mine is rows[0] and len(partners) == 1:
-            made.append(made[0])
-        else:
-            made.append((mine @ partners[min(number, len(partners) - 1)].unsqueeze(-1)).squeeze(-1))
-        sums.append(sums[0] if number and mine is rows[0] else mine.sum(-1))
+        events, popcounts, codes = (_times(mine, c.sum(-1)) for mine, c in zip(rows, theirs, strict=True))
+        made = events, popcounts, codes
     dense = float(math.prod(a.shape) * b.shape[-1])
-    return Tallied(dense, dense, made[0], made[1], made[2], a.numel(), sums[0], sums[1], sums[2])
+    return Tallied(dense, dense, a.numel(), *made, *_each(rows, lambda mine: mine.sum(-1)))
 
 
-def _distinct(codes: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    return codes[:1] if codes[0] is codes[1] else codes
+def _times(rows: Tensor, partners: Tensor) -> Tensor:
+    return (rows @ partners.unsqueeze(-1)).squeeze(-1)
 
 
 Fan = Tensor  # how many outputs each input element reaches, shaped like one input without the batch
@@ -148,13 +153,12 @@ def convolution_fan(
     mask = (weight != 0).to(torch.float32)
     every = mask if sparse else torch.ones_like(mask)
     run = _CONVOLUTIONS[weight.dim() - 2]
+    ones = torch.ones((1, *out[1:]), device=weight.device)
     if transposed:
         # Each input reaches the outputs that lie under its kernel: a convolution of ones with the same mask.
-        ones = torch.ones((1, *out[1:]), device=weight.device)
         reach = run[0](ones, mask, None, stride, padding, dilation, groups)
         full = run[0](ones, every, None, stride, padding, dilation, groups)
         return reach[0], float(full.sum())
-    ones = torch.ones((1, *out[1:]), device=weight.device)
     size = [1, *shape[1:]]
     reach = run[1](size, mask, ones, stride, padding, dilation, groups)
     full = run[1](size, every, ones, stride, padding, dilation, groups)
@@ -179,22 +183,15 @@ def convolution(
         dense, inside: of one image.
         keep: a dimension of `x` whose elements are told apart too: then numbers are [N, length].
     """
-    flat = fan.reshape(-1)
-    images = len(x)
-    rows = codes_of(x, signal)
-    made: list[Tensor] = []
-    sums: list[Tensor] = []
-    for codes in rows:
-        if made and codes is rows[0]:
-            made.append(made[0])
-            sums.append(sums[0])
-            continue
-        if keep is not None:
-            made.append((codes * fan).transpose(1, keep).flatten(2).sum(-1))
-            sums.append(codes.transpose(1, keep).flatten(2).sum(-1))
-            continue
-        matrix = codes.reshape(images, -1)
-        made.append(matrix @ flat)
-        sums.append(matrix.sum(-1))
-    counted = (made[0], made[1], made[2], x.numel(), sums[0], sums[1], sums[2])
-    return Tallied(dense * images, inside * images, *counted)
+    images, rows = len(x), codes_of(x, signal)
+    if keep is None:
+        flat, flattened = fan.reshape(-1), _each(rows, lambda codes: codes.reshape(images, -1))
+        made = _each(flattened, lambda codes: codes @ flat)
+        sums = _each(flattened, lambda codes: codes.sum(-1))
+    else:
+
+        def along(codes: Tensor) -> Tensor:
+            return codes.transpose(1, keep).flatten(2).sum(-1)
+
+        made, sums = _each(rows, lambda codes: along(codes * fan)), _each(rows, along)
+    return Tallied(dense * images, inside * images, x.numel(), *made, *sums)

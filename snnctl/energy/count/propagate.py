@@ -1,4 +1,4 @@
-"""What becomes of a signal in operations that compute nothing or next to nothing: views, copies, joins, sums."""
+"""What becomes of a signal in an operation: in views, copies, joins, sums, scalings, comparisons."""
 
 from __future__ import annotations
 
@@ -8,8 +8,24 @@ from typing import Any
 from torch import Tensor
 
 from snnctl.energy.count import operations as ops
-from snnctl.energy.count.axes import NOWHERE, Axes, Axis, aligned, fitting, inserted, permuted, reshaped, without
-from snnctl.energy.count.signals import CONSTANT, ZEROS, Border, Signal, added, joined, multiplied, signal_of
+from snnctl.energy.count.signals import (
+    CONSTANT,
+    NOWHERE,
+    ZEROS,
+    Axes,
+    Axis,
+    Border,
+    Signal,
+    aligned,
+    fitting,
+    inserted,
+    permuted,
+    reshaped,
+    signal_of,
+    without,
+)
+
+_MOST_LEVELS = 2**8 - 1
 
 
 def moved(name: str, args: Sequence[Any], out: Any, steps: int) -> Signal | None:
@@ -129,26 +145,23 @@ def _joined(name: str, args: Sequence[Any], out: Tensor, steps: int) -> Signal:
 
 def computed(name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tensor) -> Signal:
     """The signal of the result of elementwise work or a reduction."""
-    return _computed(name, args, kwargs, out)._replace(columns=(), border=None)
-
-
-def _computed(name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tensor) -> Signal:
     tensors = [a for a in args if isinstance(a, Tensor)]
     signals = [signal_of(t) for t in tensors]
+    flowing = [s for s in signals if s.flows]
     if name in ops.ADDS and kwargs.get("alpha", 1) == 1 and name.startswith("add"):
-        found = added(*_pair(args))
-    elif name == "rsub" and (spikes := _complement(args)) is not None:
-        found = spikes
+        found = added(signal_of(args[0]), signal_of(args[1]))
+    elif name == "rsub" and _is_complement(args):
+        found = signal_of(args[0])
     elif name in ops.MULS:
-        found = multiplied(*_pair(args), _number(args))
+        found = multiplied(signal_of(args[0]), signal_of(args[1]), _number(args))
     elif name in ops.JOINS:
         found = joined(signals[-2:])
     else:
-        flowing = [s for s in signals if s.flows and s.levels] or [s for s in signals if s.flows]
-        found = flowing[0] if flowing else CONSTANT
+        some = [s for s in flowing if s.levels]
+        found = (some or flowing or [CONSTANT])[0]
         found = found._replace(
-            raw=any(s.raw for s in signals if s.flows),
-            same_each_step=found.same_each_step and all(s.same_each_step for s in signals if s.flows and s.levels),
+            raw=any(s.raw for s in flowing),
+            same_each_step=found.same_each_step and all(s.same_each_step for s in some),
             from_weights=False,
         )
         if name in ops.COMPARISONS and found.flows:
@@ -156,27 +169,19 @@ def _computed(name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tenso
         elif name not in ops.KEEPS_SPIKES or "abs" in name:
             found = found.as_real()
     if name in ops.REDUCTIONS:
-        return found._replace(axes=fitting(_reduced(found.axes, args, kwargs, tensors[0].dim()), out.shape))
-    best = NOWHERE
-    for tensor, signal in zip(tensors, signals, strict=True):
-        here = fitting(aligned(signal.axes, tensor.dim(), out.dim()), out.shape)
-        best = Axes(best.time or here.time, best.sample or here.sample)
-    return found._replace(axes=best)
+        axes = _reduced(found.axes, args, kwargs, tensors[0].dim())
+    else:
+        axes = NOWHERE
+        for tensor, signal in zip(tensors, signals, strict=True):
+            here = fitting(aligned(signal.axes, tensor.dim(), out.dim()), out.shape)
+            axes = Axes(axes.time or here.time, axes.sample or here.sample)
+    return found._replace(axes=fitting(axes, out.shape), columns=(), border=None)
 
 
-def _complement(args: Sequence[Any]) -> Signal | None:
+def _is_complement(args: Sequence[Any]) -> bool:
     """1 - s of binary spikes s is spikes again: those that did not come."""
-    signal = signal_of(args[0])
-    number = args[1] if isinstance(args[1], (int, float)) else None
-    return signal if signal.made == "spike" and signal.levels == 1 and number == signal.scale else None
-
-
-def _pair(args: Sequence[Any]) -> tuple[Signal, Signal]:
-    a, b = args[0], args[1]
-    return (
-        signal_of(a) if isinstance(a, Tensor) else CONSTANT,
-        signal_of(b) if isinstance(b, Tensor) else CONSTANT,
-    )
+    signal, one = signal_of(args[0]), args[1]
+    return signal.made == "spike" and signal.levels == 1 and isinstance(one, (int, float)) and one == signal.scale
 
 
 def _number(args: Sequence[Any]) -> float | None:
@@ -197,3 +202,64 @@ def _reduced(axes: Axes, args: Sequence[Any], kwargs: dict[str, Any], dims: int)
     for dim in sorted((d % dims for d in ([given] if isinstance(given, int) else given)), reverse=True):
         axes = without(axes, dim, kept=keep)
     return axes
+
+
+def joined(signals: list[Signal]) -> Signal:
+    """What comes of laying signals side by side or taking one of them at each place."""
+    flowing = [signal for signal in signals if signal.flows and signal.levels]
+    if not flowing:
+        return signals[0] if signals else CONSTANT
+    first = flowing[0]
+    same_step = all(signal.same_each_step for signal in flowing)
+    raw = any(s.raw for s in flowing)
+    common = first._replace(raw=raw, same_each_step=same_step, from_weights=False, border=None)
+    spikes = all(s.made == "spike" for s in flowing) and len({s.scale for s in flowing}) == 1
+    # A constant beside spikes is a code that was declared real.
+    if not spikes or any(s.made in ("weight", "constant") for s in signals):
+        return common.as_real()
+    return common._replace(levels=max(s.levels for s in flowing), signed=any(s.signed for s in flowing))
+
+
+def added(a: Signal, b: Signal) -> Signal:
+    """What a sum is: spikes of the same scale add up their levels."""
+    common = _of_two(a if a.flows and (not b.flows or a.levels) else b, a, b)
+    if a.made == b.made == "spike" and (a.scale == b.scale or not a.levels or not b.levels):
+        return common._replace(levels=a.levels + b.levels, signed=a.signed or b.signed)
+    return common.as_real()
+
+
+def multiplied(a: Signal, b: Signal, factor: float | None) -> Signal:
+    """What a product is: spikes times spikes are spikes, and a factor changes their scale alone.
+
+    Args:
+        factor: the other side, if it is one number.
+    """
+    main = a if a.flows else b
+    common = _of_two(main, a, b)
+    if a.made == b.made == "spike":
+        levels, scale = max(a.levels * b.levels, 1), a.scale * b.scale
+        return common._replace(levels=levels, scale=scale, signed=a.signed or b.signed)
+    if main.made == "spike" and factor is not None and factor > 0:
+        return common._replace(scale=main.scale * factor)
+    return common.as_real()
+
+
+def _of_two(main: Signal, a: Signal, b: Signal) -> Signal:
+    """`main`, one of both, with what it takes over from the other."""
+    if not main.flows:
+        return CONSTANT
+    return main._replace(
+        raw=any(s.raw for s in (a, b) if s.flows),
+        same_each_step=all(s.same_each_step or not s.flows for s in (a, b)),
+        # A bias may still be folded; a residual may not.
+        from_weights=main.from_weights and not (a.flows and b.flows),
+    )
+
+
+def averaged(signal: Signal, count: int) -> Signal:
+    """What a mean of `count` neighbours is: their sum, on a scale so much finer, as long as 8 bits hold it."""
+    common = signal._replace(columns=(), border=None, from_weights=False)
+    levels = signal.levels * count
+    if signal.made != "spike" or levels > _MOST_LEVELS:
+        return common.as_real()
+    return common._replace(levels=levels, scale=signal.scale / count)

@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-from snnctl.energy.count.axes import NOWHERE, Axes, Axis, fitting, without
-from snnctl.energy.count.counts import Elementwise, Geometry, Kind
-from snnctl.energy.count.products import Fan, convolution, convolution_fan, matmul, weight_fan
-from snnctl.energy.count.signals import Signal, note, signal_of
-from snnctl.energy.count.tally import RowKey, Tally
-from snnctl.energy.price.rules import bits_of
+from snnctl.energy.count.counts import Elementwise, Geometry, Kind, bits_of
+from snnctl.energy.count.ledger import Ledger, Tally
+from snnctl.energy.count.products import convolution, convolution_fan, matmul, weight_fan
+from snnctl.energy.count.signals import (
+    NOWHERE,
+    Axes,
+    Axis,
+    Signal,
+    aligned,
+    each_axis,
+    fitting,
+    note,
+    signal_of,
+    without,
+)
 
 Driven = Literal["spike", "real", "zeros"]
 
 
-class Ledger(Protocol):
-    """Where rows are kept: see `snnctl.energy.count.watch.Watch`."""
-
-    samples: int
-    steps: int
-    waiting: list[Tally]
-
-    @property
-    def layer(self) -> str: ...
-    @property
-    def sparse_kernel(self) -> bool: ...
-    def tally(self, key: RowKey) -> Tally: ...
-    def stamp(self, tally: Tally, signal: Signal, *, raw: bool | None = None) -> None: ...
-    def verify(self, x: Tensor, signal: Signal, layer: str) -> None: ...
-    def fan(self, key: Any, make: Callable[[], tuple[Fan, float]]) -> tuple[Fan, float]: ...
-
-
-@dataclass(frozen=True)
-class _Operands:
+class _Operands(NamedTuple):
     """a [*, m, k] @ b [*, k, n] of one operation, b with two dimensions at least."""
 
     a: Tensor
@@ -78,7 +68,7 @@ def product(ledger: Ledger, name: str, args: Any, out: Tensor) -> Signal:
 
 
 def _one_product(ledger: Ledger, op: str, both: _Operands, out: Tensor, bias: bool) -> None:
-    a, b, mine, theirs = both.a, both.b, both.mine, both.theirs
+    a, b, mine, theirs = both
     ledger.verify(a, mine, ledger.layer)
     ledger.verify(b, theirs, ledger.layer)
     # Spikes drive a product, else whatever flows; a driver on the right is counted from the transposed product.
@@ -107,7 +97,7 @@ def _one_product(ledger: Ledger, op: str, both: _Operands, out: Tensor, bias: bo
     outside = driver._replace(axes=_axes_of_result(both, out))
     if kind == "synapse":
         _synapse(ledger, tally, *((b, a) if flipped else (a, b)), out, outside, bias)
-    ledger.stamp(tally, outside, raw=any(s.raw for s in (mine, theirs) if s.flows))
+    tally.stamp(outside, raw=any(s.raw for s in (mine, theirs) if s.flows))
     if bias:
         tally.operations(Elementwise(adds=float(out.numel())))
 
@@ -117,22 +107,18 @@ def _axes_of_result(both: _Operands, out: Tensor) -> Axes:
     left = fitting(without(both.mine.axes, both.a.dim() - 1, kept=True), out.shape)
     if left.sample is not None or both.theirs.axes.sample is None:
         return left
-    shift = out.dim() - both.b.dim()
-    moved = (
-        None if x is None else x._replace(dim=x.dim + shift) for x in (both.theirs.axes.time, both.theirs.axes.sample)
-    )
-    return fitting(Axes(*moved), out.shape)
+    return fitting(aligned(both.theirs.axes, both.b.dim(), out.dim()), out.shape)
 
 
 def _swapped(axes: Axes, dims: int) -> Axes:
     """Axes of a transposed right side, without its last dimension: its columns become rows."""
 
-    def move(axis: Axis | None) -> Axis | None:
-        if axis is None or axis.dim == dims - 2:
+    def move(axis: Axis) -> Axis | None:
+        if axis.dim == dims - 2:
             return None
         return axis._replace(dim=dims - 2) if axis.dim == dims - 1 else axis
 
-    return Axes(move(axes.time), move(axes.sample))
+    return each_axis(axes, move)
 
 
 def convolve(ledger: Ledger, args: Any, out: Tensor) -> Signal:
@@ -175,7 +161,7 @@ def convolve(ledger: Ledger, args: Any, out: Tensor) -> Signal:
         out_channels=out.shape[1],
         bias=0 if bias is None else out.shape[1],
     )
-    ledger.stamp(tally, signal)
+    tally.stamp(signal)
     if bias is not None:
         tally.operations(Elementwise(adds=float(out.numel())))
     axes = fitting(images, out.shape) if signal.axes != NOWHERE else NOWHERE

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from torch import nn
 
-from snnctl.energy.count.counts import Counts, Number
+from snnctl.energy.count.counts import Counts, Row, mean, total
 
 _WEIGHTED = (nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase, nn.RNNCellBase)
 
@@ -40,24 +39,22 @@ def synaptic_operations(counts: Counts) -> dict[str, float]:
     vanish; an accumulation where the input is -1, 0 or 1, a multiply-accumulate elsewhere (spikes of several levels
     too). Layers with weights only.
     """
-    dense: Number = 0.0
-    macs: Number = 0.0
-    acs: Number = 0.0
-    for row in counts.rows:
-        if row.kind != "synapse":
-            continue
-        dense = dense + row.products.inside
-        if row.source == "spike" and row.products.bits == 1:
-            acs = acs + row.products.events
-        else:
-            macs = macs + row.products.events
-    return {name: float(np.mean(n)) for name, n in (("dense", dense), ("effective_macs", macs), ("effective_acs", acs))}
+
+    def adds(row: Row) -> bool:
+        return row.source == "spike" and row.products.bits == 1
+
+    layers = [row for row in counts.rows if row.kind == "synapse"]
+    return {
+        "dense": mean(total(row.products.inside for row in layers)),
+        "effective_macs": mean(total(row.products.events for row in layers if not adds(row))),
+        "effective_acs": mean(total(row.products.events for row in layers if adds(row))),
+    }
 
 
 def metrics(network: nn.Module, counts: Counts) -> dict[str, Any]:
     """All of them; `activation_sparsity` over the neurons' outputs."""
-    spikes = sum(float(np.mean(row.neurons.spikes)) for row in counts.rows if row.neurons is not None)
-    updates = sum(float(np.mean(row.neurons.updates)) for row in counts.rows if row.neurons is not None)
+    spikes = sum(mean(n.spikes) for n in counts.neurons)
+    updates = sum(mean(n.updates) for n in counts.neurons)
     return {
         "footprint_bytes": footprint(network),
         "connection_sparsity": connection_sparsity(network),

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from snnctl.energy.count.counts import Counts, Neurons, Number, Row
-from snnctl.energy.price.bill import mean
-from snnctl.energy.price.costs import IntScaled
-from snnctl.energy.price.rules import RULES, RuleName, share
+from snnctl.energy.count.counts import Counts, Number, mean, share, total, twin_bits
+from snnctl.energy.price.rules import RULES, RuleName
+from snnctl.energy.price.sections import IntScaled
 from snnctl.energy.price.table import Table
 
 DAMPFHOFFER = "Dampfhoffer et al., IEEE TETCI 7(3), 2023"
 DAVIDSON = "Davidson & Furber, Front. Neurosci. 15:651141, 2021"
 YAN = "Yan, Bai and Wong, arXiv 2409.08290"
 CONVERSION = "the conversion identity of multi-bit neurons"
-
-_Pick = Callable[[Neurons], Number]
 
 
 @dataclass(frozen=True)
@@ -56,22 +53,13 @@ class BreakEven:
     popcount: float
 
 
-def twin_bits(steps: int, levels: int) -> int:
-    """Bits of the quantised network that has as many levels: ceil(log2(T * levels + 1)); levels = 2^b - 1."""
-    return (steps * levels).bit_length()
-
-
 def break_even(table: Table, widths: tuple[int, ...] = (1, 2, 3, 4, 6, 8)) -> list[BreakEven]:
     """Where a multiplication becomes cheaper than its bit planes; shifts are not charged. Empty without a MAC price."""
     costs = table.arithmetic
     if costs is None:
         return []
-    rows = []
-    for bits in widths:
-        mac, add = costs.mac(bits), costs.add()
-        if mac is not None and add > 0:
-            rows.append(BreakEven(bits, mac, add, mac / add))
-    return rows
+    priced = ((bits, costs.mac(bits), costs.add()) for bits in widths)
+    return [BreakEven(bits, mac, add, mac / add) for bits, mac, add in priced if mac is not None and add > 0]
 
 
 def spikes_per_synapse(counts: Counts, rule: RuleName = "event") -> Number:
@@ -80,36 +68,23 @@ def spikes_per_synapse(counts: Counts, rule: RuleName = "event") -> Number:
     A convolution has as many synapses as dense connections.
     """
     driven = [row for row in counts.rows if row.kind == "synapse" and row.source == "spike"]
-    operations: Number = 0.0
-    synapses: Number = 0.0
-    for row in driven:
-        operations = operations + RULES[rule].products(row.products)
-        synapses = synapses + row.products.dense / row.steps
-    return share(operations, synapses)
+    operations = total(RULES[rule].products(row.products) for row in driven)
+    return share(operations, total(row.products.dense / row.steps for row in driven))
 
 
 def firing_rate(counts: Counts) -> Number:
     """s_r: share of neurons that spike in a step, over all neurons."""
-    return _over_neurons(counts, lambda n: n.spikes, lambda n: n.updates)
+    return share(total(n.spikes for n in counts.neurons), total(n.updates for n in counts.neurons))
 
 
 def active_share(counts: Counts) -> Number:
     """1 - gamma: share of neurons that spike at least once; the twin's activations that are not zero."""
-    return _over_neurons(counts, lambda n: n.ever_active, lambda n: n.membranes)
-
-
-def _over_neurons(counts: Counts, part: _Pick, whole: _Pick) -> Number:
-    above: Number = 0.0
-    below: Number = 0.0
-    for row in counts.rows:
-        if row.neurons is not None:
-            above, below = above + part(row.neurons), below + whole(row.neurons)
-    return share(above, below)
+    return share(total(n.ever_active for n in counts.neurons), total(n.membranes for n in counts.neurons))
 
 
 def verdicts(counts: Counts, table: Table) -> list[Verdict]:
     """Every threshold that applies to the count."""
-    if not any(row.neurons is not None for row in counts.rows):
+    if not counts.neurons:
         return []
     # Set against what a network that does not spike has to do: one pass, or one for each step that the data bring.
     per_synapse, per = mean(spikes_per_synapse(counts)) / counts.data_steps, "inference"
@@ -120,7 +95,7 @@ def verdicts(counts: Counts, table: Table) -> list[Verdict]:
     found = [dampfhoffer(per_synapse, per), davidson_furber(per_synapse, per)]
     if counts.data_steps == 1:
         found += yan_rate(rate, counts.steps)
-        found.append(yan_compute(rate, counts.steps, active, table, _levels(counts.rows)))
+        found.append(yan_compute(rate, counts.steps, active, table, _levels(counts)))
     else:
         says = (
             f"firing rate {rate:.2%}: thresholds are published for steps that stand for one number, not for data's own"
@@ -193,16 +168,16 @@ def yan_compute(rate: float, steps: int, active: float, table: Table, levels: in
 
 def twin(counts: Counts) -> Iterator[Verdict]:
     """The fair quantised twin; at T = 1 without a leak it is the same network."""
-    levels, steps = _levels(counts.rows), counts.coding_steps
+    levels, steps = _levels(counts), counts.coding_steps
     bits = twin_bits(steps, levels)
     source = YAN if levels == 1 else CONVERSION
     says = f"the fair non-spiking twin has {bits}-bit activations: {steps * levels + 1} values, T x levels + 1"
     yield Verdict("width of the quantised twin", float(bits), None, None, source, says)
-    leaky = any(row.neurons is not None and row.neurons.leaky for row in counts.rows)
+    leaky = any(n.leaky for n in counts.neurons)
     if counts.steps == 1 and not leaky:
         says = f"At T=1 without a leak this network is the {bits}-bit quantised network"
         yield Verdict("identity with the quantised twin", float(bits), None, None, source, says)
 
 
-def _levels(rows: tuple[Row, ...]) -> int:
-    return max((row.neurons.levels for row in rows if row.neurons is not None), default=1)
+def _levels(counts: Counts) -> int:
+    return max((neurons.levels for neurons in counts.neurons), default=1)

@@ -1,1 +1,1 @@
-"""Pricing: rows become joules by a cost table."""
+"""Pricing: rows become joules by a cost table. They are computed in `joules`."""

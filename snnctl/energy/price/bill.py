@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-import numpy as np
-
-from snnctl.energy.count.counts import Kind, Number
-from snnctl.energy.price.costs import Lemaire
+from snnctl.core.choices import Counted, Norms, Stem
+from snnctl.energy.count.counts import Kind, Number, total
 from snnctl.energy.price.rules import RULES, Padding, RuleName, Zeros
+from snnctl.energy.price.sections import Lemaire
 from snnctl.energy.price.table import Table
 
 # The entries of a bill, in the order in which people read them.
@@ -48,11 +46,11 @@ class Options:
     """
 
     rule: RuleName | None = None
-    norms: Literal["folded", "counted"] = "folded"
-    stem: Literal["run", "once", "steps"] = "run"
+    norms: Norms = "folded"
+    stem: Stem = "run"
     padding: Padding = "exact"
-    neurons: Literal["counted", "omitted"] = "counted"
-    elementwise: Literal["counted", "omitted"] = "counted"
+    neurons: Counted = "counted"
+    elementwise: Counted = "counted"
     zeros: Zeros = "charged"
 
 
@@ -76,7 +74,7 @@ class Line:
     @property
     def total(self) -> Number:
         """Joules of the row."""
-        return _sum(self.joules.values())
+        return total(self.joules.values())
 
 
 @dataclass(frozen=True)
@@ -112,17 +110,17 @@ class Bill:
     @property
     def joules(self) -> Number:
         """In total, per sample."""
-        return _sum(line.total for line in self.lines)
+        return total(line.total for line in self.lines)
 
     @property
     def macs(self) -> Number:
         """Multiply-accumulates charged."""
-        return _sum(line.macs for line in self.lines)
+        return total(line.macs for line in self.lines)
 
     @property
     def acs(self) -> Number:
         """Synaptic additions charged."""
-        return _sum(line.acs for line in self.lines)
+        return total(line.acs for line in self.lines)
 
     @property
     def complete(self) -> bool:
@@ -132,30 +130,31 @@ class Bill:
     def by_term(self) -> dict[str, Number]:
         """Joules of each term that occurs, in the order of `TERMS`."""
         found = {term: [line.joules[term] for line in self.lines if term in line.joules] for term in TERMS}
-        return {term: _sum(parts) for term, parts in found.items() if parts}
+        return {term: total(parts) for term, parts in found.items() if parts}
 
     def by_layer(self) -> dict[str, Number]:
         """Joules of each layer, in order of execution."""
         found: dict[str, list[Number]] = {}
         for line in self.lines:
             found.setdefault(line.layer, []).append(line.total)
-        return {layer: _sum(parts) for layer, parts in found.items()}
+        return {layer: total(parts) for layer, parts in found.items()}
 
     def policies(self) -> list[str]:
         """Everything that was decided on the way to the total, one sentence each."""
         return [*_sentences(self), *self.notes]
 
 
-def _sum(parts: object) -> Number:
-    total: Number = 0.0
-    for part in parts:  # type: ignore[attr-defined]
-        total = total + part
-    return total
-
-
-def mean(number: Number) -> float:
-    """The mean over samples."""
-    return float(np.mean(number))
+_CHARGED = {"counted": "charged", "omitted": "not charged"}
+_SAID = {
+    ("padding", "exact"): "Padding: exact, taps on padding cost nothing.",
+    ("padding", "counted"): "Padding: counted, operations are rate x dense operations, taps on padding included.",
+    ("stem", "run"): "Stem: as the network ran it.",
+    ("stem", "once"): "Stem: layers whose input is the same at each step are charged for one step (cached).",
+    ("stem", "steps"): "Stem: layers whose input is the same at each step are charged at every step.",
+    ("norms", "folded"): "Norms directly behind a layer with weights are folded into it;"
+    " one bias addition per output and step is left.",
+    ("norms", "counted"): "Norms: every one is charged.",
+}
 
 
 def _sentences(bill: Bill) -> list[str]:
@@ -169,37 +168,17 @@ def _sentences(bill: Bill) -> list[str]:
         said.append(f"Spikes: rule {bill.rule}, {RULES[bill.rule].describe}.")
         everywhere = options.zeros == "charged" and table.device is None
         said.append(f"Real inputs are charged {'everywhere' if everywhere else 'where they are not zero'}.")
-    said.append(
-        "Padding: counted, operations are rate x dense operations, taps on padding included."
-        if options.padding == "counted"
-        else "Padding: exact, taps on padding cost nothing."
-    )
+    said.append(_SAID["padding", options.padding])
     if not bill.dense:
-        said.append(
-            {
-                "run": "Stem: as the network ran it.",
-                "once": "Stem: layers whose input is the same at each step are charged for one step (cached).",
-                "steps": "Stem: layers whose input is the same at each step are charged at every step.",
-            }[options.stem]
-        )
+        said.append(_SAID["stem", options.stem])
     if table.device is not None:
         kind = "per spike arriving at a synapse" if table.device.spiking else "per connection, once"
         said.append(f"Device: {kind}, and per neuron update; all else is taken to be included; transfer is not.")
         return said
-    said.append(
-        "Norms directly behind a layer with weights are folded into it; one bias addition per output and step is left."
-        if options.norms == "folded"
-        else "Norms: every one is charged."
-    )
+    said.append(_SAID["norms", options.norms])
     if not bill.dense:
-        said.append(
-            "Neuron updates are charged." if options.neurons == "counted" else "Neuron updates are not charged."
-        )
-    said.append(
-        "Biases, pooling, residual and other single operations are charged."
-        if options.elementwise == "counted"
-        else "Biases, pooling, residual and other single operations are not charged."
-    )
+        said.append(f"Neuron updates are {_CHARGED[options.neurons]}.")
+    said.append(f"Biases, pooling, residual and other single operations are {_CHARGED[options.elementwise]}.")
     said += _memory_sentences(bill)
     return said
 

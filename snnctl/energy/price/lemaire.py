@@ -35,8 +35,8 @@ import math
 from dataclasses import dataclass
 
 from snnctl.energy.count.counts import Geometry, Neurons, Number, Products, Row
-from snnctl.energy.price.costs import Lemaire
 from snnctl.energy.price.rules import Ops, Rule
+from snnctl.energy.price.sections import Lemaire
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from snnctl.energy.count.counts import Neurons, Number, Products, Source
-
-RuleName = Literal["event", "bitplane", "unary", "allbits", "mac", "dense_mac"]
-# exact: taps on padding cost nothing; counted: rate x dense operations, as r * FLOP does.
-Padding = Literal["exact", "counted"]
-# Real inputs that are zero: multiplied like all others, or skipped.
-Zeros = Literal["charged", "skipped"]
+from snnctl.core.choices import Padding, RuleName, Zeros
+from snnctl.energy.count.counts import Neurons, Number, Products, Source, bits_of, share
 
 
 @dataclass(frozen=True)
@@ -51,59 +42,47 @@ class Rule:
     spikes: Callable[[Neurons], Number]
 
 
-RULES: dict[str, Rule] = {
-    rule.name: rule
-    for rule in (
-        Rule(
-            "event",
-            "one AC per spike and synapse whatever its value (graded spikes, payload free): the lower bound",
-            False,
-            lambda p: p.events,
-            lambda p: p.active_inputs,
-            lambda n: n.spikes,
-        ),
-        Rule(
-            "bitplane",
-            "one AC per set bit of the spike and synapse (shift and accumulate; shifts are not charged)",
-            False,
-            lambda p: p.popcount,
-            lambda p: p.popcount_inputs,
-            lambda n: n.popcount_spikes,
-        ),
-        Rule(
-            "unary",
-            "one AC per unit of the spike's value and synapse (virtual time steps, as I-LIF counts)",
-            False,
-            lambda p: p.unary,
-            lambda p: p.unary_inputs,
-            lambda n: n.unary_spikes,
-        ),
-        Rule(
-            "allbits",
-            "b ACs per spike and synapse (bit-serial, zero bits not skipped)",
-            False,
-            lambda p: p.bits * p.events,
-            lambda p: p.bits * p.active_inputs,
-            lambda n: bits_of(n.levels) * n.spikes,
-        ),
-        Rule(
-            "mac",
-            "one MAC of b bits x weight bits per spike and synapse (an accelerator of quantised networks)",
-            True,
-            lambda p: p.events,
-            lambda p: p.active_inputs,
-            lambda n: n.spikes,
-        ),
-        Rule(
-            "dense_mac",
-            "one MAC of b bits x weight bits per synapse and step, spike or not",
-            True,
-            lambda p: p.inside,
-            lambda p: p.inputs,
-            lambda n: n.spikes,
-        ),
-    )
-}
+# How much a spike's code counts: in the operations of a layer, among its inputs, among the spikes of a neuron.
+_Theta = tuple[Callable[[Products], Number], Callable[[Products], Number], Callable[[Neurons], Number]]
+_ONCE: _Theta = (lambda p: p.events, lambda p: p.active_inputs, lambda n: n.spikes)
+_BY_BIT: _Theta = (lambda p: p.popcount, lambda p: p.popcount_inputs, lambda n: n.popcount_spikes)
+_BY_UNIT: _Theta = (lambda p: p.unary, lambda p: p.unary_inputs, lambda n: n.unary_spikes)
+_BY_WIDTH: _Theta = (
+    lambda p: p.bits * p.events,
+    lambda p: p.bits * p.active_inputs,
+    lambda n: bits_of(n.levels) * n.spikes,
+)
+_ALWAYS: _Theta = (lambda p: p.inside, lambda p: p.inputs, lambda n: n.spikes)
+
+_RULES = (
+    Rule(
+        "event",
+        "one AC per spike and synapse whatever its value (graded spikes, payload free): the lower bound",
+        False,
+        *_ONCE,
+    ),
+    Rule(
+        "bitplane",
+        "one AC per set bit of the spike and synapse (shift and accumulate; shifts are not charged)",
+        False,
+        *_BY_BIT,
+    ),
+    Rule(
+        "unary",
+        "one AC per unit of the spike's value and synapse (virtual time steps, as I-LIF counts)",
+        False,
+        *_BY_UNIT,
+    ),
+    Rule("allbits", "b ACs per spike and synapse (bit-serial, zero bits not skipped)", False, *_BY_WIDTH),
+    Rule(
+        "mac",
+        "one MAC of b bits x weight bits per spike and synapse (an accelerator of quantised networks)",
+        True,
+        *_ONCE,
+    ),
+    Rule("dense_mac", "one MAC of b bits x weight bits per synapse and step, spike or not", True, *_ALWAYS),
+)
+RULES: dict[RuleName, Rule] = {rule.name: rule for rule in _RULES}
 
 
 def charge(products: Products, rule: Rule, source: Source, padding: Padding = "exact", zeros: Zeros = "charged") -> Ops:
@@ -122,35 +101,3 @@ def charge(products: Products, rule: Rule, source: Source, padding: Padding = "e
     else:
         count = rule.products(products)
     return Ops(macs=count) if rule.multiplies else Ops(acs=count)
-
-
-def share(part: Number, whole: Number) -> Number:
-    """part / whole; 0 where there is no whole."""
-    if np.ndim(part) == 0 and np.ndim(whole) == 0:
-        return float(part) / float(whole) if whole else 0.0
-    whole = np.asarray(whole, float)
-    return np.where(whole > 0, np.asarray(part, float) / np.where(whole > 0, whole, 1.0), 0.0)
-
-
-def bits_of(levels: int) -> int:
-    """Bits of a spike's code: ceil(log2(levels + 1))."""
-    return levels.bit_length()
-
-
-def popcount(codes: NDArray[Any]) -> NDArray[np.int64]:
-    """Set bits of each code; codes are integers >= 0."""
-    left = np.asarray(codes).astype(np.int64)
-    found = np.zeros_like(left)
-    while left.any():
-        found += left & 1
-        left >>= 1
-    return found
-
-
-def code_counts(codes: NDArray[Any]) -> dict[str, int]:
-    """`{events, popcount, unary}` of an array of codes."""
-    return {
-        "events": int(np.count_nonzero(codes)),
-        "popcount": int(popcount(codes).sum()),
-        "unary": int(np.asarray(codes).astype(np.int64).sum()),
-    }

@@ -13,7 +13,6 @@ picojoules (`_pj`).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,8 +22,8 @@ from pydantic import Field, ValidationError
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices
 from snnctl.core.signature import members
-from snnctl.energy.price.costs import Constant, Device, Fixed, Flat, IntScaled, Lemaire, Mesh, NoMemory, Part
 from snnctl.energy.price.rules import RuleName
+from snnctl.energy.price.sections import Constant, Device, Fixed, Flat, IntScaled, Lemaire, Mesh, NoMemory, Part
 from snnctl.recipe.explain import Finding, Owner, explain, plain, shown
 from snnctl.recipe.slots import Validation
 from snnctl.recipe.source import KeyPath, parse_yaml, path_text, read_file
@@ -47,6 +46,7 @@ _SECTIONS: dict[str, dict[str, type[Part]]] = {
     "arithmetic": {"fixed": Fixed, "int_scaled": IntScaled},
     "memory": {"none": NoMemory, "flat": Flat, "lemaire": Lemaire},
     "movement": {"mesh": Mesh},
+    "device": {},  # of one form alone
 }
 
 
@@ -80,15 +80,13 @@ class Table:
 
     def constants(self) -> list[SourcedValue]:
         """Every constant with its source, in the order of the file format."""
-        return list(self._constants())
-
-    def _constants(self) -> Iterator[SourcedValue]:
-        for section in ("arithmetic", "memory", "movement", "device"):
-            part = getattr(self, section)
-            for name in type(part).model_fields if part is not None else ():
-                constant = getattr(part, name)
-                if isinstance(constant, Constant):
-                    yield SourcedValue(f"{section}.{name}", constant.value, constant.source)
+        parts = ((section, getattr(self, section)) for section in _SECTIONS)
+        return [
+            SourcedValue(f"{section}.{name}", constant.value, constant.source)
+            for section, part in parts
+            for name, constant in part or ()
+            if isinstance(constant, Constant)
+        ]
 
 
 def table_names() -> list[str]:
@@ -141,10 +139,13 @@ def read_table(text: str, file: str = "<text>") -> Table:
     for section in _SECTIONS:
         if raw.get(section) is not None:
             parts[section] = _section(check, section, raw[section])
-    if raw.get("device") is not None:
-        parts["device"] = _device(check, raw["device"])
-    for path, message, help in _rules(raw):
-        check.add("R302", message, path, on_key=True, help=help)
+    if "device" not in parts and "arithmetic" not in parts:
+        help = "write `arithmetic: {model: fixed, ...}`"
+        check.add("R302", "a cost table needs `arithmetic` or `device`", (), on_key=True, help=help)
+    for section in parts if "device" in parts else ():
+        if section != "device":
+            message = f"`device` already includes `{section}`"
+            check.add("R302", message, (section,), on_key=True, help="remove one of the two")
     if check.problems or not isinstance(head, _Head):
         raise DiagnosticError(sorted(check.problems, key=lambda d: (d.line, d.column)))
     if isinstance(parts.get("memory"), NoMemory):
@@ -152,22 +153,15 @@ def read_table(text: str, file: str = "<text>") -> Table:
     return Table(head.name, head.rule, head.summary, file=file, **parts)
 
 
-def _rules(raw: Mapping[str, Any]) -> Iterator[tuple[KeyPath, str, str]]:
-    if raw.get("device") is None and raw.get("arithmetic") is None:
-        yield (), "a cost table needs `arithmetic` or `device`", "write `arithmetic: {model: fixed, ...}`"
-    if raw.get("device") is not None:
-        for section in _SECTIONS:
-            if raw.get(section) is not None:
-                yield (section,), f"`device` already includes `{section}`", "remove one of the two"
-
-
 def _section(check: Validation, section: str, value: Any) -> Part | None:
     models = _SECTIONS[section]
-    known = f"known models: {', '.join(models)}"
+    known = f"known models: {', '.join(models)}" if models else ""
     if not isinstance(value, dict):
-        message = f"`{section}` must be a mapping with `model`, got {shown(value)}"
+        message = f"`{section}` must be a mapping{' with `model`' if models else ''}, got {shown(value)}"
         check.add("R203", message, (section,), help=known)
         return None
+    if not models:
+        return _checked(check, Device, value, (section,), f"`{section}`")
     name = value.get("model")
     if not isinstance(name, str) or name not in models:
         if "model" not in value:
@@ -177,13 +171,6 @@ def _section(check: Validation, section: str, value: Any) -> Part | None:
             check.add("R205", f"unknown model {shown(name)} of `{section}`", (section, "model"), help=help)
         return None
     return _checked(check, models[name], value, (section,), f"{section} model `{name}`")
-
-
-def _device(check: Validation, value: Any) -> Part | None:
-    if not isinstance(value, dict):
-        check.add("R203", f"`device` must be a mapping, got {shown(value)}", ("device",))
-        return None
-    return _checked(check, Device, value, ("device",), "`device`")
 
 
 def _checked(check: Validation, model: type[Part], given: dict[str, Any], path: KeyPath, name: str) -> Part | None:

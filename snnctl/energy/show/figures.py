@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from snnctl.core.joules import unit_of
+from snnctl.core.energy_units import unit_of
 from snnctl.energy.count.counts import Row
 from snnctl.energy.estimate import Estimate, Priced
 from snnctl.energy.price.bill import TERMS, Bill

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from snnctl.energy.count.counts import mean
 from snnctl.energy.estimate import Estimate
 from snnctl.energy.judge.thresholds import break_even
-from snnctl.energy.price.bill import mean
 from snnctl.energy.show import figures
 from snnctl.energy.show.tables import document, neurobench_table, operations_table, rules_table, tables, totals_table
 from snnctl.report.page import Page, Section, Table

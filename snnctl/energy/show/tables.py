@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from snnctl.energy.count.counts import Row
+from snnctl.energy.count.counts import Row, mean, twin_bits
 from snnctl.energy.estimate import Estimate, Priced
-from snnctl.energy.judge.thresholds import twin_bits
-from snnctl.energy.price.bill import mean
 from snnctl.energy.price.rules import RULES
 from snnctl.report.page import Cell, Table
 from snnctl.report.tables import csv_text

@@ -1,4 +1,4 @@
-"""From counts to joules under a cost table.
+"""Where joules are computed: every count times its price under a cost table.
 
 Prices are sums of products of counts and constants: linear in the counts, so the mean of the prices of samples is the
 price of the mean count, and a count may be a float or an array [B].
@@ -11,12 +11,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from snnctl.energy.count.counts import Counts, Elementwise, Kind, Number, Row, Uncounted, scaled
-from snnctl.energy.judge.thresholds import twin_bits
+from snnctl.energy.count.counts import Counts, Elementwise, Kind, Number, Row, Uncounted, bits_of, in_steps, twin_bits
 from snnctl.energy.price.bill import Bill, Line, Options, Uncharged
-from snnctl.energy.price.costs import Flat, Lemaire
 from snnctl.energy.price.lemaire import Access, ann_layer, ceil_fan_out, neuron_accesses, neuron_ops, snn_layer
-from snnctl.energy.price.rules import RULES, Ops, Rule, bits_of, charge
+from snnctl.energy.price.rules import RULES, Ops, Rule, charge
+from snnctl.energy.price.sections import Fixed, Flat, IntScaled, Lemaire
 from snnctl.energy.price.table import Table
 
 _JOULES = 1e-12
@@ -42,14 +41,10 @@ def price_dense(counts: Counts, table: Table, options: Options | None = None, *,
             that spikes drive, and the table's activation_bits for layers that real numbers drive.
     """
     options = options or Options()
-    rows = [_in_steps(row, min(row.steps, counts.data_steps)) for row in counts.rows]
+    rows = [replace(in_steps(row, min(row.steps, counts.data_steps)), feeds="") for row in counts.rows]
     rule = RULES[options.rule or table.rule]
     job = _Job(table, options, rule, counts.coding_steps, dense=True, bits=bits, data_steps=counts.data_steps)
     return job.bill(_with_folded_norms(rows, options), counts.uncounted)
-
-
-def _in_steps(row: Row, steps: int) -> Row:
-    return replace(scaled(row, steps / row.steps), steps=steps, feeds="")
 
 
 def _with_stem(counts: Counts, options: Options) -> list[Row]:
@@ -58,7 +53,7 @@ def _with_stem(counts: Counts, options: Options) -> list[Row]:
     for row in counts.rows:
         constant = row.kind != "neuron" and (row.same_each_step or (row.stem and row.steps == 1))
         steps = {"run": row.steps, "once": 1, "steps": counts.steps}[options.stem] if constant else row.steps
-        rows.append(row if steps == row.steps else replace(scaled(row, steps / row.steps), steps=steps))
+        rows.append(row if steps == row.steps else in_steps(row, steps))
     return rows
 
 
@@ -114,6 +109,12 @@ class _Job:
     dense: bool = False
     bits: int | None = None
     data_steps: int = 1
+
+    @property
+    def costs(self) -> Fixed | IntScaled:
+        """Prices of operations."""
+        assert self.table.arithmetic is not None  # a table without them is a device
+        return self.table.arithmetic
 
     def bill(self, rows: list[Row], uncounted: tuple[Uncounted, ...]) -> Bill:
         lines: list[Line] = []
@@ -178,16 +179,14 @@ class _Job:
         return row.products.bits
 
     def _products(self, row: Row, sheet: _Sheet) -> Ops:
-        costs = self.table.arithmetic
-        assert costs is not None  # a table without it is a device
         ops = self._ops(row)
-        sheet.add("mac", ops.macs, costs.mac(self._width(row)), "multiply-accumulates")
-        sheet.add("ac", ops.acs, costs.add())
+        sheet.add("mac", ops.macs, self.costs.mac(self._width(row)), "multiply-accumulates")
+        sheet.add("ac", ops.acs, self.costs.add())
         if self.options.elementwise == "counted":
             if np.any(row.elementwise.adds):
                 self._single(row.elementwise, "bias", sheet)
             elif row.geometry is not None and row.geometry.bias:
-                sheet.add("bias", float(row.geometry.outputs * row.steps), costs.add())
+                sheet.add("bias", float(row.geometry.outputs * row.steps), self.costs.add())
         self._memory(row, ops, sheet)
         self._movement_of_numbers(row, sheet)
         return ops
@@ -208,10 +207,8 @@ class _Job:
             as_ann = self.dense or row.source == "real" or self.rule.name == "dense_mac"
             work = ann_layer(row, ops.macs, memory) if as_ann else snn_layer(row, self.rule, memory)
             self._accesses(work.accesses, memory, sheet)
-            costs = self.table.arithmetic
-            assert costs is not None
-            sheet.add("addressing", work.address.macs, costs.mac(), "addressing")
-            sheet.add("addressing", work.address.acs, costs.add())
+            sheet.add("addressing", work.address.macs, self.costs.mac(), "addressing")
+            sheet.add("addressing", work.address.acs, self.costs.add())
 
     def _accesses(self, accesses: tuple[Access, ...], memory: Lemaire, sheet: _Sheet) -> None:
         for access in accesses:
@@ -229,12 +226,10 @@ class _Job:
         neurons, memory, mesh = row.neurons, self.table.memory, self.table.movement
         if neurons is None or self.dense or self.options.neurons == "omitted":
             return
-        costs = self.table.arithmetic
-        assert costs is not None
         if isinstance(memory, Lemaire):
             ops = neuron_ops(neurons, self.rule)
-            sheet.add("neuron", ops.macs, costs.mac(), "leaks")
-            sheet.add("neuron", ops.acs, costs.add())
+            sheet.add("neuron", ops.macs, self.costs.mac(), "leaks")
+            sheet.add("neuron", ops.acs, self.costs.add())
             self._accesses(neuron_accesses(neurons, memory), memory, sheet)
         else:
             each = neurons.per_update
@@ -248,12 +243,10 @@ class _Job:
             sheet.add("movement", neurons.spikes, bits * mesh.hops.value * mesh.sparse_pj_per_bit_hop.value)
 
     def _single(self, work: Elementwise, term: str, sheet: _Sheet) -> None:
-        costs = self.table.arithmetic
-        assert costs is not None
-        sheet.add(term, work.adds, costs.add())
-        sheet.add(term, work.muls, costs.mul(), f"multiplications ({term})")
-        sheet.add(term, work.compares, costs.compare())
-        sheet.add(term, work.special, costs.special(), f"divisions, roots and exponentials ({term})")
+        sheet.add(term, work.adds, self.costs.add())
+        sheet.add(term, work.muls, self.costs.mul(), f"multiplications ({term})")
+        sheet.add(term, work.compares, self.costs.compare())
+        sheet.add(term, work.special, self.costs.special(), f"divisions, roots and exponentials ({term})")
 
     def _on_device(self, row: Row, sheet: _Sheet) -> Ops:
         device = self.table.device

@@ -1,21 +1,70 @@
-"""Spikformer out of spikingjelly modules, laid out as SeqSNN's time-series code lays it out.
+"""Networks out of other libraries' modules, with the same parameters and outputs as `snnctl`'s.
 
-Features last for the linear layers; BatchNorm1d over transposed views [T*B, D, L]; q, k and v apart; (q k^T) v;
-a contiguous copy wherever the published code makes one. Same parameters and same outputs as `snnctl`'s.
+Spikformer is laid out as SeqSNN's time-series code lays it out: features last for the linear layers; BatchNorm1d over
+transposed views [T*B, D, L]; q, k and v apart; (q k^T) v; a contiguous copy wherever the published code makes one.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.attention import SpikingSelfAttention
 from snnctl.backbones.parts.blocks import SpikingLinear
-from snnctl.bench.peers import SpikingJelly, why_not_lif
+from snnctl.bench.peers import SnnTorch, SpikingJelly, why_not_lif
 from snnctl.neurons import LIF
+
+
+class FromRest(nn.Module):
+    """A network of spikingjelly modules that starts every call from rest."""
+
+    def __init__(self, library: SpikingJelly, network: nn.Module) -> None:
+        super().__init__()
+        self.library, self.network = library, network
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.library.reset(self.network)
+        spikes: Tensor = self.network(x)
+        return spikes
+
+
+def jelly_feedforward(library: SpikingJelly, weights: Sequence[nn.Linear], like: LIF) -> FromRest:
+    """Linear layers and LIFNodes, layer by layer; [T, B, inputs] -> spikes [T, B, outputs]."""
+    layers: list[nn.Module] = []
+    for weight in weights:
+        linear = library.layer.Linear(weight.in_features, weight.out_features, step_mode="m")
+        linear.load_state_dict(weight.state_dict())
+        layers += [linear, library.lif(like)]
+    return FromRest(library, nn.Sequential(*layers))
+
+
+class TorchFeedForward(nn.Module):
+    """Linear layers and Leaky neurons in a loop over time, as snntorch's tutorials write it.
+
+    Shape: [T, B, inputs] -> spikes [T, B, outputs].
+    """
+
+    def __init__(self, library: SnnTorch, weights: Sequence[nn.Linear], like: LIF) -> None:
+        super().__init__()
+        self.linears = nn.ModuleList(nn.Linear(w.in_features, w.out_features) for w in weights)
+        for linear, weight in zip(self.linears, weights, strict=True):
+            linear.load_state_dict(weight.state_dict())
+        self.neurons = nn.ModuleList(library.leaky(like) for _ in weights)
+
+    def forward(self, x: Tensor) -> Tensor:
+        membranes = [neuron.reset_mem() for neuron in self.neurons]  # type: ignore[operator]
+        out = []
+        for x_t in x:
+            spikes = x_t
+            for i, (linear, neuron) in enumerate(zip(self.linears, self.neurons, strict=True)):
+                spikes, membranes[i] = neuron(linear(spikes), membranes[i])
+            out.append(spikes)
+        return torch.stack(out)
 
 
 class JellyLayer(nn.Module):

@@ -1,5 +1,6 @@
-"""Interleaved timing: every engine of a case in every round, in turn, so that a slow moment of the machine hits all.
+"""A case, and what one call of each way to do it costs: time, memory, firing rates.
 
+Timing is interleaved: every engine of a case in every round, in turn, so that a slow moment of the machine hits all.
 Ratios are taken round by round and their median is reported: what slows a whole round cancels.
 """
 
@@ -7,17 +8,23 @@ from __future__ import annotations
 
 import gc
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+from torch.autograd.profiler import profile
+
+from snnctl.neurons.base import SpikingNeuron
 
 Clock = Callable[[], float]
 OURS = "snnctl"
+PEERS = ("spikingjelly", "snntorch")
+_DIGITS = 4  # of firing rates
 Pass = Literal["forward", "forward+backward", "training step"]
 
 
@@ -142,3 +149,73 @@ def ratios(contenders: Sequence[Contender], rounds: Sequence[Sequence[float]]) -
             }
         )
     return found
+
+
+def saved_bytes(call: Callable[[], object], kept: Iterable[Tensor] = ()) -> int:
+    """Bytes of the storages that autograd keeps for the backward pass, each counted once.
+
+    The input counts if it is kept: it cannot be freed before. `kept` (parameters, buffers) does not. Custom
+    functions are counted as well, as far as they use `save_for_backward`.
+    """
+    own = {t.untyped_storage()._cdata for t in kept}
+    found: dict[int, Any] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage._cdata not in own:
+            found[storage._cdata] = storage  # held, so that no later storage gets its address
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        call()
+    return sum(storage.nbytes() for storage in found.values())
+
+
+def peak_bytes(call: Callable[[], object]) -> int:
+    """Most bytes that torch holds at a time during `call`, above what it held before.
+
+    Every allocation and release of torch's CPU allocator is recorded and summed up in order. What libraries below
+    torch allocate for themselves is not seen.
+    """
+    with profile(profile_memory=True) as profiled:  # torch.profiler's, which wraps it, first loads all of inductor
+        call()
+    assert profiled.kineto_results is not None
+    events = sorted((e for e in profiled.kineto_results.events() if e.name() == "[memory]"), key=lambda e: e.start_ns())
+    level = highest = 0
+    for event in events:
+        level += event.nbytes()
+        highest = max(highest, level)
+    return highest
+
+
+def kept(network: nn.Module) -> list[Tensor]:
+    """What a network holds anyway."""
+    return [*network.parameters(), *network.buffers()]
+
+
+def firing_rates(network: nn.Module, run: Callable[[], object]) -> list[float]:
+    """Mean of the output of every neuron layer during `run`, in the order of the calls.
+
+    A neuron that is called once per step counts as one layer.
+    """
+    sums: dict[str, tuple[float, int]] = {}
+
+    def watch(name: str) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: object, output: Any) -> None:
+            spikes = output[0] if isinstance(output, tuple) else output
+            total, count = sums.get(name, (0.0, 0))
+            sums[name] = total + float(spikes.float().mean()), count + 1
+
+        return hook
+
+    hooks = [m.register_forward_hook(watch(n)) for n, m in network.named_modules() if _is_neuron(m)]
+    try:
+        run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [round(total / count, _DIGITS) for total, count in sums.values()]
+
+
+def _is_neuron(module: nn.Module) -> bool:
+    return isinstance(module, SpikingNeuron) or type(module).__name__ in ("LIFNode", "Leaky")
