@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from snnctl.bench.suite import Progress
     from snnctl.core.run_events import Observer
+    from snnctl.data.cache import Progress as Transfer
     from snnctl.report.saving import Tell
     from snnctl.sweep.jobs import View
 
@@ -114,6 +115,12 @@ class Session(Listener):
         from snnctl.ui.report import follow
 
         return follow(self.console, shown=self.shows)
+
+    def transfer(self, name: str) -> AbstractContextManager[Transfer | None]:
+        """A bar on a terminal."""
+        from snnctl.ui.report import transfer
+
+        return transfer(self.console, name, shown=self.shows)
 
     def measuring(self) -> AbstractContextManager[Callable[[Progress], None]]:
         """A bar on a terminal, elsewhere a line per case."""

@@ -7,10 +7,8 @@ from typing import Any
 
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.core.diagnostic import Diagnostic
-from snnctl.data.series.known import KNOWN_NAMES
-from snnctl.data.series.store import cache_dir, is_prepared
-from snnctl.data.texts.known import TEXT_NAMES
-from snnctl.data.texts.prepare import has_texts
+from snnctl.data.cache import cache_dir
+from snnctl.data.kinds import KINDS
 from snnctl.engine import environment
 from snnctl.neurons.kernels import available_kernels
 
@@ -29,6 +27,5 @@ def doctor(listener: Listener = NOBODY) -> dict[str, Any]:
         "kernels": available_kernels(),
         "extras": {extra: find_spec(module) is not None for extra, module in _EXTRAS.items()},
         "cache": str(cache_dir()),
-        "prepared": [name for name in KNOWN_NAMES if is_prepared(name)]
-        + [name for name in TEXT_NAMES if has_texts(name)],
+        "prepared": [name for kind in KINDS for name in kind.known if kind.is_prepared(name)],
     }

@@ -11,6 +11,7 @@ from snnctl.core.diagnostic import Diagnostic, as_warnings
 if TYPE_CHECKING:
     from snnctl.bench.suite import Progress
     from snnctl.core.run_events import Observer
+    from snnctl.data.cache import Progress as Transfer
     from snnctl.report.saving import Tell
     from snnctl.sweep.jobs import View
 
@@ -43,6 +44,10 @@ class Listener:
     def work(self) -> AbstractContextManager[Tell]:
         """A callback for long work: what is being done, and which share of all of it is."""
         return nullcontext(lambda text, done: None)
+
+    def transfer(self, name: str) -> AbstractContextManager[Transfer | None]:
+        """A callback for bytes on their way: those that are done, and all of them or None."""
+        return nullcontext()
 
     def measuring(self) -> AbstractContextManager[Callable[[Progress], None]]:
         """A callback for measurements of time, which nothing may disturb."""

@@ -16,7 +16,7 @@ from snnctl.convert.measure import Cell, LayerError, answers, batches, layer_err
 from snnctl.convert.offsets import correct_biases
 from snnctl.convert.spiking import Wanted, spiking_recipe, transfer
 from snnctl.convert.support import refuse_unsupported
-from snnctl.core.choices import Calibration, Offset
+from snnctl.core.choices import Calibration, Offset, SplitName
 from snnctl.energy.estimate import estimate
 from snnctl.energy.price.bill import Options
 from snnctl.energy.price.table import load_table
@@ -72,7 +72,7 @@ class Converted:
     run: RunDir
     name: str
     metric: str
-    split: str
+    split: SplitName
     source: dict[str, float]
     chosen: Wanted
     cells: tuple[Cell, ...]
@@ -89,7 +89,7 @@ def convert(
     *,
     parent: Path,
     out: Path | None = None,
-    split: str = "test",
+    split: SplitName = "test",
     tell: Tell = lambda *_: None,
 ) -> Converted:
     """Convert the weights of `trained` and write the spiking network as a run.
@@ -175,7 +175,7 @@ def _cell(
     recipe: Recipe,
     wanted: Wanted,
     given: torch.Tensor | None,
-    split: str,
+    split: SplitName,
     settings: Settings,
     runtime: Runtime,
 ) -> Cell:

@@ -6,13 +6,11 @@ import hashlib
 import http.client
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from snnctl.data.cache import Progress
 from snnctl.data.problems import data_error
-
-Progress = Callable[[int, int | None], None]  # bytes done, bytes in all if known
 
 TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 18

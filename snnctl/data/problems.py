@@ -35,3 +35,9 @@ def data_error(
 ) -> DiagnosticError:
     """One data problem as an exception, located in the data file and at the recipe key that names it."""
     return DiagnosticError(Diagnostic(code, message, file=str(file), line=line, path=path, help=help, notes=notes))
+
+
+def unreadable(path: Path, kind: str, error: BaseException, key: str = "data.source") -> DiagnosticError:
+    """D104 for a file that a library could not read as `kind`: with the first line of what it says."""
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return data_error("D104", f"cannot be read{' as ' * bool(kind)}{kind}: {text}", file=path, path=key)

@@ -7,39 +7,75 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
+from snnctl.data.cache import cache_dir, sha256_file
 from snnctl.data.problems import data_error
-from snnctl.data.series.store import StoredFile, cache_dir, sha256_file
 
 MANIFEST = "manifest.json"
+Item = TypeVar("Item")
+M = TypeVar("M", bound="Manifest")
+
+
+@dataclass(frozen=True)
+class Part(Generic[Item]):
+    """One part of a source, as its makers cut it.
+
+    Args:
+        name: `train`, `val`, `test`, or `all` for a source that is not cut.
+        count: how many the kind counts: pictures, recordings, frames.
+        items: gives them, one or some at a time, in an order that is always the same.
+    """
+
+    name: str
+    count: int
+    items: Callable[[], Iterator[Item]]
+
+
+@dataclass(frozen=True)
+class Source(Generic[Item]):
+    """What a reader has found, before it is taken into the cache.
+
+    Args:
+        parts: names are unique.
+        origin: what a message calls it.
+        format: how it is stored ("folder", "idx", ...).
+        licence: as its makers state it; "" where nothing is known.
+        classes: names, in the order of their indices; empty where there are none.
+    """
+
+    parts: tuple[Part[Item], ...]
+    origin: str
+    format: str
+    licence: str = ""
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """Size and checksum of one file of a set."""
+
+    bytes: int
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
-    """What every set tells of itself.
+    """What every set tells of itself. The name of its folder stands there as `key` or as `name`.
 
     Args:
-        key: name of its folder.
-        origin: the file, folder, name or id it was made from.
-        format: of the origin.
         files: of the folder, by name.
-        licence: as the source states it.
         created: UTC, ISO 8601.
         schema: of the manifest; sets of another one are made anew.
     """
 
-    key: str
-    origin: str
-    format: str
-    files: dict[str, StoredFile]
-    licence: str
-    created: str
-    schema: int
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    created: str = ""
+    schema: int = 1
 
     @property
     def bytes(self) -> int:
@@ -47,12 +83,21 @@ class Manifest:
         return sum(stored.bytes for stored in self.files.values())
 
 
-M = TypeVar("M", bound=Manifest)
+@dataclass(frozen=True, kw_only=True)
+class KeyedManifest(Manifest):
+    """Of a set that was decoded in one of several ways, which its key tells apart.
 
+    Args:
+        key: name of its folder, see `key_of`.
+        origin: the file, folder, name or id it was made from.
+        format: of the origin.
+        licence: as the source states it.
+    """
 
-def sets_folder(kind: str, cache: Path | None = None) -> Path:
-    """Where sets of this kind lie."""
-    return (cache or cache_dir()) / kind
+    key: str
+    origin: str
+    format: str
+    licence: str
 
 
 def key_of(name: str, *settings: object) -> str:
@@ -62,71 +107,122 @@ def key_of(name: str, *settings: object) -> str:
     return f"{stem or 'set'}-{digest}"
 
 
-def files_in(folder: Path) -> dict[str, StoredFile]:
-    """Size and checksum of every file there is, for a manifest."""
-    return {path.name: StoredFile(path.stat().st_size, sha256_file(path)) for path in sorted(folder.iterdir())}
-
-
-def now() -> str:
-    """The time for a manifest."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def sound_set(folder: Path, kind: type[M], schema: int, *, verify: bool = False) -> M | None:
-    """The manifest in `folder` if all its files are there in their sizes (and checksums, with `verify`), else None.
-
-    None as well for a manifest of another key or schema.
-    """
-    try:
-        document = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        files = {name: StoredFile(**entry) for name, entry in document.pop("files").items()}
-        found = kind(**document, files=files)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-    if found.schema != schema or found.key != folder.name:
-        return None
-    for name, stored in found.files.items():
-        path = folder / name
-        if not path.is_file() or path.stat().st_size != stored.bytes:
-            return None
-        if verify and sha256_file(path) != stored.sha256:
-            return None
-    return found
-
-
-def write_set(folder: Path, fill: Callable[[Path], M], is_sound: Callable[[], bool]) -> M:
-    """Make the set that is to lie in `folder`.
+class DamagedError(Exception):
+    """A set that lies in the cache is not what was written.
 
     Args:
-        folder: its parent is made if need be; a set that lies there already is replaced.
-        fill: writes all files into the folder that it is given, and returns the manifest.
-        is_sound: whether a usable set lies in `folder` now.
-
-    Raises:
-        DiagnosticError: D104, the cache cannot be written; or what `fill` raises.
+        path: the file that is wrong.
+        what: is wrong with it.
     """
-    root = folder.parent
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".take-in-", dir=root))
-    except OSError as error:
-        help = "set XDG_CACHE_HOME to a folder that can be written"
-        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="", help=help) from error
-    try:
-        ready = scratch / folder.name
-        ready.mkdir()
-        manifest = fill(ready)
-        text = json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
-        (ready / MANIFEST).write_text(text, encoding="utf-8")
-        if folder.exists():
-            os.replace(folder, scratch / "old")
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path.name} {what}")
+        self.path, self.what = path, what
+
+
+@dataclass(frozen=True)
+class Store(Generic[M]):
+    """All sets of one kind.
+
+    Args:
+        folder: of the cache that they lie in; "" = the cache itself.
+        manifest: what each tells of itself.
+    """
+
+    folder: str
+    manifest: type[M]
+
+    def path(self, key: str = "", cache: Path | None = None) -> Path:
+        """Where the set `key` lies, or all of them.
+
+        Args:
+            cache: None = `cache_dir()`.
+        """
+        return (cache or cache_dir()) / self.folder / key
+
+    def read(self, key: str, cache: Path | None = None, *, verify: bool = False) -> M | None:
+        """The manifest of a set, once its files were seen to be there in their sizes; None where there is no set.
+
+        Args:
+            verify: whether checksums are compared as well.
+
+        Raises:
+            DamagedError: the manifest cannot be understood, or a file is not as it was written.
+        """
+        folder = self.path(key, cache)
+        found = self.read_manifest(key, cache)
+        for name, stored in found.files.items() if found is not None else ():
+            path = folder / name
+            if not path.is_file():
+                raise DamagedError(path, "is missing")
+            if path.stat().st_size != stored.bytes:
+                raise DamagedError(path, f"has {path.stat().st_size} bytes, not {stored.bytes}")
+            if verify and sha256_file(path) != stored.sha256:
+                raise DamagedError(path, "does not match its checksum")
+        return found
+
+    def read_manifest(self, key: str, cache: Path | None = None) -> M | None:
+        """As `read`, without a look at the files."""
+        path = self.path(key, cache) / MANIFEST
         try:
-            os.replace(ready, folder)
-        except OSError:
-            if not is_sound():  # else another process was faster; its copy serves as well
-                raise
-    except OSError as error:
-        raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="") from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return manifest
+            document = json.loads(path.read_text(encoding="utf-8"))
+            schema, name = document["schema"], document.get("key", document.get("name"))
+            if (schema, name) != (self.manifest.schema, key):
+                raise ValueError(f"schema {schema}, name {name}")
+            files = {name: StoredFile(**entry) for name, entry in document.pop("files").items()}
+            return self.manifest(**document, files=files)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DamagedError(path, f"the manifest cannot be understood ({error})") from error
+
+    def sound(self, key: str, cache: Path | None = None, *, verify: bool = False) -> M | None:
+        """As `read`; None for a damaged set, too."""
+        try:
+            return self.read(key, cache, verify=verify)
+        except DamagedError:
+            return None
+
+    def write(self, key: str, fill: Callable[[Path], M], cache: Path | None = None) -> M:
+        """Make the set `key`; one that lies there already is replaced.
+
+        Args:
+            fill: writes all files into the folder that it is given, and returns the manifest; what that tells of files
+                and time is filled in here.
+
+        Raises:
+            DiagnosticError: D104, the cache cannot be written; or what `fill` raises.
+        """
+        folder = self.path(key, cache)
+        root = folder.parent
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            scratch = Path(tempfile.mkdtemp(prefix=".take-in-", dir=root))
+        except OSError as error:
+            help = "set XDG_CACHE_HOME to a folder that can be written"
+            raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="", help=help) from error
+        try:
+            ready = scratch / folder.name
+            ready.mkdir()
+            manifest = fill(ready)
+            manifest = replace(
+                manifest, files=_files_in(ready), created=datetime.now(UTC).isoformat(timespec="seconds")
+            )
+            text = json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
+            (ready / MANIFEST).write_text(text, encoding="utf-8")
+            if folder.exists():
+                os.replace(folder, scratch / "old")
+            try:
+                os.replace(ready, folder)
+            except OSError:
+                if self.sound(key, cache) is None:  # else another process was faster; its copy serves as well
+                    raise
+        except OSError as error:
+            raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="") from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        return manifest
+
+
+def _files_in(folder: Path) -> dict[str, StoredFile]:
+    return {path.name: StoredFile(path.stat().st_size, sha256_file(path)) for path in sorted(folder.iterdir())}

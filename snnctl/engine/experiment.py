@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.training import Train
+from snnctl.data.base import Dataset
 from snnctl.engine.schedule import Schedule
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.tasks.base import Task
@@ -100,7 +101,7 @@ class Experiment:
         name: names the run directory.
         network: on the CPU, freshly initialised from the seed's `init` stream.
         task: loss, metrics and baselines.
-        data: splits that give batches; has `fingerprint` and `leaks`.
+        data: its three splits, and what is to be said of them.
         train: the recipe's training section.
         make_optimizer, make_schedule: called by the loop once the network is on its device.
     """
@@ -108,7 +109,7 @@ class Experiment:
     name: str
     network: Network
     task: Task
-    data: Any
+    data: Dataset
     train: Train
     make_optimizer: Callable[[nn.Module], Optimizer]
     make_schedule: Callable[[Optimizer, int, int], Schedule]

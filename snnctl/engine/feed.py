@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from snnctl.core.seeds import stream_seed
+from snnctl.data.base import ChangingSplit
 
 Job = TypeVar("Job")
 Made = TypeVar("Made")
@@ -35,16 +36,15 @@ def steps_per_epoch(items: int, batch_size: int) -> int:
 def training_batch(split: Any, indices: Tensor, seed: int, epoch: int, number: int, rank: int = 0) -> Any:
     """The training batch `number` of an epoch: a pure function of the arguments.
 
-    Splits that augment have `training_batch(indices, seed, epoch)`; of others it is the batch that evaluation sees.
+    Of a split that is no `ChangingSplit` it is the batch that evaluation sees.
 
     Args:
         seed: of the run; what is drawn comes from its `augment` stream.
         rank: of the process, each of which draws for its own share of the batch.
     """
-    make = getattr(split, "training_batch", None)
-    if make is None:
+    if not isinstance(split, ChangingSplit):
         return split.batch(indices)
-    return make(indices, stream_seed(seed, "augment", epoch, number, rank), epoch)
+    return split.training_batch(indices, stream_seed(seed, "augment", epoch, number, rank), epoch)
 
 
 def a_core_is_free(device: torch.device) -> bool:

@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.run_events import CheckpointSaved, EpochDone, HealthNoted, Observer, RunFinished, RunStarted, StepDone
 from snnctl.core.seeds import stream_seed
+from snnctl.data.base import ChangingSplit
 from snnctl.engine.checkpoint import TRAINER, load_trainer, save_trainer, save_weights
 from snnctl.engine.environment import keep_freed_memory
 from snnctl.engine.evaluate import Evaluation, evaluate
@@ -80,7 +81,7 @@ class Trainer:
         self.state = LoopState()
         self.saved_epochs = 0
         # Only where making a batch takes time of its own: a thread that hands over a view costs more than it saves.
-        self._feeds_ahead = hasattr(self.split, "training_batch") and a_core_is_free(runtime.device)
+        self._feeds_ahead = isinstance(self.split, ChangingSplit) and a_core_is_free(runtime.device)
         self._rng: Tensor | None = None
         self._live_rate = float("nan")
 

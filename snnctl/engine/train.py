@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from snnctl.core.choices import Checkpoint
+from snnctl.core.choices import Checkpoint, SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.run_events import Observer, Observers
 from snnctl.engine.checkpoint import load_weights, weights_folder
@@ -154,7 +154,7 @@ def measure_run(
     run: RunDir,
     runtime: Runtime,
     *,
-    split: str = "test",
+    split: SplitName = "test",
     baselines: bool = True,
     checkpoint: Checkpoint = "best",
     progress: Callable[[str, float], None] | None = None,

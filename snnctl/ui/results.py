@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.core.better import better_when
+from snnctl.ui.diagnostics import show_verdicts
 from snnctl.ui.tables import table
-from snnctl.ui.verdicts import show_verdicts
 from snnctl.ui.words import duration, figure, rate, size
 
 _BAR = 20

@@ -9,9 +9,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.ui.diagnostics import show_verdicts
 from snnctl.ui.report import show_files
 from snnctl.ui.tables import table
-from snnctl.ui.verdicts import show_verdicts
 from snnctl.ui.words import figure
 
 _BAR = 12

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from snnctl.cli.app import run
-from snnctl.data.series.store import cache_dir, caching_in
+from snnctl.data.cache import cache_dir, caching_in
 
 HEAD = "schema: 1\nname: somewhere-else\n"
 VIDEO = """\

@@ -14,7 +14,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.missing import fill, mark_missing
 from snnctl.data.series.series import Series
-from snnctl.data.splits import SplitSpec
+from snnctl.data.series.windows import SplitSpec
 
 NAN = float("nan")
 

@@ -11,8 +11,7 @@ import torch
 from snnctl.core.seeds import building_with
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import defaults
-from snnctl.data.made.mts_xor import MtsXor
-from snnctl.data.made.xor import XorRule
+from snnctl.data.made.mts_xor import MtsXor, XorRule
 from snnctl.encoders.none import NoEncoder
 from snnctl.encoders.repeat import Repeat
 from snnctl.measure.steps import StepMetrics

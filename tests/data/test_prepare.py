@@ -14,13 +14,15 @@ import numpy as np
 import pytest
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
+from snnctl.data.cache import cache_dir
 from snnctl.data.download import part_path
+from snnctl.data.kinds import kind_of
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.known import KNOWN
-from snnctl.data.series.prepare import cache_dir, is_prepared, load_prepared, prepare
+from snnctl.data.series.prepare import is_prepared, prepare
 from snnctl.data.series.readers.files import head_file, read_file
-from snnctl.data.series.selection import ReadOptions
-from snnctl.data.series.series import known
+from snnctl.data.series.series import ReadOptions
+from snnctl.data.series.store import load_prepared
 
 BODY = ("date,x,y\n" + "".join(f"2020-01-01 {h:02d}:00:00,{h},{h * 0.5}\n" for h in range(24))).encode()
 SHARED_ETTH1 = Path(__file__).parents[2] / ".." / "shared" / "data" / "ETTh1" / "ETTh1.csv"
@@ -40,7 +42,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rewrite(monkeypatch: pytest.MonkeyPatch, name: str, **changes: object) -> None:
-    monkeypatch.setitem(known.KNOWN, name, replace(KNOWN[name], **changes))  # type: ignore[arg-type]
+    monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], **changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_from_a_local_file(file: Path, cache: Path) -> None:
     told: list[tuple[int, int | None]] = []
     assert not is_prepared("etth2")
     made = prepare("etth2", source=file, progress=lambda done, total: told.append((done, total)))
-    assert (made.status, made.rows, made.columns, made.missing) == ("prepared", 24, 2, 0)
+    assert (made.status, made.facts) == ("prepared", {"rows": 24, "columns": 2, "missing": 0})
     assert told[-1] == (len(BODY), len(BODY))
     assert is_prepared("etth2", cache, verify=True)
     assert sorted(p.name for p in cache.iterdir()) == ["etth2"]  # no scratch folder is left
@@ -89,7 +91,7 @@ def test_from_a_local_file(file: Path, cache: Path) -> None:
 @pytest.mark.usefixtures("toy", "cache")
 def test_a_sound_copy_is_kept_and_a_damaged_one_replaced(file: Path) -> None:
     first = prepare("etth2", source=file)
-    values = first.path / "values.npy"
+    values = Path(first.path) / "values.npy"
     stamp = values.stat().st_mtime_ns
     assert prepare("etth2").status == "ready"
     assert values.stat().st_mtime_ns == stamp
@@ -138,13 +140,16 @@ def test_names_without_a_way() -> None:
     found = problem("metr-la")
     assert found.code == "D101"
     assert "snnctl data prep metr-la --from FILE" in found.help
-    found = problem("etth3")
+    with pytest.raises(DiagnosticError, match="unknown data `etth3`") as caught:
+        kind_of("etth3")
+    found = caught.value.diagnostics[0]
+    assert found.code == "D101"
     assert "did you mean `etth2`?" in found.help or "did you mean `etth1`?" in found.help
 
 
 def test_builtin_series_need_no_preparing() -> None:
     made = prepare("co2")
-    assert (made.status, made.rows, made.missing) == ("builtin", 2284, 59)
+    assert (made.status, made.facts) == ("builtin", {"rows": 2284, "columns": 1, "missing": 59})
 
 
 def test_a_file_address(file: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +198,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         thread = threading.Thread(target=service.serve_forever, daemon=True)
         thread.start()
         url = f"http://127.0.0.1:{service.server_address[1]}/toy.csv"
-        monkeypatch.setitem(known.KNOWN, "etth2", replace(KNOWN["etth2"], rows=24, columns=2, url=url, sha256=""))
+        monkeypatch.setitem(KNOWN, "etth2", replace(KNOWN["etth2"], rows=24, columns=2, url=url, sha256=""))
         yield url
         service.shutdown()
         thread.join()
@@ -210,7 +215,7 @@ def test_a_broken_download_goes_on(server: str, cache: Path, monkeypatch: pytest
     monkeypatch.setattr(Server, "fail_after", None)
     monkeypatch.setattr(Server, "ranges", ranges)
     told: list[tuple[int, int | None]] = []
-    assert prepare("etth2", progress=lambda done, total: told.append((done, total))).rows == 24
+    assert prepare("etth2", progress=lambda done, total: told.append((done, total))).facts["rows"] == 24
     assert Server.asked == [None, "bytes=100-"]
     assert told[-1] == (len(BODY), len(BODY))
 
@@ -219,7 +224,7 @@ def test_a_part_that_is_already_whole_is_fetched_afresh(server: str, cache: Path
     part = part_path(server, cache / "downloads")
     part.parent.mkdir(parents=True)
     part.write_bytes(BODY)
-    assert prepare("etth2").rows == 24
+    assert prepare("etth2").facts["rows"] == 24
     assert Server.asked == [f"bytes={len(BODY)}-", None]
 
 
@@ -249,7 +254,7 @@ def test_a_cache_that_cannot_be_written(file: Path) -> None:
 @pytest.mark.skipif(not SHARED_ETTH1.exists(), reason="../shared/data/ETTh1 is not there")
 @pytest.mark.usefixtures("cache")
 def test_etth1_by_name_is_etth1_by_path() -> None:
-    assert prepare("etth1", source=SHARED_ETTH1).rows == 17420
+    assert prepare("etth1", source=SHARED_ETTH1).facts["rows"] == 17420
     by_name = TimeSeries(source="etth1", window=96, horizon=24)
     by_path = TimeSeries(source=str(SHARED_ETTH1), window=96, horizon=24)
     assert by_name.load().fingerprint == by_path.load().fingerprint

@@ -22,9 +22,9 @@ from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import prepare
 from snnctl.data.series.readers.files import head_file, read_file
 from snnctl.data.series.scaling import ColumnMaxScaling, GlobalStandardScaling, MaxScaling, Scaler
-from snnctl.data.series.selection import ReadOptions
-from snnctl.data.series.series import known
-from snnctl.data.splits import SPLIT_NAMES, SplitSpec, plan_splits
+from snnctl.data.series.series import ReadOptions
+from snnctl.data.series.windows import SplitSpec, plan_splits
+from snnctl.data.splits import SPLIT_NAMES
 from snnctl.measure.metrics import ForecastMetrics
 from snnctl.tasks.forecasting import Forecasting
 
@@ -52,7 +52,7 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pa
         path = PUBLISHED[name](tmp_path)
         head = head_file(path, ReadOptions())
         genuine = replace(KNOWN[name], rows=head.rows, columns=len(head.columns), sha256="")
-        monkeypatch.setitem(known.KNOWN, name, genuine)
+        monkeypatch.setitem(KNOWN, name, genuine)
         prepare(name, source=path)
         return path
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data.series.readers.files import READERS, head_file, read_file
-from snnctl.data.series.selection import ReadOptions
+from snnctl.data.series.series import ReadOptions
 
 PLAIN = ReadOptions()
 

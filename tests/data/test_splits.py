@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from snnctl.core.diagnostic import DiagnosticError, ExitCode
 from snnctl.core.signature import params_model
 from snnctl.data.series.component import TimeSeries
-from snnctl.data.splits import SPLIT_NAMES, SplitSpec, plan_splits
+from snnctl.data.series.windows import SplitSpec, plan_splits
+from snnctl.data.splits import SPLIT_NAMES
 
 
 def test_the_ett_protocol() -> None:

@@ -10,18 +10,18 @@ from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.texts.cut import CutSpec, cut, shared_texts, without_shared
-from snnctl.data.texts.source import WHOLE, Part, sameness
+from snnctl.data.texts.source import WHOLE, Texts, sameness
 
 SPEC = CutSpec(val=0.1, test=0.2, folds=None, fold=0, seed=0)
 
 
-def whole(count: int, classes: int = 2, repeats: int = 0) -> Part:
+def whole(count: int, classes: int = 2, repeats: int = 0) -> Texts:
     texts = [f"text {i}" for i in range(count)] + [f"Text  {i}" for i in range(repeats)]
     labels = [str(i % classes) for i in range(count)] + [str(i % classes) for i in range(repeats)]
-    return Part(tuple(texts), tuple(labels))
+    return Texts(tuple(texts), tuple(labels))
 
 
-def keys(part: Part) -> set[str]:
+def keys(part: Texts) -> set[str]:
     return {sameness(text) for text in part.texts}
 
 
@@ -50,7 +50,7 @@ def test_another_seed_cuts_otherwise() -> None:
 
 
 def test_splits_of_the_source_stay_and_val_comes_from_train() -> None:
-    train, test = whole(50), Part(("text 0", "new"), ("0", "1"))
+    train, test = whole(50), Texts(("text 0", "new"), ("0", "1"))
     made, notes = cut({"train": train, "test": test}, SPEC, "here")
     assert made["test"] == test
     assert keys(made["train"]) | keys(made["val"]) == keys(train)
@@ -63,13 +63,13 @@ def test_splits_of_the_source_stay_and_val_comes_from_train() -> None:
 def test_val_does_not_depend_on_test() -> None:
     train = whole(50)
     one, _ = cut({"train": train, "test": whole(4)}, SPEC, "")
-    other, _ = cut({"train": train, "test": Part(("quite", "different"), ("0", "1"))}, SPEC, "")
+    other, _ = cut({"train": train, "test": Texts(("quite", "different"), ("0", "1"))}, SPEC, "")
     assert one["val"] == other["val"]
 
 
 @pytest.mark.parametrize("folds", [2, 5, 10])
 def test_folds_take_turns(folds: int) -> None:
-    source = {"train": whole(40, repeats=6), "val": Part(("v",), ("0",)), "test": Part(("t",), ("1",))}
+    source = {"train": whole(40, repeats=6), "val": Texts(("v",), ("0",)), "test": Texts(("t",), ("1",))}
     seen: Counter[str] = Counter()
     for fold in range(folds):
         made, notes = cut(source, CutSpec(0.1, 0.2, folds, fold, 0), "")
@@ -84,9 +84,9 @@ def test_folds_take_turns(folds: int) -> None:
 
 def test_what_is_shared_is_told_and_can_be_removed() -> None:
     parts = {
-        "train": Part(("a", "b ", "C", "d"), ("0", "1", "0", "1")),
-        "val": Part(("B", "e", "f"), ("1", "0", "1")),
-        "test": Part(("c", "E", "g"), ("0", "0", "1")),
+        "train": Texts(("a", "b ", "C", "d"), ("0", "1", "0", "1")),
+        "val": Texts(("B", "e", "f"), ("1", "0", "1")),
+        "test": Texts(("c", "E", "g"), ("0", "0", "1")),
     }
     assert shared_texts(parts) == [
         "1 of 3 val texts also stand in train",
@@ -100,7 +100,7 @@ def test_what_is_shared_is_told_and_can_be_removed() -> None:
 
 
 def test_a_class_too_small_to_cut() -> None:
-    source = Part(("a", "b", "c", "d"), ("0", "0", "0", "rare"))
+    source = Texts(("a", "b", "c", "d"), ("0", "0", "0", "rare"))
     with pytest.raises(DiagnosticError, match="class `rare` has 1 different texts") as caught:
         cut({WHOLE: source}, SPEC, "here")
     assert caught.value.diagnostics[0].code == "D214"

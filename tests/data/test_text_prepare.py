@@ -11,11 +11,11 @@ import pytest
 import text_files as files
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.series.prepare import prepare
-from snnctl.data.texts import known
+from snnctl.data.kinds import kind_of
 from snnctl.data.texts.component import Text
-from snnctl.data.texts.known import KNOWN_TEXTS
-from snnctl.data.texts.prepare import read_prepared
+from snnctl.data.texts.known import KNOWN
+from snnctl.data.texts.prepare import prepare
+from snnctl.data.texts.store import read_prepared
 
 datasets = pytest.importorskip("datasets")
 pytest.importorskip("tokenizers")
@@ -71,7 +71,7 @@ REPOSITORIES: list[tuple[str, Any, dict[str, int], dict[str, int]]] = [
 
 
 def stand_in(name: str, folder: Path, monkeypatch: pytest.MonkeyPatch, sizes: dict[str, int]) -> None:
-    monkeypatch.setitem(known.KNOWN_TEXTS, name, replace(KNOWN_TEXTS[name], hub=str(folder), sizes=sizes))
+    monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], hub=str(folder), sizes=sizes))
 
 
 @pytest.mark.parametrize(("name", "make", "stored", "sizes"), REPOSITORIES, ids=[r[0] for r in REPOSITORIES])
@@ -85,10 +85,10 @@ def test_prepared_and_used(
 ) -> None:
     stand_in(name, make(tmp_path / "repository", stored), monkeypatch, {})
     first = prepare(name)
-    assert (first.status, first.rows, first.missing) == ("prepared", sum(stored.values()), 0)
+    assert (first.status, first.facts) == ("prepared", {"rows": sum(stored.values()), "columns": 2, "missing": 0})
     assert prepare(name).status == "ready"
     data = Text(source=name).load()
-    assert data.labels == KNOWN_TEXTS[name].labels
+    assert data.labels == KNOWN[name].labels
     assert {part: len(data.split(part)) for part in sizes} == sizes
     split = data.split("train")
     for text, target in zip(split.texts, split.targets.tolist(), strict=True):
@@ -130,8 +130,8 @@ def test_a_copy_is_taken_where_it_is_genuine(tmp_path: Path, monkeypatch: pytest
         prepare("sst2", source=copy)
     assert caught.value.diagnostics[0].code == "D107"
     sizes = {"train": 20, "val": 8, "test": 10}
-    monkeypatch.setitem(known.KNOWN_TEXTS, "sst2", replace(KNOWN_TEXTS["sst2"], sizes=sizes))
-    assert prepare("sst2", source=copy).rows == 38
+    monkeypatch.setitem(KNOWN, "sst2", replace(KNOWN["sst2"], sizes=sizes))
+    assert prepare("sst2", source=copy).facts["rows"] == 38
     assert Text(source="sst2").load().labels == ("negative", "positive")
     (copy / "train.tsv").write_text("x\t7\ny\t1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other"))
@@ -142,7 +142,7 @@ def test_a_copy_is_taken_where_it_is_genuine(tmp_path: Path, monkeypatch: pytest
 
 def test_damage_is_seen_and_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in("mr", parquet_repository(tmp_path / "repository", {"train": 20, "test": 8}), monkeypatch, {})
-    folder = prepare("mr").path
+    folder = Path(prepare("mr").path)
     kept = (folder / "train.jsonl").read_bytes()
     (folder / "train.jsonl").write_bytes(kept[:-10])
     with pytest.raises(DiagnosticError) as caught:
@@ -157,13 +157,13 @@ def test_damage_is_seen_and_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 def test_an_unknown_name() -> None:
     with pytest.raises(DiagnosticError, match="unknown data `sst3`") as caught:
-        prepare("sst3")
+        kind_of("sst3")
     assert "did you mean `sst2`?" in caught.value.diagnostics[0].help or "sst5" in caught.value.diagnostics[0].help
 
 
-@pytest.mark.parametrize("name", list(KNOWN_TEXTS))
+@pytest.mark.parametrize("name", list(KNOWN))
 def test_what_is_known_is_complete(name: str) -> None:
-    found = KNOWN_TEXTS[name]
+    found = KNOWN[name]
     assert found.hub.count("/") == 1
     assert len(set(found.labels)) == len(found.labels) >= 2
     assert set(found.sizes) in (set(), {"train", "val", "test"})

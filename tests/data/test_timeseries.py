@@ -21,7 +21,8 @@ from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.readers.dates import calendar_features
 from snnctl.data.series.scaling import StandardScaling
-from snnctl.data.splits import SPLIT_NAMES, SplitSpec
+from snnctl.data.series.windows import SplitSpec
+from snnctl.data.splits import SPLIT_NAMES
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT / ".." / "shared" / "data"
@@ -235,7 +236,11 @@ def test_probing_text_imports_no_pandas(tmp_path: Path) -> None:
 
 
 def test_preparing_imports_no_torch() -> None:
-    code = "import sys; from snnctl.data import KNOWN_NAMES, prepare; print('torch' in sys.modules)"
+    code = (
+        "import sys; from snnctl.data.kinds import KINDS;"
+        "[kind.is_prepared(name) for kind in KINDS for name in kind.known];"
+        "print('torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.split() == ["False"]
 

@@ -16,8 +16,7 @@ from snnctl.build import build, check
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import prepare
 from snnctl.data.series.readers.files import head_file
-from snnctl.data.series.selection import ReadOptions
-from snnctl.data.series.series import known
+from snnctl.data.series.series import ReadOptions
 from snnctl.recipe import load_recipe
 from snnctl.recipe.shipped import shipped_folder
 
@@ -109,7 +108,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
     def call(name: str) -> None:
         file = SETS[name](tmp_path)
         head = head_file(file, ReadOptions())
-        monkeypatch.setitem(known.KNOWN, name, replace(KNOWN[name], rows=head.rows, columns=len(head.columns)))
+        monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], rows=head.rows, columns=len(head.columns)))
         prepare(name, source=file)
 
     return call

@@ -12,7 +12,7 @@ from torch import nn
 
 from snnctl.core.catalog import TASKS
 from snnctl.core.signature import defaults, params_model
-from snnctl.data.batch import Batch
+from snnctl.data.base import Batch
 from snnctl.data.made.order import Order
 from snnctl.tasks.base import Task
 from snnctl.tasks.classification import Classification

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.batch import Batch
+from snnctl.data.base import Batch
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.source import UNKNOWN

@@ -11,19 +11,18 @@ import numpy as np
 
 from snnctl.data.events.source import SpikePart, SpikeSource, Whole
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Manifest, files_in, now, sets_folder, sound_set, write_set
+from snnctl.data.sets import KeyedManifest, Store
 
-SCHEMA = 1
 _COLUMNS = ("lengths", "labels", "speakers", "takes")
 Progress = Callable[[int, int | None], None]  # bytes done, and in all where that is known
 
 
 @dataclass(frozen=True, kw_only=True)
-class SpikeManifest(Manifest):
+class SpikeManifest(KeyedManifest):
     """What a set is.
 
     Args:
-        key, origin, format, files, licence, created, schema: see `Manifest`.
+        key, origin, format, files, licence, created, schema: see `KeyedManifest`.
         units: channels, the highest that fired + 1.
         seconds: time of the last spike.
         classes, speakers: names; speakers are empty where they have none.
@@ -39,7 +38,9 @@ class SpikeManifest(Manifest):
     parts: dict[str, int]
     spikes: dict[str, int]
     times: dict[str, str]
-    schema: int = SCHEMA
+
+
+STORE = Store("spikes", SpikeManifest)
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,12 @@ class Recordings:
 
 def spikes_folder(cache: Path | None = None) -> Path:
     """Where sets of recordings lie."""
-    return sets_folder("spikes", cache)
+    return STORE.path(cache=cache)
 
 
 def sound_spikes(key: str, cache: Path | None = None, *, verify: bool = False) -> SpikeManifest | None:
-    """The manifest of a set whose files are all there, see `sound_set`, else None."""
-    return sound_set(spikes_folder(cache) / key, SpikeManifest, SCHEMA, verify=verify)
+    """The manifest of a set whose files are all there, see `Store.sound`, else None."""
+    return STORE.sound(key, cache, verify=verify)
 
 
 def open_part(manifest: SpikeManifest, part: str, cache: Path | None = None) -> Recordings:
@@ -108,11 +109,7 @@ def write_spikes(
     Raises:
         DiagnosticError: D104 the cache cannot be written, D226 and D227 spikes that are none, or what reading finds.
     """
-    return write_set(
-        spikes_folder(cache) / key,
-        lambda folder: _take_in(key, source, folder, progress),
-        lambda: sound_spikes(key, cache) is not None,
-    )
+    return STORE.write(key, lambda folder: _take_in(key, source, folder, progress), cache)
 
 
 def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | None) -> SpikeManifest:
@@ -153,9 +150,7 @@ def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | N
         parts={part.name: part.count for part in source.parts},
         spikes=spikes,
         times=kinds,
-        files=files_in(folder),
         licence=source.licence,
-        created=now(),
     )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.batch import Batch
+from snnctl.data.base import Batch
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.cut import Indices
 from snnctl.data.images.store import ImageManifest, ImageStore

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from snnctl.core.diagnostic import choices
+from snnctl.data.cache import cache_dir
 from snnctl.data.images.known import KNOWN_IMAGE_NAMES, KNOWN_IMAGES, KnownImages
 from snnctl.data.images.readers.decode import Shape
 from snnctl.data.images.readers.detect import image_source
@@ -13,7 +14,6 @@ from snnctl.data.images.readers.libraries import hub_source, torchvision_source
 from snnctl.data.images.source import Source
 from snnctl.data.images.store import ImageManifest, Progress, sound_manifest, write_store
 from snnctl.data.problems import data_error
-from snnctl.data.series.store import cache_dir
 from snnctl.data.sets import key_of
 
 PIPELINE = 1  # raised when decoding changes, so that older copies are not taken for its results

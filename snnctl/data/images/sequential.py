@@ -17,7 +17,7 @@ from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.batch import Batch
+from snnctl.data.base import Batch
 from snnctl.data.images.component import HUB, Image, Share, Size
 from snnctl.data.images.dataset import ImageData, ImageProbe, ImageSplit, Normalise
 from snnctl.data.images.known import KNOWN_IMAGE_NAMES

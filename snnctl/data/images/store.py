@@ -13,18 +13,17 @@ from numpy.lib.format import open_memmap
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.images.source import Part, Source
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Manifest, files_in, now, sets_folder, sound_set, write_set
+from snnctl.data.sets import KeyedManifest, Store
 
-SCHEMA = 1
 Progress = Callable[[int, int | None], None]  # bytes of pixels decoded, and in all
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageManifest(Manifest):
+class ImageManifest(KeyedManifest):
     """What a decoded set is.
 
     Args:
-        key, origin, format, files, licence, created, schema: see `Manifest`.
+        key, origin, format, files, licence, created, schema: see `KeyedManifest`.
         shape: of an item: [H, W, C], or [T, H, W, C] for event frames.
         classes: names.
         parts: part -> items.
@@ -33,7 +32,9 @@ class ImageManifest(Manifest):
     shape: list[int]
     classes: list[str]
     parts: dict[str, int]
-    schema: int = SCHEMA
+
+
+STORE = Store("images", ImageManifest)
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,12 @@ class ImageStore:
 
 def images_folder(cache: Path | None = None) -> Path:
     """Where decoded sets lie."""
-    return sets_folder("images", cache)
+    return STORE.path(cache=cache)
 
 
 def sound_manifest(key: str, cache: Path | None = None, *, verify: bool = False) -> ImageManifest | None:
-    """The manifest of a set whose files are all there, see `sound_set`, else None."""
-    return sound_set(images_folder(cache) / key, ImageManifest, SCHEMA, verify=verify)
+    """The manifest of a set whose files are all there, see `Store.sound`, else None."""
+    return STORE.sound(key, cache, verify=verify)
 
 
 def open_store(key: str, cache: Path | None = None) -> ImageStore:
@@ -86,11 +87,7 @@ def write_store(
     Raises:
         DiagnosticError: D221 items of different sizes, D104 the cache cannot be written, or what decoding finds.
     """
-    return write_set(
-        images_folder(cache) / key,
-        lambda folder: _decode(key, source, folder, progress),
-        lambda: sound_manifest(key, cache) is not None,
-    )
+    return STORE.write(key, lambda folder: _decode(key, source, folder, progress), cache)
 
 
 def _decode(key: str, source: Source, folder: Path, progress: Progress | None) -> ImageManifest:
@@ -120,9 +117,7 @@ def _decode(key: str, source: Source, folder: Path, progress: Progress | None) -
         shape=list(shape or ()),
         classes=list(source.classes),
         parts={part.name: part.count for part in source.parts},
-        files=files_in(folder),
         licence=source.licence,
-        created=now(),
     )
 
 

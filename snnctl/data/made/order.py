@@ -18,7 +18,7 @@ from torch import Tensor
 from snnctl.core.catalog import DATA
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.data.batch import Batch
+from snnctl.data.base import Batch, Dataset, DataSource
 from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 Rule = Literal["first", "after"]
@@ -69,7 +69,7 @@ class OrderSplit:
 
 
 @dataclass(frozen=True)
-class OrderData:
+class OrderData(Dataset):
     """What a check of a recipe needs to know, and the sequences once they are asked for.
 
     Args:
@@ -175,7 +175,7 @@ class OrderData:
 
 
 @DATA.register("order")
-class Order:
+class Order(DataSource):
     """Synthetic sequences that hold the same symbols in another order, and the order is the class.
 
     Symbols are one-hot codes over C channels. Each sequence holds every mark 0..K-1 once, the cue K once if

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,21 +13,26 @@ from annotated_types import Ge, MinLen
 from snnctl.core.catalog import DATA, SCALERS
 from snnctl.core.registry import Slot, SourcePath
 from snnctl.core.shapes import SignalSpec
+from snnctl.data.base import DataSource, Probe
+from snnctl.data.cache import Progress
+from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
 from snnctl.data.series.dataset import ForecastData
-from snnctl.data.series.known import KNOWN, KNOWN_NAMES
+from snnctl.data.series.known import KNOWN
 from snnctl.data.series.missing import check_finite, check_observed, fill, mark_missing
+from snnctl.data.series.prepare import prepare
 from snnctl.data.series.readers.dates import CALENDAR_FEATURES, calendar_features
 from snnctl.data.series.readers.files import KEYED, suffix_of
 from snnctl.data.series.scaling import Scaler
-from snnctl.data.series.selection import ReadOptions
+from snnctl.data.series.series import ReadOptions
 from snnctl.data.series.sources import head_source, read_source
 from snnctl.data.series.window_norm import WindowNorm
-from snnctl.data.splits import DEFAULT_SPLIT, SPLIT_NAMES, SplitPlan, SplitSpec, plan_splits
+from snnctl.data.series.windows import DEFAULT_SPLIT, SplitPlan, SplitSpec, plan_splits
+from snnctl.data.splits import SPLIT_NAMES
 
 
 @dataclass(frozen=True)
-class SeriesProbe:
+class SeriesProbe(Probe):
     """What a recipe check can know without reading the values.
 
     Args:
@@ -52,7 +58,7 @@ class SeriesProbe:
     has_dates: bool
     ignored: tuple[str, ...]
     format: str
-    leaks: tuple[str, ...]
+    leaks: tuple[str, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -66,7 +72,7 @@ class SeriesProbe:
 
 
 @DATA.register("timeseries")
-class TimeSeries:
+class TimeSeries(DataSource):
     """A series cut into windows of the past and the values that follow them.
 
     Files: CSV or other text tables (delimiter, header and an ISO 8601 date column are recognised; .gz too),
@@ -105,7 +111,7 @@ class TimeSeries:
     def __init__(
         self,
         *,
-        source: Annotated[str, SourcePath(known=KNOWN_NAMES)],
+        source: Annotated[str, SourcePath(known=tuple(KNOWN))],
         window: Annotated[int, Ge(1)],
         horizon: Annotated[int, Ge(1)],
         split: SplitSpec = DEFAULT_SPLIT,
@@ -138,6 +144,10 @@ class TimeSeries:
         columns = knobs["columns"] or []
         if len(set(columns)) < len(columns):
             yield "columns", "`columns` names a column twice"
+
+    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
+        """A named series in the cache; files are read where they lie."""
+        return (prepare(self.source, brought, progress=progress),) if self.source in KNOWN else ()
 
     def probe(self) -> SeriesProbe:
         """Rows, columns and window counts, without reading the values; quick enough for `validate`.

@@ -11,12 +11,13 @@ import torch
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.batch import Batch
+from snnctl.data.base import Batch, Dataset
 from snnctl.data.series.missing import Filled
 from snnctl.data.series.scaling import FittedScaler
 from snnctl.data.series.series import Floats, Series, Times
 from snnctl.data.series.window_norm import WindowNorm
-from snnctl.data.splits import SPLIT_NAMES, SplitName, SplitPlan
+from snnctl.data.series.windows import SplitPlan
+from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class WindowSplit:
         return Batch(inputs, store.values[following], observed)
 
 
-class ForecastData:
+class ForecastData(Dataset):
     """A series cut into train, val and test windows.
 
     Args:
@@ -83,8 +84,10 @@ class ForecastData:
         window, horizon: rows in and rows out.
         season: rows in one season, or None.
         window_norm: normalisation of each window; the model applies it, batches come without.
-        leaks: why a score on this data would flatter, one reason each; empty when it would not.
+        leaks: see `Probe.leaks`.
     """
+
+    leaks: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -121,11 +124,6 @@ class ForecastData:
             held=_float32(filled.held) if holes and interpolate else None,
             last_observed=torch.from_numpy(filled.last_observed) if holes and interpolate else None,
         )
-
-    @property
-    def leaky(self) -> bool:
-        """Whether test values can reach training or inputs, see `leaks`."""
-        return bool(self.leaks)
 
     @property
     def input_signal(self) -> SignalSpec:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
+
+import numpy as np
 
 from snnctl.core.diagnostic import did_you_mean
 from snnctl.data.problems import data_error
-from snnctl.data.series.builtin import read_builtin
-from snnctl.data.series.known import KNOWN, KNOWN_NAMES
+from snnctl.data.series.known import KNOWN
+from snnctl.data.series.readers.dates import parse_dates
 from snnctl.data.series.readers.files import head_file, read_file
-from snnctl.data.series.selection import ReadOptions
-from snnctl.data.series.series import Series, SeriesHead
+from snnctl.data.series.series import ReadOptions, Series, SeriesHead
 from snnctl.data.series.store import head_prepared, load_prepared
+
+_BUILTIN = Path(__file__).parent / "builtin_files"
 
 
 def head_source(source: str, options: ReadOptions) -> SeriesHead:
@@ -41,6 +45,26 @@ def read_source(source: str, options: ReadOptions) -> Series:
     return load_prepared(source, columns=options.columns)
 
 
+def builtin_path(name: str) -> Path:
+    """The CSV of a built-in series."""
+    return _BUILTIN / f"{name}.csv"
+
+
+def read_builtin(name: str, columns: tuple[str, ...] | None = None) -> Series:
+    """A series that ships with snnctl: a date column, then values, empty where missing.
+
+    Read without pandas, so that a check of a recipe stays fast.
+
+    Raises:
+        DiagnosticError: D204, `columns` names one that is not there.
+    """
+    path = builtin_path(name)
+    with path.open(encoding="utf-8", newline="") as stream:
+        header, *rows = csv.reader(stream)
+    values = np.array([[float(cell or "nan") for cell in row[1:]] for row in rows])
+    return Series(values, tuple(header[1:]), parse_dates(row[0] for row in rows), str(path)).taking(columns)
+
+
 def _file(source: str) -> Path:
     path = Path(source).expanduser() if "\0" not in source else Path()
     if source and path.exists():
@@ -51,5 +75,5 @@ def _file(source: str) -> Path:
         if KNOWN[stem].builtin:
             near = f"for the series that ships with snnctl, write `source: {stem}`"
     else:
-        near = f"{did_you_mean(source, KNOWN_NAMES)}  known names: {', '.join(KNOWN_NAMES)}".strip()
+        near = f"{did_you_mean(source, KNOWN)}  known names: {', '.join(KNOWN)}".strip()
     raise data_error("D101", f"no file `{source}`", file=source, help=near)

@@ -13,22 +13,26 @@ from snnctl.core.catalog import DATA, TOKENIZERS
 from snnctl.core.diagnostic import did_you_mean
 from snnctl.core.registry import Slot, SourcePath
 from snnctl.core.shapes import ShapeError
+from snnctl.data.base import DataSource
+from snnctl.data.cache import Progress
+from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
 from snnctl.data.splits import SPLIT_NAMES
 from snnctl.data.texts.cut import CutSpec, class_order, cut, shared_texts, without_shared
 from snnctl.data.texts.dataset import TextData, TextSplit
-from snnctl.data.texts.known import KNOWN_TEXTS, TEXT_NAMES
-from snnctl.data.texts.prepare import read_prepared
+from snnctl.data.texts.known import KNOWN
+from snnctl.data.texts.prepare import prepare
 from snnctl.data.texts.readers.files import TextOptions, numbered
 from snnctl.data.texts.readers.folder import read_place
-from snnctl.data.texts.source import Part, Parts
+from snnctl.data.texts.source import Parts, Texts
+from snnctl.data.texts.store import cache_stamp, read_prepared
 from snnctl.data.texts.tokenizers import Tokenizer, Vocabulary
 
 _FILES_THAT_TELL = 2000  # of a folder, whose sizes and times say whether it has changed
 
 
 @DATA.register("text")
-class Text:
+class Text(DataSource):
     """Texts with one class each, as tokens.
 
     A path is a table (.csv, .tsv, .jsonl, .json, .parquet), a file of lines `LABEL text`, or a folder: files for train,
@@ -69,7 +73,7 @@ class Text:
     def __init__(
         self,
         *,
-        source: Annotated[str, SourcePath(TEXT_NAMES)],
+        source: Annotated[str, SourcePath(tuple(KNOWN))],
         tokenizer: Annotated[str | Tokenizer, Slot("tokenizer")] = "word",
         length: Annotated[int, Ge(1)] = 128,
         val: Annotated[float, Gt(0.0), Lt(1.0)] = 0.1,
@@ -103,6 +107,10 @@ class Text:
         if labels is not None and len(set(labels.values())) < len(labels):
             yield "labels", "`labels` gives two classes the same name"
 
+    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
+        """A named set in the cache; files are read where they lie."""
+        return (prepare(self.source, brought, progress=progress),) if self.source in KNOWN else ()
+
     def probe(self) -> TextData:
         """What a check needs: the texts themselves, as the vocabulary comes from them."""
         return self.load()
@@ -122,7 +130,7 @@ class Text:
         files = [place] if place.is_file() else sorted(place.rglob("*"))[:_FILES_THAT_TELL] if place.is_dir() else []
         stamps = [(str(file), stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.stat(),)]
         settings = (self.source, self.length, self.cut, self.repeats, self.options, self.labels, stamps)
-        return repr((tokenizer, settings)) + (_cache_stamp(self.source) if self.source in KNOWN_TEXTS else "")
+        return repr((tokenizer, settings)) + (cache_stamp(self.source) if self.source in KNOWN else "")
 
     def _load(self) -> TextData:
         parts, notes = cut(_read(self.source, self.options), self.cut, self.source)
@@ -155,7 +163,7 @@ class Text:
             leaks=tuple(leaks),
         )
 
-    def _split(self, part: Part, name: str, order: tuple[str, ...], vocabulary: Vocabulary) -> tuple[TextSplit, int]:
+    def _split(self, part: Texts, name: str, order: tuple[str, ...], vocabulary: Vocabulary) -> tuple[TextSplit, int]:
         number = {label: i for i, label in enumerate(order)}
         strange = sorted({label for label in part.labels if label not in number})
         if strange:
@@ -176,20 +184,13 @@ class Text:
 _LAST: dict[str, TextData] = {}
 
 
-def _cache_stamp(name: str) -> str:
-    from snnctl.data.series.store import cache_dir
-
-    manifest = cache_dir() / "texts" / name / "manifest.json"
-    return f"{manifest} {manifest.stat().st_mtime_ns}" if manifest.is_file() else "absent"
-
-
 def _read(source: str, options: TextOptions) -> Parts:
-    if source in KNOWN_TEXTS:
+    if source in KNOWN:
         return read_prepared(source)
     path = Path(source).expanduser()
     if source and path.exists():
         return read_place(path, options)
     stem = path.name.split(".")[0].lower()
-    near = f"for the named set, write `source: {stem}`" if stem in KNOWN_TEXTS else did_you_mean(source, TEXT_NAMES)
-    help = f"{near}  known names: {', '.join(TEXT_NAMES)}".strip()
+    near = f"for the named set, write `source: {stem}`" if stem in KNOWN else did_you_mean(source, KNOWN)
+    help = f"{near}  known names: {', '.join(KNOWN)}".strip()
     raise data_error("D101", f"no file or folder `{source}`", file=source, help=help)

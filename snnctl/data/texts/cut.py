@@ -10,9 +10,7 @@ import numpy as np
 from snnctl.core.seeds import stream_seed
 from snnctl.data.problems import data_error
 from snnctl.data.splits import SPLIT_NAMES
-from snnctl.data.texts.source import WHOLE, Part, Parts, joined, sameness
-
-SPLIT_ORDER: tuple[str, ...] = SPLIT_NAMES
+from snnctl.data.texts.source import WHOLE, Parts, Texts, joined, sameness
 
 
 @dataclass(frozen=True)
@@ -33,7 +31,7 @@ class CutSpec:
     seed: int
 
 
-def cut(parts: Parts, spec: CutSpec, origin: str) -> tuple[dict[str, Part], list[str]]:
+def cut(parts: Parts, spec: CutSpec, origin: str) -> tuple[dict[str, Texts], list[str]]:
     """train, val and test, and what was done to get them, one line each.
 
     Splits of the source are kept. A missing test is a share of train; a missing val is a share of what train is then.
@@ -65,7 +63,7 @@ def cut(parts: Parts, spec: CutSpec, origin: str) -> tuple[dict[str, Part], list
     return {name: made[name] for name in SPLIT_NAMES}, notes
 
 
-def _groups(part: Part) -> list[list[list[int]]]:
+def _groups(part: Texts) -> list[list[list[int]]]:
     """Per class, in order of first appearance: its different texts, each with the places where it stands."""
     places: dict[str, list[int]] = {}
     for i, text in enumerate(part.texts):
@@ -76,9 +74,9 @@ def _groups(part: Part) -> list[list[list[int]]]:
     return [classes[label] for label in sorted(classes)]
 
 
-def _pick(part: Part, share: float, seed: int, name: str, origin: str) -> set[int]:
+def _pick(part: Texts, share: float, seed: int, name: str, origin: str) -> set[int]:
     """Places of about `share` of the texts of every class."""
-    random = np.random.default_rng(stream_seed(seed, "split", SPLIT_ORDER.index(name)))
+    random = np.random.default_rng(stream_seed(seed, "split", SPLIT_NAMES.index(name)))
     picked: set[int] = set()
     for groups in _groups(part):
         count = max(1, round(share * len(groups)))
@@ -91,9 +89,9 @@ def _pick(part: Part, share: float, seed: int, name: str, origin: str) -> set[in
     return picked
 
 
-def _deal(part: Part, folds: int, seed: int) -> list[int]:
+def _deal(part: Texts, folds: int, seed: int) -> list[int]:
     """The fold of each text; folds get equal shares of every class."""
-    random = np.random.default_rng(stream_seed(seed, "split", len(SPLIT_ORDER)))
+    random = np.random.default_rng(stream_seed(seed, "split", len(SPLIT_NAMES)))
     dealt, turn = [0] * len(part), 0
     for groups in _groups(part):
         for i in random.permutation(len(groups)):
@@ -103,7 +101,7 @@ def _deal(part: Part, folds: int, seed: int) -> list[int]:
     return dealt
 
 
-def shared_texts(parts: dict[str, Part]) -> list[str]:
+def shared_texts(parts: dict[str, Texts]) -> list[str]:
     """Texts of one split that stand in another, too: one sentence for each pair of splits."""
     found = []
     for later, earlier in (("val", "train"), ("test", "train"), ("test", "val")):
@@ -114,7 +112,7 @@ def shared_texts(parts: dict[str, Part]) -> list[str]:
     return found
 
 
-def without_shared(parts: dict[str, Part]) -> dict[str, Part]:
+def without_shared(parts: dict[str, Texts]) -> dict[str, Texts]:
     """Val without the texts of test, train without those of either; test stays whole."""
     made = dict(parts)
     seen: set[str] = set()
@@ -126,7 +124,7 @@ def without_shared(parts: dict[str, Part]) -> dict[str, Part]:
     return made
 
 
-def class_order(train: Part, wanted: Sequence[str] | None, numbered: Sequence[str]) -> tuple[str, ...]:
+def class_order(train: Texts, wanted: Sequence[str] | None, numbered: Sequence[str]) -> tuple[str, ...]:
     """Labels in the order of the classes: as the recipe says, as the source says, or sorted."""
     present = set(train.labels)
     if wanted is not None:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.batch import Batch
-from snnctl.data.splits import SPLIT_NAMES
+from snnctl.data.base import Batch, Dataset
+from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class TextSplit:
 
 
 @dataclass(frozen=True)
-class TextData:
+class TextData(Dataset):
     """Texts with classes.
 
     Args:
@@ -87,11 +87,16 @@ class TextData:
         return len(self.labels)
 
     @property
+    def class_names(self) -> tuple[str, ...]:
+        """As `labels`."""
+        return self.labels
+
+    @property
     def input_signal(self) -> SignalSpec:
         """Tokens, before encoding."""
         return SignalSpec(0, self.length, len(self.words), kind="tokens", ragged=True, words=self.words)
 
-    def split(self, name: str) -> TextSplit:
+    def split(self, name: SplitName) -> TextSplit:
         """The part called `name`."""
         return self.splits[name]
 

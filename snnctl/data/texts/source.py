@@ -1,29 +1,16 @@
-"""Texts and their labels, as they were read."""
+"""Texts and their labels side by side, as they were read."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from snnctl.data.splits import SplitName
-
 # A source is one part that nobody has cut yet, or has parts of its own.
 WHOLE = "whole"
-# What splits are called in the wild.
-SPLIT_WORDS: dict[str, SplitName] = {
-    "train": "train",
-    "training": "train",
-    "dev": "val",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
-}
 
 
 @dataclass(frozen=True)
-class Part:
+class Texts:
     """Texts and labels side by side.
 
     Args:
@@ -39,17 +26,17 @@ class Part:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def take(self, indices: list[int]) -> Part:
+    def take(self, indices: list[int]) -> Texts:
         """The items at `indices`."""
-        return Part(tuple(self.texts[i] for i in indices), tuple(self.labels[i] for i in indices), self.order)
+        return Texts(tuple(self.texts[i] for i in indices), tuple(self.labels[i] for i in indices), self.order)
 
 
-Parts = Mapping[str, Part]  # WHOLE alone, or some of train, val and test
+Parts = Mapping[str, Texts]  # WHOLE alone, or some of train, val and test
 
 
-def joined(parts: list[Part]) -> Part:
+def joined(parts: list[Texts]) -> Texts:
     """All items of `parts`, one part after the other."""
-    return Part(
+    return Texts(
         tuple(text for part in parts for text in part.texts),
         tuple(label for part in parts for label in part.labels),
         next((part.order for part in parts if part.order), ()),

@@ -12,7 +12,7 @@ from annotated_types import Ge
 
 from snnctl.core.catalog import TOKENIZERS
 from snnctl.core.registry import SourcePath
-from snnctl.data.problems import data_error
+from snnctl.data.problems import data_error, unreadable
 
 PADDING, UNKNOWN = "[pad]", "[unk]"  # tokens 0 and 1
 
@@ -79,6 +79,7 @@ def _lowered(library: Any, lowercase: bool) -> Any:
 
 
 @TOKENIZERS.register("word")
+@dataclass(kw_only=True)
 class Word(Tokenizer):
     """Words are what stands between blanks; rare ones become one unknown word.
 
@@ -91,42 +92,18 @@ class Word(Tokenizer):
             such as those of MR and SST-2.
     """
 
-    def __init__(
-        self,
-        *,
-        vocabulary: Annotated[int, Ge(3)] | None = 20000,
-        min_count: Annotated[int, Ge(1)] = 2,
-        lowercase: bool = True,
-        punctuation: bool = True,
-    ) -> None:
-        self.vocabulary, self.min_count, self.lowercase, self.punctuation = (
-            vocabulary,
-            min_count,
-            lowercase,
-            punctuation,
-        )
+    vocabulary: Annotated[int, Ge(3)] | None = 20000
+    min_count: Annotated[int, Ge(1)] = 2
+    lowercase: bool = True
+    punctuation: bool = True
 
     def learn(self, texts: Sequence[str]) -> Vocabulary:
-        made = library()
-        model = made.Tokenizer(made.models.WordLevel(unk_token=UNKNOWN))
-        model.normalizer = _lowered(made, self.lowercase)
-        split = [made.pre_tokenizers.WhitespaceSplit()]
-        if self.punctuation:
-            split.append(made.pre_tokenizers.Punctuation("isolated"))
-        model.pre_tokenizer = made.pre_tokenizers.Sequence(split)
-        return _learned(model, _word_trainer(made, self.vocabulary, self.min_count), texts)
-
-
-def _word_trainer(library: Any, vocabulary: int | None, min_count: int) -> Any:
-    return library.trainers.WordLevelTrainer(
-        vocab_size=2**31 if vocabulary is None else vocabulary,
-        min_frequency=min_count,
-        special_tokens=[PADDING, UNKNOWN],
-        show_progress=False,
-    )
+        marks = [library().pre_tokenizers.Punctuation("isolated")] if self.punctuation else []
+        return _word_level(self, marks, texts)
 
 
 @TOKENIZERS.register("character")
+@dataclass(kw_only=True)
 class Character(Tokenizer):
     """Every character is a token, blanks aside: right for Chinese, whose words nothing separates.
 
@@ -136,26 +113,32 @@ class Character(Tokenizer):
         lowercase: whether case is dropped.
     """
 
-    def __init__(
-        self,
-        *,
-        vocabulary: Annotated[int, Ge(3)] | None = 8000,
-        min_count: Annotated[int, Ge(1)] = 2,
-        lowercase: bool = True,
-    ) -> None:
-        self.vocabulary, self.min_count, self.lowercase = vocabulary, min_count, lowercase
+    vocabulary: Annotated[int, Ge(3)] | None = 8000
+    min_count: Annotated[int, Ge(1)] = 2
+    lowercase: bool = True
 
     def learn(self, texts: Sequence[str]) -> Vocabulary:
         made = library()
-        model = made.Tokenizer(made.models.WordLevel(unk_token=UNKNOWN))
-        model.normalizer = _lowered(made, self.lowercase)
-        model.pre_tokenizer = made.pre_tokenizers.Sequence(
-            [made.pre_tokenizers.WhitespaceSplit(), made.pre_tokenizers.Split(made.Regex("."), "isolated")]
-        )
-        return _learned(model, _word_trainer(made, self.vocabulary, self.min_count), texts)
+        return _word_level(self, [made.pre_tokenizers.Split(made.Regex("."), "isolated")], texts)
+
+
+def _word_level(of: Word | Character, cuts: list[Any], texts: Sequence[str]) -> Vocabulary:
+    """What stands between blanks, cut further, each different piece a token."""
+    made = library()
+    model = made.Tokenizer(made.models.WordLevel(unk_token=UNKNOWN))
+    model.normalizer = _lowered(made, of.lowercase)
+    model.pre_tokenizer = made.pre_tokenizers.Sequence([made.pre_tokenizers.WhitespaceSplit(), *cuts])
+    trainer = made.trainers.WordLevelTrainer(
+        vocab_size=2**31 if of.vocabulary is None else of.vocabulary,
+        min_frequency=of.min_count,
+        special_tokens=[PADDING, UNKNOWN],
+        show_progress=False,
+    )
+    return _learned(model, trainer, texts)
 
 
 @TOKENIZERS.register("byte_pair")
+@dataclass(kw_only=True)
 class BytePair(Tokenizer):
     """Byte-pair encoding: frequent words are tokens, rare ones are spelled in pieces, and nothing is unknown.
 
@@ -170,14 +153,9 @@ class BytePair(Tokenizer):
         bytes as in GPT-2.
     """
 
-    def __init__(
-        self,
-        *,
-        vocabulary: Annotated[int, Ge(258)] = 8000,
-        min_count: Annotated[int, Ge(1)] = 2,
-        lowercase: bool = True,
-    ) -> None:
-        self.vocabulary, self.min_count, self.lowercase = vocabulary, min_count, lowercase
+    vocabulary: Annotated[int, Ge(258)] = 8000
+    min_count: Annotated[int, Ge(1)] = 2
+    lowercase: bool = True
 
     def learn(self, texts: Sequence[str]) -> Vocabulary:
         made = library()
@@ -220,8 +198,7 @@ class Pretrained(Tokenizer):
             else:
                 model = self._word_pieces(made, file)
         except Exception as error:  # the library raises plain ones for whatever is wrong with a file
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise data_error("D104", f"cannot be read: {reason}", file=file, path="data.tokenizer.path") from error
+            raise unreadable(file, "", error, "data.tokenizer.path") from error
         return Vocabulary((PADDING, *_by_number(model.get_vocab())), model, shift=1)
 
     def _file(self) -> Path:

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from snnctl.core.diagnostic import choices, did_you_mean
+from snnctl.data.cache import cache_dir
 from snnctl.data.download import download
 from snnctl.data.images.readers.arrays import open_npz
 from snnctl.data.images.readers.detect import stamp
 from snnctl.data.problems import data_error
-from snnctl.data.series.store import cache_dir
 from snnctl.data.sets import key_of
 from snnctl.data.video.clips import VideoSet
 from snnctl.data.video.known import KNOWN_VIDEO_NAMES, KNOWN_VIDEOS, KnownVideos

@@ -12,20 +12,19 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Manifest, files_in, now, sets_folder, sound_set, write_set
+from snnctl.data.sets import KeyedManifest, Store
 from snnctl.data.video.clips import By, Clips, VideoSet
 from snnctl.data.video.source import VideoPart, VideoSource
 
-SCHEMA = 1
 Progress = Callable[[int, int | None], None]  # bytes of pixels taken in, and in all
 
 
 @dataclass(frozen=True, kw_only=True)
-class VideoManifest(Manifest):
+class VideoManifest(KeyedManifest):
     """What a set in the cache is.
 
     Args:
-        key, origin, format, files, licence, created, schema: see `Manifest`.
+        key, origin, format, files, licence, created, schema: see `KeyedManifest`.
         shape: [H, W, C] of a frame.
         clips, frames: part -> how many.
         by, from_end, shared, lengths: see `VideoSet`.
@@ -38,17 +37,19 @@ class VideoManifest(Manifest):
     from_end: bool
     shared: int
     lengths: list[int] | None
-    schema: int = SCHEMA
+
+
+STORE = Store("videos", VideoManifest)
 
 
 def videos_folder(cache: Path | None = None) -> Path:
     """Where sets of videos lie."""
-    return sets_folder("videos", cache)
+    return STORE.path(cache=cache)
 
 
 def sound_videos(key: str, cache: Path | None = None, *, verify: bool = False) -> VideoManifest | None:
-    """The manifest of a set whose files are all there, see `sound_set`, else None."""
-    return sound_set(videos_folder(cache) / key, VideoManifest, SCHEMA, verify=verify)
+    """The manifest of a set whose files are all there, see `Store.sound`, else None."""
+    return STORE.sound(key, cache, verify=verify)
 
 
 def open_videos(manifest: VideoManifest, cache: Path | None = None) -> VideoSet:
@@ -88,11 +89,7 @@ def write_videos(
     Raises:
         DiagnosticError: D104 the cache cannot be written, D221 frames of different sizes, or what reading finds.
     """
-    return write_set(
-        videos_folder(cache) / key,
-        lambda folder: _take(key, source, folder, progress),
-        lambda: sound_videos(key, cache) is not None,
-    )
+    return STORE.write(key, lambda folder: _take(key, source, folder, progress), cache)
 
 
 def _take(key: str, source: VideoSource, folder: Path, progress: Progress | None) -> VideoManifest:
@@ -113,9 +110,7 @@ def _take(key: str, source: VideoSource, folder: Path, progress: Progress | None
         from_end=source.from_end,
         shared=source.shared,
         lengths=list(source.lengths) if source.lengths else None,
-        files=files_in(folder),
         licence=source.licence,
-        created=now(),
     )
 
 

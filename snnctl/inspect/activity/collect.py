@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -98,7 +98,7 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
     network.to(runtime.device).eval()
     checkpoint = run.load()
     indices = torch.tensor(spread(len(data), samples or len(data)))
-    classes = int(experiment.data.classes) if getattr(experiment.task, "needs", "") == "classes" else None
+    classes = int(cast(Any, experiment.data).classes) if getattr(experiment.task, "needs", "") == "classes" else None
 
     def forward(chosen: Tensor, meter: ActivityMeter | None = None) -> Tensor:
         batch = data.batch(chosen).to(runtime.device)

@@ -12,10 +12,9 @@ from typing import IO, Any
 import numpy as np
 
 from snnctl.core.diagnostic import choices
-from snnctl.data.problems import data_error
+from snnctl.data.problems import data_error, unreadable
 from snnctl.data.series.readers.dates import DATE_NAMES, parse_dates
-from snnctl.data.series.selection import ReadOptions, distinct, numbered, select
-from snnctl.data.series.series import Series, SeriesHead, Times
+from snnctl.data.series.series import ReadOptions, Series, SeriesHead, Times, distinct, numbered, select
 
 _BAD_ARRAY = (
     ValueError,
@@ -72,9 +71,9 @@ def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
             reader = known.read_array_header_1_0 if version == (1, 0) else known.read_array_header_2_0
             shape, _, dtype = reader(stream)
     except _BAD_ARRAY as error:
-        raise _unreadable(path, error) from error
-    names = numbered(check_matrix(shape, dtype, path)[1])
-    return SeriesHead(shape[0], tuple(names[i] for i in select(names, options.columns, path)), format=kind)
+        raise unreadable(path, path.suffix.removeprefix("."), error) from error
+    rows, columns = check_matrix(shape, dtype, path)
+    return SeriesHead(rows, numbered(columns), format=kind).taking(options.columns, path)
 
 
 def read_numpy(path: Path, options: ReadOptions) -> Series:
@@ -88,11 +87,9 @@ def read_numpy(path: Path, options: ReadOptions) -> Series:
         with _member(path, options) as stream:
             array = np.load(stream, allow_pickle=False)
     except _BAD_ARRAY as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, path.suffix.removeprefix("."), error) from error
     values = array.astype(np.float64).reshape(len(array), -1)
-    names = numbered(values.shape[1])
-    chosen = select(names, options.columns, path)
-    return Series(np.ascontiguousarray(values[:, chosen]), tuple(names[i] for i in chosen), None, str(path))
+    return Series(values, numbered(values.shape[1]), None, str(path)).taking(options.columns)
 
 
 @contextmanager
@@ -113,11 +110,6 @@ def _npz_key(path: Path, archive: zipfile.ZipFile, options: ReadOptions) -> str:
     if options.key not in keys:
         raise wrong_key(path, options.key, keys)
     return str(options.key)
-
-
-def _unreadable(path: Path, error: BaseException) -> Exception:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return data_error("D104", f"cannot be read as {path.suffix.removeprefix('.')}: {text}", file=path)
 
 
 def parquet_head(path: Path, options: ReadOptions) -> SeriesHead:
@@ -149,7 +141,7 @@ def read_parquet(path: Path, options: ReadOptions) -> Series:
             columns = [table.column(name).cast(pa.float64(), safe=False).to_numpy() for name in names]
             times = _parquet_times(table.column(date)) if date else None
         except (pa.ArrowException, OSError) as error:
-            raise _unreadable(path, error) from error
+            raise unreadable(path, path.suffix.removeprefix("."), error) from error
     return Series(np.stack(columns, axis=1), tuple(distinct(names)), times, str(path))
 
 
@@ -160,7 +152,7 @@ def _parquet(path: Path) -> Any:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, path.suffix.removeprefix("."), error) from error
 
 
 def _parquet_columns(path: Path, schema: Any, rows: int, options: ReadOptions) -> tuple[str, list[str], list[int]]:

@@ -17,11 +17,10 @@ from typing import IO, Any
 import numpy as np
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.problems import data_error
+from snnctl.data.problems import data_error, unreadable
 from snnctl.data.series.readers.dates import parse_dates
 from snnctl.data.series.readers.layout import SPACE, Layout, is_missing, is_number, recognise, split_line
-from snnctl.data.series.selection import ReadOptions, select
-from snnctl.data.series.series import Floats, Series, SeriesHead
+from snnctl.data.series.series import Floats, ReadOptions, Series, SeriesHead, select
 
 SAMPLE_LINES = 50
 _BOM = b"\xef\xbb\xbf"
@@ -177,8 +176,7 @@ def _parse(path: Path, scan: _Scan) -> Any:
         OverflowError,
         pd.errors.ParserWarning,
     ) as error:  # ParserError, UnicodeDecodeError too
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise data_error("D104", f"cannot be read as a table: {text}", file=path) from error
+        raise unreadable(path, "a table", error) from error
     if len(frame) != scan.rows:
         message = f"cannot be read as a table: {scan.rows} lines of data give {len(frame)} rows"
         raise data_error("D104", message, file=path, help="look for stray quotes or line breaks inside fields")

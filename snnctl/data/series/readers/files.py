@@ -8,8 +8,7 @@ from pathlib import Path
 from snnctl.data.problems import data_error
 from snnctl.data.series.readers import arrays, hdf5
 from snnctl.data.series.readers import csv as text
-from snnctl.data.series.selection import ReadOptions
-from snnctl.data.series.series import Series, SeriesHead
+from snnctl.data.series.series import ReadOptions, Series, SeriesHead
 
 _Reader = tuple[Callable[[Path, ReadOptions], SeriesHead], Callable[[Path, ReadOptions], Series]]
 

@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.data.problems import data_error
+from snnctl.data.problems import data_error, unreadable
 from snnctl.data.series.readers.arrays import check_matrix, wrong_key
-from snnctl.data.series.selection import ReadOptions, distinct, numbered, select
-from snnctl.data.series.series import Floats, Series, SeriesHead, Times
+from snnctl.data.series.series import Floats, ReadOptions, Series, SeriesHead, Times, distinct, numbered
 
 _BAD_FILE = (OSError, KeyError, RuntimeError, ValueError, TypeError)
 
@@ -30,9 +29,8 @@ def head(path: Path, options: ReadOptions) -> SeriesHead:
         try:
             rows, names, has_times = _outline(path, node)
         except _BAD_FILE as error:
-            raise _unreadable(path, error) from error
-    chosen = select(names, options.columns, path)
-    return SeriesHead(rows, tuple(names[i] for i in chosen), "axis1" if has_times else "", format="hdf5")
+            raise unreadable(path, "HDF5", error) from error
+    return SeriesHead(rows, names, "axis1" if has_times else "", format="hdf5").taking(options.columns, path)
 
 
 def read(path: Path, options: ReadOptions) -> Series:
@@ -48,9 +46,8 @@ def read(path: Path, options: ReadOptions) -> Series:
             values = _pandas_values(path, node, names) if _is_pandas(node) else _plain_values(node)
             times = _times(node["axis1"]) if has_times else None
         except _BAD_FILE as error:
-            raise _unreadable(path, error) from error
-    chosen = select(names, options.columns, path)
-    return Series(np.ascontiguousarray(values[:, chosen]), tuple(names[i] for i in chosen), times, str(path))
+            raise unreadable(path, "HDF5", error) from error
+    return Series(values, names, times, str(path)).taking(options.columns)
 
 
 def _open(path: Path) -> Any:
@@ -59,12 +56,7 @@ def _open(path: Path) -> Any:
     try:
         return h5py.File(path, "r")
     except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: BaseException) -> Exception:
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return data_error("D104", f"cannot be read as HDF5: {text}", file=path)
+        raise unreadable(path, "HDF5", error) from error
 
 
 def _is_pandas(node: Any) -> bool:
@@ -88,7 +80,7 @@ def _node(path: Path, file: Any, options: ReadOptions) -> Any:
             raise wrong_key(path, None, keys)
         return file[keys[0]]
     except _BAD_FILE as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, "HDF5", error) from error
 
 
 def _keys(group: Any, prefix: str) -> list[str]:

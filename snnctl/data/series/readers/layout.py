@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from snnctl.data.series.readers.dates import DATE_NAMES, iso_date
-from snnctl.data.series.selection import distinct, numbered
+from snnctl.data.series.series import distinct, numbered
 
 SPACE = " "  # stands for any run of blanks
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.core.diagnostic import choices
-from snnctl.data.problems import data_error
-from snnctl.data.texts.source import Part
+from snnctl.data.problems import data_error, unreadable
+from snnctl.data.texts.source import Texts
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "phrase")
 LABEL_NAMES = ("label", "labels", "class", "sentiment", "category", "target")
@@ -37,7 +37,7 @@ class TextOptions:
     encoding: str = "utf-8"
 
 
-def read_table(path: Path, options: TextOptions) -> Part:
+def read_table(path: Path, options: TextOptions) -> Texts:
     """The texts of one file; files of no known suffix hold a label and a text on each line.
 
     Raises:
@@ -87,7 +87,7 @@ def read_text(path: Path, encoding: str) -> str:
         raise data_error("D104", f"cannot be read: {error.strerror or error}", file=path) from error
 
 
-def _delimited(path: Path, options: TextOptions) -> Part:
+def _delimited(path: Path, options: TextOptions) -> Texts:
     text = read_text(path, options.encoding)
     if path.suffix.lower() == ".tsv":  # quotes are part of the text
         rows = [line.rstrip("\r").split("\t") for line in text.split("\n") if line.strip()]
@@ -114,9 +114,9 @@ def _delimited(path: Path, options: TextOptions) -> Part:
         names = [f"c{i}" for i in range(width)]
         if width == 2 and options.text is None and options.label is None:
             label = _label_column(rows)
-            return Part(tuple(row[1 - label] for row in rows), tuple(row[label].strip() for row in rows))
+            return Texts(tuple(row[1 - label] for row in rows), tuple(row[label].strip() for row in rows))
     text_at, label_at = _columns(names, options, path)
-    return Part(tuple(row[text_at] for row in rows), tuple(row[label_at].strip() for row in rows))
+    return Texts(tuple(row[text_at] for row in rows), tuple(row[label_at].strip() for row in rows))
 
 
 def _label_column(rows: Sequence[Sequence[str]]) -> int:
@@ -147,7 +147,7 @@ def _column(names: Sequence[str], wanted: str | None, usual: Sequence[str], what
     return found
 
 
-def _json(path: Path, options: TextOptions) -> Part:
+def _json(path: Path, options: TextOptions) -> Texts:
     if path.suffix.lower() == ".json":
         rows = _parsed(path, lambda: json.loads(read_text(path, options.encoding)))
     else:
@@ -159,7 +159,7 @@ def _json(path: Path, options: TextOptions) -> Part:
         raise data_error("D102", "the file is empty", file=path)
     names = list(rows[0])
     text, label = (names[i] for i in _columns(names, options, path))
-    return Part(
+    return Texts(
         tuple(_plain(row.get(text)) for row in rows),
         tuple(_plain(row.get(label)).strip() for row in rows),
     )
@@ -176,14 +176,14 @@ def _plain(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _parquet(path: Path, options: TextOptions) -> Part:
+def _parquet(path: Path, options: TextOptions) -> Texts:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
-        raise data_error("D104", f"cannot be read: {str(error).splitlines()[0]}", file=path) from error
+        raise unreadable(path, "", error) from error
     text, label = (table.column_names[i] for i in _columns(table.column_names, options, path))
     order = _class_names(table.schema.metadata, label)
     texts, labels = table[text].to_pylist(), table[label].to_pylist()
@@ -191,7 +191,7 @@ def _parquet(path: Path, options: TextOptions) -> Part:
     def named(value: Any) -> str:
         return order[value] if order and isinstance(value, int) and 0 <= value < len(order) else _plain(value)
 
-    return Part(tuple(_plain(t) for t in texts), tuple(named(value) for value in labels), order)
+    return Texts(tuple(_plain(t) for t in texts), tuple(named(value) for value in labels), order)
 
 
 def _class_names(metadata: dict[bytes, bytes] | None, label: str) -> tuple[str, ...]:
@@ -203,7 +203,7 @@ def _class_names(metadata: dict[bytes, bytes] | None, label: str) -> tuple[str, 
         return ()
 
 
-def _labelled_lines(path: Path, options: TextOptions) -> Part:
+def _labelled_lines(path: Path, options: TextOptions) -> Texts:
     lines = read_lines(path, options.encoding)
     pairs = [line.strip().partition(" ") for line in lines]
     labels = {label for label, _, _ in pairs}
@@ -212,7 +212,7 @@ def _labelled_lines(path: Path, options: TextOptions) -> Part:
         message = "the lines of the file do not begin with a label"
         help = f"expected lines `LABEL text`, or a table: {known}"
         raise data_error("D105", message, file=path, help=help)
-    return Part(tuple(text for _, _, text in pairs), tuple(label for label, _, _ in pairs))
+    return Texts(tuple(text for _, _, text in pairs), tuple(label for label, _, _ in pairs))
 
 
 def numbered(labels: Sequence[str]) -> Iterator[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from snnctl.data.problems import data_error
+from snnctl.data.splits import SPLIT_WORDS
 from snnctl.data.texts.readers.files import TABLES, TextOptions, read_lines, read_table, read_text
-from snnctl.data.texts.source import SPLIT_WORDS, WHOLE, Part, Parts, joined
+from snnctl.data.texts.source import WHOLE, Parts, Texts, joined
 
 _NOTES = (".md", ".rst", ".html", ".pdf")
 _LAYOUTS = (
@@ -54,11 +55,11 @@ def _by_split(files: list[Path]) -> dict[str, list[Path]]:
     return found if "train" in found else {}
 
 
-def _read(path: Path, options: TextOptions) -> Part:
+def _read(path: Path, options: TextOptions) -> Texts:
     return _classes(path, options) if path.is_dir() else read_table(path, options)
 
 
-def _classes(folder: Path, options: TextOptions) -> Part:
+def _classes(folder: Path, options: TextOptions) -> Texts:
     """One file of lines per class, or one folder of files per class."""
     inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
     if len(inner) > 1:
@@ -72,4 +73,4 @@ def _classes(folder: Path, options: TextOptions) -> Part:
             raise data_error("D105", f"what `{folder}` holds is not clear", file=folder, help=_LAYOUTS)
         same = len({file.stem for file in files}) == 1  # rt-polarity.pos and rt-polarity.neg
         found = [(file.suffix.lstrip(".") if same else file.stem, read_lines(file, options.encoding)) for file in files]
-    return joined([Part(tuple(texts), (name,) * len(texts)) for name, texts in found if texts])
+    return joined([Texts(tuple(texts), (name,) * len(texts)) for name, texts in found if texts])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from snnctl.data.problems import data_error
+from snnctl.data.splits import SPLIT_WORDS
 from snnctl.data.texts.known import KnownTexts
-from snnctl.data.texts.source import SPLIT_WORDS, WHOLE, Part, Parts
+from snnctl.data.texts.source import WHOLE, Parts, Texts
 
 
 def fetch(known: KnownTexts) -> Parts:
@@ -36,11 +37,11 @@ def fetch(known: KnownTexts) -> Parts:
     return {WHOLE: parts["train"]} if set(parts) == {"train"} else parts
 
 
-def _part(split: Any, known: KnownTexts) -> Part:
+def _part(split: Any, known: KnownTexts) -> Texts:
     text, label = known.text, known.label
     for column in (text, label):
         if column not in split.column_names:
             columns = ", ".join(split.column_names)
             message = f"`{known.hub}` has no column `{column}`; it has {columns}"
             raise data_error("D107", message, help="it has changed; give a copy's path as `data.source`")
-    return Part(tuple(str(t or "") for t in split[text]), tuple(str(value) for value in split[label]))
+    return Texts(tuple(str(t or "") for t in split[text]), tuple(str(value) for value in split[label]))

@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.lib import format as npy
 
+from snnctl.data.cache import sha256_file
 from snnctl.data.problems import data_error
-from snnctl.data.series.store import sha256_file
 from snnctl.data.video.clips import Clips, VideoSet
 from snnctl.data.video.source import Run, VideoPart, VideoSource
 

@@ -1,0 +1,114 @@
+"""The table of data kinds: what `data prep`, `data info`, `doctor` and completion know of each.
+
+A new kind of data is a folder here, a line in `KINDS`, and its components in `snnctl.core.catalog`. Its modules are
+called alike in every kind; `tests/contract/test_data_kinds.py` says which there are and what has to be in them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snnctl.core.diagnostic import choices
+from snnctl.data.cache import Progress
+from snnctl.data.known import Known
+from snnctl.data.prepare import Prepared
+from snnctl.data.problems import data_error
+
+# Kinds that are not on the common road yet.
+_BRIDGED = {"images": "KNOWN_IMAGES", "events": "KNOWN_SPIKES", "video": "KNOWN_VIDEOS"}
+
+
+@dataclass(frozen=True)
+class DataKind:
+    """One kind of data. Its modules are imported when they are asked for, and torch with none of these.
+
+    Args:
+        folder: of `snnctl.data` that it lies in.
+        components: names in the catalog.
+        named: whether some of its sets have names: modules `known` (the table `KNOWN`) and `prepare`.
+        info: whether `data info NAME` looks into such a set without a recipe: `look_into(name)` in `prepare`.
+    """
+
+    folder: str
+    components: tuple[str, ...]
+    named: bool = True
+    info: bool = False
+
+    @property
+    def known(self) -> Mapping[str, Known]:
+        """What is known of its named sets, by name."""
+        if not self.named:
+            return {}
+        module = self._module("known")
+        found: Mapping[str, Known] = getattr(module, _BRIDGED.get(self.folder, "KNOWN"))
+        return found
+
+    def prepare(self, name: str, source: Path | None = None, progress: Progress | None = None) -> Prepared:
+        """Make the set `name` ready.
+
+        Args:
+            source: where its files lie; None = they are fetched.
+
+        Raises:
+            DiagnosticError: D1xx, it cannot be had, or is not what it should be.
+        """
+        if self.folder in _BRIDGED:
+            from snnctl.data import bridge
+
+            made: Prepared = getattr(bridge, self.folder)(name, source, progress)
+            return made
+        found: Prepared = self._module("prepare").prepare(name, source, progress=progress)
+        return found
+
+    def is_prepared(self, name: str) -> bool:
+        """Whether the set `name` lies in the cache with all its files."""
+        if self.folder in _BRIDGED:
+            key = self._module("prepare").known_key(name)
+            return self._module("store").STORE.sound(key) is not None
+        found: bool = self._module("prepare").is_prepared(name)
+        return found
+
+    def look_into(self, name: str) -> Any:
+        """The set `name` as it lies in the cache: something with `describe()`.
+
+        Raises:
+            DiagnosticError: D101 not prepared, D109 damaged.
+        """
+        if self.folder in _BRIDGED:
+            return self._module("prepare").known_videos(name)
+        return self._module("prepare").look_into(name)
+
+    def _module(self, name: str) -> Any:
+        return importlib.import_module(f"snnctl.data.{self.folder}.{name}")
+
+
+KINDS = (
+    DataKind("series", ("timeseries",)),
+    DataKind("images", ("image", "sequential_image")),
+    DataKind("texts", ("text",)),
+    DataKind("events", ("event_spikes", "event_frames")),
+    DataKind("video", ("video", "moving_digits"), info=True),
+    DataKind("made", ("order", "mts_xor"), named=False),
+)
+
+
+def known_names() -> list[str]:
+    """Every name that `data prep` takes."""
+    return [name for kind in KINDS for name in kind.known]
+
+
+def kind_of(name: str) -> DataKind:
+    """The kind that knows the name.
+
+    Raises:
+        DiagnosticError: D101, none does.
+    """
+    for kind in KINDS:
+        if name in kind.known:
+            return kind
+    tables = [name for kind in KINDS if kind.folder in ("series", "texts") for name in kind.known]
+    raise data_error("D101", f"unknown data `{name}`", help=choices(name, tables))
