@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from snnctl.ui.console import show_sentences, table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
-from snnctl.ui.words import figure
+from snnctl.ui.words import figure, spread
 
 _SHADES = " ░▒▓█"
 _LOW, _HIGH = (0, 32, 81), (253, 231, 55)  # the ends of a scale from dark blue to yellow
@@ -39,10 +39,7 @@ def show_analysis(console: Console, document: Mapping[str, Any], first: Code) ->
     console.print()
     _comparison(console, document["encodings"])
     console.print()
-    for sentence in document["sentences"][first.name]:
-        console.print(escape(sentence), soft_wrap=True)
-    for note in document["notes"]:
-        console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
+    show_sentences(console, document["sentences"][first.name], document["notes"])
     if document["trained"] is not None:
         _trained(console, document["trained"])
     show_files(console, document)
@@ -123,7 +120,7 @@ def _trained(console: Console, found: Mapping[str, Any]) -> None:
         metrics = list(found["disturbance"][0]["metrics"])
         shown = table(f"position, {found['split']} split", *[f">{name}" for name in metrics])
         for row in found["disturbance"]:
-            shown.add_row(row["kind"], *[_spread(row["metrics"][name]) for name in metrics])
+            shown.add_row(row["kind"], *[spread(row["metrics"][name]) for name in metrics])
         console.print(shown)
         console.print()
     if found["probe"]["layers"]:
@@ -134,9 +131,4 @@ def _trained(console: Console, found: Mapping[str, Any]) -> None:
             shown.add_row(row["layer"], figure(row["accuracy"], 3), without, "")
         console.print(shown)
         console.print()
-    for sentence in found["sentences"]:
-        console.print(escape(sentence), soft_wrap=True)
-
-
-def _spread(values: Mapping[str, float]) -> str:
-    return figure(values["mean"]) + (f" ± {figure(values['sd'], 2)}" if values["sd"] else "")
+    show_sentences(console, found["sentences"])

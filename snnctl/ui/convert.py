@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.ui.console import table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
 from snnctl.ui.words import figure, size
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.ui.console import table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
-from snnctl.ui.words import figure
+from snnctl.ui.words import figure, percent
 
 _MOST_COLUMNS = 5
 _MOST_LETTERS = 160
@@ -36,7 +36,7 @@ def _classes(console: Console, document: Mapping[str, Any], names: list[str]) ->
     more = [f">→ {name}" for name in names] if small else ["mostly taken for"]
     shown = table("class", ">items", ">recall", ">precision", ">F1", *more)
     for k, (name, line) in enumerate(zip(names, document["confusion"], strict=True)):
-        figures = [_share(document["per_class"][key][k]) for key in ("recall", "precision", "f1")]
+        figures = [percent(document["per_class"][key][k], 1) for key in ("recall", "precision", "f1")]
         cells = []
         for other, count in enumerate(line if small else []):
             style = "good" if other == k else "bad" if count else "dim"
@@ -46,10 +46,6 @@ def _classes(console: Console, document: Mapping[str, Any], names: list[str]) ->
             cells.append(f"{escape(names[other])} ({count:,})" if count else "")
         shown.add_row(f"[key]{escape(name)}[/]", f"{sum(line):,}", *figures, *cells)
     console.print(shown)
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.1%}"
 
 
 def _examples(console: Console, document: Mapping[str, Any], names: list[str]) -> None:

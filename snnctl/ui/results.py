@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.core.better import better_when
+from snnctl.ui.console import table
 from snnctl.ui.diagnostics import show_verdicts
-from snnctl.ui.tables import table
-from snnctl.ui.words import duration, figure, rate, size
+from snnctl.ui.words import bar, duration, figure, percent, rate, size, spread
 
 _BAR = 20
 
@@ -144,10 +144,7 @@ def _number(value: Any) -> float | None:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, Mapping):
-        sd = "" if not value["sd"] else f" ± {figure(value['sd'], 2)}"
-        return figure(value["mean"]) + sd
-    return figure(value)
+    return spread(value) if isinstance(value, Mapping) else figure(value)
 
 
 def _omitted(console: Console, results: Mapping[str, Any]) -> None:
@@ -166,13 +163,11 @@ def _layers(console: Console, spikes: Mapping[str, Any]) -> None:
         return
     shown = table("layer", ">channels", ">rate", "", ">silent", ">saturated")
     for layer in spikes["layers"]:
-        share = layer["rate"] / layer["levels"]
-        bar = "▇" * max(1 if share > 0 else 0, round(share * _BAR))
         shown.add_row(
             layer["name"],
             str(layer["channels"]),
             figure(layer["rate"], 3),
-            f"[spike]{bar}[/]",
+            bar(layer["rate"] / layer["levels"], _BAR),
             f"{layer['silent_share']:.0%}",
             f"{layer['saturated_share']:.0%}",
         )
@@ -181,14 +176,10 @@ def _layers(console: Console, spikes: Mapping[str, Any]) -> None:
         "",
         figure(spikes["mean_rate"], 3),
         "",
-        _percent(spikes["silent_share"]),
-        _percent(spikes["saturated_share"]),
+        percent(spikes["silent_share"]),
+        percent(spikes["saturated_share"]),
     )
     console.print(shown)
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.0%}"
 
 
 def show_forecast(console: Console, found: Mapping[str, Any]) -> None:
