@@ -64,7 +64,7 @@ class FinishedRun:
 
 
 def open_run(
-    path: Path,
+    path: Path | str,
     checkpoint: Checkpoint = "best",
     *,
     sets: Sequence[str] = (),
@@ -82,6 +82,6 @@ def open_run(
     Raises:
         DiagnosticError: U413, it is no run directory; R1xx to R3xx, its recipe is not valid (any more).
     """
-    folder = RunDir.open(path)
+    folder = RunDir.open(Path(path))
     recipe = load_recipe(folder.recipe, sets, unsets, allow_plugins=allow_plugins)
     return FinishedRun(folder, recipe, checkpoint, warn)

@@ -74,7 +74,7 @@ def bench_blocks(
 
 
 def bench_recipe(
-    recipe: Path,
+    recipe: Path | str,
     sets: Sequence[str] = (),
     unsets: Sequence[str] = (),
     *,

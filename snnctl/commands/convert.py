@@ -23,7 +23,7 @@ from snnctl.report.saving import write
 
 
 def convert(
-    run: Path,
+    run: Path | str,
     bits: int = 4,
     steps: int = 1,
     settings: Settings = Settings(),  # noqa: B008  # a frozen value
@@ -56,7 +56,7 @@ def convert(
             `snnctl.finished.open_run`, `load_table` and `snnctl.engine.run_dir.RunDir.create`.
     """
     more = [Wanted(b, t) for b in table_bits or [bits] for t in table_steps or [steps]]
-    path = _trained(run, runs, allow_plugins, listener) if run.suffix in (".yaml", ".yml") else run
+    path = _trained(run, runs, allow_plugins, listener) if Path(run).suffix in (".yaml", ".yml") else run
     opened = open_run(path, allow_plugins=allow_plugins, warn=listener.warn)
     for name in (settings.costs or "").split(","):
         if name.strip():
@@ -66,7 +66,7 @@ def convert(
         return write(report(found), found.run.path / "conversion", listener.call, tell)
 
 
-def _trained(path: Path, runs: Path, allow_plugins: bool, listener: Listener) -> Path:
+def _trained(path: Path | str, runs: Path, allow_plugins: bool, listener: Listener) -> Path:
     """Train the recipe's non-spiking network; what cannot be converted is refused before."""
     recipe = load_recipe(path, ["model.spiking=false"], allow_plugins=allow_plugins)
     refuse_unsupported(recipe, build(recipe).network)

@@ -19,7 +19,7 @@ from snnctl.report.saving import write
 
 
 def energy(
-    run: Path,
+    run: Path | str,
     options: Options = Options(),  # noqa: B008  # a frozen value
     *,
     costs: str | None = None,

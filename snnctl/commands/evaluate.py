@@ -20,7 +20,7 @@ from snnctl.report.saving import write
 
 
 def evaluate(
-    run: Path,
+    run: Path | str,
     split: SplitName = "test",
     *,
     checkpoint: Checkpoint = "best",

@@ -12,7 +12,7 @@ from snnctl.finished import open_run
 
 
 def export(
-    run: Path,
+    run: Path | str,
     format: ExportFormat = "nir",
     *,
     out: Path | None = None,

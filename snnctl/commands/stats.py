@@ -21,7 +21,7 @@ from snnctl.report.saving import prepare, write
 
 
 def stats(
-    run: Path,
+    run: Path | str,
     split: SplitName = "val",
     *,
     samples: int | None = None,

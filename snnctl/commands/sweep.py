@@ -51,7 +51,7 @@ class Plan:
         device: cpu keeps off accelerators.
     """
 
-    recipe: Path
+    recipe: Path | str
     sets: Sequence[str] = ()
     unsets: Sequence[str] = ()
     seeds: Sequence[int] = ()

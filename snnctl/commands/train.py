@@ -62,7 +62,7 @@ class How:
 
 
 def train(
-    recipe: Path,
+    recipe: Path | str,
     sets: Sequence[str] = (),
     unsets: Sequence[str] = (),
     *,
@@ -116,7 +116,7 @@ def train(
 
 
 def forecast(
-    recipe: Path,
+    recipe: Path | str,
     sets: Sequence[str] = (),
     unsets: Sequence[str] = (),
     *,
@@ -135,7 +135,7 @@ def forecast(
 
 
 def resume(
-    run: Path,
+    run: Path | str,
     sets: Sequence[str] = (),
     unsets: Sequence[str] = (),
     *,

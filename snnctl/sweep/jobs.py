@@ -60,7 +60,7 @@ class Job:
 
 
 def train_arguments(
-    recipe: Path,
+    recipe: Path | str,
     sets: Sequence[str] = (),
     unsets: Sequence[str] = (),
     *,
