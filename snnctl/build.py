@@ -16,7 +16,7 @@ from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.core.signature import knobs, params_model
+from snnctl.core.signature import grouped, knobs, params_model
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.groups import Group, UnmatchedGroupError, parameter_groups, scaled
 from snnctl.engine.schedule import Schedule
@@ -42,7 +42,7 @@ def make(kind: str, config: dict[str, Any], *wiring: Any) -> Any:
             else:
                 value = make(knob.slot.kind, given[knob.name])
         arguments[knob.name] = value
-    return component(*wiring, **arguments)
+    return component(*wiring, **grouped(component, arguments))
 
 
 def factory(kind: str, config: dict[str, Any]) -> Callable[..., Any]:

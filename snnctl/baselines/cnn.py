@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from snnctl.baselines.base import Baseline, Fitted, NotApplicableError, Told
+from snnctl.baselines.classes import check_train
+from snnctl.core.catalog import BASELINES
 from snnctl.core.seeds import stream_seed
 from snnctl.measure.labels import LabelledData, labelled_batches
 
@@ -110,3 +114,20 @@ def _settle(network: SmallCNN, data: LabelledData) -> None:
             break
         network(batch.inputs)
     network.eval()
+
+
+@BASELINES.register("cnn")
+class CNN(Baseline):
+    """A small convolutional network without spikes, for images.
+
+    See `fit_cnn`.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("classes",)
+
+    def fit(self, data: LabelledData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
+        """Train on `train`; weights and order are drawn from `seed`."""
+        check_train(data.split("train"))
+        if data.input_signal.grid is None:
+            raise NotApplicableError("the inputs are no images")
+        return Fitted(*fit_cnn(data, seed, progress))

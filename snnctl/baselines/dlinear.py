@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from snnctl.baselines.base import Baseline, Fitted, Told
 from snnctl.baselines.windows import (
     WindowBatch,
     WindowData,
     affine,
     batches,
+    check_fittable,
     fold_channels,
     unfold_channels,
 )
+from snnctl.core.catalog import BASELINES
 
 KERNEL = 25
 EPOCHS = 15
@@ -117,3 +121,19 @@ def fit_dlinear(
     if progress:
         progress(1.0)
     return torch.no_grad()(predict), best_epoch
+
+
+@BASELINES.register("dlinear")
+class DLinear(Baseline):
+    """DLinear-style: trend and remainder of the window, a trained linear map for each.
+
+    See `fit_dlinear`.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("series",)
+
+    def fit(self, data: WindowData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
+        """Fit on windows of `train`, choose on those of `val`."""
+        check_fittable(data)
+        predict, epoch = fit_dlinear(data, batch_size=batch_size, seed=seed, progress=progress)
+        return Fitted(predict, f"epoch {epoch}")

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from snnctl.baselines.windows import WindowBatch, WindowData, affine, batches, fold_channels, unfold_channels
+from snnctl.baselines.base import Baseline, Fitted, Told
+from snnctl.baselines.windows import (
+    WindowBatch,
+    WindowData,
+    affine,
+    batches,
+    check_fittable,
+    fold_channels,
+    unfold_channels,
+)
+from snnctl.core.catalog import BASELINES
 
 # Penalties relative to the mean diagonal of the Gram matrix, so that they fit any number of windows.
 ALPHAS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -108,3 +119,19 @@ def _validation_errors(data: WindowData, maps: Tensor, batch_size: int) -> Tenso
             error = (residual - features @ weights).square()
             errors[i] += error.sum() if observed is None else error[observed].sum()
     return errors
+
+
+@BASELINES.register("ridge")
+class Ridge(Baseline):
+    """Ridge regression: one linear map window -> horizon, shared by all channels.
+
+    See `fit_ridge`.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("series",)
+
+    def fit(self, data: WindowData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
+        """Fit on windows of `train`, choose on those of `val`."""
+        check_fittable(data)
+        predict, alpha = fit_ridge(data, batch_size=batch_size, progress=progress)
+        return Fitted(predict, f"relative penalty {alpha:g}")

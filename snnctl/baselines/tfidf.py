@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from snnctl.baselines.base import Baseline, Fitted, NotApplicableError, Told
+from snnctl.baselines.classes import fit_and_choose_on
+from snnctl.core.catalog import BASELINES
+from snnctl.measure.items import ItemSplit
+from snnctl.measure.labels import LabelledBatch, LabelledData, labelled_batches
 
 # From strong to weak, so that a tie on validation keeps the simpler model.
 PENALTIES = (1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
@@ -187,3 +193,30 @@ def _minimise(
     with torch.enable_grad():
         optimiser.step(loss)
     return weight.detach(), bias.detach()
+
+
+@BASELINES.register("tfidf")
+class WeighedWords(Baseline):
+    """Logistic regression on the tf-idf of words and their pairs, for texts.
+
+    See `fit_tfidf`.
+    """
+
+    serves: ClassVar[tuple[str, ...]] = ("classes",)
+
+    def fit(self, data: LabelledData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
+        """Fit on the tokens of `train`; the penalty is chosen on `val`."""
+        train, val = fit_and_choose_on(data)
+        signal = data.input_signal
+        if signal.kind != "tokens":
+            raise NotApplicableError("it counts words, and the inputs are not tokens")
+        model = fit_tfidf(_tokens(train, batch_size), _tokens(val, batch_size), signal.features, data.classes)
+        return Fitted(lambda inputs: model.scores(inputs.cpu()), f"penalty {model.penalty:g}")
+
+
+def _tokens(split: ItemSplit[LabelledBatch], batch_size: int) -> tuple[Tensor, Tensor]:
+    """All tokens [N, L] and classes [N] of a split."""
+    batches = list(labelled_batches(split, batch_size))
+    longest = max(batch.inputs.shape[1] for batch in batches)
+    padded = [F.pad(batch.inputs.cpu(), (0, longest - batch.inputs.shape[1])) for batch in batches]
+    return torch.cat(padded), torch.cat([batch.targets.cpu() for batch in batches])

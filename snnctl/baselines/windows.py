@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from snnctl.baselines.base import NotApplicableError
 from snnctl.measure.items import ItemSplit, TargetBatch
 
 
@@ -67,3 +68,14 @@ def fold_channels(x: Tensor) -> Tensor:
 def unfold_channels(rows: Tensor, channels: int) -> Tensor:
     """[B * C, H] -> [B, H, C], the inverse of `fold_channels`."""
     return rows.reshape(-1, channels, rows.shape[1]).transpose(1, 2)
+
+
+def check_fittable(data: WindowData) -> None:
+    """What is fitted on windows needs some.
+
+    Raises:
+        NotApplicableError: there are none to fit or to choose on.
+    """
+    for part in ("train", "val"):
+        if not len(data.split(part)):
+            raise NotApplicableError(f"it needs {part} windows to fit on, and there are none")

@@ -134,6 +134,26 @@ READOUTS = Registry(
         "frames": "snnctl.readouts.frames",
     },
 )
+BASELINES = Registry(
+    "baseline",
+    {
+        "last_value": "snnctl.baselines.forecasts",
+        "seasonal_naive": "snnctl.baselines.forecasts",
+        "ridge": "snnctl.baselines.ridge",
+        "dlinear": "snnctl.baselines.dlinear",
+        "majority": "snnctl.baselines.classes",
+        "linear": "snnctl.baselines.classes",
+        "linear_pooled": "snnctl.baselines.classes",
+        "cnn": "snnctl.baselines.cnn",
+        "tfidf": "snnctl.baselines.tfidf",
+        "linear_step": "snnctl.baselines.classes",
+        "ceiling": "snnctl.baselines.classes",
+        "copy_last": "snnctl.baselines.continuations",
+        "black": "snnctl.baselines.continuations",
+        "train_mean": "snnctl.baselines.continuations",
+    },
+    in_lists=True,
+)
 OPTIMS = Registry("optim", dict.fromkeys(("adam", "adamw", "sgd", "rmsprop"), _OPTIM))
 SCHEDULES = Registry("schedule", dict.fromkeys(("constant", "cosine", "step", "one_cycle", "plateau"), _SCHEDULE))
 
@@ -152,5 +172,6 @@ REGISTRIES: dict[str, Registry] = {
         READOUTS,
         OPTIMS,
         SCHEDULES,
+        BASELINES,
     )
 }

@@ -33,6 +33,14 @@ class Slot:
 
 
 @dataclass(frozen=True)
+class NameOf:
+    """Marks a text that names one of the components of `kind` whose attribute `serves` holds `serves`."""
+
+    kind: str
+    serves: str
+
+
+@dataclass(frozen=True)
 class SourcePath:
     """Marks a string parameter that is a file path unless it is one of `known` names.
 
@@ -72,10 +80,12 @@ class Registry:
     Args:
         kind: the word used in messages and in `snnctl list` ("neuron").
         builtin: name -> module that registers it; imported at the first look-up of that name.
+        in_lists: recipes name such components in lists, without knobs; else they stand in slots of their own.
     """
 
     kind: str
     builtin: Mapping[str, str] = field(default_factory=dict)
+    in_lists: bool = False
     _components: dict[str, Callable[..., Any]] = field(default_factory=dict, repr=False)
     _plugin_sources: dict[str, str] = field(default_factory=dict, repr=False)
 
@@ -131,6 +141,11 @@ class Registry:
         prefix = f"{self.kind}."
         from_packages = {p.name[len(prefix) :] for p in _entry_points() if p.name.startswith(prefix)}
         return tuple(sorted({*self.builtin, *self._components, *from_packages}))
+
+    def serving(self, purpose: str) -> tuple[str, ...]:
+        """Names of the components whose attribute `serves` holds `purpose`, those that ship first, in their order."""
+        every = (*self.builtin, *(name for name in self.names() if name not in self.builtin))
+        return tuple(name for name in every if purpose in getattr(self.get(name), "serves", ()))
 
     def source(self, name: str) -> str:
         """Where `name` comes from: "snnctl", or the plug-in's file or module."""

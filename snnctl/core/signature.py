@@ -1,7 +1,7 @@
-"""The constructor signature is the schema: knobs, bounds and a pydantic model from one place.
+"""The constructor signature is the schema: knobs, groups of knobs, bounds and a pydantic model from one place.
 
 Keyword-only parameters of a registered class or function are recipe knobs; positional ones are wiring
-that the builder supplies.
+that the builder supplies. Knobs that several components share stand in a `KnobGroup`, written once.
 """
 
 from __future__ import annotations
@@ -9,19 +9,44 @@ from __future__ import annotations
 import inspect
 import types
 import typing
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import cache, wraps
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import annotated_types
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
+from snnctl.core.catalog import REGISTRIES
 from snnctl.core.docs import read_doc
-from snnctl.core.registry import Slot, SourcePath
+from snnctl.core.registry import NameOf, Slot, SourcePath
+from snnctl.core.shapes import ShapeError
 
 MISSING = inspect.Parameter.empty
+
+
+@dataclass(frozen=True)
+class KnobGroup:
+    """Base of frozen dataclasses whose fields are knobs that belong together.
+
+    A keyword-only parameter whose default is a group stands for the group's fields: recipes, `show` and the schema see
+    those as plain keys, in its place. The default may be another value of the group, so that a component has defaults
+    of its own; a subclass may give a field another type or default, and it keeps its place. A line in the component's
+    docstring goes before the group's.
+    """
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """What no single annotation can say of `knobs`, all those of the component: pairs of a knob and a message."""
+        yield from ()
+
+
+@dataclass(frozen=True)
+class After:
+    """Marks a knob that stands in recipes right behind the key `knob`, which may be one of a group before it."""
+
+    knob: str
 
 
 @dataclass(frozen=True)
@@ -61,40 +86,159 @@ class Knob:
 
 
 def knobs(component: Callable[..., Any]) -> tuple[Knob, ...]:
-    """The recipe knobs of `component`, in the order of its signature."""
-    function = component.__init__ if isinstance(component, type) else component  # type: ignore[misc]
-    hints = get_type_hints(function, include_extras=True)
-    docs = read_doc(component).args
-    found = []
-    for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
-            continue
-        annotation = hints.get(name, Any)
-        marks = _metadata(annotation)
-        found.append(
-            Knob(
-                name=name,
-                annotation=annotation,
-                default=parameter.default,
-                doc=docs.get(name, ""),
-                slot=next((m for m in marks if isinstance(m, Slot)), None),
-                path=next((m for m in marks if isinstance(m, SourcePath)), None),
-            )
-        )
-    return tuple(found)
+    """The recipe knobs of `component`, in the order of its signature; groups are taken apart."""
+    return tuple(replace(knob, annotation=_named(knob.annotation)) for knob in _written(component))
+
+
+def _named(annotation: Any) -> Any:
+    """A text that names registered components becomes a choice among those that are registered now."""
+    if get_origin(annotation) is list:
+        return list[_named(get_args(annotation)[0])]  # type: ignore[misc]
+    if get_origin(annotation) is Annotated:
+        core, *marks = get_args(annotation)
+        named = next((mark for mark in marks if isinstance(mark, NameOf)), None)
+        core = _named(core) if named is None else Literal[REGISTRIES[named.kind].serving(named.serves)]
+        marks = [mark for mark in marks if mark is not named]
+        return Annotated[core, *marks] if marks else core
+    return annotation
 
 
 @cache
+def _written(component: Callable[..., Any]) -> tuple[Knob, ...]:
+    """The knobs as their annotations are written."""
+    constructor = _constructor(component)
+    hints = get_type_hints(constructor, include_extras=True)
+    docs = read_doc(component).args
+    found: list[Knob] = []
+    for name, parameter in inspect.signature(constructor).parameters.items():
+        if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+            continue
+        if isinstance(parameter.default, KnobGroup):
+            kind, given = type(parameter.default), parameter.default
+            inner = {key: line for base in reversed(kind.__mro__) for key, line in read_doc(base).args.items()}
+            for key, annotation in members(kind).items():
+                found.append(_knob(key, annotation, getattr(given, key), docs.get(key) or inner.get(key, "")))
+            continue
+        annotation = hints.get(name, Any)
+        knob = _knob(name, annotation, parameter.default, docs.get(name, ""))
+        before = next((mark.knob for mark in _metadata(annotation) if isinstance(mark, After)), None)
+        places = [place.name for place in found]
+        found.insert(len(found) if before is None else places.index(before) + 1, knob)
+    return tuple(found)
+
+
+def _knob(name: str, annotation: Any, default: Any, doc: str) -> Knob:
+    marks = tuple(mark for mark in _metadata(annotation) if not isinstance(mark, After))
+    if get_origin(annotation) is Annotated:
+        core = get_args(annotation)[0]
+        annotation = Annotated[core, *marks] if marks else core
+        marks = _metadata(annotation)  # of the members, where the core is a union
+    return Knob(
+        name=name,
+        annotation=annotation,
+        default=default,
+        doc=doc,
+        slot=next((m for m in marks if isinstance(m, Slot)), None),
+        path=next((m for m in marks if isinstance(m, SourcePath)), None),
+    )
+
+
+def _constructor(component: Callable[..., Any]) -> Callable[..., Any]:
+    """The function whose parameters are the knobs, as it is written."""
+    return inspect.unwrap(component.__init__ if isinstance(component, type) else component)  # type: ignore[misc]
+
+
+def _groups(function: Callable[..., Any]) -> dict[str, KnobGroup]:
+    """Parameters that hold a group, and their defaults."""
+    parameters = inspect.signature(function).parameters.values()
+    return {each.name: each.default for each in parameters if isinstance(each.default, KnobGroup)}
+
+
+def grouped(component: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Knob values as the keywords that the constructor takes: what belongs to a group in that group."""
+    keywords = dict(given)
+    for name, group in _groups(_constructor(component)).items():
+        changes = {part.name: keywords.pop(part.name) for part in fields(group) if part.name in keywords}
+        if changes:
+            keywords[name] = replace(keywords.get(name, group), **changes)
+    return keywords
+
+
+def broken_rules(component: Callable[..., Any], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the rules of the component's groups, and then its own, say against `values`, one for each knob."""
+    for group in _groups(_constructor(component)).values():
+        yield from group.rules(values)
+    own = getattr(component, "rules", None)
+    if own is not None:
+        yield from own(values)
+
+
+def takes_knobs(constructor: Callable[..., None]) -> Callable[..., None]:
+    """Decorate a constructor: its groups' keys are plain keywords, closed choices and rules hold from Python as well.
+
+    Raises:
+        ShapeError: from the constructor, a `Literal` knob has a name that it does not know, or a rule is broken.
+    """
+    written = inspect.signature(constructor)
+
+    @wraps(constructor)
+    def checked(self: Any, *wiring: Any, **given: Any) -> None:
+        component = next(base for base in type(self).__mro__ if vars(base).get("__init__") is checked)
+        call = written.bind(self, *wiring, **grouped(component, given))
+        call.apply_defaults()
+        values = {key: value for name in call.kwargs for key, value in _flat(name, call.kwargs[name])}
+        for knob in knobs(component):
+            allowed = _names(knob.annotation)
+            if allowed and values[knob.name] not in allowed:
+                known = ", ".join(map(str, allowed))
+                raise ShapeError(f"unknown {knob.name} `{values[knob.name]}`; known: {known}", knob=knob.name)
+        for name, message in broken_rules(component, values):
+            raise ShapeError(message, knob=name)
+        constructor(*call.args, **call.kwargs)
+
+    plain = [flat for parameter in written.parameters.values() for flat in _plain(parameter)]
+    checked.__signature__ = written.replace(parameters=plain)  # type: ignore[attr-defined]
+    return checked
+
+
+def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, KnobGroup):
+        yield from ((part.name, getattr(value, part.name)) for part in fields(value))
+    else:
+        yield name, value
+
+
+def _plain(parameter: inspect.Parameter) -> Iterator[inspect.Parameter]:
+    for name, default in _flat(parameter.name, parameter.default):
+        yield parameter.replace(name=name, default=default)
+
+
+def _names(annotation: Any) -> tuple[Any, ...]:
+    """What a closed choice allows, null included; empty for anything else."""
+    if get_origin(annotation) is Literal:
+        return get_args(annotation)
+    if is_optional(annotation):
+        inner = [part for part in get_args(annotation) if part is not type(None)]
+        if len(inner) == 1 and get_origin(inner[0]) is Literal:
+            return (*get_args(inner[0]), None)
+    return ()
+
+
 def params_model(component: Callable[..., Any]) -> type[BaseModel]:
     """A strict, closed pydantic model of the component's knobs; nested components are left open (`Any`)."""
-    fields: dict[str, Any] = {}
-    for knob in knobs(component):
-        annotation = Any if knob.slot else knob.annotation
+    return _params_model(component, tuple(knob.annotation for knob in knobs(component)))
+
+
+@cache
+def _params_model(component: Callable[..., Any], annotations: tuple[Any, ...]) -> type[BaseModel]:
+    parts: dict[str, Any] = {}
+    for knob, written in zip(_written(component), annotations, strict=True):
+        annotation = Any if knob.slot else written
         info = FieldInfo(default=... if knob.required else knob.default, description=knob.doc or None)
-        fields[knob.name] = (annotation, info)
+        parts[knob.name] = (annotation, info)
     config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=())
     name = getattr(component, "__name__", "Component")
-    return create_model(name, __config__=config, __doc__=read_doc(component).summary, **fields)
+    return create_model(name, __config__=config, __doc__=read_doc(component).summary, **parts)
 
 
 def _metadata(annotation: Any) -> tuple[Any, ...]:

@@ -98,3 +98,15 @@ class ClassificationMetrics:
     def _sums(self) -> tuple[Tensor, Tensor, Tensor]:
         counts = self._counts.to(torch.float64)
         return counts.diagonal(), counts.sum(1), counts.sum(0)
+
+
+class StepMetrics(ClassificationMetrics):
+    """Classification metrics over all scored steps of all items, each step counting once.
+
+    Shape: prediction [B, T, K] scores, target [B, T], observed [B, T] bool; None = every step is scored.
+    """
+
+    def update(self, prediction: Tensor, target: Tensor, observed: Tensor | None = None) -> None:
+        """Add one batch."""
+        kept = None if observed is None else observed.flatten()
+        super().update(prediction.flatten(0, 1), target.flatten(), kept)

@@ -1,8 +1,8 @@
-"""What every measure needs of data: batches of items with their targets, and splits that give them."""
+"""What is measured, and by what: batches of items with their targets, splits that give them, meters."""
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
@@ -27,3 +27,16 @@ class ItemSplit(Protocol[BatchT_co]):
     def __len__(self) -> int: ...
     def batch(self, indices: Tensor, /) -> BatchT_co:
         """The items at `indices` (int64 [B])."""
+
+
+class Meter(Protocol):
+    """Streaming metrics of a task."""
+
+    def update(self, prediction: Tensor, target: Tensor, observed: Tensor | None = None, /) -> None:
+        """Add one batch."""
+
+    def merge(self, other: Any, /) -> None:
+        """Add what another meter of the same kind has seen."""
+
+    def compute(self) -> dict[str, float]:
+        """Metric name -> value; nan where undefined."""

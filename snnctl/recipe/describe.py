@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_args
 
-from snnctl.core.catalog import REGISTRIES
+from snnctl.core.catalog import REGISTRIES, TASKS
 from snnctl.core.docs import read_doc
 from snnctl.core.signature import Knob, bounds_text, is_optional, knobs, members, params_model, type_name
 from snnctl.recipe.resolve import dump_yaml
@@ -69,6 +69,10 @@ def _member_rows(path: str, annotation: Any) -> Iterator[dict[str, Any]]:
 
 def paste_ready(kind: str, name: str) -> str:
     """The component with all its defaults, as it would stand in a recipe."""
+    if REGISTRIES[kind].in_lists:
+        served = REGISTRIES[kind].get(name).serves  # type: ignore[attr-defined]
+        task = next(task for task in TASKS.names() if getattr(TASKS.get(task), "needs", None) in served)
+        return dump_yaml({"task": {"type": task, f"{kind}s": [name]}}).rstrip()
     values: dict[str, Any] = {"type": name}
     for knob in knobs(REGISTRIES[kind].get(name)):
         values[knob.name] = PLACEHOLDER if knob.required else default_of(knob)
@@ -80,7 +84,7 @@ def json_schema() -> dict[str, Any]:
     """JSON Schema of a recipe with every component that is known now; plug-ins' included if loaded."""
     schema = RecipeModel.model_json_schema(by_alias=True)
     definitions = schema.setdefault("$defs", {})
-    for kind in REGISTRIES:
+    for kind in (kind for kind, registry in REGISTRIES.items() if not registry.in_lists):
         definitions[f"slot.{kind}"] = _slot(kind)
         for name in REGISTRIES[kind].names():
             definitions[f"{kind}.{name}"] = _mapping(kind, name)

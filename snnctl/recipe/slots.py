@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, choices, did_you_mean, nearest
 from snnctl.core.registry import UnknownComponentError
-from snnctl.core.signature import Knob, is_optional, knobs, members, params_model
+from snnctl.core.signature import Knob, broken_rules, is_optional, knobs, members, params_model
 from snnctl.recipe.explain import Owner, explain, plain, shorten, shown
 from snnctl.recipe.schema import PLACEHOLDER, SLOTS, RecipeModel
 from snnctl.recipe.source import KeyPath, Source, path_text
@@ -120,9 +120,8 @@ class Validation:
                 self.add("R209", message, (*path, knob.name), help=_wanted(knob))
             elif knob.path is not None:
                 self._check_name(knob, resolved.get(knob.name), (*path, knob.name))
-        rules = getattr(component, "rules", None)
-        if rules is not None and own_knobs_hold:
-            for knob_name, message in rules(resolved):
+        if own_knobs_hold:
+            for knob_name, message in broken_rules(component, resolved):
                 self.add("R301", message, (*path, knob_name), notes=self._values_named(message, resolved, path))
         return {"type": name, **resolved}
 

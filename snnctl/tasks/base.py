@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
 
-from snnctl.baselines.forecasts import BaselineReport
+from snnctl.baselines.base import BaselineReport, Progress, run_baselines
 from snnctl.core.shapes import SignalSpec
+from snnctl.measure.items import Meter
 
 MetricT = TypeVar("MetricT", bound=str)
-BaselineT = TypeVar("BaselineT", bound=str)
-
-
-class Meter(Protocol):
-    """Streaming metrics of a task."""
-
-    def update(self, prediction: Tensor, target: Tensor, observed: Tensor | None = None, /) -> None:
-        """Add one batch."""
-
-    def merge(self, other: Any, /) -> None:
-        """Add what another meter of the same kind has seen."""
-
-    def compute(self) -> dict[str, float]:
-        """Metric name -> value; nan where undefined."""
 
 
 class Task(Protocol):
@@ -61,20 +49,32 @@ class Task(Protocol):
         *,
         seed: int = 0,
         batch_size: int = 512,
-        progress: Callable[[str, float], None] | None = None,
+        progress: Progress | None = None,
     ) -> BaselineReport:
         """Reference predictions, scored on `split`."""
 
 
-class ReportingTask(Generic[MetricT, BaselineT]):
-    """What tasks share: the metrics they report, and the baselines beside them.
+class HasSignal(Protocol):
+    """Data that say what they give."""
+
+    @property
+    def input_signal(self) -> SignalSpec: ...
+
+
+DataT = TypeVar("DataT", bound=HasSignal)
+
+
+class ReportingTask(ABC, Generic[DataT, MetricT]):
+    """What tasks share: their data, the metrics they report, and the baselines beside them.
 
     Args:
+        data: whose inputs the network gets as they are, unless the task says otherwise.
         metrics: at least one; the first is the headline.
-        baselines: reference predictions, in report order.
+        baselines: names of reference predictions, in report order.
     """
 
-    def __init__(self, metrics: Sequence[MetricT], baselines: Sequence[BaselineT]) -> None:
+    def __init__(self, data: DataT, metrics: Sequence[MetricT], baselines: Sequence[str]) -> None:
+        self.data = data
         self.metrics = tuple(metrics)
         self.baselines = tuple(baselines)
 
@@ -90,3 +90,30 @@ class ReportingTask(Generic[MetricT, BaselineT]):
     def headline(self) -> MetricT:
         """The first metric."""
         return self.metrics[0]
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """What the encoder gets: the data as it is."""
+        return self.data.input_signal
+
+    @abstractmethod
+    def meter(self) -> Meter:
+        """Fresh metrics for one split."""
+
+    def held_at_once(self, batch_size: int) -> int:
+        """Items that baselines gather at once: `batch_size`, or fewer where they are large."""
+        return batch_size
+
+    def run_baselines(
+        self, split: str = "test", *, seed: int = 0, batch_size: int = 512, progress: Progress | None = None
+    ) -> BaselineReport:
+        """The baselines of this task, fitted on `train`, scored on `split` by the task's metrics."""
+        return run_baselines(
+            self.baselines,
+            self.data,
+            self.meter,
+            batch_size=self.held_at_once(batch_size),
+            split=split,
+            seed=seed,
+            progress=progress,
+        )

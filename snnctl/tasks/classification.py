@@ -9,20 +9,18 @@ import torch.nn.functional as F
 from annotated_types import Ge, Lt, MinLen
 from torch import Tensor, nn
 
-from snnctl.baselines.classifiers import ClassifierName, run_classifiers
-from snnctl.baselines.forecasts import BaselineReport
 from snnctl.core.catalog import TASKS
-from snnctl.core.shapes import SignalSpec
+from snnctl.core.registry import NameOf
 from snnctl.measure.classes import ClassificationMetrics, ClassMetricName
 from snnctl.measure.labels import LabelledBatch, LabelledData
 from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy", "macro_f1"]
-DEFAULT_BASELINES: list[ClassifierName] = ["majority", "linear", "linear_pooled"]
+DEFAULT_BASELINES: list[str] = ["majority", "linear", "linear_pooled"]
 
 
 @TASKS.register("classification")
-class Classification(ReportingTask[ClassMetricName, ClassifierName]):
+class Classification(ReportingTask[LabelledData, ClassMetricName]):
     """Predicts which one of the data's classes an item belongs to.
 
     Equation:
@@ -51,16 +49,10 @@ class Classification(ReportingTask[ClassMetricName, ClassifierName]):
         *,
         label_smoothing: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         metrics: Annotated[list[ClassMetricName], MinLen(1)] = DEFAULT_METRICS,
-        baselines: list[ClassifierName] = DEFAULT_BASELINES,
+        baselines: list[Annotated[str, NameOf("baseline", serves="classes")]] = DEFAULT_BASELINES,
     ) -> None:
-        super().__init__(metrics, baselines)
-        self.data = data
+        super().__init__(data, metrics, baselines)
         self.label_smoothing = label_smoothing
-
-    @property
-    def input_signal(self) -> SignalSpec:
-        """What the encoder gets: the data as it is."""
-        return self.data.input_signal
 
     @property
     def outputs(self) -> int:
@@ -84,16 +76,3 @@ class Classification(ReportingTask[ClassMetricName, ClassifierName]):
     def meter(self) -> ClassificationMetrics:
         """Fresh metrics for one split."""
         return ClassificationMetrics(self.metrics, self.data.classes)
-
-    def run_baselines(
-        self,
-        split: str = "test",
-        *,
-        seed: int = 0,
-        batch_size: int = 512,
-        progress: Callable[[str, float], None] | None = None,
-    ) -> BaselineReport:
-        """The baselines of this task, fitted on `train`, scored on `split`; only cnn draws, from `seed`."""
-        return run_classifiers(
-            self.baselines, self.data, self.metrics, seed=seed, batch_size=batch_size, split=split, progress=progress
-        )

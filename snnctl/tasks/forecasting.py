@@ -10,15 +10,17 @@ import torch.nn.functional as F
 from annotated_types import MinLen
 from torch import Tensor, nn
 
-from snnctl.baselines.forecasts import BaselineName, BaselineReport, run_baselines
 from snnctl.baselines.windows import WindowBatch, WindowData
 from snnctl.core.catalog import TASKS
+from snnctl.core.registry import NameOf
 from snnctl.core.shapes import SignalSpec
 from snnctl.measure.metrics import ForecastMetrics, MetricName
 from snnctl.tasks.base import ReportingTask
 
+# Rows (windows x channels) that baselines hold at once, so that wide series fit in memory.
+MOST_ROWS = 2**16
 DEFAULT_METRICS: list[MetricName] = ["mse", "mae", "r2", "rse"]
-DEFAULT_BASELINES: list[BaselineName] = ["last_value", "seasonal_naive", "ridge", "dlinear"]
+DEFAULT_BASELINES: list[str] = ["last_value", "seasonal_naive", "ridge", "dlinear"]
 
 
 class ForecastSource(WindowData, Protocol):
@@ -31,7 +33,7 @@ class ForecastSource(WindowData, Protocol):
 
 
 @TASKS.register("forecasting")
-class Forecasting(ReportingTask[MetricName, BaselineName]):
+class Forecasting(ReportingTask[ForecastSource, MetricName]):
     """Predicts the next `horizon` values of every channel from a window of the series.
 
     Each window's normalisation is applied before the network and undone on its output, so loss and metrics
@@ -65,10 +67,9 @@ class Forecasting(ReportingTask[MetricName, BaselineName]):
         loss: Literal["mse", "mae", "huber"] = "mse",
         metrics: Annotated[list[MetricName], MinLen(1)] = DEFAULT_METRICS,
         channels: Literal["joint", "independent"] = "joint",
-        baselines: list[BaselineName] = DEFAULT_BASELINES,
+        baselines: list[Annotated[str, NameOf("baseline", serves="series")]] = DEFAULT_BASELINES,
     ) -> None:
-        super().__init__(metrics, baselines)
-        self.data = data
+        super().__init__(data, metrics, baselines)
         self.loss_name = loss
         self.channels = channels
 
@@ -125,21 +126,6 @@ class Forecasting(ReportingTask[MetricName, BaselineName]):
         """Fresh metrics for one split."""
         return ForecastMetrics(self.metrics, self.data.horizon, self.data.channels)
 
-    def run_baselines(
-        self,
-        split: str = "test",
-        *,
-        seed: int = 0,
-        batch_size: int = 512,
-        progress: Callable[[str, float], None] | None = None,
-    ) -> BaselineReport:
-        """The baselines of this task, fitted on `train`, scored on `split` by the task's metrics."""
-        return run_baselines(
-            self.baselines,
-            self.data,
-            self.metrics,
-            batch_size=batch_size,
-            split=split,
-            seed=seed,
-            progress=progress,
-        )
+    def held_at_once(self, batch_size: int) -> int:
+        """Fewer windows where a series has many channels."""
+        return max(1, min(batch_size, MOST_ROWS // self.data.channels))

@@ -9,20 +9,19 @@ import torch.nn.functional as F
 from annotated_types import Ge, Lt, MinLen
 from torch import Tensor, nn
 
-from snnctl.baselines.forecasts import BaselineReport
-from snnctl.baselines.steps import StepClassifierName, run_step_classifiers
 from snnctl.core.catalog import TASKS
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.measure.classes import ClassMetricName
-from snnctl.measure.steps import StepBatch, StepData, StepMetrics
+from snnctl.core.registry import NameOf
+from snnctl.core.shapes import ShapeError
+from snnctl.measure.classes import ClassMetricName, StepMetrics
+from snnctl.measure.labels import StepBatch, StepData
 from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy"]
-DEFAULT_BASELINES: list[StepClassifierName] = ["majority", "linear_step", "ceiling"]
+DEFAULT_BASELINES: list[str] = ["majority", "linear_step", "ceiling"]
 
 
 @TASKS.register("step_classification")
-class StepClassification(ReportingTask[ClassMetricName, StepClassifierName]):
+class StepClassification(ReportingTask[StepData, ClassMetricName]):
     """Predicts a class at every step of the data; it is scored at the steps that the data names.
 
     Equation:
@@ -53,17 +52,11 @@ class StepClassification(ReportingTask[ClassMetricName, StepClassifierName]):
         loss_steps: Literal["all", "scored"] = "all",
         label_smoothing: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
         metrics: Annotated[list[ClassMetricName], MinLen(1)] = DEFAULT_METRICS,
-        baselines: list[StepClassifierName] = DEFAULT_BASELINES,
+        baselines: list[Annotated[str, NameOf("baseline", serves="step_classes")]] = DEFAULT_BASELINES,
     ) -> None:
-        super().__init__(metrics, baselines)
-        self.data = data
+        super().__init__(data, metrics, baselines)
         self.loss_steps = loss_steps
         self.label_smoothing = label_smoothing
-
-    @property
-    def input_signal(self) -> SignalSpec:
-        """What the encoder gets: the data as it is."""
-        return self.data.input_signal
 
     @property
     def outputs(self) -> int:
@@ -101,16 +94,3 @@ class StepClassification(ReportingTask[ClassMetricName, StepClassifierName]):
     def meter(self) -> StepMetrics:
         """Fresh metrics for one split."""
         return StepMetrics(self.metrics, self.data.classes)
-
-    def run_baselines(
-        self,
-        split: str = "test",
-        *,
-        seed: int = 0,
-        batch_size: int = 512,
-        progress: Callable[[str, float], None] | None = None,
-    ) -> BaselineReport:
-        """The baselines of this task, fitted on `train`, scored on `split`; none of them draws from `seed`."""
-        return run_step_classifiers(
-            self.baselines, self.data, self.metrics, batch_size=batch_size, split=split, progress=progress
-        )

@@ -9,20 +9,20 @@ import torch.nn.functional as F
 from annotated_types import MinLen
 from torch import Tensor, nn
 
-from snnctl.baselines.continuations import SequenceBatch, VideoBaselineName, VideoSource, run_video_baselines
-from snnctl.baselines.forecasts import BaselineReport
+from snnctl.baselines.continuations import SequenceBatch, VideoSource, held_at_once
 from snnctl.core.catalog import TASKS
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.registry import NameOf
+from snnctl.core.shapes import ShapeError
 from snnctl.measure.video import DATA_RANGES, VideoMetricName, VideoMetrics, large_enough
 from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[VideoMetricName] = ["mse", "mae", "ssim", "ssim2", "psnr"]
-DEFAULT_BASELINES: list[VideoBaselineName] = ["copy_last", "black", "train_mean"]
+DEFAULT_BASELINES: list[str] = ["copy_last", "black", "train_mean"]
 
 
 @TASKS.register("video_prediction")
-class VideoPrediction(ReportingTask[VideoMetricName, VideoBaselineName]):
+class VideoPrediction(ReportingTask[VideoSource, VideoMetricName]):
     """Predicts the frames of a video that follow those that are seen.
 
     In training the network is given whole sequences, as it may be shown true later frames for a while (scheduled
@@ -57,10 +57,9 @@ class VideoPrediction(ReportingTask[VideoMetricName, VideoBaselineName]):
         *,
         loss_frames: Literal["all", "ahead"] = "all",
         metrics: Annotated[list[VideoMetricName], MinLen(1)] = DEFAULT_METRICS,
-        baselines: list[VideoBaselineName] = DEFAULT_BASELINES,
+        baselines: list[Annotated[str, NameOf("baseline", serves="video")]] = DEFAULT_BASELINES,
     ) -> None:
-        super().__init__(metrics, baselines)
-        self.data = data
+        super().__init__(data, metrics, baselines)
         self.loss_frames = loss_frames
         grid = data.input_signal.grid
         assert grid is not None
@@ -70,11 +69,6 @@ class VideoPrediction(ReportingTask[VideoMetricName, VideoBaselineName]):
             message = f"frames of {grid[0]} x {grid[1]} are smaller than the window of 7 x 7 of `{small[0]}`"
             help = "leave ssim and ssim2 out of `task.metrics`, or use larger frames"
             raise DiagnosticError(Diagnostic("R332", message, path="task.metrics", help=help))
-
-    @property
-    def input_signal(self) -> SignalSpec:
-        """What the encoder gets: frames as they are."""
-        return self.data.input_signal
 
     @property
     def outputs(self) -> int:
@@ -110,15 +104,6 @@ class VideoPrediction(ReportingTask[VideoMetricName, VideoBaselineName]):
         """Fresh metrics for one split."""
         return VideoMetrics(self.metrics, self.data.input_signal.ahead, self.grid)
 
-    def run_baselines(
-        self,
-        split: str = "test",
-        *,
-        seed: int = 0,
-        batch_size: int = 512,
-        progress: Callable[[str, float], None] | None = None,
-    ) -> BaselineReport:
-        """The baselines of this task, with the mean of `train`, scored on `split`; none of them draws from `seed`."""
-        return run_video_baselines(
-            self.baselines, self.data, self.metrics, batch_size=batch_size, split=split, progress=progress
-        )
+    def held_at_once(self, batch_size: int) -> int:
+        """Fewer sequences where frames are large."""
+        return held_at_once(self.input_signal, batch_size)

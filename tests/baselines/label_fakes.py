@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from snnctl.baselines.base import BaselineReport, run_baselines
 from snnctl.core.shapes import SignalSpec
+from snnctl.measure.classes import ClassificationMetrics
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,8 @@ def labelled(classes: int = 3, shape: tuple[int, ...] = (4, 2), pull: float = 1.
     return Labelled(
         classes, {name: items(count, classes, shape, i, pull) for i, (name, count) in enumerate(sizes.items())}
     )
+
+
+def run(names: list[str], data: Labelled, metrics: list[str], **options: object) -> BaselineReport:
+    """Baselines under such metrics."""
+    return run_baselines(names, data, lambda: ClassificationMetrics(metrics, data.classes), **options)

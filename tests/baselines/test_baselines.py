@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 from sklearn.linear_model import LinearRegression, Ridge
-from window_fakes import Windows
+from window_fakes import Windows, fitted, run, score
 
 from snnctl.baselines.dlinear import fit_dlinear, moving_average, trend_kernel
-from snnctl.baselines.forecasts import last_value, run_baselines, score, seasonal_naive
+from snnctl.baselines.forecasts import LastValue, SeasonalNaive
 from snnctl.baselines.ridge import ALPHAS, fit_ridge
 from snnctl.baselines.windows import affine, fold_channels, unfold_channels
 
@@ -25,25 +25,25 @@ def waves(n: int = 400, noise: float = 0.05, dtype: torch.dtype = torch.float64)
 def test_last_value_repeats_the_last_and_ignores_calendar_channels():
     data = Windows(waves(), window=3, horizon=2)
     inputs = torch.tensor([[[1.0, 10.0, 9], [2.0, 20.0, 9], [3.0, 30.0, 9]]])  # third channel: calendar
-    assert last_value(data)(inputs).tolist() == [[[3.0, 30.0], [3.0, 30.0]]]
+    assert fitted(LastValue(), data)(inputs).tolist() == [[[3.0, 30.0], [3.0, 30.0]]]
 
 
 def test_seasonal_naive_repeats_the_last_full_season():
     data = Windows(waves()[:, :1], window=5, horizon=7, season=3)
     inputs = torch.arange(5.0).view(1, 5, 1)
     # the last season is 2 3 4
-    assert seasonal_naive(data)(inputs).flatten().tolist() == [2, 3, 4, 2, 3, 4, 2]
+    assert fitted(SeasonalNaive(), data)(inputs).flatten().tolist() == [2, 3, 4, 2, 3, 4, 2]
 
 
 def test_seasonal_naive_is_exact_on_a_periodic_series():
     data = Windows(torch.arange(12.0).repeat(30).view(-1, 1), window=24, horizon=17, season=12)
-    assert score(seasonal_naive(data), data, ["mse"])["mse"] == 0.0
+    assert score(fitted(SeasonalNaive(), data), data, ["mse"])["mse"] == 0.0
 
 
 @pytest.mark.parametrize(("season", "words"), [(None, "names no season"), (20, "season of 20 does not fit")])
 def test_a_baseline_that_does_not_apply_is_left_out_with_a_reason(season, words):
     data = Windows(waves(), window=10, horizon=3, season=season)
-    report = run_baselines(["last_value", "seasonal_naive"], data, ["mse", "rse"])
+    report = run(["last_value", "seasonal_naive"], data, ["mse", "rse"])
     assert list(report.scores) == ["last_value"]
     assert set(report.scores["last_value"]) == {"mse", "rse"}
     assert words in report.omitted["seasonal_naive"]
@@ -51,7 +51,7 @@ def test_a_baseline_that_does_not_apply_is_left_out_with_a_reason(season, words)
 
 def test_fitted_baselines_need_train_and_validation_windows():
     data = Windows(waves(60), window=10, horizon=3, borders=(11, 40))  # train: 11 < 10 + 3 rows
-    report = run_baselines(["ridge", "dlinear"], data, ["mse"])
+    report = run(["ridge", "dlinear"], data, ["mse"])
     assert report.scores == {}
     assert set(report.omitted) == {"ridge", "dlinear"}
 
@@ -156,7 +156,7 @@ def test_moving_average_repeats_the_ends():
 def test_dlinear_learns_is_seeded_and_leaves_global_randomness_alone():
     data = Windows(waves(600, dtype=torch.float32), window=24, horizon=6, norm="last")
     before = torch.random.get_rng_state()
-    reports = [run_baselines(["last_value", "dlinear"], data, ["mse"], seed=seed) for seed in (1, 1, 2)]
+    reports = [run(["last_value", "dlinear"], data, ["mse"], seed=seed) for seed in (1, 1, 2)]
     assert torch.equal(torch.random.get_rng_state(), before)
     first, again, other = (report.scores["dlinear"]["mse"] for report in reports)
     assert first == again != other
@@ -180,13 +180,13 @@ def test_calendar_channels_change_nothing():
     names = ["last_value", "seasonal_naive", "ridge", "dlinear"]
     plain = Windows(series, window=12, horizon=3, season=12)
     calendar = Windows(series, window=12, horizon=3, season=12, extra=torch.rand(200, 4))
-    assert run_baselines(names, plain, ["mse"]) == run_baselines(names, calendar, ["mse"])
+    assert run(names, plain, ["mse"]) == run(names, calendar, ["mse"])
 
 
 def test_progress_is_told():
     told = []
     data = Windows(waves(200, dtype=torch.float32), window=12, horizon=3)
-    run_baselines(["last_value", "ridge", "dlinear"], data, ["mse"], progress=lambda n, s: told.append((n, s)))
+    run(["last_value", "ridge", "dlinear"], data, ["mse"], progress=lambda n, s: told.append((n, s)))
     assert {name for name, _ in told} == {"last_value", "ridge", "dlinear"}
     assert all(0 <= share <= 1 for _, share in told)
     assert [name for name, share in told if share == 1.0][-1] == "dlinear"
@@ -198,6 +198,6 @@ def test_etth1_reference_values():
     train = table[:8640]
     series = torch.from_numpy((table - train.mean(0)) / train.std(0)).float()
     data = Windows(series, window=96, horizon=96, season=24, borders=(8640, 11520))
-    scores = run_baselines(["last_value", "ridge"], data, ["mse"]).scores
+    scores = run(["last_value", "ridge"], data, ["mse"]).scores
     assert scores["last_value"]["mse"] == pytest.approx(1.294, abs=2e-3)
     assert scores["ridge"]["mse"] == pytest.approx(0.3815, abs=5e-4)

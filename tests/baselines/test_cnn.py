@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from label_fakes import Items, Labelled, labelled
+from label_fakes import Items, Labelled, labelled, run
 
-from snnctl.baselines import classifiers, cnn
-from snnctl.baselines.classifiers import run_classifiers
+from snnctl.baselines import classes, cnn
 from snnctl.baselines.cnn import SmallCNN, fit_cnn, steps_for
 from snnctl.core.shapes import SignalSpec
 
@@ -49,7 +48,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_it_learns_and_is_reported(frames: int) -> None:
     data = pictures(frames)
     told: list[float] = []
-    report = run_classifiers(["cnn", "majority"], data, ["accuracy"], progress=lambda _, share: told.append(share))
+    report = run(["cnn", "majority"], data, ["accuracy"], progress=lambda _, share: told.append(share))
     assert report.scores["cnn"]["accuracy"] > 0.9 > report.scores["majority"]["accuracy"]
     assert report.chosen["cnn"].endswith("40 steps of 32")
     assert told == sorted(told) or told[-1] == 1.0
@@ -78,7 +77,7 @@ def test_steps_are_as_many_as_items_ask_for() -> None:
 
 
 def test_no_images_no_network() -> None:
-    report = run_classifiers(["cnn"], labelled(), ["accuracy"])
+    report = run(["cnn"], labelled(), ["accuracy"])
     assert report.omitted == {"cnn": "the inputs are no images"}
 
 
@@ -88,13 +87,13 @@ def test_small_images_pass() -> None:
 
 def test_many_values_are_single_floats_and_much_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     data = labelled(pull=2.0)
-    exact = run_classifiers(["linear"], data, ["accuracy"])
-    monkeypatch.setattr(classifiers, "_MOST_DOUBLES", 0)
-    single = run_classifiers(["linear"], data, ["accuracy"])
+    exact = run(["linear"], data, ["accuracy"])
+    monkeypatch.setattr(classes, "_MOST_DOUBLES", 0)
+    single = run(["linear"], data, ["accuracy"])
     assert single.chosen == exact.chosen
     assert single.scores["linear"]["accuracy"] == pytest.approx(exact.scores["linear"]["accuracy"], abs=0.03)
     before = data.parts["train"].inputs.clone()
-    monkeypatch.setattr(classifiers, "_MOST_VALUES", 8 * 50)
-    few = run_classifiers(["linear"], data, ["accuracy"])
+    monkeypatch.setattr(classes, "_MOST_VALUES", 8 * 50)
+    few = run(["linear"], data, ["accuracy"])
     assert few.chosen["linear"].endswith(", on 50 of 200 items")
     assert torch.equal(data.parts["train"].inputs, before)

@@ -8,11 +8,10 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_fakes import Items, labelled
+from label_fakes import Items, labelled, run
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from snnctl.baselines.classifiers import run_classifiers
 from snnctl.baselines.tfidf import TfIdf, fit_tfidf
 from snnctl.core.shapes import SignalSpec
 
@@ -109,11 +108,11 @@ class _Texts:
 
 
 def test_among_the_classifiers() -> None:
-    report = run_classifiers(["majority", "tfidf", "linear"], _Texts(), ["accuracy"], batch_size=33)
+    report = run(["majority", "tfidf", "linear"], _Texts(), ["accuracy"], batch_size=33)
     assert report.scores["tfidf"]["accuracy"] > 0.9 > report.scores["majority"]["accuracy"]
     assert report.chosen["tfidf"].startswith("penalty")
     assert "linear" in report.omitted
-    assert run_classifiers(["tfidf"], labelled(), ["accuracy"]).omitted == {
+    assert run(["tfidf"], labelled(), ["accuracy"]).omitted == {
         "tfidf": "it counts words, and the inputs are not tokens"
     }
 
@@ -121,5 +120,5 @@ def test_among_the_classifiers() -> None:
 def test_no_random_number_is_drawn_and_no_gradient_needed() -> None:
     state = torch.get_rng_state()
     with torch.no_grad():
-        run_classifiers(["tfidf"], _Texts(), ["accuracy"])
+        run(["tfidf"], _Texts(), ["accuracy"])
     assert torch.equal(torch.get_rng_state(), state)

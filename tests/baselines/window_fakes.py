@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from snnctl.baselines.base import Baseline, BaselineReport, run_baselines
+from snnctl.baselines.windows import batches
+from snnctl.measure.metrics import ForecastMetrics
 
 
 @dataclass(frozen=True)
@@ -86,3 +91,23 @@ class Windows:
         }[name]
         starts = range(first, last - self.window - self.horizon + 1)
         return Split(self.series, self.extra, self.seen, starts, self.window, self.horizon)
+
+
+def run(names: list[str], data: Windows, metrics: list[str], **options: object) -> BaselineReport:
+    """Baselines under such metrics."""
+    return run_baselines(names, data, lambda: ForecastMetrics(metrics, data.horizon, data.channels), **options)
+
+
+def fitted(baseline: Baseline, data: Windows) -> Callable[[Tensor], Tensor]:
+    """What the baseline predicts."""
+    return baseline.fit(data, batch_size=512, seed=0, progress=lambda share: None).predict
+
+
+def score(
+    predict: Callable[[Tensor], Tensor], data: Windows, metrics: list[str], split: str = "test"
+) -> dict[str, float]:
+    """Metrics of a predictor on one split."""
+    meter = ForecastMetrics(metrics, data.horizon, data.channels)
+    for batch in batches(data.split(split), 512):
+        meter.update(predict(batch.inputs), batch.targets, batch.observed)
+    return meter.compute()

@@ -14,7 +14,7 @@ from snnctl.core.signature import defaults
 from snnctl.data.made.mts_xor import MtsXor, XorRule
 from snnctl.encoders.none import NoEncoder
 from snnctl.encoders.repeat import Repeat
-from snnctl.measure.steps import StepMetrics
+from snnctl.measure.classes import StepMetrics
 from snnctl.readouts.steps import StepLinear
 from snnctl.recipe.rules import readout_answers_task
 from snnctl.tasks.steps import StepClassification

@@ -50,7 +50,7 @@ def test_broken_recipes_do_not(name: str) -> None:
 def test_what_show_offers_to_paste_conforms(kind: str, name: str) -> None:
     pasted = parse_yaml(paste_ready(kind, name), "x.yaml").values
     (values,) = pasted.values()
-    slot = {**SCHEMA, "$ref": f"#/$defs/slot.{kind}"}
+    slot = {**SCHEMA, "$ref": f"#/$defs/slot.{'task' if REGISTRIES[kind].in_lists else kind}"}
     for key in ("properties", "required", "additionalProperties", "type"):
         slot.pop(key)
     found = list(Draft202012Validator(slot).iter_errors(values))

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from snnctl.baselines.continuations import continuation_meters
+from snnctl.baselines.base import baseline_meters
 from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.experiment import Experiment
@@ -206,8 +206,9 @@ def sequences(
     empty = torch.empty(0, signal.frames + signal.ahead, signal.length, signal.features)
     curves: Curves = {NETWORK: meter.per_frame()}
     if baselines:
-        data: Any = experiment.data  # whose splits give sequences
-        others, _, _ = continuation_meters(task.baselines, data, meter.names, split=split)
+        others, _, _ = baseline_meters(
+            task.baselines, experiment.data, task.meter, batch_size=task.held_at_once(512), split=split
+        )
         curves |= {name: other.per_frame() for name, other in others.items()}
     return Sequences(
         name=experiment.name,

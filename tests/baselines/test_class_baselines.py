@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from label_fakes import Items, Labelled, labelled
+from label_fakes import Items, Labelled, labelled, run
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from snnctl.baselines.classifiers import run_classifiers
 from snnctl.baselines.logistic import fit_logistic
 
 
@@ -49,13 +48,13 @@ def test_majority_takes_the_first_of_equals() -> None:
     train = Items(torch.zeros(5, 1, 1), torch.tensor([2, 1, 1, 2, 0]))
     test = Items(torch.zeros(4, 1, 1), torch.tensor([1, 1, 2, 0]))
     data = Labelled(3, {"train": train, "val": test, "test": test})
-    assert run_classifiers(["majority"], data, ["accuracy"]).scores == {"majority": {"accuracy": 0.5}}
+    assert run(["majority"], data, ["accuracy"]).scores == {"majority": {"accuracy": 0.5}}
 
 
 def test_all_of_them_and_in_order() -> None:
     told: list[tuple[str, float]] = []
     data = labelled(pull=4.0)
-    report = run_classifiers(
+    report = run(
         ["linear_pooled", "linear", "majority"],
         data,
         ["accuracy", "macro_f1"],
@@ -66,34 +65,34 @@ def test_all_of_them_and_in_order() -> None:
     assert report.omitted == {}
     assert set(report.chosen) == {"linear", "linear_pooled"}
     assert report.scores["linear"]["accuracy"] > 0.9 > report.scores["majority"]["accuracy"]
-    assert told == [(name, 1.0) for name in report.scores]
+    assert list(dict.fromkeys(name for name, _ in told)) == list(report.scores)
+    assert all(0 < share <= 1 for _, share in told)
+    assert told[-3:] == [(name, 1.0) for name in report.scores]
 
 
 def test_the_split_that_is_scored_chooses_nothing() -> None:
     data = labelled()
-    before = run_classifiers(["linear"], data, ["accuracy"], split="val")
+    before = run(["linear"], data, ["accuracy"], split="val")
     data.parts["test"] = Items(data.parts["test"].inputs + 100, data.parts["test"].targets)
-    assert run_classifiers(["linear"], data, ["accuracy"], split="val") == before
+    assert run(["linear"], data, ["accuracy"], split="val") == before
 
 
 def test_what_does_not_apply_says_why() -> None:
     flat = labelled(shape=(4,))
-    assert run_classifiers(["linear_pooled"], flat, ["accuracy"]).omitted == {
+    assert run(["linear_pooled"], flat, ["accuracy"]).omitted == {
         "linear_pooled": "the inputs have no axis of positions to pool over"
     }
     words = labelled()
     words.parts = {n: Items(p.inputs.long(), p.targets) for n, p in words.parts.items()}
-    assert run_classifiers(["linear"], words, ["accuracy"]).omitted == {
-        "linear": "it needs real inputs, these are int64"
-    }
+    assert run(["linear"], words, ["accuracy"]).omitted == {"linear": "it needs real inputs, these are int64"}
     data = labelled()
     data.parts["val"] = Items(torch.empty(0, 4, 2), torch.empty(0, dtype=torch.int64))
-    report = run_classifiers(["majority", "linear"], data, ["accuracy"])
+    report = run(["majority", "linear"], data, ["accuracy"])
     assert (list(report.scores), list(report.omitted)) == (["majority"], ["linear"])
 
 
 def test_no_random_number_is_drawn_and_no_gradient_needed() -> None:
     state = torch.get_rng_state()
     with torch.no_grad():
-        run_classifiers(["linear"], labelled(), ["accuracy"])
+        run(["linear"], labelled(), ["accuracy"])
     assert torch.equal(torch.get_rng_state(), state)

@@ -1,0 +1,134 @@
+"""What a baseline is, and how baselines are scored: on the model's own items, in its units, under its metrics."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar, TypeVar
+
+import torch
+from torch import Tensor
+
+from snnctl.core.catalog import BASELINES
+from snnctl.measure.items import Meter
+
+Predict = Callable[[Tensor], Tensor]  # inputs of a batch -> predictions as the model makes them
+Progress = Callable[[str, float], None]  # name of the baseline, share done 0..1
+Told = Callable[[float], None]  # share of the fit that is done, 0..1
+MeterT = TypeVar("MeterT", bound=Meter)
+
+
+class NotApplicableError(Exception):
+    """A baseline does not fit this data; the message says why."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A baseline that is ready to predict.
+
+    Args:
+        predict: inputs of a batch -> predictions.
+        chosen: what was chosen on validation, as text.
+    """
+
+    predict: Predict
+    chosen: str = ""
+
+
+class Baseline(ABC):
+    """A reference that a result has to beat. Made without arguments; a recipe names it in `task.baselines`."""
+
+    serves: ClassVar[tuple[str, ...]]
+    """What tasks need of data, for which it can stand: series, classes, step_classes, video."""
+
+    @abstractmethod
+    def fit(self, data: Any, *, batch_size: int, seed: int, progress: Told) -> Fitted:
+        """Fit on `train`, choose on `val`; `test` is not looked at.
+
+        Args:
+            data: what the task has.
+            batch_size: items gathered at once.
+            seed: of all that is drawn.
+            progress: to be told the share that is done, 0..1.
+
+        Raises:
+            NotApplicableError: it does not go with this data.
+        """
+
+
+@dataclass(frozen=True)
+class BaselineReport:
+    """Scores of the baselines that apply.
+
+    Args:
+        scores: baseline -> metric -> value.
+        chosen: baseline -> what was chosen on validation, as text.
+        omitted: baseline -> why it was left out.
+    """
+
+    scores: dict[str, dict[str, float]]
+    chosen: dict[str, str]
+    omitted: dict[str, str]
+
+
+def run_baselines(
+    names: Sequence[str],
+    data: Any,
+    meter: Callable[[], Meter],
+    *,
+    batch_size: int = 512,
+    split: str = "test",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> BaselineReport:
+    """Fit each baseline on `train` (choices on `val`) and score it on `split`, which has no say in any choice.
+
+    Args:
+        names: which baselines, in report order.
+        data: what they need of it, see each baseline.
+        meter: gives fresh metrics.
+        batch_size: items gathered at once.
+        seed: of what is drawn.
+        progress: told how far each baseline is.
+    """
+    meters, chosen, omitted = baseline_meters(
+        names, data, meter, batch_size=batch_size, split=split, seed=seed, progress=progress
+    )
+    return BaselineReport({name: found.compute() for name, found in meters.items()}, chosen, omitted)
+
+
+def baseline_meters(
+    names: Sequence[str],
+    data: Any,
+    meter: Callable[[], MeterT],
+    *,
+    batch_size: int = 512,
+    split: str = "test",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> tuple[dict[str, MeterT], dict[str, str], dict[str, str]]:
+    """As `run_baselines`, with the sums themselves: meters, what was chosen, what was left out and why."""
+    told = progress or _unheard
+    fitted: dict[str, Fitted] = {}
+    omitted: dict[str, str] = {}
+    for name in names:
+        try:
+            fitted[name] = BASELINES.get(name)().fit(
+                data, batch_size=batch_size, seed=seed, progress=partial(told, name)
+            )
+        except NotApplicableError as reason:
+            omitted[name] = str(reason)
+    meters = {name: meter() for name in fitted}
+    part = data.split(split)
+    for indices in torch.arange(len(part)).split(batch_size) if fitted else ():  # items may be costly: walked over once
+        batch = part.batch(indices)
+        for name, found in meters.items():
+            found.update(fitted[name].predict(batch.inputs), batch.targets, batch.observed)
+            told(name, (int(indices[-1]) + 1) / len(part))
+    return meters, {name: found.chosen for name, found in fitted.items() if found.chosen}, omitted
+
+
+def _unheard(name: str, share: float) -> None:
+    """Nobody listens."""
