@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,23 +13,15 @@ from snnctl.ui.console import show_sentences, table
 from snnctl.ui.report import show_files
 from snnctl.ui.words import figure, spread
 
+if TYPE_CHECKING:
+    from snnctl.inspect.positions.encoding import Encoding
+
 _SHADES = " ░▒▓█"
 _LOW, _HIGH = (0, 32, 81), (253, 231, 55)  # the ends of a scale from dark blue to yellow
 _MOST_NEURONS = 48
 
 
-class Code(Protocol):
-    """What is drawn of an encoding: see `snnctl.inspect.positions.encoding.Encoding`."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def code(self) -> Any: ...
-
-
-def show_analysis(console: Console, document: Mapping[str, Any], first: Code) -> None:
+def show_analysis(console: Console, document: Mapping[str, Any], first: Encoding) -> None:
     """The first encoding's code, all encodings in a table, what follows from it, and the files."""
     head = f"[bold]{escape(document['name'])}[/]  T={document['steps']} L={document['tokens']}"
     console.print(head, soft_wrap=True)
@@ -45,7 +37,7 @@ def show_analysis(console: Console, document: Mapping[str, Any], first: Code) ->
     show_files(console, document)
 
 
-def code_picture(encoding: Code, console: Console) -> Text:
+def code_picture(encoding: Encoding, console: Console) -> Text:
     """The code as characters: a column per position, two neurons per line where half blocks can show them."""
     code = encoding.code[: max(8, console.width - 8), :_MOST_NEURONS]
     rows, neurons = code.shape

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,31 +14,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from snnctl.ui.words import duration, figure
 
-
-class Job(Protocol):
-    """A run that trains."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def out(self) -> Path: ...
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def watched(self) -> str: ...
-    def progress(self) -> tuple[int, float | None]:
-        """Epochs that are done, and the watched metric after the last of them."""
-
-
-class Ended(Protocol):
-    """How it ended."""
-
-    @property
-    def job(self) -> Job: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def results(self) -> Mapping[str, Any]: ...
+if TYPE_CHECKING:
+    from snnctl.sweep.jobs import Ended, Job
 
 
 class Clock:
