@@ -44,7 +44,9 @@ def analyze_pe(
     network: Annotated[
         bool, typer.Option(help="For a run: also measure attention, probe and disturbed position.")
     ] = True,
-    split: Annotated[SplitName, one_of("split", "val", "test", help="For a run: which part of the data.")] = "val",
+    split: Annotated[
+        SplitName, one_of("split", SplitName, "For a run: which part of the data.", order=("val", "test"))
+    ] = "val",
     samples: Annotated[
         int, typer.Option(metavar="N", min=4, help="For a run: samples for the probe and the attention maps.")
     ] = 256,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -22,13 +22,11 @@ def convert(
     steps: Annotated[int, typer.Option(metavar="T", min=1, help="Steps.")] = 1,
     calibration: Annotated[
         Calibration,
-        one_of("calibration", *get_args(Calibration), help="How thresholds of rectifiers are found."),
+        one_of("calibration", Calibration, "How thresholds of rectifiers are found."),
     ] = "mse",
     percentile: Annotated[float, typer.Option(min=50, max=100, help="For that calibration.")] = 99.9,
     samples: Annotated[int, typer.Option(metavar="N", min=1, help="Of train, to calibrate on.")] = 512,
-    offset: Annotated[
-        Offset, one_of("offset", *get_args(Offset), help="bias: correct each layer's bias on the same data.")
-    ] = "bias",
+    offset: Annotated[Offset, one_of("offset", Offset, "bias: correct each layer's bias on the same data.")] = "bias",
     table_bits: Annotated[
         str, typer.Option(metavar="B,B,...", help="Further bits for the table.", show_default=False)
     ] = "",
@@ -44,7 +42,9 @@ def convert(
             metavar="NAME[,NAME|FILE...]", help="Cost tables for that; else the recipe's.", show_default=False
         ),
     ] = None,
-    split: Annotated[SplitName, one_of("split", "test", "val", "train", help="What is measured on.")] = "test",
+    split: Annotated[
+        SplitName, one_of("split", SplitName, "What is measured on.", order=("test", "val", "train"))
+    ] = "test",
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Parent of run directories.")] = Path("runs"),
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="The new run's directory itself.", show_default=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +15,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 
 def _one_of(option: str, choice: Any, help: str) -> Any:
-    return one_of(option, *get_args(choice), help=help, between=", ")
+    return one_of(option, choice, help, between=", ")
 
 
 def _complete_costs(incomplete: str) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, get_args
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def evaluate(
     ctx: typer.Context,
     run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
-    split: Annotated[SplitName, one_of("split", "train", "val", "test", help="Which part of the data.")] = "test",
+    split: Annotated[SplitName, one_of("split", SplitName, "Which part of the data.")] = "test",
     checkpoint: OfRun = "best",
     baselines: Annotated[bool, typer.Option(help="Also fit and score the baselines.")] = True,
     examples: Annotated[
@@ -34,8 +34,8 @@ def evaluate(
         Execution,
         one_of(
             "execution",
-            *get_args(Execution),
-            help="integer: layers that spikes drive run on whole numbers; bitplane: as binary planes, and compared.",
+            Execution,
+            "integer: layers that spikes drive run on whole numbers; bitplane: as binary planes, and compared.",
         ),
     ] = "float",
     out: Annotated[

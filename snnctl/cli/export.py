@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ from snnctl.core.choices import ExportFormat
 def export(
     ctx: typer.Context,
     run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
-    format: Annotated[ExportFormat, one_of("format", *get_args(ExportFormat), help="What to write.")] = "nir",
+    format: Annotated[ExportFormat, one_of("format", ExportFormat, "What to write.")] = "nir",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The file; else RUN/export/network.FORMAT.", show_default=False)
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, PluginFiles, Set, Unset, complete_component, load_plugins
+from snnctl.cli.options import NoPlugins, PluginFiles, Set, Unset, complete_component, complete_name, load_plugins
 from snnctl.cli.session import Session
 
 
@@ -17,9 +17,7 @@ def show(
         str,
         typer.Argument(help="A component's name or kind, or a recipe file.", autocompletion=complete_component),
     ],
-    name: Annotated[
-        str, typer.Argument(help="The name, if the kind came first.", autocompletion=complete_component)
-    ] = "",
+    name: Annotated[str, typer.Argument(help="The name, if the kind came first.", autocompletion=complete_name)] = "",
     origins: Annotated[bool, typer.Option("--origins", help="For a recipe: where each value comes from.")] = False,
     set_: Set = [],  # noqa: B006
     unset: Unset = [],  # noqa: B006

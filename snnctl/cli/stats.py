@@ -18,7 +18,9 @@ def stats(
     runs: Annotated[
         list[Path], typer.Argument(metavar="RUN", help="Run directory; several with --tau.", show_default=False)
     ],
-    split: Annotated[SplitName, one_of("split", "val", "test", "train", help="Which part of the data.")] = "val",
+    split: Annotated[
+        SplitName, one_of("split", SplitName, "Which part of the data.", order=("val", "test", "train"))
+    ] = "val",
     samples: Annotated[
         int | None,
         typer.Option(metavar="N", min=1, help="At most so many, evenly spread; else all.", show_default=False),
