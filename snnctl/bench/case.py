@@ -69,6 +69,11 @@ class Case:
     calls: int = 1
 
     @property
+    def label(self) -> str:
+        """Name and pass."""
+        return f"{self.name} {self.passes}"
+
+    @property
     def head(self) -> dict[str, Any]:
         """The columns that name it."""
         return {"case": self.name, "shape": list(self.shape), "pass": self.passes}

@@ -84,7 +84,7 @@ def run_suite(cases: Sequence[Case], effort: Effort, tell: Tell = lambda _: None
         try:
             trials = []
             for number, case in enumerate(cases):
-                tell(Progress("trying", _label(case), number, len(cases)))
+                tell(Progress("trying", case.label, number, len(cases)))
                 trials.append(_try(case, effort, found, clock))
                 gc.collect()
             for number in range(len(cases)):
@@ -93,10 +93,6 @@ def run_suite(cases: Sequence[Case], effort: Effort, tell: Tell = lambda _: None
         except KeyboardInterrupt:
             found.interrupted = True
     return found
-
-
-def _label(case: Case) -> str:
-    return f"{case.name} {case.passes}"
 
 
 def _try(case: Case, effort: Effort, found: Found, clock: Clock) -> _Trial:
@@ -133,7 +129,7 @@ def _time(
     rounds: list[list[float]] = []
 
     def stand(done: float, left: float) -> None:
-        tell(Progress("timing", _label(case), before + done, before + done + left + after, left + after))
+        tell(Progress("timing", case.label, before + done, before + done + left + after, left + after))
 
     stand(0.0, trial.expected)
     try:
@@ -152,7 +148,7 @@ def _time(
             found.ratios += [{**case.head, **ratio} for ratio in ratios(contenders, rounds)]
             found.notes += _unsteady(case, rows)
             done = before + spent
-            tell(Progress("done", f"{_label(case)}  {len(rounds)} rounds", done, done + after, after))
+            tell(Progress("done", f"{case.label}  {len(rounds)} rounds", done, done + after, after))
 
 
 def _warm_up(contenders: Sequence[Contender], clock: Clock, collect: Callable[[], object]) -> tuple[float, float]:
@@ -173,7 +169,7 @@ def _unsteady(case: Case, rows: Sequence[dict[str, Any]]) -> list[str]:
     worst = max(row["median_ms"] / max(row["min_ms"], 1e-9) for row in rows)
     if worst < _UNSTEADY:
         return []
-    return [f"{_label(case)}: unsteady, a median is {worst:.1f} times its minimum; the machine is busy, measure again"]
+    return [f"{case.label}: unsteady, a median is {worst:.1f} times its minimum; the machine is busy, measure again"]
 
 
 def _rows(

@@ -7,7 +7,7 @@ from typing import Any
 from snnctl.compare.comparison import Comparison
 from snnctl.compare.groups import Group
 from snnctl.compare.recipes import ABSENT, shown, title_of
-from snnctl.compare.statistics import Spread
+from snnctl.compare.statistics import Paired, Spread
 from snnctl.report.page import Cell, Table
 from snnctl.report.tables import csv_text
 
@@ -67,60 +67,46 @@ def tables(found: Comparison) -> dict[str, str]:
 
 
 def _runs_csv(found: Comparison) -> str:
-    keys, names = found.grouping.differing, list(found.baselines)
-    facts = ("mean_rate", "parameters", "training_seconds", "epochs_done", "best_epoch")
-    scores = [f"{name}:{metric}" for metric in found.metrics for name in names]
-    rows = []
-    for group in found.groups:
-        for run in group.runs:
-            results = run.results
-            rows.append(
-                [
-                    group.name,
-                    run.seed,
-                    *(run.value(metric) for metric in found.metrics),
-                    results["spikes"]["mean_rate"],
-                    *(results.get(fact) for fact in facts[1:]),
-                    *(run.baseline(name, metric) for metric in found.metrics for name in names),
-                    *(shown(run.flat.get(key, ABSENT)) for key in keys),
-                    run.path,
-                ]
-            )
-    head = ("group", "seed", *found.metrics, *facts, *scores, *map(title_of, keys), "run")
-    return csv_text(head, rows)
+    keys = found.grouping.differing
+    scores = [(name, metric) for metric in found.metrics for name in found.baselines]
+    facts = ("parameters", "training_seconds", "epochs_done", "best_epoch")
+    rows = (
+        [
+            group.name,
+            run.seed,
+            *(run.value(metric) for metric in found.metrics),
+            run.results["spikes"]["mean_rate"],
+            *(run.results.get(fact) for fact in facts),
+            *(run.baseline(name, metric) for name, metric in scores),
+            *(shown(run.flat.get(key, ABSENT)) for key in keys),
+            run.path,
+        ]
+        for group in found.groups
+        for run in group.runs
+    )
+    named = [f"{name}:{metric}" for name, metric in scores]
+    return csv_text(("group", "seed", *found.metrics, "mean_rate", *facts, *named, *map(title_of, keys), "run"), rows)
 
 
 _SPREAD = ("n", "mean", "sd", "median", "min", "max")
-_PAIR = ("pairs", "mean", "ci95_low", "ci95_high", "better", "ties", "sign_p", "preliminary")
+_FACTS = ("mean_rate", "parameters", "training_seconds")
+_DIFFERENCE = ("difference_mean", "difference_ci95_low", "difference_ci95_high")
+_PAIR = ("against", "pairs", *_DIFFERENCE, "better", "ties", "sign_p", "preliminary")
 
 
 def _groups_csv(found: Comparison) -> str:
     keys = found.grouping.keys
-    pairs = {(pair.group, pair.metric): {**pair.found.to_json(), "against": pair.against} for pair in found.pairs}
+    pairs = {(pair.group, pair.metric): pair for pair in found.pairs}
     rows: list[list[Any]] = []
     for group in found.groups:
+        words = [shown(group.keys[key]) if key in group.keys else None for key in keys]
         for metric in found.metrics:
-            spread, skip = group.spread(metric), group.skip_alone(metric)
-            pair = pairs.get((group.name, metric))
-            low, high = (pair["ci95"] or (None, None)) if pair else (None, None)
-            found_pair = {**pair, "ci95_low": low, "ci95_high": high} if pair else {}
-            rows.append(
-                [
-                    group.name,
-                    *(shown(group.keys[key]) if key in group.keys else None for key in keys),
-                    metric,
-                    *_spread_cells(spread),
-                    None if skip is None else skip.mean,
-                    group.mean_rate,
-                    group.parameters,
-                    group.training_seconds,
-                    pair["against"] if pair else None,
-                    *(found_pair.get(name) for name in _PAIR),
-                ]
-            )
-    facts = ("skip_alone_mean", "mean_rate", "parameters", "training_seconds", "against")
-    differences = ("pairs", *(f"difference_{name}" for name in _PAIR[1:4]), *_PAIR[4:])
-    return csv_text(("group", *map(title_of, keys), "metric", *_SPREAD, *facts, *differences), rows)
+            skip, pair = group.skip_alone(metric), pairs.get((group.name, metric))
+            scores = [*_spread_cells(group.spread(metric)), None if skip is None else skip.mean]
+            compared = [None] * len(_PAIR) if pair is None else [pair.against, *_pair_cells(pair.found)]
+            rows.append([group.name, *words, metric, *scores, *_facts(group), *compared])
+    head = ("group", *map(title_of, keys), "metric", *_SPREAD, "skip_alone_mean", *_FACTS, *_PAIR)
+    return csv_text(head, rows)
 
 
 def _baselines_csv(found: Comparison) -> str:
@@ -137,35 +123,41 @@ def _spread_cells(spread: Spread | None) -> list[Any]:
     return [values.get(name) for name in _SPREAD]
 
 
+def _facts(group: Group) -> list[Cell]:
+    return [group.mean_rate, group.parameters, group.training_seconds]
+
+
+def _pair_cells(one: Paired) -> list[Any]:
+    low, high = one.interval or (None, None)
+    mean = Spread(one.differences).mean
+    return [len(one.seeds), mean, low, high, one.better, one.ties, one.sign_p, one.preliminary]
+
+
 def groups_table(found: Comparison, metric: str) -> Table:
-    head = ["group", "seeds", "mean", "sd", "median", "min", "max"]
-    more = ["spikes per neuron and step", "parameters", "training seconds"]
+    """Every group, what its skip reaches alone, and the baselines."""
+    head = ("group", "seeds", *_SPREAD[1:], "spikes per neuron and step", "parameters", "training seconds")
     rows: list[list[Cell]] = []
     for group in found.groups:
         mark = " (reference)" if group in found.references and len(found.groups) > 1 else ""
-        cells = _spread_cells(group.spread(metric))
-        facts = [group.mean_rate, group.parameters, group.training_seconds]
-        rows.append([found.label(group) + mark, *cells, *facts])
+        rows.append([found.label(group) + mark, *_spread_cells(group.spread(metric)), *_facts(group)])
         skip = group.skip_alone(metric)
         if skip is not None:
             rows.append(["   its linear skip alone", *_spread_cells(skip), None, None, None])
     for name, scores in found.baselines.items():
         if metric in scores:
             rows.append([f"baseline {name}", *_spread_cells(scores[metric]), None, None, None])
-    return Table([*head, *more], rows, "Groups and baselines")
+    return Table(head, rows, "Groups and baselines")
 
 
 def pairs_table(found: Comparison, metric: str) -> Table:
-    head = ["group", "pairs", "mean difference", "95 % from", "to", "better", "ties", "sign test p", ""]
+    """Every group against its reference."""
+    head = ("group", "pairs", "mean difference", "95 % from", "to", "better", "ties", "sign test p", "")
     labels = {group.name: found.label(group) for group in found.groups}
-    rows: list[list[Cell]] = []
-    for pair in found.pairs:
-        if pair.metric == metric:
-            one = pair.found
-            low, high = one.interval or (None, None)
-            state = "preliminary" if one.preliminary else ""
-            mean = Spread(one.differences).mean
-            rows.append([labels[pair.group], len(one.seeds), mean, low, high, one.better, one.ties, one.sign_p, state])
+    rows = [
+        [labels[pair.group], *_pair_cells(pair.found)[:-1], "preliminary" if pair.found.preliminary else ""]
+        for pair in found.pairs
+        if pair.metric == metric
+    ]
     return Table(head, rows, f"Paired differences from {found.against}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import torch
@@ -18,19 +17,6 @@ METHODS: tuple[str, ...] = get_args(Calibration)
 BINS = 4096
 CANDIDATES = 200
 ROUNDS = 60
-
-
-@dataclass(frozen=True)
-class Levels:
-    """What neurons will be able to say: `highest` in one step, over `steps` steps."""
-
-    highest: int
-    steps: int
-
-    @property
-    def count(self) -> int:
-        """Levels above 0 of the mean over steps."""
-        return self.highest * self.steps
 
 
 class Histogram:
@@ -84,7 +70,7 @@ def tops(
     forward: Callable[[Any], object],
     *,
     method: Calibration,
-    levels: Levels,
+    levels: int,
     percentile: float = 99.9,
 ) -> dict[str, float]:
     """The top of each activation: what all levels together stand for.
@@ -97,6 +83,7 @@ def tops(
         network: in evaluation mode.
         batches: the calibration data, gone through twice.
         forward: runs the network on one batch.
+        levels: above 0, that the mean over all steps will be able to take; mse fits to them.
 
     Raises:
         DiagnosticError: E491, an activation never was above 0: nothing can be calibrated.
@@ -128,7 +115,7 @@ def tops(
             case "percentile":
                 found[name] = histogram.percentile(percentile)
             case "mse":
-                found[name] = histogram.best(levels.count)
+                found[name] = histogram.best(levels)
             case "local":
                 found[name] = histogram.balanced()
     return {name: found[name] for name in units}

@@ -103,7 +103,7 @@ def convert(
         tell: progress.
 
     Raises:
-        DiagnosticError: U490 and U491 before any work; E410, E411 as `load_weights`; U412 as `RunDir.create`.
+        DiagnosticError: U490 before any work; E491 as `tops`; E410, E411 as `load_weights`; U412 as `RunDir.create`.
     """
     recipe, experiment = trained.recipe, trained.experiment
     runtime = Runtime.of(recipe.train)
@@ -164,7 +164,7 @@ def _spiking_network(
         levels=wanted.levels,
         percentile=settings.percentile,
     )
-    transfer(source, target, found, wanted.levels)
+    transfer(source, target, found, wanted)
     if settings.offset == "none":
         return found, {}
     return found, correct_biases(source, target, calibration, forward)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snnctl.convert.measure import Cell, LayerError
-from snnctl.report.charts import look, names_beside
+from snnctl.report.drawing import look, names_beside
 from snnctl.report.style import BLUE, GREY, ORANGE, Picture, sheet, short, styled
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from snnctl.convert.calibrate import Levels
 from snnctl.convert.support import activations
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.experiment import Network
@@ -30,9 +29,14 @@ class Wanted:
     steps: int
 
     @property
-    def levels(self) -> Levels:
-        """What its neurons can say."""
-        return Levels(2**self.bits - 1, self.steps)
+    def highest(self) -> int:
+        """Spike value."""
+        return 2**self.bits - 1
+
+    @property
+    def levels(self) -> int:
+        """Levels above 0 of the mean over steps."""
+        return self.highest * self.steps
 
 
 def spiking_recipe(recipe: Recipe, wanted: Wanted, *, allow_plugins: bool = True) -> Recipe:
@@ -53,7 +57,7 @@ def spiking_recipe(recipe: Recipe, wanted: Wanted, *, allow_plugins: bool = True
     return read_recipe(recipe.to_yaml(), "the converted recipe", sets, allow_plugins=allow_plugins)
 
 
-def transfer(source: Network, target: Network, tops: Mapping[str, float], levels: Levels) -> None:
+def transfer(source: Network, target: Network, tops: Mapping[str, float], wanted: Wanted) -> None:
     """Give `target` the weights of `source`, and its neurons thresholds: the top divided by the highest spike.
 
     Raises:
@@ -68,5 +72,5 @@ def transfer(source: Network, target: Network, tops: Mapping[str, float], levels
     learned = {f"{name}.log_top" for name in units}
     tensors: dict[str, Tensor] = {key: value for key, value in source.state_dict().items() if key not in learned}
     for name, top in tops.items():
-        tensors[f"{name}.log_threshold"] = torch.tensor(top / levels.highest).log()
+        tensors[f"{name}.log_threshold"] = torch.tensor(top / wanted.highest).log()
     target.load_state_dict(tensors)

@@ -14,18 +14,18 @@ from snnctl.report.tables import csv_text
 def notes(found: Converted) -> list[str]:
     """What a reader should know of the run's own bits and steps."""
     chosen = found.chosen
-    width = twin_bits(chosen.steps, chosen.levels.highest)
+    width = twin_bits(chosen.steps, chosen.highest)
     said = [
         f"Over {chosen.steps} step{'s' if chosen.steps > 1 else ''} spikes of {chosen.bits} "
-        f"bit{'s' if chosen.bits > 1 else ''} tell apart {chosen.levels.count + 1} levels, as {width} bits do."
+        f"bit{'s' if chosen.bits > 1 else ''} tell apart {chosen.levels + 1} levels, as {width} bits do."
     ]
     if chosen.steps == 1 and chosen.bits > 1:
         said.append(
             f"At T = 1, without a leak, this network is a quantised non-spiking network of {chosen.bits} bits: "
             "nothing in it depends on time."
         )
-    if found.quantised is not None and found.quantised != chosen.levels.count:
-        trained, here = found.quantised, chosen.levels.count
+    if found.quantised is not None and found.quantised != chosen.levels:
+        trained, here = found.quantised, chosen.levels
         said.append(f"The network was trained with {trained} levels and has {here} here, so that answers may differ.")
     return said
 
@@ -39,7 +39,7 @@ def document(found: Converted) -> dict[str, Any]:
         "split": found.split,
         "bits": found.chosen.bits,
         "steps": found.chosen.steps,
-        "twin_bits": twin_bits(found.chosen.steps, found.chosen.levels.highest),
+        "twin_bits": twin_bits(found.chosen.steps, found.chosen.highest),
         "metrics": {f"{found.split}/{name}": value for name, value in own.metrics.items()},
         "twin": {f"{found.split}/{name}": value for name, value in found.source.items()},
         "twin_differences": own.different,

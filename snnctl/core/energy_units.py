@@ -1,4 +1,4 @@
-"""Energies in units that people read."""
+"""Units in which energies are written for people, from J to pJ; nothing is computed here."""
 
 from __future__ import annotations
 

@@ -1,14 +1,18 @@
-"""What many figures are drawn from: a sheet with its panels, the look of the n-th line, heat maps, a legend below."""
+"""What many figures are drawn from: sheets with panels, looks of lines, heat maps, bands, names, legends."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-from snnctl.report.style import COLOURS, DASHES, MAP, sheet
+from snnctl.report.style import COLOURS, DASHES, MAP, PALE, sheet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+COLUMNS = 4  # of small multiples
 
 
 def plots(width: float, height: float, title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
@@ -29,7 +33,67 @@ def heat(axes: Axes, values: Any, **options: Any) -> Any:
     return image
 
 
-def legend_below(figure: Figure, axes: Axes, most: int) -> None:
-    """What the lines of `axes` are, below all panels, at most so many in a row."""
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(most, len(labels)))
+def gridlines(axes: Axes, axis: Literal["x", "y", "both"] = "y") -> None:
+    """Pale lines behind everything, at the ticks of `axis`."""
+    axes.grid(axis=axis, color=PALE, lw=1)
+    axes.set_axisbelow(True)
+
+
+def names_beside(axes: Axes, names: Sequence[str]) -> None:
+    """Names of horizontal bars at 0, 1, ..., the first on top."""
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+
+
+def band(axes: Axes, mean: Any, sd: Any, label: str = "", *, color: str, ls: Any = "-") -> None:
+    """A mean over 0, 1, ... with one standard deviation around it."""
+    x = range(len(mean))
+    axes.fill_between(x, mean - sd, mean + sd, color=color, alpha=0.18, lw=0)
+    axes.plot(x, mean, color=color, lw=1.6, label=label, ls=ls)
+
+
+def legend_below(
+    figure: Figure, axes: Axes | Sequence[Axes], most: int, words: Mapping[str, str] | None = None
+) -> None:
+    """What is drawn in one or several panels, each label once, below all of them, at most so many in a row.
+
+    Args:
+        words: what each label is called, in the order in which they are to stand; without it as they came.
+    """
+    handles: dict[str, Any] = {}
+    for panel in axes if isinstance(axes, Sequence) else [axes]:
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    called = {label: words[label] for label in words if label in handles} if words else {name: name for name in handles}
+    lines = [handles[label] for label in called]
+    figure.legend(lines, list(called.values()), loc="outside lower center", ncols=min(most, len(lines) or 1))
+
+
+def legend_above(axes: Axes, most: int, **options: Any) -> None:
+    """What is drawn, between the panel and its title, at most so many in a row."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=most, borderaxespad=0.2, **options)
+
+
+def panels(titles: Sequence[str], title: str, x: str, y: str, height: float = 1.75) -> tuple[Figure, list[Axes]]:
+    """A panel for each of `titles`, four in a row, with words for the axes at the left and the bottom ones alone.
+
+    Args:
+        titles: of the panels.
+        title: of the figure.
+        x, y: what the axes count.
+        height: of a panel, in inches.
+    """
+    count = len(titles)
+    columns = min(count, COLUMNS)
+    lines = math.ceil(count / columns)
+    figure, grid = plots(max(2.55 * columns, 5.0), 0.75 + height * lines, title, lines, columns, squeeze=False)
+    flat = list(grid.ravel())
+    for axes in flat[count:]:
+        axes.set_axis_off()
+    for number, (axes, name) in enumerate(zip(flat, titles, strict=False)):
+        axes.set_title(name, fontsize=8.5)
+        if number + columns >= count:
+            axes.set_xlabel(x)
+        if number % columns == 0:
+            axes.set_ylabel(y)
+    return figure, flat[:count]

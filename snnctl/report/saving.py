@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from snnctl import __version__
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_atomically, write_json, write_text
 from snnctl.report.page import Page, html
-from snnctl.report.provenance import provenance
 from snnctl.report.style import render
 
 Tell = Callable[[str, float], None]
@@ -46,7 +49,7 @@ class Report:
 
 
 def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None) -> dict[str, Any]:
-    """Write a report into `out`.
+    """Write document, tables, pictures (PNG and SVG), animations (GIF) and page into `out`.
 
     Files of the same names are replaced, and what an earlier report of the same document has left there is removed:
     a figure that is no longer drawn must not be taken for one of these.
@@ -69,8 +72,32 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
     if "figures" in report.told:
         tell("figures", report.begun)
     page = replace(report.page(), provenance=provenance(command, report.knobs))
-    names = {"page_name": report.page_name, "document_name": report.document_name}
-    return save(out, page, tables, report.document, **names, tell=tell, start=report.begun)
+    earlier = _files_of(out / report.document_name)
+    names = [report.page_name, report.document_name]
+    with writing(out):
+
+        def put(name: str, data: bytes) -> None:
+            names.append(name)
+            write_atomically(out / name, lambda path: _fill(path, data))
+
+        for name, text in tables.items():
+            put(name, text if isinstance(text, bytes) else text.encode())
+        images: dict[str, bytes] = {}
+        for number, picture in enumerate(page.pictures):
+            tell(f"figure {picture.name}", report.begun + (0.95 - report.begun) * number / len(page.pictures))
+            images[picture.name], drawing = render(picture)
+            put(f"{picture.name}.png", images[picture.name])
+            put(f"{picture.name}.svg", drawing)
+        for animation in page.animations:
+            put(f"{animation.name}.gif", animation.data)
+        write_text(out / report.page_name, html(page, images, names))
+        places = {"out": str(out), "page": str(out / report.page_name), "files": [str(out / name) for name in names]}
+        written = {**report.document, "provenance": page.provenance, **places}
+        write_json(out / report.document_name, written)
+        for name in earlier - set(names):
+            (out / name).unlink(missing_ok=True)
+    tell("done", 1.0)
+    return written
 
 
 @contextmanager
@@ -99,63 +126,24 @@ def prepare(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
 
 
-def save(
-    out: Path,
-    page: Page,
-    tables: Mapping[str, str | bytes],
-    document: Mapping[str, Any],
-    *,
-    page_name: str = "report.html",
-    document_name: str,
-    tell: Tell = lambda *_: None,
-    start: float = 0.1,
-) -> dict[str, Any]:
-    """Write tables, pictures (PNG and SVG), animations (GIF), page and document into `out`.
-
-    Files of the same names are replaced, and what an earlier report of the same document has left there is removed:
-    a figure that is no longer drawn must not be taken for one of these.
+def provenance(command: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts for the page and the document.
 
     Args:
-        out: made if it is missing.
-        tables: file name -> CSV text, or the bytes of arrays that pictures can be drawn from anew.
-        document: written as JSON with `provenance`, `out`, `page` and `files` added.
-        page_name, document_name: file names.
-        tell: told what is being done, and which share of it is.
-        start: the share done before this call, 0..1.
-
-    Returns:
-        The document as written.
-
-    Raises:
-        DiagnosticError: U453, as `writing`.
+        command: so that a reader can repeat it.
+        knobs: name of a part -> its settings; may be empty.
     """
-    prepare(out)
-    earlier = _files_of(out / document_name)
-    names = [page_name, document_name]
-    with writing(out):
-
-        def put(name: str, data: bytes) -> None:
-            names.append(name)
-            write_atomically(out / name, lambda path: _fill(path, data))
-
-        for name, text in tables.items():
-            put(name, text if isinstance(text, bytes) else text.encode())
-        images: dict[str, bytes] = {}
-        for number, picture in enumerate(page.pictures):
-            tell(f"figure {picture.name}", start + (0.95 - start) * number / len(page.pictures))
-            images[picture.name], drawing = render(picture)
-            put(f"{picture.name}.png", images[picture.name])
-            put(f"{picture.name}.svg", drawing)
-        for animation in page.animations:
-            put(f"{animation.name}.gif", animation.data)
-        write_text(out / page_name, html(page, images, names))
-        places = {"out": str(out), "page": str(out / page_name), "files": [str(out / name) for name in names]}
-        written = {**document, "provenance": page.provenance, **places}
-        write_json(out / document_name, written)
-        for name in earlier - set(names):
-            (out / name).unlink(missing_ok=True)
-    tell("done", 1.0)
-    return written
+    return {
+        "command": command,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {
+            "snnctl": __version__,
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "numpy", "matplotlib")},
+        },
+        "system": f"{platform.system()} {platform.machine()}",
+        "knobs": dict(knobs),
+    }
 
 
 def _files_of(document: Path) -> set[str]:

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from snnctl.backbones.parts.units import Quantised, Rectifier
 from snnctl.backbones.spike_mlp import SpikeMLP
 from snnctl.cli.app import run as snnctl
-from snnctl.convert.calibrate import Histogram, Levels, tops
+from snnctl.convert.calibrate import Histogram, tops
 from snnctl.convert.spiking import Wanted, transfer
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat
-from snnctl.energy.judge.thresholds import twin_bits
+from snnctl.energy.count.counts import twin_bits
 from snnctl.engine.experiment import Network
 from snnctl.neurons import IF
 from snnctl.neurons.spike_format import SpikeFormat
@@ -61,10 +61,10 @@ def inputs(count: int = 200) -> Tensor:
 @pytest.mark.parametrize("bits", [1, 2, 3, 4])
 def test_at_one_step_a_converted_network_is_its_quantised_twin(bits: int) -> None:
     wanted = Wanted(bits, 1)
-    source, target = network(levels=wanted.levels.count), network(1, bits, seed=9)
+    source, target = network(levels=wanted.levels), network(1, bits, seed=9)
     found = tops(source, lambda: [inputs()], source, method="mse", levels=wanted.levels)
     assert found.keys() == {"backbone.layers.0.neuron", "backbone.layers.1.neuron"}
-    transfer(source, target, found, wanted.levels)
+    transfer(source, target, found, wanted)
     ours, theirs = target(inputs()), source(inputs())
     torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
     assert torch.equal(ours.argmax(1), theirs.argmax(1))
@@ -78,7 +78,7 @@ def test_more_levels_come_nearer_to_rectifiers() -> None:
         wanted = Wanted(bits, steps)
         target = network(steps, bits)
         found = tops(source, lambda: [inputs()], source, method="max", levels=wanted.levels)
-        transfer(source, target, found, wanted.levels)
+        transfer(source, target, found, wanted)
         errors.append(float((target(inputs()) - source(inputs())).abs().mean().detach()))
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 0.01 * errors[0]
@@ -95,10 +95,7 @@ class Activation(nn.Module):
         return self.unit(x)
 
 
-FIFTEEN = Levels(15, 1)
-
-
-def found_top(x: Tensor, method: Any, levels: Levels = FIFTEEN, percentile: float = 99.9) -> float:
+def found_top(x: Tensor, method: Any, levels: int = 15, percentile: float = 99.9) -> float:
     network = Activation()
     (top,) = tops(network, lambda: x.split(100), network, method=method, levels=levels, percentile=percentile).values()
     return top
@@ -119,13 +116,13 @@ def local_by_hand(x: Tensor) -> float:
     return theta
 
 
-@pytest.mark.parametrize("levels", [Levels(1, 1), Levels(3, 1), Levels(3, 4), Levels(15, 1)])
-def test_the_mean_square_top_is_the_best_of_all(levels: Levels) -> None:
+@pytest.mark.parametrize("levels", [1, 3, 12, 15])
+def test_the_mean_square_top_is_the_best_of_all(levels: int) -> None:
     x = torch.randn(4000, generator=torch.Generator().manual_seed(0)).abs().double()
     tried = np.linspace(0.02, 1.0, 99) * float(x.max())
 
     def error(top: float) -> float:
-        steps = torch.floor(x * levels.count / top + 0.5).clamp(0, levels.count) * top / levels.count
+        steps = torch.floor(x * levels / top + 0.5).clamp(0, levels) * top / levels
         return float((steps - x).square().mean())
 
     best = min(map(error, tried))

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.inspect.positions import codes, sentences
+from snnctl.inspect.positions import codes
 from snnctl.inspect.positions.encoding import Encoding, encoding_of
+from snnctl.inspect.positions.tables import sentences_of
 from snnctl.positions import CPG, NoPosition, Sinusoid
 from snnctl.positions.base import Position
 
@@ -151,7 +152,7 @@ def test_real_codes_are_compared_to_a_tolerance_and_by_cosine() -> None:
     assert summary["firing_rate"] is None
     assert found.cosine.diagonal() == pytest.approx(np.ones(12))
     assert codes.row_ids(np.array([[0.5], [0.50004], [0.51]])).tolist() == [0, 0, 1]
-    assert any("agree to 0.001" in sentence for sentence in sentences.of_encoding(found))
+    assert any("agree to 0.001" in sentence for sentence in sentences_of(found))
 
 
 def test_an_empty_code_tells_nothing_apart() -> None:
@@ -159,7 +160,7 @@ def test_an_empty_code_tells_nothing_apart() -> None:
     summary = found.summary()
     assert (summary["neurons"], summary["unique"], summary["collisions"]) == (0, 1, 66)
     assert (summary["constant_neurons"], summary["firing_rate"]) == (0, None)
-    assert "no table of codes" in sentences.of_encoding(found)[0]
+    assert "no table of codes" in sentences_of(found)[0]
 
 
 def test_cosine_of_a_silent_row_is_zero() -> None:
@@ -175,7 +176,7 @@ def test_index_l_has_one_row_per_token() -> None:
 def test_uniqueness_is_never_claimed_where_codes_collide(base: float) -> None:
     for neurons in (10, 20, 40, 64):
         found = encoding(CPG(neurons=neurons, base=base), tokens=42)
-        said = " ".join(sentences.of_encoding(found))
+        said = " ".join(sentences_of(found))
         assert ("share a code at this length" in said) == (found.summary()["collisions"] == 0)
 
 

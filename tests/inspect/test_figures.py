@@ -14,7 +14,7 @@ from snnctl.inspect.positions.page import page
 from snnctl.inspect.positions.theory import compare
 from snnctl.positions import CPG
 from snnctl.report.page import Section, html
-from snnctl.report.provenance import provenance
+from snnctl.report.saving import provenance
 from snnctl.report.style import render
 
 

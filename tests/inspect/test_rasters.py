@@ -5,9 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnctl.inspect.activity.rasters import COLUMNS_SHOWN, Recorder
-from snnctl.inspect.chosen import chosen_channels, spread
-from snnctl.inspect.panels import shown_name
+from snnctl.inspect.activity.collect import COLUMNS_SHOWN, Recorder
+from snnctl.inspect.chosen import chosen_channels, shown_name, spread
 from snnctl.neurons import IF
 
 

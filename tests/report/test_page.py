@@ -3,13 +3,13 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.report.page import Animation, Page, Section, Table, html
-from snnctl.report.provenance import provenance
-from snnctl.report.saving import Report, prepare, save, write
+from snnctl.report.saving import Report, prepare, provenance, write
 from snnctl.report.style import Picture, sheet, styled
 from snnctl.report.tables import csv_text, matrix
 
@@ -25,6 +25,10 @@ def a_page(*pictures: Picture) -> Page:
     table = Table(["name", "count", "share"], [["a & b", 12345, 0.123456], ["c", None, float("nan")]], "Counts")
     section = Section("First <part>", pictures, ["x < y"], [table])
     return Page("Title & more", "lead <b>", [section], provenance("snnctl a 'b<c'", {}))
+
+
+def a_report(shown: Page, tables: dict[str, str], document: dict[str, Any], **names: str) -> Report:
+    return Report(document, lambda: tables, lambda: shown, **{"document_name": "d.json", **names})
 
 
 def test_html() -> None:
@@ -46,7 +50,7 @@ def test_saved_files_are_those_that_are_named(tmp_path: Path) -> None:
     done: list[float] = []
     tables = {"t.csv": csv_text(("a", "b"), [[1, 0.5], ["x,y", None]])}
     out = tmp_path / "deep" / "out"
-    found = save(out, a_page(picture()), tables, {"n": 1}, document_name="d.json", tell=lambda _, d: done.append(d))
+    found = write(a_report(a_page(picture()), tables, {"n": 1}), out, "snnctl a", lambda _, share: done.append(share))
     names = ["report.html", "d.json", "t.csv", "line.png", "line.svg"]
     assert found["files"] == [str(out / name) for name in names]
     assert sorted(path.name for path in out.iterdir()) == sorted(names)
@@ -70,14 +74,15 @@ def test_matrix() -> None:
 
 
 def test_what_an_earlier_report_has_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    save(tmp_path, a_page(picture()), {"old.csv": "a"}, {}, document_name="d.json")
+    write(a_report(a_page(picture()), {"old.csv": "a"}, {}), tmp_path, "")
     (tmp_path / "mine.txt").write_text("kept")
-    save(tmp_path, a_page(), {"other.csv": "a"}, {}, page_name="other.html", document_name="other.json")
-    save(tmp_path, a_page(), {"new.csv": "b"}, {}, document_name="d.json")
+    other = a_report(a_page(), {"other.csv": "a"}, {}, page_name="other.html", document_name="other.json")
+    write(other, tmp_path, "")
+    write(a_report(a_page(), {"new.csv": "b"}, {}), tmp_path, "")
     names = {"report.html", "d.json", "new.csv", "other.html", "other.json", "other.csv", "mine.txt"}
     assert {path.name for path in tmp_path.iterdir()} == names
     (tmp_path / "d.json").write_text("no document")
-    save(tmp_path, a_page(), {}, {}, document_name="d.json")
+    write(a_report(a_page(), {}, {}), tmp_path, "")
     assert (tmp_path / "new.csv").is_file()  # nobody says any more that it is ours
 
 

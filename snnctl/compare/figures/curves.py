@@ -9,7 +9,7 @@ from typing import Any
 from snnctl.compare.comparison import Comparison
 from snnctl.compare.figures.labels import axis_label, block_title, blocks, file_name, in_joules, title_line
 from snnctl.compare.recipes import shown, title_of
-from snnctl.report.charts import gridlines, legend_above
+from snnctl.report.drawing import gridlines, legend_above
 from snnctl.report.style import COLOURS, DASHES, INK, Picture, sheet, styled
 
 _MOST_CURVES = 12  # more cannot be told apart

@@ -22,7 +22,7 @@ from snnctl.compare.figures.labels import (
     with_unit,
 )
 from snnctl.compare.groups import Group
-from snnctl.report.charts import gridlines, legend_above
+from snnctl.report.drawing import gridlines, legend_above
 from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, SKY, Picture, sheet, styled
 
 if TYPE_CHECKING:

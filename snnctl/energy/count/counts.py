@@ -239,9 +239,10 @@ def share(part: Number, whole: Number) -> Number:
     return np.where(whole > 0, np.asarray(part, float) / np.where(whole > 0, whole, 1.0), 0.0)
 
 
+SINGLE = tuple(f.name for f in fields(Elementwise))
 _COUNTS: dict[str, tuple[str, ...]] = {
     "products": tuple(f.name for f in fields(Products) if f.name != "bits"),
-    "elementwise": tuple(f.name for f in fields(Elementwise)),
+    "elementwise": SINGLE,
     "neurons": ("updates", "spikes", "popcount_spikes", "unary_spikes", "ever_active"),
 }
 

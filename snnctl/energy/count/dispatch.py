@@ -69,7 +69,7 @@ class OperationCounter:
             DiagnosticError: E510, something declared as spikes is none.
         """
         ledger = Ledger(self.network, samples, self.steps, fans=self._fans, check=self.check)
-        watch = _Watch(ledger, self.network, self.encoded, self.work)
+        watch = _Watch(self, ledger)
         axes = Axes(sample=Axis(0, samples, len(inputs) // samples))
         with torch.no_grad(), self._declared(inputs, Signal("real", axes=axes, raw=True)), watch.hooks(), watch:
             run()
@@ -95,11 +95,9 @@ class OperationCounter:
 class _Watch(TorchDispatchMode):
     """One forward pass: modules, neurons and dispatched operations are entered in the ledger."""
 
-    def __init__(
-        self, ledger: Ledger, network: nn.Module, encoded: SignalSpec | None, work: Mapping[str, Elementwise]
-    ) -> None:
+    def __init__(self, counter: OperationCounter, ledger: Ledger) -> None:
         super().__init__()
-        self.ledger, self.network, self.encoded, self.work = ledger, network, encoded, work
+        self.counter, self.ledger = counter, ledger
         self.samples, self.steps = ledger.samples, ledger.steps
         self.inside_neuron = 0
         self.fired: dict[str, tuple[Tensor, Axes]] = {}
@@ -114,9 +112,10 @@ class _Watch(TorchDispatchMode):
     @contextmanager
     def hooks(self) -> Iterator[None]:
         """Names the running module, and takes neurons as one."""
-        encoder = getattr(self.network, "encoder", None)
+        network = self.counter.network
+        encoder = getattr(network, "encoder", None)
         handles: list[RemovableHandle] = []
-        for name, module in self.network.named_modules():
+        for name, module in network.named_modules():
             if isinstance(module, SpikingNeuron):
                 if module.atomic or module.circuits:
                     enter, leave = partial(self._enter_neuron, name), partial(self._leave_neuron, name)
@@ -125,7 +124,7 @@ class _Watch(TorchDispatchMode):
                     continue
             elif isinstance(module, TokenNorm):
                 continue  # it runs apart from its neuron when it is hooked
-            encoded = self.encoded if module is encoder else None
+            encoded = self.counter.encoded if module is encoder else None
             handles.append(module.register_forward_pre_hook(partial(self._enter, name)))
             handles.append(module.register_forward_hook(partial(self._leave, encoded)))
         try:
@@ -206,7 +205,8 @@ class _Watch(TorchDispatchMode):
             self.fired[name] = (fired, without(axes, 0))
         else:
             self.fired[name] = (earlier[0] | fired, earlier[1])
-        tally.neurons = Neurons(name_of(neuron), leaky=neuron.leaks, levels=neuron.levels, per_update=self.work[name])
+        work = self.counter.work[name]
+        tally.neurons = Neurons(name_of(neuron), leaky=neuron.leaks, levels=neuron.levels, per_update=work)
         self.ledger.covered += spikes.numel()
         self.ledger.feed(name)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.energy.count.counts import Counts, Elementwise, Geometry, Kind, Neurons, Products, Row, Uncounted
+from snnctl.energy.count.counts import SINGLE, Counts, Elementwise, Geometry, Kind, Neurons, Products, Row, Uncounted
 from snnctl.energy.count.products import Fan, Tallied, not_spikes
 from snnctl.energy.count.signals import Axes, Axis, Signal
 
@@ -21,7 +21,6 @@ Floats = NDArray[np.float64]
 # Layer, operation, kind, and what drives it: "zeros" until something but a zero state has come.
 RowKey = tuple[str, str, Kind, Literal["spike", "real", "zeros"]]
 _COUNTED = ("events", "popcount", "unary", "active_inputs", "popcount_inputs", "unary_inputs")
-_SINGLE = ("adds", "muls", "compares", "special")
 _FEW = 1 << 14
 
 
@@ -88,7 +87,7 @@ class Tally:
 
     def operations(self, found: Elementwise) -> None:
         """Elementwise operations of the whole batch."""
-        for name in _SINGLE:
+        for name in SINGLE:
             amount = getattr(found, name)
             if isinstance(amount, (int, float)) and amount:
                 self.add(name, float(amount))
@@ -133,7 +132,7 @@ class Tally:
                 **{n: self.number(n) for n in ("dense", "inside", "inputs", *_COUNTED)},
                 bits=self.bits,
             ),
-            elementwise=Elementwise(**{n: self.number(n) for n in _SINGLE}),
+            elementwise=Elementwise(**{n: self.number(n) for n in SINGLE}),
             geometry=self.geometry,
             neurons=neurons,
             feeds=self.feeds,

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
 from snnctl.core.catalog import NEURONS
-from snnctl.energy.count.counts import Elementwise
+from snnctl.energy.count.counts import SINGLE, Elementwise
 from snnctl.energy.count.operations import ELEMENTWISE, PRODUCTS, base_name
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.kernels import use_kernel
@@ -26,7 +26,7 @@ class _Work(TorchDispatchMode):
     def __init__(self, elements: int) -> None:
         super().__init__()
         self.elements = elements
-        self.sums = dict.fromkeys(("adds", "muls", "compares", "special"), 0.0)
+        self.sums = dict.fromkeys(SINGLE, 0.0)
         self.unknown: set[str] = set()
         self.apart = 0  # how many modules are running whose work is counted elsewhere
 

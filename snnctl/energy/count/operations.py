@@ -63,30 +63,23 @@ REDUCTIONS = _names(
 
 Price = Callable[[int, int], Elementwise]  # elements in, elements out -> operations
 
+_SPECIAL = _names(
+    "exp exp2 expm1 log log2 log1p sqrt rsqrt reciprocal sigmoid tanh sin cos erf gelu silu softplus atan pow elu mish"
+    " logit hardsigmoid hardswish"
+)
+_COMPARED = COMPARISONS | _names(
+    "relu clamp clamp_min clamp_max hardtanh abs neg sign sgn round floor ceil trunc frac leaky_relu threshold"
+    " bitwise_right_shift bitwise_left_shift where maximum minimum"
+)
+_SOFTMAX = _names("_softmax softmax _log_softmax log_softmax")
+_EXTREMES = _names("amax amin max min argmax argmin any all")
+_SPREADS = _names("var std var_mean norm linalg_vector_norm")
+
 # What one call costs, by kind of row: i elements in, o elements out.
 _WORK: tuple[tuple[Kind, frozenset[str], Price], ...] = (
-    (
-        "activation",
-        _names(
-            "exp exp2 expm1 log log2 log1p sqrt rsqrt reciprocal sigmoid tanh sin cos erf gelu silu softplus atan pow"
-            " elu mish logit hardsigmoid hardswish"
-        ),
-        lambda i, o: Elementwise(special=o),
-    ),
-    (
-        "activation",
-        COMPARISONS
-        | _names(
-            "relu clamp clamp_min clamp_max hardtanh abs neg sign sgn round floor ceil trunc frac leaky_relu threshold"
-            " bitwise_right_shift bitwise_left_shift where maximum minimum"
-        ),
-        lambda i, o: Elementwise(compares=o),
-    ),
-    (
-        "activation",
-        _names("_softmax softmax _log_softmax log_softmax"),
-        lambda i, o: Elementwise(adds=o, compares=o, special=2 * o),
-    ),
+    ("activation", _SPECIAL, lambda i, o: Elementwise(special=o)),
+    ("activation", _COMPARED, lambda i, o: Elementwise(compares=o)),
+    ("activation", _SOFTMAX, lambda i, o: Elementwise(adds=o, compares=o, special=2 * o)),
     ("elementwise", ADDS, lambda i, o: Elementwise(adds=o)),
     ("elementwise", MULS | {"square"}, lambda i, o: Elementwise(muls=o)),
     ("elementwise", DIVS, lambda i, o: Elementwise(special=o)),
@@ -101,16 +94,8 @@ _WORK: tuple[tuple[Kind, frozenset[str], Price], ...] = (
     ("reduction", _names("prod"), lambda i, o: Elementwise(muls=max(i - o, 0))),
     ("reduction", _names("cumprod"), lambda i, o: Elementwise(muls=o)),
     ("reduction", _names("mean"), lambda i, o: Elementwise(adds=max(i - o, 0), muls=o)),
-    (
-        "reduction",
-        _names("amax amin max min argmax argmin any all"),
-        lambda i, o: Elementwise(compares=max(i - o, 0)),
-    ),
-    (
-        "reduction",
-        _names("var std var_mean norm linalg_vector_norm"),
-        lambda i, o: Elementwise(adds=2 * i, muls=i, special=o),
-    ),
+    ("reduction", _EXTREMES, lambda i, o: Elementwise(compares=max(i - o, 0))),
+    ("reduction", _SPREADS, lambda i, o: Elementwise(adds=2 * i, muls=i, special=o)),
     ("reduction", _names("logsumexp"), lambda i, o: Elementwise(adds=i, compares=i, special=i + o)),
 )
 ELEMENTWISE: dict[str, tuple[Kind, Price]] = {name: (kind, price) for kind, names, price in _WORK for name in names}

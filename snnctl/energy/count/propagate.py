@@ -169,13 +169,13 @@ def computed(name: str, args: Sequence[Any], kwargs: dict[str, Any], out: Tensor
         elif name not in ops.KEEPS_SPIKES or "abs" in name:
             found = found.as_real()
     if name in ops.REDUCTIONS:
-        axes = _reduced(found.axes, args, kwargs, tensors[0].dim())
+        axes = fitting(_reduced(found.axes, args, kwargs, tensors[0].dim()), out.shape)
     else:
         axes = NOWHERE
         for tensor, signal in zip(tensors, signals, strict=True):
             here = fitting(aligned(signal.axes, tensor.dim(), out.dim()), out.shape)
             axes = Axes(axes.time or here.time, axes.sample or here.sample)
-    return found._replace(axes=fitting(axes, out.shape), columns=(), border=None)
+    return found._replace(axes=axes, columns=(), border=None)
 
 
 def _is_complement(args: Sequence[Any]) -> bool:

@@ -11,7 +11,18 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from snnctl.energy.count.counts import Counts, Elementwise, Kind, Number, Row, Uncounted, bits_of, in_steps, twin_bits
+from snnctl.energy.count.counts import (
+    SINGLE,
+    Counts,
+    Elementwise,
+    Kind,
+    Number,
+    Row,
+    Uncounted,
+    bits_of,
+    in_steps,
+    twin_bits,
+)
 from snnctl.energy.price.bill import Bill, Line, Options, Uncharged
 from snnctl.energy.price.lemaire import Access, ann_layer, ceil_fan_out, neuron_accesses, neuron_ops, snn_layer
 from snnctl.energy.price.rules import RULES, Ops, Rule, charge
@@ -232,9 +243,8 @@ class _Job:
             sheet.add("neuron", ops.acs, self.costs.add())
             self._accesses(neuron_accesses(neurons, memory), memory, sheet)
         else:
-            each = neurons.per_update
-            work = Elementwise(*(getattr(each, n) * neurons.updates for n in ("adds", "muls", "compares", "special")))
-            self._single(work, "neuron", sheet)
+            work = {name: getattr(neurons.per_update, name) * neurons.updates for name in SINGLE}
+            self._single(Elementwise(**work), "neuron", sheet)
         if isinstance(memory, Flat):
             for term in ("read potentials", "write potentials"):
                 sheet.add(term, neurons.updates, memory.state_bytes * memory.byte_pj.value)

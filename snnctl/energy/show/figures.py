@@ -10,7 +10,7 @@ from snnctl.core.energy_units import unit_of
 from snnctl.energy.count.counts import Row
 from snnctl.energy.estimate import Estimate, Priced
 from snnctl.energy.price.bill import TERMS, Bill
-from snnctl.report.charts import legend_below, look, names_beside
+from snnctl.report.drawing import legend_below, look, names_beside
 from snnctl.report.style import COLOURS, GREY, INK, Picture, sheet, short, styled, whole_ticks
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def layers(found: Estimate, priced: Priced, name: str) -> Picture:
     axes.set(xlabel=f"{unit} per sample")
     axes.margins(x=0.12)
     axes.set_xlim(left=0)
-    legend_below(figure, [axes], 3, _GROUP_NAMES)
+    legend_below(figure, axes, 3, _GROUP_NAMES)
     cut = "" if len(kept) == len(parts) else f" The {len(kept)} most expensive of {len(parts)} layers."
     caption = f"Energy per sample of each layer in order of execution, with its share of the whole.{cut}"
     return Picture(name, f"By layer: {bill.table.name}", caption, figure)
@@ -110,7 +110,7 @@ def steps(found: Estimate) -> Picture:
     axes.set(xlabel="time step t", ylabel="operations per sample, rule event")
     axes.set_ylim(bottom=0)
     whole_ticks(axes, y=False)
-    legend_below(figure, [axes], 2)
+    legend_below(figure, axes, 2)
     caption = "Additions that spikes cause in the layers that have most of them, at each step, mean over samples."
     return Picture("steps", "Synaptic operations over time", caption, figure)
 

@@ -1,33 +1,62 @@
-"""Passing a split through a trained network and taking down what its neurons do."""
+"""What the neurons of a trained network do over a split: spikes, membranes, circuits, rasters of a few samples."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.engine.runtime import Runtime
 from snnctl.finished import FinishedRun
-from snnctl.inspect.activity.rasters import CHANNELS_SHOWN, Raster, Recorder
 from snnctl.inspect.chosen import chosen_channels, chosen_layers, spread
 from snnctl.inspect.circuits.collect import Circuits, MapRecorder, mapped_channels
 from snnctl.inspect.membranes.collect import MEMBRANE_SAMPLES, PotentialMeter, Potentials
 from snnctl.measure.activity import ActivityMeter, LayerActivity
 from snnctl.measure.circuits import ModulatorMeter
 from snnctl.measure.health import verdicts
-from snnctl.measure.spikes import NetworkSpikes, network_totals
+from snnctl.measure.spikes import NetworkSpikes, codes, network_totals
 from snnctl.measure.tally import Tally
-from snnctl.neurons.base import neurons_in
+from snnctl.measure.watcher import Watcher
+from snnctl.neurons.base import SpikingNeuron, neurons_in
 from snnctl.report.saving import Tell
 
 LAYERS_SHOWN = 6  # as rasters, unless they are named
 RASTER_SAMPLES = 3
+CHANNELS_SHOWN = 40
+COLUMNS_SHOWN = 240  # more than that are finer than a laptop's pixels
 CLASS_SEARCH = 256  # samples among which one of each class is looked for
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Spikes of one layer for a few samples.
+
+    Args:
+        name: of the layer.
+        spikes: [samples, channels, T, places] uint8.
+        channels: which they are, the busiest first.
+        of_channels: how many the layer has.
+        places: which places along the flattened axes between batch and channels.
+        of_places: how many there are.
+        of_steps: how many steps the layer runs; the first ones are kept.
+        levels: highest spike value.
+    """
+
+    name: str
+    spikes: np.ndarray[Any, Any]
+    channels: list[int]
+    of_channels: int
+    places: list[int]
+    of_places: int
+    of_steps: int
+    levels: int
 
 
 @dataclass(frozen=True)
@@ -163,3 +192,54 @@ def _of_each_class(data: Any, indices: Tensor) -> Tensor:
 def _batches(indices: Tensor, size: int) -> list[tuple[int, Tensor]]:
     """(how many samples came before, the indices of a batch)."""
     return list(zip(range(0, len(indices), size), indices.split(size), strict=False)) if len(indices) else []
+
+
+class Recorder(Watcher):
+    """Keeps the spikes of chosen layers while the `with` block runs one forward pass over a few samples.
+
+    Args:
+        network: whose layers they are.
+        channels: layer -> the channels to keep.
+    """
+
+    def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:
+        modules = dict(network.named_modules())
+        self._layers = {name: modules[name] for name in channels}
+        self._channels = channels
+        self._calls: dict[str, list[Tensor]] = {}
+
+    def _watches(self) -> Iterator[AbstractContextManager[Any]]:
+        for name, module in self._layers.items():
+            yield module.register_forward_hook(self._hook(name))
+
+    def _hook(self, name: str) -> Any:
+        def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
+            spikes = output[0] if isinstance(output, tuple) else output
+            assert isinstance(module, SpikingNeuron)
+            chosen = codes(module, spikes.detach()[..., self._channels[name]]).to(torch.uint8)
+            self._calls.setdefault(name, []).append(chosen.unsqueeze(2).flatten(2, -2).cpu())  # [T, B, places, k]
+
+        return keep
+
+    def rasters(self) -> list[Raster]:
+        """One per layer that has run; calls of one layer (once per position, say) are strung together as steps."""
+        found = []
+        for name, calls in self._calls.items():
+            spikes = torch.cat(calls)
+            steps, _, places, _ = spikes.shape
+            kept_steps = min(steps, COLUMNS_SHOWN)
+            kept = spread(places, max(1, COLUMNS_SHOWN // kept_steps))
+            layer: Any = self._layers[name]
+            found.append(
+                Raster(
+                    name=name,
+                    spikes=spikes[:kept_steps][:, :, kept].permute(1, 3, 0, 2).numpy(),
+                    channels=self._channels[name],
+                    of_channels=layer.channels,
+                    places=kept,
+                    of_places=places,
+                    of_steps=steps,
+                    levels=int(layer.levels),
+                )
+            )
+        return found

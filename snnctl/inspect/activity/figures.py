@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.inspect.activity.collect import Survey
-from snnctl.inspect.activity.rasters import Raster
-from snnctl.inspect.chosen import spread
-from snnctl.inspect.panels import panels, shown_name, some
+from snnctl.inspect.activity.collect import Raster, Survey
+from snnctl.inspect.chosen import shown_name, some, spread
 from snnctl.measure.activity import CHANNEL_BINS, LayerActivity
-from snnctl.report.drawing import heat, plots
+from snnctl.report.drawing import gridlines, heat, legend_below, names_beside, panels, plots
 from snnctl.report.style import (
     BLUE,
     DARK,
@@ -57,8 +55,7 @@ def rates(found: Survey) -> Picture:
         silent, full = 100 * layer.spikes.silent_share, 100 * layer.spikes.saturated_share
         right.barh(y, silent, color=GREY, height=0.55, label="silent: never fired" * (y == 0))
         right.barh(y, full, left=100 - full, color=RED, height=0.55, label="saturated: ≥ 95 %" * (y == 0))
-    left.set_yticks(range(len(layers)), _named(layers))
-    left.invert_yaxis()
+    names_beside(left, _named(layers))
     several = any(layer.spikes.levels > 1 for layer in layers)
     left.set(xlabel="share of the highest spike value" if several else "spikes per neuron and step")
     left.set_xlim(-0.01 * farthest, min(1.01, 1.1 * farthest))
@@ -66,10 +63,8 @@ def rates(found: Survey) -> Picture:
     if not any(layer.spikes.silent_share or layer.spikes.saturated_share for layer in layers):
         right.text(0.5, 0.5, "none", transform=right.transAxes, ha="center", va="center", color=GREY)
     for axes in grid:
-        axes.grid(axis="x", color=PALE, lw=1)
-        axes.set_axisbelow(True)
-    handles = [axes.get_legend_handles_labels() for axes in grid]
-    figure.legend(handles[0][0] + handles[1][0], handles[0][1] + handles[1][1], loc="outside lower center", ncols=5)
+        gridlines(axes, "x")
+    legend_below(figure, [left, right], 5)
     caption = (
         f"Mean spikes per neuron and step over {found.samples:,} samples, and how they are spread over channels (the "
         f"white tick is the median). To the right the share of channels that never fired, and of those that gave at "

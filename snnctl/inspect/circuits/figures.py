@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.circuits.collect import EDGES, Circuits, FactorMaps
-from snnctl.inspect.panels import panels, shown_name, some
 from snnctl.measure.circuits import FLOAT16_MAX, Modulators
-from snnctl.report.drawing import look, plots
-from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, PALE, RED, Picture, sheet, styled, whole_ticks
+from snnctl.report.drawing import gridlines, legend_below, look, panels, plots
+from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, RED, Picture, sheet, styled, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FACTORS = {"beta": ("β", BLUE, "-"), "gamma": ("γ", ORANGE, DASHES[1])}
+_TITLES = {"β": "β, on the past", "γ": "γ, on the input"}
 _TICKS = (0, 0.5, 1, 1.5, 2), ("0", "0.5", "1", "1.5", "2")
 _DIVERGING = "PuOr_r"
 _TILE = 1.1  # inches
@@ -43,7 +44,7 @@ def histograms(found: Circuits) -> Picture:
         axes.set_xlim(0, 2)
         axes.set_xticks(*_TICKS)
         axes.set_ylim(bottom=0)
-    _legend(figure, grid)
+    legend_below(figure, grid, 2, _TITLES)
     caption = (
         f"Factors of all neurons, steps and {found.samples:,} samples, in {len(EDGES) - 1} bins over 0 to 2. What "
         f"piles up at 1 (dotted) is left as it is: as long as a layer is silent, fresh circuits do nothing.{cut}"
@@ -70,7 +71,7 @@ def over_time(found: Circuits) -> Picture:
         axes.set_ylim(0, 2)
         axes.set_yticks(*_TICKS)
         whole_ticks(axes, y=False, most=6)
-    _legend(figure, grid)
+    legend_below(figure, grid, 2, _TITLES)
     caption = (
         f"Mean over neurons and {found.samples:,} samples; thin lines and bands are one standard deviation away.{cut}"
     )
@@ -92,11 +93,10 @@ def membranes(found: Circuits) -> Picture:
     axes.set_yscale("log")
     if highest > _LIMIT_SHOWN * FLOAT16_MAX:
         axes.axhline(FLOAT16_MAX, color=RED, lw=1, ls=":", label=f"largest float16, {FLOAT16_MAX:,.0f}")
-    axes.grid(axis="y", color=PALE, lw=1)
-    axes.set_axisbelow(True)
+    gridlines(axes)
     whole_ticks(axes, y=False, most=12)
     axes.set(xlabel="time step t of the layer", ylabel="max |u| (logarithmic)")
-    figure.legend(loc="outside lower center", ncols=min(4, len(layers) + 1))
+    legend_below(figure, axes, 4)
     caption = (
         f"Largest size of a membrane before the reset, over all neurons and {found.samples:,} samples; steps at which "
         f"every membrane is 0, or one is no number, are left out.{cut}"
@@ -160,15 +160,3 @@ def _row(axes: Axes, title: str, values: Any, **options: Any) -> Any:
     axes.set_axis_off()
     axes.text(-0.08 * width, height / 2, title, ha="right", va="center", fontsize=8.5)
     return image
-
-
-def _legend(figure: Any, grid: Sequence[Axes]) -> None:
-    """Both letters once, from whichever panel has them."""
-    known: dict[str, Any] = {}
-    for axes in grid:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            known.setdefault(label, handle)
-    labels = [FACTORS[name][0] for name in FACTORS if FACTORS[name][0] in known]
-    titles = {"β": "β, on the past", "γ": "γ, on the input"}
-    handles = [known[letter] for letter in labels]
-    figure.legend(handles, [titles[letter] for letter in labels], loc="outside lower center", ncols=2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,11 @@ from snnctl.build import make
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError
-from snnctl.inspect.specs import component_of, names_of
+from snnctl.inspect.specs import component_of, components_of, names_of
 from snnctl.neurons.base import Host, SpikingNeuron
 from snnctl.neurons.stc import HOSTS, STC
+from snnctl.report.saving import Tell
 
-Tell = Callable[[str, float], None]
 _SOFT = "reset: soft, detach_reset: false, surrogate: sigmoid"
 DEFAULTS = (
     f"lif: {{{_SOFT}}}",
@@ -114,18 +114,9 @@ def parse_neurons(texts: Sequence[str]) -> tuple[list[tuple[dict[str, Any], str]
         (config, label) of each, and notes.
 
     Raises:
-        DiagnosticError: as `component_of`, all problems at once.
+        DiagnosticError: as `components_of`.
     """
-    found: list[tuple[dict[str, Any], str]] = []
-    problems: list[Diagnostic] = []
-    notes: list[str] = []
-    for number, text in enumerate(texts or DEFAULTS, 1):
-        try:
-            found.append(component_of("neuron", text, number))
-        except DiagnosticError as error:
-            problems += error.diagnostics
-    if problems:
-        raise DiagnosticError(problems)
+    found, notes = components_of("neuron", texts or DEFAULTS), []
     kinds = {config["type"] for config, _ in found}
     if any(kind.startswith("stc") for kind in kinds) and "if" not in kinds:
         found.append(component_of("neuron", CONTROL, 0))

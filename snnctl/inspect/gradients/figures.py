@@ -6,7 +6,7 @@ import numpy as np
 
 from snnctl.inspect.gradients.collect import Study
 from snnctl.measure.circuits import FLOAT16_MAX
-from snnctl.report.charts import legend_below, look
+from snnctl.report.drawing import legend_below, look
 from snnctl.report.style import GREY, Picture, sheet, short, styled, whole_ticks
 
 _FLOOR = 1e-14  # what lies below is not drawn: no optimiser sees it
@@ -33,7 +33,7 @@ def curves(found: Study) -> Picture:
         whole_ticks(panel, y=False)
         panel.margins(x=0.01)
     axes[0].set_ylabel("|dU[T-1] / dU[T-1-lag]|")
-    legend_below(figure, axes[:1], 6)
+    legend_below(figure, axes[0], 6)
     caption = (
         "The derivative of the last membrane with respect to an earlier one, over all neurons and samples, means over "
         "seeds; logarithmic. On the right it is multiplied by the surrogate's derivative at the last membrane. Values "
@@ -55,7 +55,7 @@ def membranes(found: Study) -> Picture:
     axes.set_yscale("log")
     whole_ticks(axes, y=False)
     axes.margins(x=0.01)
-    legend_below(figure, [axes], 3)
+    legend_below(figure, axes, 3)
     caption = (
         f"max |U| before the reset over all neurons and samples, mean over seeds; the line is {FLOAT16_MAX:.0f}. "
         "Spikes stay 0 or 1 whatever the membrane is; half precision overflows above the line."

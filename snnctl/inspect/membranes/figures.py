@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.membranes.collect import Potentials
-from snnctl.inspect.panels import panels, shown_name, some
+from snnctl.report.drawing import panels
 from snnctl.report.style import BLUE, INK, ORANGE, Picture, styled
 
 

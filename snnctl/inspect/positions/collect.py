@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from snnctl.core.choices import SplitName
 from snnctl.engine.evaluate import evaluate
-from snnctl.engine.experiment import Experiment
 from snnctl.engine.runtime import Runtime
 from snnctl.finished import FinishedRun
 from snnctl.inspect.positions import sensitivity, theory
@@ -22,6 +20,7 @@ from snnctl.inspect.positions.probe import ProbeScore, probe
 from snnctl.inspect.positions.sensitivity import Cell, Sweep
 from snnctl.inspect.positions.theory import Integration
 from snnctl.positions.base import Disturbance, Position
+from snnctl.positions.none import NoPosition
 from snnctl.report.saving import Tell
 
 # Long enough for the failing method to fail, and what the golden figures are measured at.
@@ -150,7 +149,7 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
     run.load()
     data, signal = experiment.data.split(split), network.signals["encoder"]
     positions = [module for module in network.modules() if isinstance(module, Position)]
-    has_position = any(_acts(position) for position in positions)
+    has_position = any(not isinstance(position, NoPosition) for position in positions)
     chosen = torch.linspace(0, len(data) - 1, min(samples, len(data))).long().unique()
     fit_on, test_on = chosen[: 2 * len(chosen) // 3], chosen[2 * len(chosen) // 3 :]
 
@@ -171,15 +170,11 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
         notes.append("Texts of a batch lie packed in one row: tokens are neither probed, nor is attention by distance.")
     elif signal.length > 1 and len(fit_on) > 1 and len(test_on) > 0:
         for number, kind in enumerate((None, "removed") if has_position else (None,)):
-            with ExitStack() as stack:
-                if kind == "removed":
-                    for position in positions:
-                        stack.enter_context(position.disturbed("removed"))
-                start = 0.05 + 0.2 * number
-                fitting = passes(fit_on, at_once, "probe", start, 0.13)
-                found[number] = probe(
-                    network, signal.length, fitting, passes(test_on, at_once, "probe", start + 0.13, 0.07)
-                )
+            start = 0.05 + 0.2 * number
+            fitting = passes(fit_on, at_once, "probe", start, 0.13)
+            testing = passes(test_on, at_once, "probe", start + 0.13, 0.07)
+            with nullcontext() if kind is None else _disturbed(positions, "removed"):
+                found[number] = probe(network, signal.length, fitting, testing)
         if not found[0]:
             notes.append("No layer of neurons has one output per token, so there is nothing to probe.")
     else:
@@ -197,16 +192,18 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
 
     disturbance = []
     if has_position:
-        plan: list[tuple[str, list[tuple[Disturbance, int] | None]]] = [
-            ("undisturbed", [None]),
-            ("removed", [("removed", 0)]),
-            ("shuffled", [("shuffled", seed) for seed in SHUFFLES]),
-        ]
-        for kind_name, repeats in plan:
+        plan: dict[str, list[AbstractContextManager[None]]] = {
+            "undisturbed": [nullcontext()],
+            "removed": [_disturbed(positions, "removed")],
+            "shuffled": [_disturbed(positions, "shuffled", seed) for seed in SHUFFLES],
+        }
+        for kind_name, repeats in plan.items():
             tell(f"metrics {kind_name}", 0.6)
             values: dict[str, list[float]] = {}
             for repeat in repeats:
-                for name, value in _metrics(experiment, positions, data, runtime, repeat).items():
+                with repeat:
+                    measured = evaluate(network, experiment.task, data, experiment.eval_batch_size, runtime)
+                for name, value in {"loss": measured.loss, **measured.metrics}.items():
                     values.setdefault(name, []).append(value)
             disturbance.append(Disturbed(kind_name, values))
     else:
@@ -226,21 +223,9 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
     )
 
 
-def _acts(position: Position) -> bool:
-    """Whether there is something about it to disturb."""
-    return type(position).__name__ != "NoPosition"
-
-
-def _metrics(
-    experiment: Experiment,
-    positions: list[Position],
-    data: Any,
-    runtime: Runtime,
-    disturbance: tuple[Disturbance, int] | None,
-) -> dict[str, float]:
+@contextmanager
+def _disturbed(positions: Sequence[Position], kind: Disturbance, seed: int = 0) -> Iterator[None]:
     with ExitStack() as stack:
-        if disturbance is not None:
-            for position in positions:
-                stack.enter_context(position.disturbed(disturbance[0], seed=disturbance[1]))
-        measured = evaluate(experiment.network, experiment.task, data, experiment.eval_batch_size, runtime)
-    return {"loss": measured.loss, **measured.metrics}
+        for position in positions:
+            stack.enter_context(position.disturbed(kind, seed=seed))
+        yield

@@ -171,14 +171,12 @@ def encoding_of(
 ) -> Encoding:
     """What `module` does with T = `steps` and L = `tokens`."""
     rows = tokens * steps if module.index == "TL" else tokens
-    code = _floats(module.code(rows))
+    code, bias = _floats(module.code(rows)), module.attention_bias(tokens)
     membrane = threshold = omegas = None
     oscillator: Any = module if hasattr(module, "membrane") else None
     if oscillator is not None and code.size:
-        membrane = _floats(oscillator.membrane(rows))
-        threshold = float(oscillator.threshold)
+        membrane, threshold = _floats(oscillator.membrane(rows)), float(oscillator.threshold)
         omegas = _omegas(_floats(oscillator.membrane(2)))
-    bias = module.attention_bias(tokens)
     return Encoding(
         name=name,
         config=config,

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 from snnctl.inspect.positions.collect import Analysis
 from snnctl.inspect.positions.figures import code, comparison, network
-from snnctl.inspect.positions.sentences import of_analysis, of_trained
-from snnctl.inspect.positions.tables import document, tables
+from snnctl.inspect.positions.tables import document, sentences, sentences_of_trained, tables
 from snnctl.report.page import Cell, Page, Section, Table
 from snnctl.report.saving import Report
-
-if TYPE_CHECKING:
-    from snnctl.report.style import Picture
 
 _COLUMNS = (
     ("length", "rows"),
@@ -67,29 +62,17 @@ def _cell(value: float | None) -> Cell:
 
 def sections(found: Analysis) -> list[Section]:
     """The pictures in the order of the page."""
-    parts, words = [], of_analysis(found)
-    if found.trained is not None:
-        parts.append(Section("The trained network", network.pictures(found.trained), of_trained(found.trained)))
+    words, trained = sentences(found), found.trained
     together = [comparison.side_by_side(found.encodings), comparison.collisions(found.encodings)]
-    parts.append(Section("Encodings side by side", together, []))
-    for encoding in found.encodings:
-        drawn: list[Picture] = []
-        if encoding.membrane is not None:
-            drawn.append(code.raster(encoding))
-        if encoding.neurons:
-            drawn += [code.code_matrix(encoding), code.similarity(encoding)]
-        if encoding.rates is not None:
-            drawn.append(code.neurons(encoding))
-        if encoding.omegas is not None and encoding.rows > 2:
-            drawn.append(code.spectrum(encoding))
-        if encoding.bias is not None:
-            drawn.append(code.attention_bias(encoding))
-        parts.append(Section(encoding.name, drawn, words[encoding.name]))
-    swept = [comparison.sensitivity(found.cells)]
-    if found.sweep is not None:
-        swept.append(comparison.sweep(found.sweep))
-    parts.append(Section("Base and neurons", swept, []))
-    own_base = found.integrations[0].base
-    own = [one for one in found.integrations if one.base == own_base]
-    parts.append(Section("Where the code comes from", [comparison.theory(own, found.theory_neurons)], []))
-    return parts
+    swept = [comparison.sensitivity(found.cells), *([] if found.sweep is None else [comparison.sweep(found.sweep)])]
+    own = [one for one in found.integrations if one.base == found.integrations[0].base]
+    parts = []
+    if trained is not None:
+        parts.append(Section("The trained network", network.pictures(trained), sentences_of_trained(trained)))
+    return [
+        *parts,
+        Section("Encodings side by side", together),
+        *(Section(encoding.name, code.pictures(encoding), words[encoding.name]) for encoding in found.encodings),
+        Section("Base and neurons", swept),
+        Section("Where the code comes from", [comparison.theory(own, found.theory_neurons)]),
+    ]

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.inspect.panels import panels, shown_name, some
+from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.time_constants.collect import StageTaus, TauSurvey, quantile, with_initial
-from snnctl.report.style import BLUE, GREY, INK, ORANGE, PALE, SKY, Picture, sheet, styled, whole_ticks
+from snnctl.report.drawing import gridlines, legend_below, panels
+from snnctl.report.style import BLUE, GREY, INK, ORANGE, SKY, Picture, sheet, styled, whole_ticks
 
 _BINS = 24
 _WIDE_RANGE = 30.0  # ratio of the greatest to the least from which the scale is logarithmic
@@ -50,9 +51,8 @@ def by_stage(found: TauSurvey) -> Picture:
     axes.set_xticks(x, [_name(one) for one in pooled])
     axes.set_xlim(-0.4, len(pooled) - 0.6)
     axes.set(xlabel="stage, by depth", ylabel=f"membrane time constant ({found.unit})")
-    axes.grid(axis="y", color=PALE, lw=1)
-    axes.set_axisbelow(True)
-    figure.legend(loc="outside lower center", ncols=2)
+    gridlines(axes)
+    legend_below(figure, axes, 2)
     several = f", a thin line for each of {len(found.runs)} runs" if len(found.runs) > 1 else ""
     caption = (
         f"Median time constant of the neurons of each stage, with the band that holds 15 to 85 % of them, pooled over "

@@ -8,7 +8,7 @@ import numpy as np
 
 from snnctl.inspect.positions import codes
 from snnctl.inspect.positions.encoding import Encoding
-from snnctl.report.drawing import heat, plots
+from snnctl.report.drawing import band, heat, plots
 from snnctl.report.style import (
     BLUE,
     CODE_MAP,
@@ -30,6 +30,22 @@ if TYPE_CHECKING:
 
 PAIRS_SHOWN = 4
 ROWS_SHOWN = 64  # of the raster: more bars than that run into each other
+
+
+def pictures(encoding: Encoding) -> list[Picture]:
+    """Those for which there is something to draw."""
+    drawn = []
+    if encoding.membrane is not None:
+        drawn.append(raster(encoding))
+    if encoding.neurons:
+        drawn += [code_matrix(encoding), similarity(encoding)]
+    if encoding.rates is not None:
+        drawn.append(neurons(encoding))
+    if encoding.omegas is not None and encoding.rows > 2:
+        drawn.append(spectrum(encoding))
+    if encoding.bias is not None:
+        drawn.append(attention_bias(encoding))
+    return drawn
 
 
 def position_label(encoding: Encoding) -> str:
@@ -149,8 +165,7 @@ def similarity(encoding: Encoding) -> Picture:
         image = heat(above, matrix, origin="upper")
         above.set(title=name, xlabel=f"position {short_label}", ylabel=f"position {short_label}")
         figure.colorbar(image, ax=above, shrink=0.85, pad=0.02)
-        mean, sd = codes.by_distance(matrix)
-        draw_band(below, mean, sd, color=BLUE, label="mean over pairs")
+        band(below, *codes.by_distance(matrix), "mean over pairs", color=BLUE)
         below.set(title=f"{name} against distance", xlabel="distance |i − j| (positions)", ylabel=name)
         below.margins(x=0.01)
         whole_ticks(above)
@@ -162,13 +177,6 @@ def similarity(encoding: Encoding) -> Picture:
         f"distance; the band is one standard deviation.{cut}"
     )
     return Picture(f"similarity-{encoding.slug}", "Similarity of positions", caption, figure)
-
-
-def draw_band(axes: Axes, mean: codes.Floats, sd: codes.Floats, *, color: str, **line: Any) -> None:
-    """A mean over distance with one standard deviation around it."""
-    d = np.arange(len(mean))
-    axes.fill_between(d, mean - sd, mean + sd, color=color, alpha=0.18, lw=0)
-    axes.plot(d, mean, color=color, lw=1.6, **line)
 
 
 @styled

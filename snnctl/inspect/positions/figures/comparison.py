@@ -10,10 +10,10 @@ import numpy as np
 
 from snnctl.inspect.positions import codes
 from snnctl.inspect.positions.encoding import MOST_PAIRED_ROWS, Encoding
-from snnctl.inspect.positions.figures.code import draw_band, draw_code
+from snnctl.inspect.positions.figures.code import draw_code
 from snnctl.inspect.positions.sensitivity import Cell, Sweep
 from snnctl.inspect.positions.theory import STEP, TITLE, Integration
-from snnctl.report.drawing import heat, legend_below, look, plots
+from snnctl.report.drawing import band, heat, legend_below, look, plots
 from snnctl.report.style import COLOURS, GREY, Picture, annotated, sheet, short, styled, whole_ticks
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def side_by_side(encodings: Sequence[Encoding]) -> Picture:
             whole_ticks(middle, most=5)
             middle.yaxis.get_major_locator().set_params(integer=True)
             mean, sd = codes.by_distance(cosine)
-            draw_band(bottom, mean, sd, color=colour)
+            band(bottom, mean, sd, color=colour)
             lowest = min(lowest, float((mean - sd).min()))
         else:
             _empty(top, "no code")

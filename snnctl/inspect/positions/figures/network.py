@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from snnctl.inspect.positions.collect import Trained
-from snnctl.inspect.positions.figures.code import draw_band
-from snnctl.report.drawing import heat, legend_below, look, plots
+from snnctl.report.drawing import band, heat, legend_below, look, names_beside, plots
 from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, Picture, sheet, short, styled, whole_ticks
 
 MAPS_SHOWN = 6
@@ -63,8 +62,7 @@ def probe(found: Trained) -> Picture:
         without = [removed.get(score.layer, np.nan) for score in found.probe]
         axes.barh(y + 0.18, without, height=0.36, color=ORANGE, label="position removed")
     axes.axvline(found.chance, color=INK, lw=1, ls=(0, (4, 2)), label=f"chance 1/L = {found.chance:.3f}")
-    axes.set_yticks(y, layers)
-    axes.invert_yaxis()
+    names_beside(axes, layers)
     axes.set(
         xlim=(0, 1.02), xlabel=f"share of tokens whose position l is named exactly ({found.tested} unseen samples)"
     )
@@ -81,7 +79,7 @@ def attention(found: Trained) -> Picture:
     """Mean attention score against distance per block."""
     figure, axes = plots(8.5, 4.2, "Attention against distance")
     for number, one in enumerate(found.attention):
-        draw_band(axes, *one.by_distance, label=short(one.layer), **look(number))
+        band(axes, *one.by_distance, short(one.layer), **look(number))
     whole_ticks(axes, y=False)
     axes.set(xlabel="distance |i − j| (tokens)", ylabel="mean score, before scale and bias")
     axes.margins(x=0.02)

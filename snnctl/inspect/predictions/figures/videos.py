@@ -19,7 +19,7 @@ _SIDE = 96  # pixels of a tile in the moving picture, at least
 _NAMES = 0.85  # inches for the names of rows
 _ERROR_MAP = "inferno"
 _FRAME_MS = 200
-_BEST = {"mse": "lower is better", "mae": "lower is better"}
+_FROM_ZERO = ("mse", "mae")  # the lower, the better
 _TITLES = {
     "mse": "MSE, sum over a frame",
     "mae": "MAE, sum over a frame",
@@ -105,7 +105,7 @@ def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mappin
         axes.set_title(_TITLES.get(metric, metric))
         axes.set_xlabel("frame")
         whole_ticks(axes, y=False)
-        axes.set_ylim(bottom=0 if metric in _BEST else None)
+        axes.set_ylim(bottom=0 if metric in _FROM_ZERO else None)
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
     caption = (
