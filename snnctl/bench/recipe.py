@@ -13,7 +13,7 @@ from snnctl.bench.case import Case, Contender, firing_rates, kept
 from snnctl.bench.peer_networks import JellySpikformer, why_no_peer
 from snnctl.bench.peers import spikingjelly
 from snnctl.engine.experiment import Experiment, Network
-from snnctl.engine.order import batches, epoch_order
+from snnctl.engine.feed import batches, epoch_order
 from snnctl.engine.runtime import Runtime
 from snnctl.neurons.kernels import Kernel
 from snnctl.recipe import Recipe

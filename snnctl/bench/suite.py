@@ -26,8 +26,7 @@ from snnctl.bench.case import (
     time_round,
 )
 from snnctl.bench.peers import absent
-from snnctl.engine.allocator import keep_freed_memory
-from snnctl.engine.environment import environment
+from snnctl.engine.environment import environment, keep_freed_memory
 
 _MOST_WARM_UPS = 8
 _STEADY = 0.8  # a round that takes less than this share of the one before shows that warming up goes on

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import PluginFiles, load_plugins, seed_list
+from snnctl.cli.options import PluginFiles, load_plugins, registered, seed_list
 from snnctl.cli.session import Session
-
-
-def _complete_neuron(incomplete: str) -> Iterator[str]:
-    from snnctl.core.catalog import NEURONS
-
-    yield from (name for name in NEURONS.names() if name.startswith(incomplete))
 
 
 def analyze_neuron(
@@ -28,7 +19,7 @@ def analyze_neuron(
             "--neuron",
             metavar="SPEC",
             help="A neuron: stc_lif, or 'stc_lif: {circuit: temporal}'. Repeatable; else LIF, IF and STC.",
-            autocompletion=_complete_neuron,
+            autocompletion=registered("neuron"),
         ),
     ] = [],  # noqa: B006
     steps: Annotated[int, typer.Option(metavar="T", min=2, help="Time steps.")] = 30,
@@ -49,16 +40,10 @@ def analyze_neuron(
     session: Session = ctx.obj
     drawn = tuple(seed_list(seeds or "0"))
     load_plugins(plugin)
-    from snnctl.inspect.gradients.collect import Setting, parse_neurons, study
-    from snnctl.inspect.gradients.page import report
-    from snnctl.report.saving import prepare, write
+    from snnctl.commands import analyze_neuron as commands
+    from snnctl.inspect.gradients.collect import Setting
     from snnctl.ui.analyze_neuron import show_lags
-    from snnctl.ui.report import follow
 
-    wanted, notes = parse_neurons(neuron)
     setting = Setting(steps, channels, size, batch, held, drawn)
-    prepare(out)
-    with follow(session.console, shown=not (session.json or session.quiet)) as tell:
-        found = study(wanted, setting, notes, tell)
-        document = write(report(found), out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
+    document = commands.analyze_neuron(neuron, setting, out=out, listener=session)
     return session.answer(document, lambda console: show_lags(console, document))

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, PluginFiles, Set, Unset, load_plugins
+from snnctl.cli.options import NoPlugins, PluginFiles, Set, Unset, load_plugins, one_of, registered
 from snnctl.cli.session import Session
+from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-
-if TYPE_CHECKING:
-    from snnctl.inspect.positions.collect import Trained
-    from snnctl.inspect.positions.subject import Subject
-    from snnctl.report.saving import Tell
-
-SPLITS = ("val", "test")
-
-
-def _complete_position(incomplete: str) -> Iterator[str]:
-    from snnctl.core.catalog import POSITIONS
-
-    yield from (name for name in POSITIONS.names() if name.startswith(incomplete))
 
 
 def analyze_pe(
@@ -41,7 +25,7 @@ def analyze_pe(
             "--position",
             metavar="SPEC",
             help="A position: cpg, or 'cpg: {neurons: 10}'. Repeatable; all are put side by side.",
-            autocompletion=_complete_position,
+            autocompletion=registered("position"),
         ),
     ] = [],  # noqa: B006
     length: Annotated[
@@ -60,7 +44,9 @@ def analyze_pe(
     network: Annotated[
         bool, typer.Option(help="For a run: also measure attention, probe and disturbed position.")
     ] = True,
-    split: Annotated[str, typer.Option(metavar="|".join(SPLITS), help="For a run: which part of the data.")] = "val",
+    split: Annotated[
+        SplitName, one_of("split", SplitName, "For a run: which part of the data.", order=("val", "test"))
+    ] = "val",
     samples: Annotated[
         int, typer.Option(metavar="N", min=4, help="For a run: samples for the probe and the attention maps.")
     ] = 256,
@@ -74,8 +60,6 @@ def analyze_pe(
     A recipe is not trained. Its position is compared with others: those named by --position, or a few usual ones.
     """
     session: Session = ctx.obj
-    if split not in SPLITS:
-        raise DiagnosticError(Diagnostic("U408", f"--split must be {' or '.join(SPLITS)}, got `{split}`"))
     if subject is None and not position:
         help = "snnctl analyze-pe RECIPE, or snnctl analyze-pe --position cpg --position none"
         raise DiagnosticError(Diagnostic("U450", "name a recipe, a run directory or a --position", help=help))
@@ -84,46 +68,22 @@ def analyze_pe(
         what = "a run is as it was trained" if is_run else "there is no recipe to change"
         raise DiagnosticError(Diagnostic("U451", f"--set and --unset need a recipe; {what}", help="use --position"))
     load_plugins(plugin)
-    from snnctl.engine.run_dir import RunDir
-    from snnctl.inspect.positions.collect import analyse
-    from snnctl.inspect.positions.page import report
-    from snnctl.inspect.positions.sensitivity import read_sweep
-    from snnctl.inspect.positions.subject import make_encodings, of_positions, of_recipe, of_run, parse_specs
-    from snnctl.recipe import load_recipe
-    from snnctl.report.saving import write
+    from snnctl.commands import analyze_pe as commands
     from snnctl.ui.analyze_pe import show_analysis
-    from snnctl.ui.report import follow
 
-    wanted = parse_specs(position)
-    swept = None if sweep is None else read_sweep(sweep)
-    if subject is None:
-        found = of_positions(wanted, length, steps)
-    elif is_run:
-        run = RunDir.open(subject)
-        found = of_run(run, load_recipe(run.recipe, allow_plugins=not no_plugins), wanted, length, steps)
-    else:
-        recipe = load_recipe(subject, set_, unset, allow_plugins=not no_plugins)
-        session.warn(recipe.warnings)
-        found = of_recipe(recipe, wanted, length, steps)
-    encodings, notes = make_encodings(found.wanted, found.signal, found.seed)
-    with follow(session.console, shown=not (session.json or session.quiet)) as tell:
-        trained = _trained(session, found, split, samples, tell) if is_run and network else None
-        analysis = analyse(found.name, encodings, sweep=swept, trained=trained, notes=notes)
-        document = write(report(analysis), out or found.out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
-    return session.answer(document, lambda console: show_analysis(console, document, encodings[0]))
-
-
-def _trained(session: Session, found: Subject, split: str, samples: int, tell: Tell) -> Trained:
-    """What the run's network does; warns if its data has changed."""
-    from snnctl.build import build
-    from snnctl.engine.train import changed_data
-    from snnctl.inspect.positions.collect import measure
-
-    assert found.recipe is not None
-    assert found.run is not None
-    tell("data", 0.0)
-    experiment = build(found.recipe)
-    changed = changed_data(experiment, found.run)
-    if changed is not None:
-        session.warn([replace(changed, severity="warning", help="")])
-    return measure(experiment, found.run, split=split, samples=samples, tell=tell)
+    found = commands.analyze_pe(
+        subject,
+        position,
+        length=length,
+        steps=steps,
+        out=out,
+        sweep=sweep,
+        network=network,
+        split=split,
+        samples=samples,
+        sets=set_,
+        unsets=unset,
+        allow_plugins=not no_plugins,
+        listener=session,
+    )
+    return session.answer(found.document, lambda console: show_analysis(console, found.document, found.first))

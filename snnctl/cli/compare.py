@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -42,15 +40,8 @@ def compare(
     recipes differ.
     """
     session: Session = ctx.obj
-    from snnctl.compare.comparison import compare as held_together
-    from snnctl.compare.page import report
-    from snnctl.report.saving import prepare, write
+    from snnctl.commands import compare as commands
     from snnctl.ui.compare import show_comparison
-    from snnctl.ui.report import follow
 
-    found = held_together(runs, metric, against)
-    session.warn(found.warnings)
-    prepare(out)
-    with follow(session.console, shown=not (session.json or session.quiet)) as tell:
-        document = write(report(found), out, f"snnctl {shlex.join(sys.argv[1:])}", tell)
+    document = commands.compare(runs, metric, against=against, out=out, listener=session)
     return session.answer(document, lambda console: show_comparison(console, document))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins
+from snnctl.cli.options import NoPlugins, one_of
 from snnctl.cli.session import Session
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-
-FORMATS = ("nir", "onnx-step", "safetensors")
+from snnctl.core.choices import ExportFormat
 
 
 def export(
     ctx: typer.Context,
     run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
-    format: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS), help="What to write.")] = "nir",
+    format: Annotated[ExportFormat, one_of("format", ExportFormat, "What to write.")] = "nir",
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The file; else RUN/export/network.FORMAT.", show_default=False)
     ] = None,
@@ -29,25 +27,8 @@ def export(
     cannot express is refused by name.
     """
     session: Session = ctx.obj
-    if format not in FORMATS:
-        raise DiagnosticError(Diagnostic("U408", f"--format must be {' or '.join(FORMATS)}, got `{format}`"))
-    from snnctl.engine.run_dir import RunDir
-    from snnctl.export.export import export as export_run
-    from snnctl.recipe import load_recipe
-    from snnctl.ui.words import size
+    from snnctl.commands import export as commands
+    from snnctl.ui.convert import show_export
 
-    folder = RunDir.open(run)
-    recipe = load_recipe(folder.recipe, allow_plugins=not no_plugins)
-    path = out or folder.path / "export" / f"network.{format.removesuffix('-step')}"
-    found = export_run(recipe, folder, format, path).document()
-
-    def show(console: Any) -> None:
-        console.print(f"[bold]{found['file']}[/]  {size(found['bytes'])}", soft_wrap=True)
-        other = found["different_predictions"]
-        answers = "" if other is None else f", {other} of the predicted classes differ"
-        console.print(
-            f"read back and run on {found['compared_samples']} samples of val: "
-            f"largest difference {found['worst_difference']:.3g}{answers}"
-        )
-
-    return session.answer(found, show)
+    found = commands.export(run, format, out=out, allow_plugins=not no_plugins, listener=session)
+    return session.answer(found, lambda console: show_export(console, found))

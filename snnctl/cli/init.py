@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.list_components import _recipes
+from snnctl.cli.list_components import answer_recipes
 from snnctl.cli.session import Session
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices
 
 
 def init(
@@ -21,26 +20,11 @@ def init(
     """Copy a shipped recipe into the working directory, ready to edit."""
     session: Session = ctx.obj
     if not name:
-        return _recipes(session, "*")
-    from snnctl.recipe.shipped import shipped_paths
+        return answer_recipes(session, "*")
+    from snnctl.commands.recipes import copy_recipe
 
-    shipped = shipped_paths()
-    wanted = name.removesuffix(".yaml")
-    found = [n for n in shipped if n == wanted or n.split("/")[-1] == wanted]
-    if not found:
-        raise DiagnosticError(
-            Diagnostic("U415", f"no recipe called `{name}` ships with snnctl", help=choices(wanted, list(shipped)))
-        )
-    source = shipped[found[0]]
-    target = out or Path(source.name)
-    if target.exists() and not force:
-        raise DiagnosticError(Diagnostic("U416", f"`{target}` exists", help="--force overwrites it, --out renames"))
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-    except OSError as error:
-        raise DiagnosticError(Diagnostic("U417", f"`{target}` cannot be written: {error.strerror}")) from error
+    made = copy_recipe(name, out, force=force)
+    target = made["file"]
     return session.answer(
-        {"recipe": found[0], "file": str(target)},
-        lambda console: console.print(f"{target}\nnext: snnctl train {target}", soft_wrap=True, markup=False),
+        made, lambda console: console.print(f"{target}\nnext: snnctl train {target}", soft_wrap=True, markup=False)
     )

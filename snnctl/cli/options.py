@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 import typer
 
 from snnctl.core.catalog import REGISTRIES
+from snnctl.core.choices import Checkpoint, Device
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 
@@ -16,6 +17,12 @@ def complete_component(incomplete: str) -> Iterator[str]:
     """Names of components and recipe files that begin with `incomplete`."""
     names = {name for registry in REGISTRIES.values() for name in registry.names()}
     yield from sorted(n for n in {*names, *REGISTRIES} if n.startswith(incomplete))
+
+
+def complete_name(context: typer.Context, incomplete: str) -> Iterator[str]:
+    """Names of the kind that stands before, or of any where none does."""
+    kind = context.params.get("what")
+    yield from registered(kind)(incomplete) if kind in REGISTRIES else complete_component(incomplete)
 
 
 def complete_kind(incomplete: str) -> Iterator[str]:
@@ -31,6 +38,42 @@ def complete_override(incomplete: str) -> Iterator[str]:
         yield from (f"{path}={name}" for name in REGISTRIES[kind].names() if name.startswith(value))
 
 
+def registered(kind: str) -> Callable[[str], Iterator[str]]:
+    """Completes the names of one kind of component."""
+
+    def complete(incomplete: str) -> Iterator[str]:
+        yield from (name for name in REGISTRIES[kind].names() if name.startswith(incomplete))
+
+    return complete
+
+
+def one_of(
+    option: str, choice: Any, help: str, *, order: Sequence[str] = (), code: str = "U408", between: str = " or "
+) -> Any:
+    """An option that takes one of a few words, which the shell completes.
+
+    Args:
+        option: its name, without dashes.
+        choice: of `snnctl.core.choices`.
+        order: the words as they are shown, some of the choice or all; none: all as they stand there.
+        code, between: of the diagnostic that refuses another word.
+    """
+    words = order or get_args(choice)
+
+    def parse(word: str) -> str:
+        if word not in words:
+            message = f"--{option} must be {between.join(words)}, got `{word}`"
+            raise DiagnosticError(Diagnostic(code, message))
+        return word
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return typer.Option(f"--{option}", metavar="|".join(words), help=help, parser=parse, autocompletion=complete)
+
+
+OnDevice = Annotated[Device, one_of("device", Device, "Keep off accelerators with cpu.", code="U401")]
+OfRun = Annotated[Checkpoint, one_of("checkpoint", Checkpoint, "Which weights; best falls back on last.")]
 Set = Annotated[
     list[str],
     typer.Option(

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from snnctl.cli.options import PluginFiles, load_plugins
 from snnctl.cli.session import Session
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 
 def schema(
@@ -28,18 +24,12 @@ def schema(
     """
     session: Session = ctx.obj
     load_plugins(plugin)
+    from snnctl.commands.recipes import write
     from snnctl.recipe.describe import json_schema
 
     found = json_schema()
     text = json.dumps(found, indent=1) + "\n"
-    if out is not None:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise DiagnosticError(Diagnostic("U417", f"`{out}` cannot be written: {error.strerror}")) from error
-        return session.answer({"file": str(out)}, lambda console: console.print(str(out), soft_wrap=True, markup=False))
-
-    def show(console: Console) -> None:
-        console.file.write(text)
-
-    return session.answer({"json_schema": found}, show)
+    if out is None:
+        return session.answer({"json_schema": found}, lambda console: print(text, end="", file=console.file))
+    write(out, text, parents=False)
+    return session.answer({"file": str(out)}, lambda console: console.print(str(out), soft_wrap=True, markup=False))

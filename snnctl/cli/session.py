@@ -7,24 +7,34 @@ on failure too.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
+from snnctl.commands.listener import Listener
 from snnctl.core.diagnostic import Diagnostic, ExitCode
 from snnctl.core.documents import finite
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rich.console import Console
+
+    from snnctl.bench.suite import Progress
+    from snnctl.core.run_events import Observer
+    from snnctl.data.cache import Progress as Transfer
+    from snnctl.report.saving import Tell
+    from snnctl.sweep.jobs import View
 
 SCHEMA = 1
 GLOBAL_FLAGS = ("--json", "--quiet", "--debug")
 
 
 @dataclass
-class Session:
-    """The global flags of one call.
+class Session(Listener):
+    """The global flags of one call; what a command tells is drawn on the terminal, as far as they allow.
 
     Args:
         json: print one JSON document instead of text.
@@ -64,11 +74,59 @@ class Session:
 
         return stdout_console()
 
+    @property
+    def call(self) -> str:
+        """The command line, so that a reader can repeat it."""
+        return f"snnctl {shlex.join(sys.argv[1:])}"
+
+    @property
+    def shows(self) -> bool:
+        """Whether people's text is wanted."""
+        return not (self.json or self.quiet)
+
     def warn(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Show warnings at once and keep them for the JSON document."""
         self.diagnostics += diagnostics
-        if diagnostics and not self.json and not self.quiet:
+        if diagnostics and self.shows:
             self._render(diagnostics)
+
+    def training(self, log_every: int) -> Observer | None:
+        """A live view on a terminal, plain lines elsewhere."""
+        if not self.shows:
+            return None
+        from snnctl.ui.training import LiveTraining, PlainTraining
+
+        console = self.console
+        return LiveTraining(console) if console.is_terminal else PlainTraining(log_every)
+
+    def runs(self, what: str, at_once: int) -> View | None:
+        """A bar for each on a terminal, lines elsewhere."""
+        if not self.shows:
+            return None
+        from snnctl.sweep.jobs import threads_each
+        from snnctl.ui.together import Clock, LiveRuns, PlainRuns
+
+        console, clock = self.console, Clock(at_once)
+        console.print(f"{what}, {at_once} at a time, threads for each: {threads_each(at_once)}", highlight=False)
+        return LiveRuns(console, clock) if console.is_terminal else PlainRuns(clock)
+
+    def work(self) -> AbstractContextManager[Tell]:
+        """A bar on a terminal, elsewhere a line per kind of work."""
+        from snnctl.ui.report import follow
+
+        return follow(self.console, shown=self.shows)
+
+    def transfer(self, name: str) -> AbstractContextManager[Transfer | None]:
+        """A bar on a terminal."""
+        from snnctl.ui.report import transfer
+
+        return transfer(self.console, name, shown=self.shows)
+
+    def measuring(self) -> AbstractContextManager[Callable[[Progress], None]]:
+        """A bar on a terminal, elsewhere a line per case."""
+        from snnctl.ui.bench import follow
+
+        return follow(self.console, shown=self.shows)
 
     def answer(
         self,

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, Set, Unset, seed_list
+from snnctl.cli.options import NoPlugins, OnDevice, Set, Unset, seed_list
 from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
-
-if TYPE_CHECKING:
-    from snnctl.recipe import Recipe
-    from snnctl.sweep.grid import Grid, Place
-    from snnctl.sweep.jobs import Ended
-    from snnctl.sweep.points import Checked, Point, Resolved
-    from snnctl.sweep.search import Search, Space
 
 
 def sweep(
@@ -62,7 +52,7 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List what would run, with parameters and time; write nothing.")
     ] = False,
-    device: Annotated[str, typer.Option(metavar="auto|cpu", help="Keep off accelerators with cpu.")] = "auto",
+    device: OnDevice = "auto",
     no_plugins: NoPlugins = False,
 ) -> int:
     """Train a recipe at many settings, several at once, and put them side by side.
@@ -74,8 +64,6 @@ def sweep(
     from snnctl.engine.interrupt import StopRequest
 
     session: Session = ctx.obj
-    if device not in ("auto", "cpu"):
-        raise DiagnosticError(Diagnostic("U401", f"--device must be auto or cpu, got `{device}`"))
     if search and (over or case):
         raise DiagnosticError(Diagnostic("U448", "--search and --over or --case exclude each other"))
     if prune and not search:
@@ -83,166 +71,21 @@ def sweep(
     if not (search or over or case):
         help = "--over 'model.neuron.tau=[2, 4]', --case 'model.spiking=false' or --search optim.lr=1e-4..1e-2:log"
         raise DiagnosticError(Diagnostic("U448", "a sweep needs something to vary", help=help))
-    call = _Call(session, recipe, set_, unset, seed_list(seeds), jobs, device, no_plugins, out)
+    several = seed_list(seeds)
     try:
         with StopRequest() as stop, stop.at_once():
+            from snnctl.commands import sweep as commands
+            from snnctl.ui.sweep import show_plan, show_sweep
+
+            plan = commands.Plan(recipe, set_, unset, several, jobs, out, device, not no_plugins)
             if search:
-                return _search(call, search, trials, prune, dry_run)
-            return _grid(call, over, case, skip_invalid, dry_run)
+                found = commands.search(plan, search, trials=trials, prune=prune, dry_run=dry_run, listener=session)
+            else:
+                found = commands.grid(plan, over, case, skip_invalid=skip_invalid, dry_run=dry_run, listener=session)
+            if dry_run:
+                return session.answer(found.document, lambda console: show_plan(console, found.document))
+            return session.answer(
+                found.document, lambda console: show_sweep(console, found.document, session.call), found.code
+            )
     except KeyboardInterrupt:
         return session.fail([Diagnostic("E499", "interrupted; nothing was running")], ExitCode.INTERRUPTED)
-
-
-@dataclass(frozen=True)
-class _Call:
-    """Options that a grid and a search share."""
-
-    session: Session
-    path: Path
-    sets: list[str]
-    unsets: list[str]
-    seeds: list[int]
-    jobs: int
-    device: str
-    no_plugins: bool
-    out: Path | None
-
-    def check(self, points: list[Point]) -> Checked:
-        """Resolve points, with what all of them share."""
-        from snnctl.sweep.points import check_points
-
-        return check_points(self.path, points, self.sets, self.unsets, allow_plugins=not self.no_plugins)
-
-    def place(self, recipe: Recipe) -> Place:
-        """Where runs go, and what their commands share."""
-        from snnctl.report.saving import prepare
-        from snnctl.sweep.grid import Place
-
-        shared = [part for text in self.sets for part in ("--set", text)]
-        shared += [part for text in self.unsets for part in ("--unset", text)]
-        arguments = (str(self.path), *shared, "--device", self.device, *["--no-plugins"] * self.no_plugins)
-        out = self.out or Path("sweeps") / recipe.name
-        prepare(out)
-        return Place(out, arguments, tuple(self.seeds))
-
-
-def _grid(call: _Call, over: list[str], case: list[str], skip_invalid: bool, dry_run: bool) -> int:
-    from snnctl.sweep.grid import Grid
-    from snnctl.sweep.points import make_points, read_axis, read_case
-
-    points = make_points([read_axis(text) for text in over], [read_case(text) for text in case])
-    checked = call.check(points)
-    if checked.refused and not (skip_invalid and checked.resolved):
-        raise DiagnosticError(checked.problems())
-    left_out = [
-        Diagnostic("U449", f"left out: {point.label}", severity="warning", notes=(said[0].message,))
-        for point, said in checked.refused
-    ]
-    call.session.warn([*checked.warnings, *left_out])
-    if dry_run:
-        return _forecast(call, checked.resolved)
-    grid = Grid(checked.resolved, call.place(checked.resolved[0].recipe))
-    runs = len(checked.resolved) * (len(call.seeds) or 1)
-    return _run(call, grid, f"{len(checked.resolved)} points, {grid.waiting} of {runs} runs to train")
-
-
-def _search(call: _Call, texts: list[str], trials: int, prune: bool, dry_run: bool) -> int:
-    from snnctl.recipe import load_recipe
-    from snnctl.sweep.points import Point
-    from snnctl.sweep.search import Search, open_study, read_space
-
-    spaces: list[Space] = [read_space(text) for text in texts]
-    recipe = load_recipe(call.path, call.sets, call.unsets, allow_plugins=not call.no_plugins)
-    stop = recipe.train.early_stop
-    if not stop.metric.startswith("val/"):
-        raise DiagnosticError(Diagnostic("U448", f"a search goes by validation, not by `{stop.metric}`"))
-    call.session.warn(recipe.warnings)
-    if dry_run:
-        checked = call.check([Point("as it is", {})])
-        if checked.refused:
-            raise DiagnosticError(checked.problems())
-        return _forecast(call, checked.resolved, times=trials)
-
-    def resolve(point: Point) -> Recipe | list[Diagnostic]:
-        checked = call.check([point])
-        return checked.resolved[0].recipe if checked.resolved else checked.problems()
-
-    place = call.place(recipe)
-    identity = {"recipe": recipe.digest(), "seeds": list(place.seeds)}
-    study = open_study(place.out, spaces, stop.mode, recipe.train.seed, identity, many=call.jobs > 1, prune=prune)
-    found = Search(study, spaces, trials, place, resolve)
-    return _run(call, found, f"up to {found.waiting} runs by {stop.metric}")
-
-
-def _run(call: _Call, source: Grid | Search, what: str) -> int:
-    from snnctl.cli.together import complaints, runs_view
-    from snnctl.core.files import write_json
-    from snnctl.sweep.jobs import run_jobs
-    from snnctl.sweep.outcome import DOCUMENT, document
-
-    session = call.session
-    ended: list[Ended] = []
-    if source.waiting:
-        at_once = min(call.jobs, source.waiting)
-        ended = run_jobs(source, at_once, runs_view(session, what, at_once))
-    if not source.tried:  # asked to stop before the first one was begun
-        return session.fail([Diagnostic("E499", "interrupted; nothing was running")], ExitCode.INTERRUPTED)
-    found = document(source.tried, source.out, source.kind) | {"refused": source.refused}
-    failures = complaints(ended)
-    code = ExitCode.DONE
-    if found["status"] == "interrupted":
-        code = ExitCode.INTERRUPTED
-    elif failures:
-        code = next(one.code for one in ended if one.state == "failed")
-    if source.kind == "grid" and code == ExitCode.DONE:
-        found |= _side_by_side(session, source)
-    write_json(source.out / DOCUMENT, found)
-    session.warn(failures)
-
-    def show(console: Any) -> None:
-        from snnctl.ui.sweep import show_sweep
-
-        show_sweep(console, found, f"snnctl {shlex.join(sys.argv[1:])}")
-
-    return session.answer(found, show, code)
-
-
-def _side_by_side(session: Session, source: Grid | Search) -> dict[str, Any]:
-    """Tables, figures and a page of `snnctl compare` over the finished runs."""
-    from snnctl.compare.comparison import compare
-    from snnctl.compare.page import report
-    from snnctl.report.saving import write
-    from snnctl.ui.report import follow
-
-    runs = [Path(results["run"]) for point in source.tried for results in point.done]
-    out = source.out / "compare"
-    try:
-        found = compare(runs, [], None)
-        with follow(session.console, shown=not (session.json or session.quiet)) as tell:
-            return {"compare": write(report(found), out, f"snnctl {shlex.join(sys.argv[1:])}", tell)}
-    except DiagnosticError as error:  # points of different tasks share no metric
-        session.warn([replace(one, severity="warning") for one in error.diagnostics])
-        return {}
-
-
-def _forecast(call: _Call, points: list[Resolved], times: int = 1) -> int:
-    """What each point would take alone, and all of them together."""
-    from snnctl.build import build
-    from snnctl.engine.dry_run import forecast
-    from snnctl.engine.runtime import Runtime
-
-    rows = []
-    for one in points:
-        found = forecast(build(one.recipe), Runtime.of(one.recipe.train, "cpu" if call.device == "cpu" else "auto"))
-        facts = {key: found[key] for key in ("parameters", "epochs", "seconds")}
-        rows.append({"name": one.point.label, "changes": dict(one.point.changes), **facts})
-    runs = times * (len(call.seeds) or 1)
-    total = sum(row["seconds"] for row in rows) * runs
-    document = {"points": rows, "runs": len(rows) * runs, "seconds": total}
-
-    def show(console: Any) -> None:
-        from snnctl.ui.sweep import show_plan
-
-        show_plan(console, document)
-
-    return call.session.answer(document, show)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from snnctl.cli.options import NoPlugins, Set, Unset
 from snnctl.cli.session import Session
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode, exit_code_of
+from snnctl.core.diagnostic import ExitCode, exit_code_of
 
 
 def validate(
@@ -25,45 +23,17 @@ def validate(
     session: Session = ctx.obj
     from rich.markup import escape
 
-    rows: list[dict[str, Any]] = []
-    every: list[Diagnostic] = []
-    for file in files:
-        name = "<stdin>" if file == "-" else file
-        found = [d.at(name) for d in _check(file, set_, unset, no_plugins, load_data)]
-        every += found
-        ok = not any(d.severity == "error" for d in found)
-        rows.append({"file": name, "ok": ok, "diagnostics": [d.to_json() for d in found]})
+    from snnctl.commands import validate as commands
+
+    found = [commands.validate(file, set_, unset, allow_plugins=not no_plugins, load_data=load_data) for file in files]
+    every = [one for file in found for one in file.diagnostics]
     code = exit_code_of(every)
     if session.json:
         session.diagnostics += every
-        return session.answer({"files": rows}, lambda _: None, code)
-    for row in rows:
-        if row["ok"] and not session.quiet:
-            session.out.print(f"[good]ok[/]  {escape(row['file'])}", soft_wrap=True)
-    session.warn([d for d in every if d.severity == "warning"])
-    errors = [d for d in every if d.severity == "error"]
+        return session.answer({"files": [file.to_json() for file in found]}, lambda _: None, code)
+    for file in found:
+        if file.ok and not session.quiet:
+            session.out.print(f"[good]ok[/]  {escape(file.file)}", soft_wrap=True)
+    session.warn([one for one in every if one.severity == "warning"])
+    errors = [one for one in every if one.severity == "error"]
     return session.fail(errors, code) if errors else int(ExitCode.DONE)
-
-
-def _check(file: str, set_: list[str], unset: list[str], no_plugins: bool, load_data: bool) -> list[Diagnostic]:
-    from snnctl.recipe import load_recipe, read_recipe
-    from snnctl.recipe.plugins import plugins_for_now
-    from snnctl.recipe.source import MAX_BYTES
-
-    warnings: list[Diagnostic] = []
-    with plugins_for_now():
-        try:
-            if file == "-":
-                raw = sys.stdin.buffer.read(MAX_BYTES + 1)  # one more than is read tells that there is more
-                recipe = read_recipe(raw, "<stdin>", set_, unset, allow_plugins=not no_plugins)
-            else:
-                recipe = load_recipe(Path(file), set_, unset, allow_plugins=not no_plugins)
-            warnings += recipe.warnings
-            from snnctl.build import build, check
-
-            found = check(recipe)
-            if load_data and exit_code_of(found) == ExitCode.DONE:
-                build(recipe)
-            return warnings + found
-        except DiagnosticError as error:
-            return warnings + list(error.diagnostics)

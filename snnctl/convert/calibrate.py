@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from snnctl.backbones.parts.units import Quantised
 from snnctl.convert.support import activations, watch
+from snnctl.core.choices import Calibration
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
-Method = Literal["max", "percentile", "mse", "local"]
-METHODS: tuple[str, ...] = get_args(Method)
+METHODS: tuple[str, ...] = get_args(Calibration)
 BINS = 4096
 CANDIDATES = 200
 ROUNDS = 60
@@ -69,7 +69,7 @@ def tops(
     batches: Callable[[], Iterable[Any]],
     forward: Callable[[Any], object],
     *,
-    method: Method,
+    method: Calibration,
     levels: int,
     percentile: float = 99.9,
 ) -> dict[str, float]:

@@ -6,29 +6,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from snnctl.build import build
-from snnctl.convert.calibrate import Method, tops
+from snnctl.convert.calibrate import tops
 from snnctl.convert.measure import Cell, LayerError, answers, batches, layer_errors, measured
 from snnctl.convert.offsets import correct_biases
 from snnctl.convert.spiking import Wanted, spiking_recipe, transfer
 from snnctl.convert.support import refuse_unsupported
+from snnctl.core.choices import Calibration, Offset, SplitName
 from snnctl.energy.estimate import estimate
 from snnctl.energy.price.bill import Options
 from snnctl.energy.price.table import load_table
-from snnctl.engine.checkpoint import load_weights, save_weights, weights_folder
+from snnctl.engine.checkpoint import save_weights
 from snnctl.engine.environment import environment
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.train import measure_run
+from snnctl.finished import FinishedRun
 from snnctl.recipe import Recipe
 from snnctl.report.saving import Tell
-
-Offset = Literal["none", "bias"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Settings:
         costs: tables of costs, separated by commas; None takes the recipe's.
     """
 
-    method: Method = "mse"
+    method: Calibration = "mse"
     percentile: float = 99.9
     samples: int = 512
     offset: Offset = "bias"
@@ -72,7 +72,7 @@ class Converted:
     run: RunDir
     name: str
     metric: str
-    split: str
+    split: SplitName
     source: dict[str, float]
     chosen: Wanted
     cells: tuple[Cell, ...]
@@ -82,21 +82,20 @@ class Converted:
 
 
 def convert(
-    recipe: Recipe,
-    trained: RunDir,
+    trained: FinishedRun,
     chosen: Wanted,
     more: Sequence[Wanted],
     settings: Settings,
     *,
     parent: Path,
     out: Path | None = None,
-    split: str = "test",
+    split: SplitName = "test",
     tell: Tell = lambda *_: None,
 ) -> Converted:
     """Convert the weights of `trained` and write the spiking network as a run.
 
     Args:
-        recipe: of the trained run.
+        trained: the run.
         chosen: the run that is written.
         more: further bits and steps for the table.
         parent, out: where the run goes, as for training.
@@ -106,10 +105,10 @@ def convert(
     Raises:
         DiagnosticError: U490 before any work; E491 as `tops`; E410, E411 as `load_weights`; U412 as `RunDir.create`.
     """
+    recipe, experiment = trained.recipe, trained.experiment
     runtime = Runtime.of(recipe.train)
-    experiment = build(recipe)
     refuse_unsupported(recipe, experiment.network)
-    load_weights(weights_folder(trained), experiment.network)
+    trained.load()
     source = experiment.network.eval()
     tell("the non-spiking network", 0.05)
     reference = measured(source, experiment, split, runtime).metrics
@@ -127,10 +126,10 @@ def convert(
             corrected = changed
             batch = next(iter(batches(experiment, "train", settings.samples)))
             layers = layer_errors(source, spiking.network, found, experiment, batch)
-            run = _write(made, spiking, trained, settings, parent, out)
+            run = _write(made, spiking, trained.folder, settings, parent, out)
             results = measure_run(spiking, run, runtime, split=split, baselines=False)
             twin = {f"{split}/{name}": value for name, value in reference.items()}
-            run.write_results({**results, "status": "done", "converted_from": str(trained.path), "twin": twin})
+            run.write_results({**results, "status": "done", "converted_from": str(trained.folder.path), "twin": twin})
             run.update_manifest(status="done", metrics=results["metrics"])
     assert run is not None
     return Converted(
@@ -176,7 +175,7 @@ def _cell(
     recipe: Recipe,
     wanted: Wanted,
     given: torch.Tensor | None,
-    split: str,
+    split: SplitName,
     settings: Settings,
     runtime: Runtime,
 ) -> Cell:

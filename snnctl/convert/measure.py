@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.convert.support import activations, watch
+from snnctl.core.choices import SplitName
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.runtime import Runtime
@@ -58,14 +59,14 @@ class Cell:
         return next(iter(self.costs.values()), None)
 
 
-def measured(network: nn.Module, experiment: Experiment, split: str, runtime: Runtime) -> Evaluation:
+def measured(network: nn.Module, experiment: Experiment, split: SplitName, runtime: Runtime) -> Evaluation:
     """Metrics and spikes on a split."""
     data = experiment.data.split(split)
     return evaluate(network, experiment.task, data, experiment.eval_batch_size, runtime)
 
 
 @torch.no_grad()
-def answers(network: Network, experiment: Experiment, split: str) -> Tensor | None:
+def answers(network: Network, experiment: Experiment, split: SplitName) -> Tensor | None:
     """The class that is given to each item, [N]; None for tasks without classes."""
     if getattr(experiment.task, "needs", "") != "classes":
         return None
@@ -74,7 +75,7 @@ def answers(network: Network, experiment: Experiment, split: str) -> Tensor | No
     return torch.cat(found)
 
 
-def batches(experiment: Experiment, split: str, samples: int | None) -> Iterator[Any]:
+def batches(experiment: Experiment, split: SplitName, samples: int | None) -> Iterator[Any]:
     """A split in evaluation batches; at most `samples`, evenly spread."""
     data = experiment.data.split(split)
     count = len(data) if samples is None else min(samples, len(data))

@@ -10,17 +10,17 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from snnctl.backbones.parts.weights import ConvWeights, LinearWeights, TemporalWeights
+from snnctl.core.choices import Execution
 from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron
 
-Execution = Literal["integer", "bitplane"]
 EXACT_BITS = 53  # whole numbers up to 2^53 are exact in float64, and so are their sums
 _WEIGHTS = (LinearWeights, ConvWeights, TemporalWeights)
 

@@ -6,6 +6,7 @@ Codes: R1xx syntax, R2xx schema, R3xx cross-field, R4xx shapes, Dxxx data, Exxx 
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -105,17 +106,18 @@ class Diagnostic:
 
 
 class DiagnosticError(Exception):
-    """Carries diagnostics up to the command line, which renders them and exits."""
+    """Carries diagnostics up to the command line, which renders them and exits.
 
-    def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic]) -> None:
+    Args:
+        diagnostics: what went wrong.
+        code: the exit code; else that which the first error stands for.
+    """
+
+    def __init__(self, diagnostics: Diagnostic | Iterable[Diagnostic], code: ExitCode | None = None) -> None:
         found = (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
         super().__init__("\n".join(d.to_line() for d in found))
         self.diagnostics: tuple[Diagnostic, ...] = found
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """The exit code that the first error stands for."""
-        return exit_code_of(self.diagnostics)
+        self.exit_code = exit_code_of(found) if code is None else code
 
 
 _FAMILIES = {"R": ExitCode.USAGE, "U": ExitCode.USAGE, "D": ExitCode.DATA, "E": ExitCode.TRAINING}
@@ -130,6 +132,12 @@ def exit_code_of(diagnostics: Sequence[Diagnostic]) -> ExitCode:
         if family in errors:
             return code
     return ExitCode.INTERNAL
+
+
+def as_warnings(diagnostics: Sequence[Diagnostic]) -> None:
+    """Python's own warnings, where nobody else is told."""
+    for one in diagnostics:
+        warnings.warn(one.to_line(), stacklevel=3)
 
 
 def printable(text: str, longest: int) -> str:

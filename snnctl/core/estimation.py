@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from annotated_types import Ge, MinLen
 from pydantic import Field
 
+from snnctl.core.choices import RuleName, SplitName
 from snnctl.core.training import Section
 
 DEFAULT_COSTS = "horowitz45_fp32,lemaire45"
@@ -19,8 +20,6 @@ class Energy(Section):
         DEFAULT_COSTS,
         description="cost tables, separated by commas: shipped names or YAML files; the first is the headline",
     )
-    rule: Literal["event", "bitplane", "unary", "allbits", "mac", "dense_mac"] | None = Field(
-        None, description="how a spike is charged; null = as the table says"
-    )
-    split: Literal["train", "val", "test"] = Field("test", description="which part of the data is counted on")
+    rule: RuleName | None = Field(None, description="how a spike is charged; null = as the table says")
+    split: SplitName = Field("test", description="which part of the data is counted on")
     samples: Annotated[int, Ge(1)] = Field(256, description="samples to count on, the first of the split")

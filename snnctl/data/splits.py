@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from snnctl.core.choices import SplitName
 
-SplitName = Literal["train", "val", "test"]
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test")
 SPLIT_WORDS: dict[str, SplitName] = {
     "train": "train",

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from snnctl.build import build_network
+from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.energy.count.counts import CountMean, Counts, Spread, mean
 from snnctl.energy.count.dispatch import OperationCounter
@@ -109,7 +110,7 @@ def estimate(
     tables: Sequence[Table],
     options: Options,
     *,
-    split: str = "test",
+    split: SplitName = "test",
     samples: int = 256,
     batch_size: int | None = None,
     facts: dict[str, Any] | None = None,

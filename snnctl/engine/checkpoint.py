@@ -1,4 +1,4 @@
-"""Checkpoints: weights as safetensors for everyone, trainer state for resuming.
+"""Checkpoints, their file names included: weights as safetensors for everyone, trainer state for resuming.
 
 `trainer.pt` holds the weights too. Two files cannot be renamed in one stroke, so each is complete by itself:
 whatever moment a kill comes, one consistent moment of training can be read back. It holds tensors and
@@ -16,6 +16,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from snnctl.core.choices import Checkpoint
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_atomically
 from snnctl.engine.run_dir import RunDir
@@ -24,11 +25,11 @@ WEIGHTS, TRAINER = "weights.safetensors", "trainer.pt"
 _FACTS = "snnctl"
 
 
-def weights_folder(run: RunDir) -> Path:
-    """The best weights, or the last ones if there are no best."""
+def weights_folder(run: RunDir, checkpoint: Checkpoint = "best") -> Path:
+    """The checkpoint whose weights are asked for; the last where none was the best."""
     best: Path = run.best
     last: Path = run.last
-    return best if (best / WEIGHTS).exists() else last
+    return best if checkpoint == "best" and (best / WEIGHTS).exists() else last
 
 
 def save_weights(folder: Path, network: nn.Module, facts: dict[str, int]) -> None:

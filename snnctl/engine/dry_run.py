@@ -11,11 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnctl.engine.allocator import keep_freed_memory
+from snnctl.engine.environment import keep_freed_memory
 from snnctl.engine.evaluate import evaluate
 from snnctl.engine.experiment import Experiment
-from snnctl.engine.feed import training_batch
-from snnctl.engine.order import batches, epoch_order, steps_per_epoch
+from snnctl.engine.feed import batches, epoch_order, steps_per_epoch, training_batch
 from snnctl.engine.runtime import Runtime
 
 _TIMED_STEPS = 5

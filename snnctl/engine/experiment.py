@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from snnctl.backbones.base import Backbone
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.training import Train
+from snnctl.data.base import Dataset
 from snnctl.encoders.base import AnyEncoder
 from snnctl.engine.schedule import Schedule
 from snnctl.neurons.base import SpikingNeuron
@@ -114,7 +115,7 @@ class Experiment:
         name: names the run directory.
         network: on the CPU, freshly initialised from the seed's `init` stream.
         task: loss, metrics and baselines.
-        data: splits that give batches; has `fingerprint` and `leaks`.
+        data: its three splits, and what is to be said of them.
         train: the recipe's training section.
         make_optimizer, make_schedule: called by the loop once the network is on its device.
     """
@@ -122,7 +123,7 @@ class Experiment:
     name: str
     network: Network
     task: Task
-    data: Any
+    data: Dataset
     train: Train
     make_optimizer: Callable[[nn.Module], Optimizer]
     make_schedule: Callable[[Optimizer, int, int], Schedule]

@@ -1,4 +1,4 @@
-"""Training batches in order: augmented where the data can do that, one of them made ahead where a core is free."""
+"""Training batches: their order by seed and epoch, augmented by the data, the next made ahead where a core is free."""
 
 from __future__ import annotations
 
@@ -15,6 +15,22 @@ from snnctl.data.base import ChangingSplit
 
 Job = TypeVar("Job")
 Made = TypeVar("Made")
+
+
+def epoch_order(items: int, seed: int, epoch: int) -> Tensor:
+    """A permutation of 0..items-1, int64; the same for the same (items, seed, epoch)."""
+    generator = torch.Generator().manual_seed(stream_seed(seed, "order", epoch))
+    return torch.randperm(items, generator=generator)
+
+
+def batches(order: Tensor, batch_size: int) -> Iterator[Tensor]:
+    """Consecutive slices of `order`; the last one may be smaller, nothing is dropped."""
+    yield from order.split(batch_size)
+
+
+def steps_per_epoch(items: int, batch_size: int) -> int:
+    """How many slices `batches` yields."""
+    return -(-items // batch_size)
 
 
 def training_batch(split: Any, indices: Tensor, seed: int, epoch: int, number: int, rank: int = 0) -> Any:

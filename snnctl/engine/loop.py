@@ -1,11 +1,9 @@
-"""The training loop. Reads top to bottom; everything a resumed run needs is in `LoopState`.
-
-One file, though a little long: an epoch, its checkpoint and its resume are understood together.
-"""
+"""The training loop. Reads top to bottom; everything a resumed run needs is in `LoopState`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -17,14 +15,13 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.run_events import CheckpointSaved, EpochDone, HealthNoted, Observer, RunFinished, RunStarted, StepDone
 from snnctl.core.seeds import stream_seed
 from snnctl.data.base import ChangingSplit
-from snnctl.engine.allocator import keep_freed_memory
 from snnctl.engine.checkpoint import TRAINER, load_trainer, save_trainer, save_weights
+from snnctl.engine.environment import keep_freed_memory
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment
-from snnctl.engine.feed import a_core_is_free, ahead, training_batch
+from snnctl.engine.feed import a_core_is_free, ahead, batches, epoch_order, steps_per_epoch, training_batch
 from snnctl.engine.interrupt import StopRequest
 from snnctl.engine.numerics import first_non_finite, non_finite_gradient, non_finite_loss, non_finite_weights
-from snnctl.engine.order import batches, epoch_order, steps_per_epoch
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.measure.gradients import GradientMeter, LayerGradients
@@ -85,6 +82,7 @@ class Trainer:
         self._feeds_ahead = isinstance(self.split, ChangingSplit) and a_core_is_free(runtime.device)
         self._rng: Tensor | None = None
         self._live_rate = float("nan")
+        self._begun = 0.0  # when training would have begun, had it never been interrupted
 
     @property
     def kept(self) -> nn.Module:
@@ -115,9 +113,8 @@ class Trainer:
         self.saved_epochs = self.state.epoch
         self.observer.notify(CheckpointSaved(str(self.run.last), self.state.epoch, self.state.step))
 
-    def _save_weights(self, folder: Any) -> None:
-        facts = {"epoch": self.state.epoch, "step": self.state.step}
-        save_weights(folder, self.kept, facts)
+    def _save_weights(self, folder: Path) -> None:
+        save_weights(folder, self.kept, {"epoch": self.state.epoch, "step": self.state.step})
 
     def resume(self) -> None:
         """Take up the checkpoint `last`.
@@ -157,8 +154,7 @@ class Trainer:
             return self._fit(stop, stop_after)
 
     def _fit(self, stop: StopRequest, stop_after: int | None) -> str:
-        started = perf_counter()
-        before = self.state.seconds
+        self._begun = perf_counter() - self.state.seconds
         first = self.state.epoch
         self.observer.notify(
             RunStarted(
@@ -175,8 +171,8 @@ class Trainer:
         )
         status = "early_stop" if self.state.finished else "done"
         while self.state.epoch < self.settings.epochs and not self.state.finished:
-            finished_epoch = self._epoch(stop, started, before)
-            self.state.seconds = before + perf_counter() - started
+            finished_epoch = self._epoch(stop)
+            self.state.seconds = perf_counter() - self._begun
             if not finished_epoch:
                 status = "interrupted"
                 self.save()
@@ -193,7 +189,7 @@ class Trainer:
         self.observer.notify(RunFinished(status, self.state.epoch, self.state.seconds))
         return status
 
-    def _epoch(self, stop: StopRequest, started: float, before: float) -> bool:
+    def _epoch(self, stop: StopRequest) -> bool:
         state, settings = self.state, self.settings
         begun = perf_counter()
         if self._rng is not None:  # resumed within the epoch: go on with the dropout masks where they were
@@ -221,11 +217,10 @@ class Trainer:
             now = perf_counter()
             if now - told > 1 / _STEP_EVENTS_PER_SECOND:
                 told = now
-                self._tell_step(items / (now - begun), now - begun, items)
+                self._tell_step(items, now - begun)
             if stop.wanted and state.step_in_epoch < self.per_epoch:
                 return False
-        speed = items / max(perf_counter() - begun, 1e-9)
-        self._validate(gradients, speed, begun, started, before)
+        self._validate(gradients, items / max(perf_counter() - begun, 1e-9), begun)
         return True
 
     def _tell_progress(self) -> None:
@@ -274,7 +269,7 @@ class Trainer:
         state.loss_sum += value * weight
         state.loss_weight += weight
 
-    def _tell_step(self, speed: float, seconds: float, items: int) -> None:
+    def _tell_step(self, items: int, seconds: float) -> None:
         state = self.state
         steps_here = max(items / self.settings.batch_size, 1.0)
         left = (self.settings.epochs - state.epoch) * self.per_epoch - state.step_in_epoch
@@ -283,31 +278,19 @@ class Trainer:
                 epoch=state.epoch,
                 step=state.step_in_epoch,
                 loss=state.loss_sum / max(state.loss_weight, 1),
-                items_per_second=speed,
+                items_per_second=items / seconds,
                 mean_rate=self._live_rate,
                 seconds_left=left * seconds / steps_here,
             )
         )
 
-    def _validate(
-        self,
-        gradients: list[LayerGradients],
-        speed: float,
-        begun: float,
-        started: float,
-        before: float,
-    ) -> None:
+    def _validate(self, gradients: list[LayerGradients], speed: float, begun: float) -> None:
         state, settings = self.state, self.settings
         sick = non_finite_weights(self.network, state.epoch)
         if sick is not None:  # before anything is saved: the checkpoints stay usable
             raise DiagnosticError(sick)
-        found = evaluate(
-            self.kept,
-            self.experiment.task,
-            self.experiment.data.split("val"),
-            self.experiment.eval_batch_size,
-            self.runtime,
-        )
+        experiment, validation = self.experiment, self.experiment.data.split("val")
+        found = evaluate(self.kept, experiment.task, validation, experiment.eval_batch_size, self.runtime)
         named = found.named("val")
         watched = settings.early_stop.metric
         value = named[watched]
@@ -326,39 +309,21 @@ class Trainer:
         self._record(epoch, train_loss, found, best)
         if best:
             self._save_weights(self.run.best)
-        self._tell_epoch(epoch, train_loss, found, best, speed, begun, started, before)
+        self._tell_epoch(epoch, train_loss, found, best, speed, begun)
         for verdict in verdicts(found.layers, gradients, found.circuits):
             self.observer.notify(HealthNoted(epoch, verdict))
 
     def _record(self, epoch: int, train_loss: float, found: Evaluation, best: bool) -> None:
-        named = found.named("val")
-        self.run.add_metrics(
-            {
-                "epoch": epoch,
-                "step": self.state.step,
-                "train/loss": train_loss,
-                **named,
-                "lr": self._lr(),
-                "best": best,
-            }
-        )
+        head = {"epoch": epoch, "step": self.state.step, "train/loss": train_loss}
+        self.run.add_metrics({**head, **found.named("val"), "lr": self._lr(), "best": best})
         for layer in found.per_layer():
             self.run.add_spikes({"epoch": epoch, "split": "val", **layer})
 
     def _tell_epoch(
-        self,
-        epoch: int,
-        train_loss: float,
-        found: Evaluation,
-        best: bool,
-        speed: float,
-        begun: float,
-        started: float,
-        before: float,
+        self, epoch: int, train_loss: float, found: Evaluation, best: bool, speed: float, begun: float
     ) -> None:
         now = perf_counter()
-        done_here = self.state.step / self.per_epoch
-        per_epoch = (before + now - started) / max(done_here, 1e-9)
+        per_epoch = (now - self._begun) / max(self.state.step / self.per_epoch, 1e-9)
         self.observer.notify(
             EpochDone(
                 epoch=epoch,

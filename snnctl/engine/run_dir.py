@@ -1,4 +1,4 @@
-"""The run directory: where everything about one run lies, and the only code that knows its file names."""
+"""The run directory: where everything about one run lies, under which names; checkpoints name their own files."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.documents import finite
 from snnctl.core.files import write_json, write_text
-from snnctl.engine.files import append_json, read_json_lines
 
 SCHEMA = 1
 
@@ -34,6 +34,11 @@ class RunDir:
     best = property(lambda self: self.path / "checkpoints" / "best")
     recipe = property(lambda self: self.path / "recipe.yaml")
     log = property(lambda self: self.path / "log.txt")
+
+    @property
+    def begun(self) -> bool:
+        """Whether a run lies here, done or not."""
+        return (self.path / "manifest.json").is_file()
 
     @classmethod
     def create(
@@ -89,7 +94,7 @@ class RunDir:
         Raises:
             DiagnosticError: U413, it is not a run directory.
         """
-        if not (path / "recipe.yaml").is_file() or not (path / "manifest.json").is_file():
+        if not (path / "recipe.yaml").is_file() or not cls(path).begun:
             help = "name a folder that `snnctl train` made, runs/<name>/<time>-<hash>"
             raise DiagnosticError(Diagnostic("U413", f"`{path}` is not a run directory", help=help))
         return cls(path)
@@ -183,20 +188,42 @@ class RunDir:
         write_json(self.path / "results.json", results)
 
     def results(self) -> dict[str, Any] | None:
-        """What `write_results` wrote, or None while the run is not done."""
+        """What `write_results` wrote, or None while there is no run, or none that is done."""
         path = self.path / "results.json"
-        if not path.exists() or self.manifest().get("status") != "done":
+        if not path.exists() or not self.begun or self.manifest().get("status") != "done":
             return None
         try:
             return dict(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
             return None  # damaged by hand; measuring again writes it anew
 
+    def interrupted(self, epochs_done: int) -> dict[str, Any]:
+        """What stands for results when the run was stopped."""
+        return {"run": str(self.path), "status": "interrupted", "epochs_done": epochs_done}
+
     def add_log(self, line: str) -> None:
         """One line of log.txt, with the time."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
         with self.log.open("a", encoding="utf-8") as file:
             file.write(f"{now} {line}\n")
+
+
+def append_json(path: Path, document: Any) -> None:
+    """Add one line of JSON."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(finite(document)) + "\n")
+
+
+def read_json_lines(path: Path) -> list[dict[str, Any]]:
+    """All complete lines; a line cut off by a kill ends the list."""
+    found: list[dict[str, Any]] = []
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                found.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return found
 
 
 def _locked(folder: Path) -> int | Literal[False] | None:

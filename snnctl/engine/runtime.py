@@ -14,11 +14,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from snnctl.core.choices import Device
 from snnctl.core.training import Train
 from snnctl.neurons.chunks import use_time_chunks
 from snnctl.neurons.kernels import Kernel, use_kernel
-
-Device = Literal["auto", "cpu"]
 
 
 class Runtime:

@@ -9,9 +9,10 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from snnctl.core.choices import Checkpoint, SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.run_events import Observer
-from snnctl.engine.checkpoint import WEIGHTS, load_weights
+from snnctl.core.run_events import Observer, Observers
+from snnctl.engine.checkpoint import load_weights, weights_folder
 from snnctl.engine.environment import environment
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment, SkipAlone
@@ -47,7 +48,7 @@ def start_run(experiment: Experiment, head: Head, runtime: Runtime, parent: Path
 
     def fill(run: RunDir) -> None:
         run.write_head(head.recipe, head.source, environment())
-        Trainer(experiment, run, _Silent(), runtime).save()
+        Trainer(experiment, run, Observers(()), runtime).save()
         run.update_manifest(
             name=experiment.name,
             status="running",
@@ -60,11 +61,6 @@ def start_run(experiment: Experiment, head: Head, runtime: Runtime, parent: Path
         )
 
     return RunDir.create(parent, experiment.name, head.digest, fill, out)
-
-
-class _Silent:
-    def notify(self, event: Any) -> None:
-        """Nothing is told."""
 
 
 def train_run(
@@ -125,7 +121,7 @@ def _train(
                 results = measure_run(experiment, run, runtime, progress=progress)
         except KeyboardInterrupt:  # Stopped, or a second Ctrl-C that would not wait for the step
             run.update_manifest(status="interrupted", seconds=trainer.state.seconds)
-            return interrupted(run, trainer.saved_epochs)
+            return run.interrupted(trainer.saved_epochs)
         results |= {
             "status": status,
             "epochs_done": trainer.state.epoch,
@@ -137,11 +133,6 @@ def _train(
         run.write_results(results)
         run.update_manifest(status="done", seconds=trainer.state.seconds, metrics=results["metrics"])
     return results
-
-
-def interrupted(run: RunDir, epochs_done: int) -> dict[str, Any]:
-    """What stands for results when a run was stopped."""
-    return {"run": str(run.path), "status": "interrupted", "epochs_done": epochs_done}
 
 
 def changed_data(experiment: Experiment, run: RunDir) -> Diagnostic | None:
@@ -163,18 +154,18 @@ def measure_run(
     run: RunDir,
     runtime: Runtime,
     *,
-    split: str = "test",
+    split: SplitName = "test",
     baselines: bool = True,
-    weights: Path | None = None,
+    checkpoint: Checkpoint = "best",
     progress: Callable[[str, float], None] | None = None,
     inspect: Callable[[Evaluation], None] | None = None,
 ) -> dict[str, Any]:
-    """Measure the best weights (the last ones if none was better than nothing) on `split`.
+    """Measure the weights of a checkpoint (the last where none was the best) on `split`.
 
     Args:
         inspect: called with what was measured, while the network still holds these weights.
     """
-    folder = weights or (run.best if (run.best / WEIGHTS).exists() else run.last)
+    folder = weights_folder(run, checkpoint)
     network = experiment.network.to(runtime.device)
     facts = load_weights(folder, network)
     found = evaluate(network, experiment.task, experiment.data.split(split), experiment.eval_batch_size, runtime)

@@ -12,13 +12,14 @@ import torch
 from torch import Tensor
 
 from snnctl.build import build
+from snnctl.core.choices import ExportFormat
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.engine.checkpoint import load_weights, save_weights, weights_folder
+from snnctl.engine.checkpoint import WEIGHTS, save_weights
 from snnctl.engine.experiment import Experiment
-from snnctl.engine.run_dir import RunDir
 from snnctl.export.chain import chain
 from snnctl.export.nir_file import run_nir, write_nir
 from snnctl.export.onnx_file import run_onnx, write_onnx
+from snnctl.finished import FinishedRun
 from snnctl.recipe import Recipe
 
 SAMPLES = 64
@@ -57,15 +58,15 @@ class Exported:
         }
 
 
-def export(recipe: Recipe, run: RunDir, format: str, path: Path) -> Exported:
+def export(run: FinishedRun, format: ExportFormat, path: Path) -> Exported:
     """Write the best weights of `run` to `path`.
 
     Raises:
         DiagnosticError: U495 for what the format cannot express, U496 a package is missing, U453 the file cannot be
             written, E410 and E411 as `load_weights`.
     """
-    experiment = build(recipe)
-    load_weights(weights_folder(run), experiment.network)
+    experiment = run.experiment
+    run.load()
     network = experiment.network.eval()
     data = experiment.data.split("val")
     batch = data.batch(torch.arange(min(SAMPLES, len(data))))
@@ -73,7 +74,7 @@ def export(recipe: Recipe, run: RunDir, format: str, path: Path) -> Exported:
         ours = experiment.task.predict(network, batch)
     path.parent.mkdir(parents=True, exist_ok=True)
     if format == "safetensors":
-        theirs, facts = _safetensors(recipe, experiment, path, batch)
+        theirs, facts = _safetensors(run.recipe, experiment, path, batch)
     else:
         theirs, facts = _graph(experiment, path, batch, "ONNX" if format == "onnx-step" else "NIR")
     different = None
@@ -115,7 +116,7 @@ def _safetensors(recipe: Recipe, experiment: Experiment, path: Path, batch: Any)
     try:
         with _writing(path):
             save_weights(folder, experiment.network, {})
-            (folder / "weights.safetensors").replace(path)
+            (folder / WEIGHTS).replace(path)
     finally:
         if folder.exists():
             folder.rmdir()

@@ -40,11 +40,13 @@ class Place:
         train = recipe.train
         seeds = self.seeds or (train.seed,)
 
+        own = [part for text in sets for part in ("--set", text)]
+
         def job(seed: int) -> Job:
             name = f"{label}, seed {seed}" if len(seeds) > 1 else label
-            own = [part for text in (*sets, f"train.seed={seed}") for part in ("--set", text)]
-            arguments = (*self.arguments, *own, "--continue")
-            return Job(name, self.out / folder / f"seed-{seed}", arguments, train.epochs, train.early_stop.metric)
+            return Job.of(
+                recipe, seed, name, self.out / folder / f"seed-{seed}", (*self.arguments, *own), continue_=True
+            )
 
         stop = train.early_stop
         return Tried(label, changes, stop.metric, stop.mode, {seed: job(seed) for seed in seeds})
@@ -71,7 +73,7 @@ class Grid(Listed):
         for number in range(len(place.seeds) or 1):
             for point in self.tried:
                 job = point.jobs[point.seeds[number]]
-                results = finished(job.out)
+                results = RunDir(job.out).results()
                 if results is None:
                     missing.append(job)
                 else:
@@ -82,8 +84,3 @@ class Grid(Listed):
         """Note it at its point."""
         for point in self.tried:
             point.note(found)
-
-
-def finished(folder: Path) -> dict[str, object] | None:
-    """Results of a run that is done, else None."""
-    return RunDir(folder).results() if (folder / "manifest.json").is_file() else None

@@ -11,11 +11,17 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import IO, Any, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
+from snnctl.core.choices import Device
 from snnctl.core.diagnostic import Diagnostic, ExitCode
+from snnctl.engine.interrupt import StopRequest
+from snnctl.engine.run_dir import RunDir
+
+if TYPE_CHECKING:
+    from snnctl.recipe import Recipe
 
 _LOOK_EVERY = 0.25  # seconds
 _LAST_WORDS = 400  # letters of what a process said that ended without a document
@@ -39,6 +45,37 @@ class Job:
     epochs: int
     watched: str
 
+    @classmethod
+    def of(
+        cls, recipe: Recipe, seed: int, label: str, out: Path, arguments: Sequence[str], *, continue_: bool = False
+    ) -> Job:
+        """To train a recipe under a seed; with `continue_` what lies in `out` is gone on with."""
+        seeded = (*arguments, "--set", f"train.seed={seed}", *["--continue"] * continue_)
+        return cls(label, out, seeded, recipe.train.epochs, recipe.train.early_stop.metric)
+
+    def progress(self) -> tuple[int, float | None]:
+        """Epochs that are done, and the watched metric after the last of them."""
+        records = RunDir(self.out).metrics()
+        return len(records), records[-1].get(self.watched) if records else None
+
+
+def train_arguments(
+    recipe: Path | str,
+    sets: Sequence[str] = (),
+    unsets: Sequence[str] = (),
+    *,
+    device: Device = "auto",
+    continue_: bool = False,
+    tensorboard: bool = False,
+    stop_after: int | None = None,
+    allow_plugins: bool = True,
+) -> tuple[str, ...]:
+    """The arguments of `snnctl train` that runs which belong together share."""
+    changes = [part for option, texts in (("--set", sets), ("--unset", unsets)) for t in texts for part in (option, t)]
+    flags = ["--continue"] * continue_ + ["--tensorboard"] * tensorboard + ["--device", device]
+    stop = [] if stop_after is None else ["--stop-after", str(stop_after)]
+    return (str(recipe), *changes, *flags, *stop, *["--no-plugins"] * (not allow_plugins))
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -57,6 +94,11 @@ class Ended:
     results: dict[str, Any] = field(default_factory=dict)
     code: ExitCode = ExitCode.DONE
     said: tuple[Diagnostic, ...] = ()
+
+    @property
+    def complaints(self) -> list[Diagnostic]:
+        """What it said, with its label."""
+        return [replace(one, message=f"{self.job.label}: {one.message}") for one in self.said]
 
 
 class Source(Protocol):
@@ -140,8 +182,6 @@ def run_jobs(source: Source, at_once: int, view: View | None) -> list[Ended]:
     Returns:
         Every job that was begun, in the order of beginning.
     """
-    from snnctl.engine.interrupt import StopRequest
-
     running: list[_Child] = []
     begun: list[Job] = []
     found: dict[Path, Ended] = {}
@@ -214,21 +254,17 @@ def _end(children: Sequence[_Child], number: int) -> None:
 
 
 def _outcome(child: _Child) -> Ended:
-    from snnctl.engine.run_dir import RunDir
-    from snnctl.engine.train import interrupted
-
     job, code = child.job, int(child.process.returncode)
     with child.said:
         run = RunDir(job.out)
-        there = (job.out / "manifest.json").is_file()
-        results = run.results() if there and code == ExitCode.DONE else None
+        results = run.results() if code == ExitCode.DONE else None
         if results is not None:
             return Ended(job, "done", results)
-        if there and code in (ExitCode.INTERRUPTED, -signal.SIGKILL):
+        if run.begun and code in (ExitCode.INTERRUPTED, -signal.SIGKILL):
             if code != ExitCode.INTERRUPTED:
                 run.update_manifest(status="interrupted")
             state: Literal["given_up", "interrupted"] = "given_up" if child.unwanted else "interrupted"
-            return Ended(job, state, interrupted(run, len(run.metrics())), ExitCode.INTERRUPTED)
+            return Ended(job, state, run.interrupted(len(run.metrics())), ExitCode.INTERRUPTED)
         if code == ExitCode.INTERRUPTED:
             return Ended(job, "stopped", code=ExitCode.INTERRUPTED)
         said, told = _complaint(child, code)

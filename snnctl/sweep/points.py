@@ -191,7 +191,7 @@ def _where(labels: Sequence[str]) -> str:
 
 
 def check_points(
-    path: Path, points: Sequence[Point], sets: Sequence[str], unsets: Sequence[str], *, allow_plugins: bool
+    path: Path | str, points: Sequence[Point], sets: Sequence[str], unsets: Sequence[str], *, allow_plugins: bool
 ) -> Checked:
     """Resolve every point; `sets` and `unsets` are what all of them share.
 

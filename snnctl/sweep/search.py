@@ -14,7 +14,7 @@ from snnctl.engine.run_dir import RunDir
 from snnctl.recipe.overrides import parse_path
 from snnctl.recipe.resolve import Recipe
 from snnctl.recipe.source import parse_value, path_text
-from snnctl.sweep.grid import Place, finished
+from snnctl.sweep.grid import Place
 from snnctl.sweep.jobs import Ended, Job
 from snnctl.sweep.outcome import Tried
 from snnctl.sweep.points import Point, setting
@@ -234,7 +234,7 @@ class Search:
         self.tried.append(one)
         self._numbers[number] = one
         for job in one.jobs.values():
-            results = finished(job.out)
+            results = RunDir(job.out).results()
             if results is not None:
                 one.note(Ended(job, "done", results))
             elif given_up:

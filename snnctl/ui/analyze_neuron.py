@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.ui.console import show_sentences, table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
 from snnctl.ui.words import figure
 
 
@@ -41,10 +41,7 @@ def show_lags(console: Console, document: Mapping[str, Any]) -> None:
         "derivative at the last membrane[/]\n",
         soft_wrap=True,
     )
-    for sentence in document["sentences"]:
-        console.print(escape(sentence), soft_wrap=True)
-    for note in document["notes"]:
-        console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
+    show_sentences(console, document["sentences"], document["notes"])
     show_files(console, document)
 
 

@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from snnctl.ui.console import show_sentences, table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
-from snnctl.ui.words import figure
+from snnctl.ui.words import figure, spread
+
+if TYPE_CHECKING:
+    from snnctl.inspect.positions.encoding import Encoding
 
 _SHADES = " ░▒▓█"
 _LOW, _HIGH = (0, 32, 81), (253, 231, 55)  # the ends of a scale from dark blue to yellow
 _MOST_NEURONS = 48
 
 
-class Code(Protocol):
-    """What is drawn of an encoding: see `snnctl.inspect.positions.encoding.Encoding`."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def code(self) -> Any: ...
-
-
-def show_analysis(console: Console, document: Mapping[str, Any], first: Code) -> None:
+def show_analysis(console: Console, document: Mapping[str, Any], first: Encoding) -> None:
     """The first encoding's code, all encodings in a table, what follows from it, and the files."""
     head = f"[bold]{escape(document['name'])}[/]  T={document['steps']} L={document['tokens']}"
     console.print(head, soft_wrap=True)
@@ -39,16 +31,13 @@ def show_analysis(console: Console, document: Mapping[str, Any], first: Code) ->
     console.print()
     _comparison(console, document["encodings"])
     console.print()
-    for sentence in document["sentences"][first.name]:
-        console.print(escape(sentence), soft_wrap=True)
-    for note in document["notes"]:
-        console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
+    show_sentences(console, document["sentences"][first.name], document["notes"])
     if document["trained"] is not None:
         _trained(console, document["trained"])
     show_files(console, document)
 
 
-def code_picture(encoding: Code, console: Console) -> Text:
+def code_picture(encoding: Encoding, console: Console) -> Text:
     """The code as characters: a column per position, two neurons per line where half blocks can show them."""
     code = encoding.code[: max(8, console.width - 8), :_MOST_NEURONS]
     rows, neurons = code.shape
@@ -123,7 +112,7 @@ def _trained(console: Console, found: Mapping[str, Any]) -> None:
         metrics = list(found["disturbance"][0]["metrics"])
         shown = table(f"position, {found['split']} split", *[f">{name}" for name in metrics])
         for row in found["disturbance"]:
-            shown.add_row(row["kind"], *[_spread(row["metrics"][name]) for name in metrics])
+            shown.add_row(row["kind"], *[spread(row["metrics"][name]) for name in metrics])
         console.print(shown)
         console.print()
     if found["probe"]["layers"]:
@@ -134,9 +123,4 @@ def _trained(console: Console, found: Mapping[str, Any]) -> None:
             shown.add_row(row["layer"], figure(row["accuracy"], 3), without, "")
         console.print(shown)
         console.print()
-    for sentence in found["sentences"]:
-        console.print(escape(sentence), soft_wrap=True)
-
-
-def _spread(values: Mapping[str, float]) -> str:
-    return figure(values["mean"]) + (f" ± {figure(values['sd'], 2)}" if values["sd"] else "")
+    show_sentences(console, found["sentences"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,6 +13,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
 from snnctl.ui.words import duration, figure, size
+
+if TYPE_CHECKING:
+    from snnctl.bench.suite import Progress as Stand
 
 # Name, narrowest width, justification: the tables of all cases line up.
 _COLUMNS = (
@@ -25,21 +28,6 @@ _COLUMNS = (
     ("rate", 11, "right"),
 )
 _REFRESHES_PER_SECOND = 5
-
-
-class Stand(Protocol):
-    """What is told while measuring: see `snnctl.bench.suite.Progress`."""
-
-    @property
-    def stage(self) -> str: ...
-    @property
-    def text(self) -> str: ...
-    @property
-    def done(self) -> float: ...
-    @property
-    def total(self) -> float: ...
-    @property
-    def seconds_left(self) -> float | None: ...
 
 
 @contextmanager

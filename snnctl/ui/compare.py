@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.core.better import ENERGY, better_direction
+from snnctl.ui.console import show_sentences, table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
 from snnctl.ui.words import duration, figure, joules
 
 
@@ -23,8 +23,7 @@ def show_comparison(console: Console, document: Mapping[str, Any]) -> None:
     for metric in document["metrics"]:
         _groups(console, document, metric)
         _pairs(console, document, metric)
-    for note in document["notes"]:
-        console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
+    show_sentences(console, (), document["notes"])
     show_files(console, document)
 
 

@@ -1,4 +1,4 @@
-"""A conversion on a terminal: bits and steps, layers, where the run lies."""
+"""A run as something else, on a terminal: converted to spikes, or exported to another format."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.ui.console import table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
-from snnctl.ui.words import figure
+from snnctl.ui.words import figure, size
 
 
 def show_conversion(console: Console, document: Mapping[str, Any]) -> None:
@@ -42,6 +42,17 @@ def show_conversion(console: Console, document: Mapping[str, Any]) -> None:
         console.print(f"note: {escape(note)}", soft_wrap=True)
     console.print(f"\nrun directory: {escape(document['run'])}", soft_wrap=True)
     show_files(console, document)
+
+
+def show_export(console: Console, document: Mapping[str, Any]) -> None:
+    """The file, and how near to the network it is."""
+    console.print(f"[bold]{document['file']}[/]  {size(document['bytes'])}", soft_wrap=True)
+    other = document["different_predictions"]
+    answers = "" if other is None else f", {other} of the predicted classes differ"
+    console.print(
+        f"read back and run on {document['compared_samples']} samples of val: "
+        f"largest difference {document['worst_difference']:.3g}{answers}"
+    )
 
 
 _FIXED = ("bits", "steps", "different", "mean_rate", "joules", "costs")

@@ -1,12 +1,15 @@
-"""Diagnostics for a terminal: message, place, the line itself with the culprit underlined, what to do."""
+"""Diagnostics on a terminal: message, place, the line itself underlined, what to do; and verdicts on health."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.markup import escape
 from rich.text import Text
 
 from snnctl.core.diagnostic import Diagnostic, ExitCode, printable
@@ -27,6 +30,18 @@ def render(console: Console, diagnostics: Sequence[Diagnostic], code: ExitCode |
     if code is not None and code != ExitCode.INTERRUPTED and errors:
         count = f"{errors} error{'s' if errors > 1 else ''}"
         console.print(Text(f"{count} (exit {int(code)})", "dim"), soft_wrap=True)
+
+
+def show_verdicts(console: Console, verdicts: Sequence[Mapping[str, Any]]) -> None:
+    """What is wrong with each layer, in order, and below each run of like cases what to try.
+
+    Args:
+        verdicts: JSON forms of `snnctl.measure.health.verdicts`.
+    """
+    for help_text, alike in groupby(verdicts, lambda verdict: verdict["help"]):
+        for verdict in alike:
+            console.print(f"[bold yellow]{verdict['code']}[/] {escape(verdict['message'])}", soft_wrap=True)
+        console.print(f"     [dim]= help:[/] {escape(help_text)}", soft_wrap=True)
 
 
 def _text(diagnostic: Diagnostic) -> Text:

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.ui.console import table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
-from snnctl.ui.words import figure, joules
+from snnctl.ui.words import bar, figure, joules
 
 _BAR = 24
 _MOST_LAYERS = 18
@@ -83,8 +83,9 @@ def _layers(console: Console, document: Mapping[str, Any], cost: Mapping[str, An
     most = max(layers.values(), default=0.0) or 1.0
     shown = table("layer", ">energy", ">share", "")
     for layer in (name for name in layers if name in ranked):
-        bar = "▇" * max(1 if layers[layer] else 0, round(_BAR * layers[layer] / most))
-        shown.add_row(escape(layer), joules(layers[layer]), f"{layers[layer] / total:.1%}", f"[spike]{bar}[/]")
+        shown.add_row(
+            escape(layer), joules(layers[layer]), f"{layers[layer] / total:.1%}", bar(layers[layer] / most, _BAR)
+        )
     console.print(shown)
     if len(layers) > len(ranked):
         console.print(f"[dim]and {len(layers) - len(ranked)} cheaper ones; energy.csv has all[/]")

@@ -1,4 +1,4 @@
-"""A classifier's single predictions and its confusion on a terminal."""
+"""Single predictions on a terminal: items and confusion of a classifier, videos with their errors frame by frame."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.ui.console import table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
+from snnctl.ui.words import figure, percent
 
 _MOST_COLUMNS = 5
 _MOST_LETTERS = 160
+_MOST_FRAMES = 10
 
 
 def show_predictions(console: Console, document: Mapping[str, Any]) -> None:
-    """Classes, their confusion if it is small, and the items."""
-    names = document["classes"]
-    console.print("\n[bold]by class[/]")
-    _classes(console, document, names)
-    if document["examples"]:
-        console.print("\n[bold]single items[/], wrong ones first")
-        _examples(console, document, names)
+    """Of a classifier the classes, their confusion if it is small, and items; of videos errors and sequences."""
+    if "per_frame" in document:
+        _sequences(console, document)
+    else:
+        names = document["classes"]
+        console.print("\n[bold]by class[/]")
+        _classes(console, document, names)
+        if document["examples"]:
+            console.print("\n[bold]single items[/], wrong ones first")
+            _examples(console, document, names)
     show_files(console, document)
 
 
@@ -31,7 +36,7 @@ def _classes(console: Console, document: Mapping[str, Any], names: list[str]) ->
     more = [f">→ {name}" for name in names] if small else ["mostly taken for"]
     shown = table("class", ">items", ">recall", ">precision", ">F1", *more)
     for k, (name, line) in enumerate(zip(names, document["confusion"], strict=True)):
-        figures = [_share(document["per_class"][key][k]) for key in ("recall", "precision", "f1")]
+        figures = [percent(document["per_class"][key][k], 1) for key in ("recall", "precision", "f1")]
         cells = []
         for other, count in enumerate(line if small else []):
             style = "good" if other == k else "bad" if count else "dim"
@@ -41,10 +46,6 @@ def _classes(console: Console, document: Mapping[str, Any], names: list[str]) ->
             cells.append(f"{escape(names[other])} ({count:,})" if count else "")
         shown.add_row(f"[key]{escape(name)}[/]", f"{sum(line):,}", *figures, *cells)
     console.print(shown)
-
-
-def _share(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.1%}"
 
 
 def _examples(console: Console, document: Mapping[str, Any], names: list[str]) -> None:
@@ -65,3 +66,25 @@ def _examples(console: Console, document: Mapping[str, Any], names: list[str]) -
             last,
         )
     console.print(shown)
+
+
+def _sequences(console: Console, document: Mapping[str, Any]) -> None:
+    """The first metric at each frame ahead beside the reference predictions, and the sequences."""
+    curves = document["per_frame"]
+    metric = next(iter(next(iter(curves.values()))))
+    seen, ahead = document["frames_in"], document["frames_out"]
+    step = -(-ahead // _MOST_FRAMES)
+    frames = range(0, ahead, step)
+    console.print(f"\n[bold]{escape(metric)} at each frame ahead[/]")
+    shown = table("frame", *[f">{seen + 1 + frame}" for frame in frames])
+    for who, values in curves.items():
+        shown.add_row(f"[key]{escape(who)}[/]", *[figure(values[metric][frame]) for frame in frames])
+    console.print(shown)
+    if document["examples"]:
+        names = [key for key in document["examples"][0] if key not in ("index", "spikes")]
+        console.print("\n[bold]single sequences[/]")
+        shown = table("sequence", *[f">{name}" for name in names], ">spikes")
+        for item in document["examples"]:
+            cells = [figure(item[name]) for name in names]
+            shown.add_row(f"[key]{item['index']}[/]", *cells, f"{item['spikes']:,}")
+        console.print(shown)

@@ -1,4 +1,4 @@
-"""What commands that write a report share on a terminal: their progress, and where the files lie."""
+"""What commands share on a terminal: the progress of long work and of downloads, and where files lie."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 
 @contextmanager
@@ -32,6 +32,18 @@ def follow(console: Console, *, shown: bool) -> Iterator[Callable[[str, float], 
                 console.print(escape(text.split(":")[0] if kind != "figure" else "drawing"), soft_wrap=True)
 
         yield line
+
+
+@contextmanager
+def transfer(console: Console, name: str, *, shown: bool) -> Iterator[Callable[[int, int | None], None] | None]:
+    """A callback (bytes done, bytes in all or None) that draws a bar, or None where nothing shall be drawn."""
+    if not shown or not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("[bold]{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        bar = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(bar, completed=done, total=total)
 
 
 def show_files(console: Console, document: Mapping[str, Any]) -> None:

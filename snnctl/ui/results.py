@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.core.better import better_when
-from snnctl.ui.tables import table
-from snnctl.ui.verdicts import show_verdicts
-from snnctl.ui.words import duration, figure, rate, size
+from snnctl.ui.console import table
+from snnctl.ui.diagnostics import show_verdicts
+from snnctl.ui.words import bar, duration, figure, percent, rate, size, spread
 
 _BAR = 20
 
@@ -71,10 +71,10 @@ def _next(console: Console, run: str, positions: bool) -> None:
         console.print(f"  {escape(command)}   [dim]{why}[/]", soft_wrap=True)
 
 
-def show_seeds(console: Console, document: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) -> None:
+def show_seeds(console: Console, document: Mapping[str, Any]) -> None:
     """Several seeds: mean and standard deviation beside the baselines."""
-    split = document["split"]
-    scores: dict[str, Any] = {_own(document, f"mean of {len(results)}"): _short_names(document["metrics"], split)}
+    split, count = document["split"], len(document["seeds"])
+    scores: dict[str, Any] = {_own(document, f"mean of {count}"): _short_names(document["metrics"], split)}
     scores |= document["baselines"]
     seeds = ", ".join(str(seed) for seed in document["seeds"])
     _scores(console, f"{document['name']}: {split} split, seeds {seeds}", scores)
@@ -89,6 +89,24 @@ def show_seeds(console: Console, document: Mapping[str, Any], results: Sequence[
     console.print(f"\n{duration(document['seconds'])} in all; run directories:")
     for run in document["run"]:
         console.print(f"  {escape(run)}", soft_wrap=True)
+
+
+def show_interrupted(console: Console, document: Mapping[str, Any], seeds: int) -> None:
+    """What was stopped, and how to go on with it; of runs that trained together, how many of the `seeds` are done."""
+    epochs, runs = document["epochs_done"], document["run"]
+    if not isinstance(epochs, list):
+        run = runs[-1] if isinstance(runs, list) else runs
+        console.print(
+            f"interrupted after {epochs} epochs; saved. Go on with:\n  snnctl train --resume {run}", soft_wrap=True
+        )
+        return
+    console.print(
+        f"interrupted: {len(runs) - len(epochs)} of {seeds} seeds are done, {len(epochs)} are saved. With --out the "
+        "same command and --continue goes on; `snnctl train --resume RUN` with a single one:",
+        soft_wrap=True,
+    )
+    for run in runs[len(runs) - len(epochs) :]:
+        console.print(f"  {run}", soft_wrap=True)
 
 
 def _short_names(metrics: Mapping[str, Any], split: str) -> dict[str, Any]:
@@ -126,10 +144,7 @@ def _number(value: Any) -> float | None:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, Mapping):
-        sd = "" if not value["sd"] else f" ± {figure(value['sd'], 2)}"
-        return figure(value["mean"]) + sd
-    return figure(value)
+    return spread(value) if isinstance(value, Mapping) else figure(value)
 
 
 def _omitted(console: Console, results: Mapping[str, Any]) -> None:
@@ -148,13 +163,11 @@ def _layers(console: Console, spikes: Mapping[str, Any]) -> None:
         return
     shown = table("layer", ">channels", ">rate", "", ">silent", ">saturated")
     for layer in spikes["layers"]:
-        share = layer["rate"] / layer["levels"]
-        bar = "▇" * max(1 if share > 0 else 0, round(share * _BAR))
         shown.add_row(
             layer["name"],
             str(layer["channels"]),
             figure(layer["rate"], 3),
-            f"[spike]{bar}[/]",
+            bar(layer["rate"] / layer["levels"], _BAR),
             f"{layer['silent_share']:.0%}",
             f"{layer['saturated_share']:.0%}",
         )
@@ -163,14 +176,10 @@ def _layers(console: Console, spikes: Mapping[str, Any]) -> None:
         "",
         figure(spikes["mean_rate"], 3),
         "",
-        _percent(spikes["silent_share"]),
-        _percent(spikes["saturated_share"]),
+        percent(spikes["silent_share"]),
+        percent(spikes["saturated_share"]),
     )
     console.print(shown)
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.0%}"
 
 
 def show_forecast(console: Console, found: Mapping[str, Any]) -> None:

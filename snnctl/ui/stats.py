@@ -9,10 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.ui.console import show_sentences, table
+from snnctl.ui.diagnostics import show_verdicts
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
-from snnctl.ui.verdicts import show_verdicts
-from snnctl.ui.words import figure
+from snnctl.ui.words import bar, figure
 
 _BAR = 12
 _STRIP = 16
@@ -27,8 +27,7 @@ def show_stats(console: Console, document: Mapping[str, Any]) -> None:
         _layers(console, document)
         _circuits(console, document["layers"])
         _totals(console, document["totals"], document["classes"])
-    for note in document["notes"]:
-        console.print(f"[dim]note:[/] {escape(note)}", soft_wrap=True)
+    show_sentences(console, (), document["notes"])
     show_verdicts(console, document["health"])
     if "tau" in document:
         _taus(console, document["tau"])
@@ -48,14 +47,12 @@ def _layers(console: Console, document: Mapping[str, Any]) -> None:
     columns = ("layer", ">channels", ">rate", "", "by step", ">silent", ">of elements", ">saturated")
     shown = table(*columns)
     for layer in document["layers"]:
-        share = layer["rate"] / layer["levels"]
-        bar = "▇" * max(1 if share > 0 else 0, round(share * _BAR))
         elements = layer["elements"]
         shown.add_row(
             escape(layer["name"]),
             str(layer["channels"]),
             figure(layer["rate"], 3),
-            f"[spike]{bar}[/]",
+            bar(layer["rate"] / layer["levels"], _BAR),
             f"[spike]{strip(layer['rate_by_step'])}[/]",
             _percent(layer["silent_share"], "bad"),
             "-" if elements is None else _percent(elements["silent_share"], "dim"),

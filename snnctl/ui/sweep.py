@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.ui.console import table
 from snnctl.ui.report import show_files
-from snnctl.ui.tables import table
-from snnctl.ui.words import duration, figure
+from snnctl.ui.words import duration, figure, spread
 
 _SHOWN = 30  # points; the document holds all
 _SKIP = "skip_alone"  # stands among the baselines of a run, and is the network's own
@@ -42,7 +42,7 @@ def show_sweep(console: Console, document: Mapping[str, Any], again: str) -> Non
             f"[good]{escape(point['name'])}[/]" if best else escape(point["name"]),
             *(escape(str(point["changes"].get(key, ""))) for key in columns),
             str(len(point["runs"])) if point["status"] == "done" else point["status"].replace("_", " "),
-            *(_cell(point["metrics"].get(name)) for name in (watched, headline)),
+            *(spread(point["metrics"].get(name)) for name in (watched, headline)),
             figure(point["mean_rate"], 3) if point["mean_rate"] is not None else "",
             f"{point['parameters']:,}" if point["parameters"] else "",
             duration(point["training_seconds"]) if point["training_seconds"] is not None else "",
@@ -66,9 +66,3 @@ def show_sweep(console: Console, document: Mapping[str, Any], again: str) -> Non
     if "compare" in document:
         show_files(console, document["compare"])
     console.print(f"sweep: {escape(document['out'])}", soft_wrap=True)
-
-
-def _cell(spread: Mapping[str, Any] | None) -> str:
-    if not spread or spread["mean"] is None:
-        return "-"
-    return figure(spread["mean"]) + (f" ± {figure(spread['sd'], 2)}" if spread["sd"] else "")

@@ -8,23 +8,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from snnctl.ui.console import table
 from snnctl.ui.words import duration, figure, size
-
-
-def table(*columns: str) -> Table:
-    """The house style: no lines but one under the head."""
-    made = Table(
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-        show_header=any(columns),
-    )
-    for column in columns:
-        right = column.startswith(">")
-        made.add_column(column.lstrip(">"), justify="right" if right else "left", overflow="fold")
-    return made
 
 
 def show_components(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -14,31 +14,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from snnctl.ui.words import duration, figure
 
-Look = Callable[[Path, str], tuple[int, float | None]]  # a run's folder, a metric -> epochs that are done, its value
-
-
-class Job(Protocol):
-    """A run that trains."""
-
-    @property
-    def label(self) -> str: ...
-    @property
-    def out(self) -> Path: ...
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def watched(self) -> str: ...
-
-
-class Ended(Protocol):
-    """How it ended."""
-
-    @property
-    def job(self) -> Job: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def results(self) -> Mapping[str, Any]: ...
+if TYPE_CHECKING:
+    from snnctl.sweep.jobs import Ended, Job
 
 
 class Clock:
@@ -81,8 +58,8 @@ class Clock:
 class LiveRuns:
     """A bar for each run that trains, with its validation metric; above them a line for each that is done."""
 
-    def __init__(self, console: Console, clock: Clock, look: Look) -> None:
-        self._console, self._clock, self._look = console, clock, look
+    def __init__(self, console: Console, clock: Clock) -> None:
+        self._console, self._clock = console, clock
         self._bars: dict[Path, TaskID] = {}
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
@@ -101,7 +78,7 @@ class LiveRuns:
         """Draw where each is."""
         done = {}
         for job in running:
-            epochs, value = self._look(job.out, job.watched)
+            epochs, value = job.progress()
             done[job.out] = epochs / job.epochs
             self._clock.begin(job.out, done[job.out])
             shown: dict[str, Any] = {
@@ -136,8 +113,8 @@ class LiveRuns:
 class PlainRuns:
     """One line on stderr for each run that has ended, with the time that is left."""
 
-    def __init__(self, clock: Clock, look: Look) -> None:
-        self._clock, self._look = clock, look
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._done: dict[Path, float] = {}
         self._waiting = 0
         self._forecast_told = False
@@ -145,7 +122,7 @@ class PlainRuns:
     def look(self, running: Sequence[Job], waiting: int) -> None:
         """Say how long it will take, once that is known."""
         self._waiting = waiting
-        self._done = {job.out: self._look(job.out, job.watched)[0] / job.epochs for job in running}
+        self._done = {job.out: job.progress()[0] / job.epochs for job in running}
         for run, done in self._done.items():
             self._clock.begin(run, done)
         left = self._clock.left(self._done, waiting)

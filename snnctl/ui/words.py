@@ -1,8 +1,10 @@
-"""Numbers as words for people."""
+"""Numbers as words and marks for people."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from snnctl.core.energy_units import unit_of
 
@@ -36,6 +38,23 @@ def figure(value: float | None, digits: int = 4) -> str:
     if value is None or not math.isfinite(value):
         return "-"
     return f"{value:.{digits}g}"
+
+
+def spread(values: Mapping[str, Any] | None) -> str:
+    """`0.52 ± 0.03` of `{mean, sd}`; `-` where there is no mean."""
+    if not values or values["mean"] is None:
+        return "-"
+    return figure(values["mean"]) + (f" ± {figure(values['sd'], 2)}" if values["sd"] else "")
+
+
+def percent(value: float | None, digits: int = 0) -> str:
+    """A share as `12%`; `-` for none or NaN."""
+    return "-" if value is None or value != value else f"{value:.{digits}%}"
+
+
+def bar(share: float, width: int) -> str:
+    """A share of `width` characters, in the colour of spikes; one character at least of what is not nothing."""
+    return f"[spike]{'▇' * max(1 if share > 0 else 0, round(share * width))}[/]"
 
 
 def rate(per_second: float) -> str:

@@ -30,6 +30,8 @@ def test_functions_give_registry_names() -> None:
         ("snnctl show neuron li", ["lif"]),
         ("snnctl list surro", ["surrogate"]),
         ("snnctl data info etth", ["etth1", "etth2"]),
+        ("snnctl eval r --split v", ["val"]),
+        ("snnctl convert r --offset n", ["none"]),
         ("snnctl train r.yaml --set model.neuron=li", ["model.neuron=lif"]),
     ],
 )

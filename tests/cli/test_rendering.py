@@ -7,8 +7,7 @@ import pytest
 from rich.console import Console
 
 from snnctl.core.diagnostic import Diagnostic, ExitCode
-from snnctl.ui.diagnostics import render
-from snnctl.ui.verdicts import show_verdicts
+from snnctl.ui.diagnostics import render, show_verdicts
 from snnctl.ui.words import duration, figure, joules, rate, size
 
 

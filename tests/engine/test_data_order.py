@@ -13,8 +13,8 @@ from tiny_runs import Silent, go_on, start, tiny, with_plugin
 from snnctl.build import build
 from snnctl.core.seeds import STREAMS, stream_seed
 from snnctl.engine.dry_run import forecast
+from snnctl.engine.feed import batches, epoch_order, steps_per_epoch
 from snnctl.engine.loop import Trainer
-from snnctl.engine.order import batches, epoch_order, steps_per_epoch
 from snnctl.engine.runtime import Runtime
 
 

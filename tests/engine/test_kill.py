@@ -17,11 +17,11 @@ import pytest
 from tiny_runs import command, go_on, outcome, start, tiny, trained, write_recipe
 
 from snnctl.cli.app import run as run_command
+from snnctl.core.documents import finite
 from snnctl.engine import run_dir
 from snnctl.engine.checkpoint import load_trainer
-from snnctl.engine.files import append_json, finite
 from snnctl.engine.loop import Trainer
-from snnctl.engine.run_dir import RunDir
+from snnctl.engine.run_dir import RunDir, append_json
 
 # Of two epochs: the moments at which a file gets its name or a line is half written. More than enough to reach the end.
 MOMENTS = range(1, 40)

@@ -19,8 +19,7 @@ from tiny_runs import RECIPE, codes, command, go_on, outcome, start, tiny, train
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.files import write_atomically, write_json
 from snnctl.engine.checkpoint import load_weights, save_weights
-from snnctl.engine.files import append_json, read_json_lines
-from snnctl.engine.run_dir import RunDir
+from snnctl.engine.run_dir import RunDir, append_json, read_json_lines
 from snnctl.recipe import load_recipe
 
 FILES = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
+from snnctl.core.choices import Counted, Norms, Stem
 from snnctl.energy.count.counts import Kind, Number, total
 from snnctl.energy.price.rules import RULES, Padding, RuleName, Zeros
 from snnctl.energy.price.sections import Lemaire
@@ -46,11 +46,11 @@ class Options:
     """
 
     rule: RuleName | None = None
-    norms: Literal["folded", "counted"] = "folded"
-    stem: Literal["run", "once", "steps"] = "run"
+    norms: Norms = "folded"
+    stem: Stem = "run"
     padding: Padding = "exact"
-    neurons: Literal["counted", "omitted"] = "counted"
-    elementwise: Literal["counted", "omitted"] = "counted"
+    neurons: Counted = "counted"
+    elementwise: Counted = "counted"
     zeros: Zeros = "charged"
 
 

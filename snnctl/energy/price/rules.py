@@ -8,15 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
+from snnctl.core.choices import Padding, RuleName, Zeros
 from snnctl.energy.count.counts import Neurons, Number, Products, Source, bits_of, share
-
-RuleName = Literal["event", "bitplane", "unary", "allbits", "mac", "dense_mac"]
-# exact: taps on padding cost nothing; counted: rate x dense operations, as r * FLOP does.
-Padding = Literal["exact", "counted"]
-# Real inputs that are zero: multiplied like all others, or skipped.
-Zeros = Literal["charged", "skipped"]
 
 
 @dataclass(frozen=True)

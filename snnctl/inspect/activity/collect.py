@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic
-from snnctl.engine.checkpoint import load_weights, weights_folder
-from snnctl.engine.experiment import Experiment
-from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
+from snnctl.finished import FinishedRun
 from snnctl.inspect.chosen import chosen_channels, chosen_layers, spread
 from snnctl.inspect.circuits.collect import Circuits, MapRecorder, mapped_channels
 from snnctl.inspect.membranes.collect import MEMBRANE_SAMPLES, PotentialMeter, Potentials
@@ -107,15 +106,12 @@ class Survey:
         return verdicts([layer.spikes for layer in self.layers], None, self.circuits.totals)
 
 
-def survey(
-    experiment: Experiment, run: RunDir, *, split: str, samples: int | None, layers: Sequence[str], tell: Tell
-) -> Survey:
-    """Pass a split through the best weights of `run` (the last ones if there are no best).
+def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: Sequence[str], tell: Tell) -> Survey:
+    """Pass a split through the weights of `run`.
 
     Args:
-        experiment: the run's recipe, built with its data.
-        run: where the weights lie.
-        split: `train`, `val` or `test`.
+        run: a finished run.
+        split: which part of its data.
         samples: at most so many, evenly spread over the split; None takes all.
         layers: patterns of the layers to record as rasters.
         tell: told what is being done, and which share of it is.
@@ -123,15 +119,15 @@ def survey(
     Raises:
         DiagnosticError: E410, E411 as `load_weights`; U470 as `chosen_layers`.
     """
+    experiment = run.experiment
     network, data = experiment.network, experiment.data.split(split)
     names = list(neurons_in(network))
     wanted = chosen_layers(names, layers, LAYERS_SHOWN) if names or layers else []
     runtime = Runtime.of(experiment.train)
     network.to(runtime.device).eval()
-    folder = weights_folder(run)
-    facts = load_weights(folder, network)
+    checkpoint = run.load()
     indices = torch.tensor(spread(len(data), samples or len(data)))
-    classes = int(experiment.data.classes) if getattr(experiment.task, "needs", "") == "classes" else None
+    classes = int(cast(Any, experiment.data).classes) if getattr(experiment.task, "needs", "") == "classes" else None
 
     def forward(chosen: Tensor, meter: ActivityMeter | None = None) -> Tensor:
         batch = data.batch(chosen).to(runtime.device)
@@ -168,7 +164,7 @@ def survey(
         shown = list(zip(few.tolist(), labels, strict=True))
     return Survey(
         name=experiment.name,
-        run=str(run.path),
+        run=str(run.folder.path),
         split=split,
         samples=len(indices) if found else 0,
         of_samples=len(data),
@@ -179,7 +175,7 @@ def survey(
         per_sample=meter.per_sample,
         by_class=meter.by_class,
         class_sizes=meter.class_sizes.tolist(),
-        checkpoint={"path": folder.name, **facts},
+        checkpoint=checkpoint,
         circuits=Circuits(len(indices), split, modulators.summary(), maps.maps(), shown[0] if shown else (0, None)),
     )
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from snnctl.engine.checkpoint import load_weights, weights_folder
+from snnctl.core.choices import SplitName
 from snnctl.engine.evaluate import evaluate
-from snnctl.engine.experiment import Experiment
-from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
+from snnctl.finished import FinishedRun
 from snnctl.inspect.positions import sensitivity, theory
 from snnctl.inspect.positions.attention import AttentionMap, AttentionMaps
 from snnctl.inspect.positions.encoding import Encoding
@@ -131,13 +130,12 @@ def analyse(
     return Analysis(name, encodings, cells, integrations, neurons, sweep, trained, list(notes))
 
 
-def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, tell: Tell) -> Trained:
-    """Measure the best weights of `run` (the last ones if there are no best).
+def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> Trained:
+    """Measure the weights of `run`.
 
     Args:
-        experiment: the run's recipe, built with its data.
-        run: where the weights lie.
-        split: `val` or `test`.
+        run: a finished run.
+        split: which part of its data.
         samples: at most so many, evenly spread over the split, for probe and attention; two thirds of them, the
             first ones, fit the probe and the others test it.
         tell: told what is being done, and which share of it is.
@@ -145,9 +143,10 @@ def measure(experiment: Experiment, run: RunDir, *, split: str, samples: int, te
     Raises:
         DiagnosticError: E410, E411 as `load_weights`.
     """
+    experiment = run.experiment
     runtime = Runtime.of(experiment.train)
     network = experiment.network.to(runtime.device).eval()
-    load_weights(weights_folder(run), network)
+    run.load()
     data, signal = experiment.data.split(split), network.signals["encoder"]
     positions = [module for module in network.modules() if isinstance(module, Position)]
     has_position = any(not isinstance(position, NoPosition) for position in positions)

@@ -14,9 +14,9 @@ from snnctl.core.catalog import POSITIONS
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.engine.checkpoint import load_weights, weights_folder
+from snnctl.engine.checkpoint import load_weights
 from snnctl.engine.experiment import Network
-from snnctl.engine.run_dir import RunDir
+from snnctl.finished import FinishedRun
 from snnctl.inspect.positions.encoding import Encoding, encoding_of
 from snnctl.inspect.specs import component_of, components_of, names_of
 from snnctl.positions.base import Position
@@ -55,8 +55,6 @@ class Subject:
         signal: T, L and width of what the positions get.
         out: where files go unless told otherwise.
         seed: of random and learned tables.
-        recipe: of a recipe or run.
-        run: of a run.
     """
 
     name: str
@@ -64,8 +62,6 @@ class Subject:
     signal: SignalSpec
     out: Path
     seed: int = 0
-    recipe: Recipe | None = None
-    run: RunDir | None = None
 
 
 def parse_specs(texts: Sequence[str]) -> list[Wanted]:
@@ -97,22 +93,22 @@ def of_recipe(recipe: Recipe, others: Sequence[Wanted], length: int | None, step
             raise
         signal = default_signal([Wanted(own, "recipe")], length, steps or recipe.values["encoder"].get("steps"))
     wanted = [Wanted(own, "recipe", label="the recipe's position"), *(others or companions(own))]
-    return Subject(recipe.name, wanted, signal, Path("pe") / recipe.name, recipe.train.seed, recipe)
+    return Subject(recipe.name, wanted, signal, Path("pe") / recipe.name, recipe.train.seed)
 
 
-def of_run(run: RunDir, recipe: Recipe, others: Sequence[Wanted], length: int | None, steps: int | None) -> Subject:
+def of_run(run: FinishedRun, others: Sequence[Wanted], length: int | None, steps: int | None) -> Subject:
     """A run's position as training has left it, and others beside it.
 
     Raises:
         DiagnosticError: as `snnctl.build.check`; E410, E411 as `load_weights`.
     """
-    network = probed_network(recipe)
-    load_weights(weights_folder(run), network)
+    recipe, network = run.recipe, probed_network(run.recipe)
+    load_weights(run.weights, network)
     position = next((module for module in network.modules() if isinstance(module, Position)), None)
     signal = _resized(network.signals["encoder"], length, steps)
     own = own_config(recipe)
     wanted = [Wanted(own, "run", position, "the run's position"), *(others or companions(own))]
-    return Subject(recipe.name, wanted, signal, run.path / "pe", recipe.train.seed, recipe, run)
+    return Subject(recipe.name, wanted, signal, run.folder.path / "pe", recipe.train.seed)
 
 
 def _resized(signal: SignalSpec, length: int | None, steps: int | None) -> SignalSpec:

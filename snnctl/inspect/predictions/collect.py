@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnctl.baselines.base import baseline_meters
+from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.experiment import Experiment
 from snnctl.measure.classes import ClassificationMetrics
@@ -64,7 +65,7 @@ class Predictions:
     """
 
     name: str
-    split: str
+    split: SplitName
     names: tuple[str, ...]
     confusion: NDArray[np.int64]
     per_class: dict[str, list[float]]
@@ -78,7 +79,7 @@ def class_names(data: Any, classes: int) -> tuple[str, ...]:
 
 
 def _each_alone(
-    experiment: Experiment, network: nn.Module, split: str, wanted: int, device: torch.device
+    experiment: Experiment, network: nn.Module, split: SplitName, wanted: int, device: torch.device
 ) -> Iterator[tuple[int, Any, Tensor, int]]:
     """Items drawn evenly over a split with the run's seed: index, batch, prediction, and spikes of the whole network.
 
@@ -95,7 +96,7 @@ def _each_alone(
 
 @torch.no_grad()
 def predictions(
-    experiment: Experiment, network: nn.Module, meter: Any, split: str, wanted: int, device: torch.device
+    experiment: Experiment, network: nn.Module, meter: Any, split: SplitName, wanted: int, device: torch.device
 ) -> Predictions:
     """Examples of a split beside what `meter` has counted on all of it.
 
@@ -179,7 +180,7 @@ def sequences(
     experiment: Experiment,
     network: nn.Module,
     meter: VideoMetrics,
-    split: str,
+    split: SplitName,
     wanted: int,
     device: torch.device,
     *,

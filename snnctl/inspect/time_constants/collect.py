@@ -12,10 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.engine.checkpoint import load_weights, weights_folder
-from snnctl.engine.experiment import Experiment
-from snnctl.engine.run_dir import RunDir
 from snnctl.engine.warm_start import warm_start
+from snnctl.finished import FinishedRun
 from snnctl.inspect.time_constants.ordering import OrderTest, order_test, spearman
 from snnctl.neurons.base import SpikingNeuron, neurons_in
 
@@ -198,22 +196,23 @@ def _together(parts: Sequence[StageTaus]) -> StageTaus:
     )
 
 
-def run_taus(experiment: Experiment, run: RunDir) -> RunTaus:
-    """Time constants of a run's best weights (the last ones if there are no best) and of the network it began with.
+def run_taus(run: FinishedRun) -> RunTaus:
+    """Time constants of a run's weights and of the network it began with: a pure function of the seed.
 
     Args:
-        experiment: the run's recipe built anew: its weights are those before training, a pure function of the seed.
+        run: a finished run whose weights have not been loaded.
 
     Raises:
         DiagnosticError: U471 as `stage_taus`; E410, E411 as `load_weights`.
     """
-    network, settings = experiment.network, experiment.train
+    network, settings = run.experiment.network, run.experiment.train
     stage_taus(network)  # says what is missing before anything is read
     initial: list[StageTaus] | None = None
     with suppress(DiagnosticError):  # the weights that it was started from may have gone
         if settings.init_from is not None:
             warm_start(network, Path(settings.init_from), settings.init_match)
         initial = stage_taus(network)
-    folder = weights_folder(run)
-    facts = load_weights(folder, network)
-    return RunTaus(str(run.path), settings.seed, {"path": folder.name, **facts}, stage_taus(network), initial)
+    facts = run.load()
+    return RunTaus(
+        str(run.folder.path), settings.seed, {"path": run.weights.name, **facts}, stage_taus(network), initial
+    )

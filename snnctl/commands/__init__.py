@@ -1,0 +1,1 @@
+"""What each command does, as functions: typed arguments in, the document of `--json` out; nothing is drawn here."""

@@ -1,0 +1,84 @@
+"""Looking up components: which there are, and what each can be told."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from typing import Any
+
+from snnctl.core.catalog import REGISTRIES
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices
+from snnctl.core.docs import read_doc
+from snnctl.recipe.describe import knob_rows, paste_ready
+
+
+def list_components(kind: str | None = None, glob: str = "*") -> list[dict[str, Any]]:
+    """`{kind, name, summary, source}` of each.
+
+    Args:
+        kind: of component, also in the plural; None: all kinds.
+        glob: only names that match.
+
+    Raises:
+        DiagnosticError: U409, unknown kind.
+    """
+    if kind is not None and kind not in REGISTRIES:
+        if kind.rstrip("s") not in REGISTRIES:
+            help = choices(kind, [*REGISTRIES, "recipes"])
+            raise DiagnosticError(Diagnostic("U409", f"unknown kind `{kind}`", help=help))
+        kind = kind.rstrip("s")
+    return [
+        {
+            "kind": one,
+            "name": name,
+            "summary": read_doc(REGISTRIES[one].get(name)).summary,
+            "source": REGISTRIES[one].source(name),
+        }
+        for one in ([kind] if kind else REGISTRIES)
+        for name in REGISTRIES[one].names()
+        if fnmatch(name, glob)
+    ]
+
+
+def show_component(what: str, name: str = "") -> dict[str, Any]:
+    """One component: summary, equation, shape, source, knobs, YAML to paste.
+
+    Args:
+        what: its name, or its kind if the name follows.
+
+    Raises:
+        DiagnosticError: U409, unknown kind; U410, unknown name; U411, several components are called so.
+    """
+    kind, name = _find(what, name)
+    component = REGISTRIES[kind].get(name)
+    doc = read_doc(component)
+    return {
+        "kind": kind,
+        "name": name,
+        "summary": doc.summary,
+        "details": doc.details,
+        "equation": doc.equation,
+        "shape": doc.shape,
+        "reference": doc.source,
+        "source": REGISTRIES[kind].source(name),
+        "knobs": knob_rows(component),
+        "yaml": paste_ready(kind, name),
+    }
+
+
+def _find(what: str, name: str) -> tuple[str, str]:
+    if name:
+        if what not in REGISTRIES:
+            raise DiagnosticError(Diagnostic("U409", f"unknown kind `{what}`", help=choices(what, REGISTRIES)))
+        if name not in REGISTRIES[what]:
+            known = REGISTRIES[what].names()
+            raise DiagnosticError(Diagnostic("U410", f"unknown {what} `{name}`", help=choices(name, known)))
+        return what, name
+    homes = [kind for kind, registry in REGISTRIES.items() if what in registry]
+    if len(homes) == 1:
+        return homes[0], what
+    if homes:
+        help = ", ".join(f"snnctl show {kind} {what}" for kind in homes)
+        raise DiagnosticError(Diagnostic("U411", f"`{what}` is the name of several components", help=help))
+    every = sorted({n for registry in REGISTRIES.values() for n in registry.names()})
+    near = choices(what, every) if what not in REGISTRIES else f"snnctl list {what}"
+    raise DiagnosticError(Diagnostic("U410", f"no component is called `{what}`", help=near))

@@ -1,0 +1,77 @@
+"""Turning a trained non-spiking network into a spiking one; a recipe is trained first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from snnctl.build import build
+from snnctl.commands.listener import NOBODY, Listener
+from snnctl.commands.train import How, train_one
+from snnctl.convert.convert import Settings
+from snnctl.convert.convert import convert as convert_run
+from snnctl.convert.page import report
+from snnctl.convert.spiking import Wanted
+from snnctl.convert.support import refuse_unsupported
+from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.energy.price.table import load_table
+from snnctl.finished import open_run
+from snnctl.recipe import load_recipe
+from snnctl.report.saving import write
+
+
+def convert(
+    run: Path | str,
+    bits: int = 4,
+    steps: int = 1,
+    settings: Settings = Settings(),  # noqa: B008  # a frozen value
+    *,
+    table_bits: Sequence[int] = (),
+    table_steps: Sequence[int] = (),
+    split: SplitName = "test",
+    runs: Path = Path("runs"),
+    out: Path | None = None,
+    allow_plugins: bool = True,
+    listener: Listener = NOBODY,
+) -> dict[str, Any]:
+    """Neurons that integrate take the place of a network's activations; the result is a run like any other.
+
+    Args:
+        run: a trained non-spiking run, or a recipe (.yaml), whose non-spiking network is trained first.
+        bits: of a spike, 1 to 8.
+        steps: T.
+        settings: how thresholds are found and what is measured.
+        table_bits, table_steps: further bits and steps to measure, for the table.
+        split: what is measured on.
+        runs: where run directories are made.
+        out: the new run's directory itself.
+
+    Returns:
+        See `snnctl.convert.page`.
+
+    Raises:
+        DiagnosticError: U490, U491, it cannot be converted, before any work; U493, the training was interrupted; as
+            `snnctl.finished.open_run`, `load_table` and `snnctl.engine.run_dir.RunDir.create`.
+    """
+    more = [Wanted(b, t) for b in table_bits or [bits] for t in table_steps or [steps]]
+    path = _trained(run, runs, allow_plugins, listener) if Path(run).suffix in (".yaml", ".yml") else run
+    opened = open_run(path, allow_plugins=allow_plugins, warn=listener.warn)
+    for name in (settings.costs or "").split(","):
+        if name.strip():
+            load_table(name.strip())  # a typo is told before the work
+    with listener.work() as tell:
+        found = convert_run(opened, Wanted(bits, steps), more, settings, parent=runs, out=out, split=split, tell=tell)
+        return write(report(found), found.run.path / "conversion", listener.call, tell)
+
+
+def _trained(path: Path | str, runs: Path, allow_plugins: bool, listener: Listener) -> Path:
+    """Train the recipe's non-spiking network; what cannot be converted is refused before."""
+    recipe = load_recipe(path, ["model.spiking=false"], allow_plugins=allow_plugins)
+    refuse_unsupported(recipe, build(recipe).network)
+    found = train_one(recipe, None, How(runs), listener)
+    if found["status"] == "interrupted":
+        help = f"snnctl train --resume {found['run']}, then snnctl convert {found['run']}"
+        raise DiagnosticError(Diagnostic("U493", "training was interrupted; nothing is converted yet", help=help))
+    return Path(found["run"])

@@ -1,0 +1,271 @@
+"""Training a recipe: in a new run directory, in one that is gone on with, or once per seed; and what it would cost."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from snnctl.build import build, check
+from snnctl.commands.listener import NOBODY, Listener
+from snnctl.core.choices import Device
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.run_events import Observer, Observers
+from snnctl.engine import dry_run
+from snnctl.engine.experiment import Experiment
+from snnctl.engine.observers import LogFile, TensorBoard, summary_writer
+from snnctl.engine.run_dir import RunDir
+from snnctl.engine.runtime import Runtime
+from snnctl.engine.train import Head, start_run, train_run
+from snnctl.finished import open_run
+from snnctl.measure.seeds import over_seeds
+from snnctl.recipe import Recipe, load_recipe
+from snnctl.sweep.jobs import Job, Listed, run_jobs, train_arguments
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What has come of training.
+
+    Args:
+        document: of one run its results, `{run, metrics, baselines, spikes, seconds, ...}`; of several seeds every
+            figure as `{mean, sd, values}` and `run` a list. With `status: interrupted` only `run` and `epochs_done`:
+            then everything is saved, and can be gone on with.
+        recipe: as it was resolved, under the first seed.
+    """
+
+    document: dict[str, Any]
+    recipe: Recipe
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was stopped before its end."""
+        return bool(self.document["status"] == "interrupted")
+
+
+@dataclass(frozen=True)
+class How:
+    """What is no part of the experiment: see `train`."""
+
+    runs: Path = Path("runs")
+    out: Path | None = None
+    continue_: bool = False
+    stop_after: int | None = None
+    device: Device = "auto"
+    tensorboard: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """What runs in processes of their own are told too, but for where they go."""
+        return {key: value for key, value in vars(self).items() if key not in ("runs", "out")}
+
+
+def train(
+    recipe: Path | str,
+    sets: Sequence[str] = (),
+    unsets: Sequence[str] = (),
+    *,
+    seeds: Sequence[int] = (),
+    jobs: int = 1,
+    runs: Path = Path("runs"),
+    out: Path | None = None,
+    continue_: bool = False,
+    stop_after: int | None = None,
+    device: Device = "auto",
+    tensorboard: bool = False,
+    allow_plugins: bool = True,
+    listener: Listener = NOBODY,
+) -> Trained:
+    """Train a recipe, then test its best weights beside the baselines.
+
+    Args:
+        recipe: file.
+        sets, unsets: changes, as `--set` and `--unset` take them.
+        seeds: train once per seed; none takes the recipe's own.
+        jobs: of several seeds so many at once, each in a process of its own.
+        runs: where run directories are made.
+        out: the run directory itself; of several seeds the parent of theirs.
+        continue_: with `out`: leave out runs that are done, and go on with those that are not.
+        stop_after: stop as if interrupted after so many epochs.
+        device: cpu keeps off accelerators.
+        tensorboard: also write curves for TensorBoard.
+
+    Raises:
+        DiagnosticError: whatever is wrong with recipe or data, before anything is written; as `start_run` and
+            `train_run`.
+    """
+    variants = [
+        load_recipe(recipe, [*sets, *seeded], unsets, allow_plugins=allow_plugins)
+        for seeded in ([[f"train.seed={seed}"] for seed in seeds] or [[]])
+    ]
+    _refuse(variants[0], listener)
+    how = How(runs, out, continue_, stop_after, device, tensorboard)
+    if jobs > 1 and len(variants) > 1:
+        arguments = train_arguments(recipe, sets, unsets, **how.options(), allow_plugins=allow_plugins)
+        return Trained(_together(variants, arguments, jobs, how, listener), variants[0])
+    results: list[dict[str, Any]] = []
+    for variant in variants:
+        own = out / f"seed-{variant.train.seed}" if out is not None and seeds else out
+        found = train_one(variant, own, how, listener)
+        if found["status"] == "interrupted":
+            begun = [*(one["run"] for one in results), found["run"]]
+            return Trained({**found, "run": begun} if seeds else found, variants[0])
+        results.append(found)
+    return Trained(over_seeds(results) if seeds else results[0], variants[0])
+
+
+def forecast(
+    recipe: Path | str,
+    sets: Sequence[str] = (),
+    unsets: Sequence[str] = (),
+    *,
+    device: Device = "auto",
+    allow_plugins: bool = True,
+    listener: Listener = NOBODY,
+) -> dict[str, Any]:
+    """What training would cost: see `snnctl.engine.dry_run.forecast`. Nothing is written.
+
+    Raises:
+        DiagnosticError: whatever is wrong with recipe or data.
+    """
+    loaded = load_recipe(recipe, sets, unsets, allow_plugins=allow_plugins)
+    _refuse(loaded, listener)
+    return dry_run.forecast(build(loaded), Runtime.of(loaded.train, device))
+
+
+def resume(
+    run: Path | str,
+    sets: Sequence[str] = (),
+    unsets: Sequence[str] = (),
+    *,
+    stop_after: int | None = None,
+    device: Device = "auto",
+    tensorboard: bool = False,
+    allow_plugins: bool = True,
+    listener: Listener = NOBODY,
+) -> Trained:
+    """Go on with an interrupted run: it ends with the same weights, bit for bit, as if never interrupted.
+
+    Args:
+        sets, unsets: of `train.epochs` alone; then a run that is done goes on too.
+        stop_after, device, tensorboard: as those of `train`.
+
+    Raises:
+        DiagnosticError: U407, another change; U413, no run directory; as `train_run`.
+    """
+    foreign = [text for text in (*sets, *unsets) if text.partition("=")[0].strip() != "train.epochs"]
+    if foreign:
+        message = f"a resumed run keeps its recipe; `{foreign[0]}` would change it"
+        raise DiagnosticError(Diagnostic("U407", message, help="only train.epochs may be set with --resume"))
+    opened = open_run(run, "last", sets=sets, unsets=unsets, allow_plugins=allow_plugins)
+    folder, recipe = opened.folder, opened.recipe
+    extended = _head(recipe) if sets or unsets else None
+    found = None if extended else folder.results()
+    if found is None:
+        how = How(stop_after=stop_after, device=device, tensorboard=tensorboard)
+        found = _train(recipe, build(recipe), folder, how, listener, resume=True, extended=extended)
+    return Trained(found, recipe)
+
+
+def train_one(recipe: Recipe, out: Path | None, how: How, listener: Listener) -> dict[str, Any]:
+    """Train a checked recipe in a new run directory, or take up the one that lies in `out`; its results.
+
+    Raises:
+        DiagnosticError: U405, the run in `out` is of another recipe; as `start_run` and `train_run`.
+    """
+    if how.tensorboard:
+        summary_writer()  # before anything is made
+    if how.continue_ and out is not None and RunDir(out).begun:
+        run = RunDir.open(out)
+        if run.manifest().get("digest") != recipe.digest():
+            help = "name another --out; `snnctl show RUN/recipe.yaml` shows what it was"
+            raise DiagnosticError(Diagnostic("U405", f"`{run.path}` holds a run of another recipe", help=help))
+        return run.results() or _train(recipe, build(recipe), run, how, listener, resume=True)
+    experiment = build(recipe)
+    run = start_run(experiment, _head(recipe), Runtime.of(recipe.train, how.device), how.runs, out)
+    return _train(recipe, experiment, run, how, listener)
+
+
+def _refuse(recipe: Recipe, listener: Listener) -> None:
+    """Tell the warnings of a recipe, raise what is wrong with it."""
+    listener.warn(recipe.warnings)
+    found = check(recipe)
+    listener.warn([one for one in found if one.severity == "warning"])
+    errors = [one for one in found if one.severity == "error"]
+    if errors:
+        raise DiagnosticError(errors)
+
+
+def _head(recipe: Recipe) -> Head:
+    facts = {"plugins": [{"path": p.path, "sha256": p.sha256} for p in recipe.plugins]}
+    return Head(recipe.to_yaml(), recipe.source.text, recipe.digest(), facts)
+
+
+def _train(
+    recipe: Recipe,
+    experiment: Experiment,
+    run: RunDir,
+    how: How,
+    listener: Listener,
+    *,
+    resume: bool = False,
+    extended: Head | None = None,
+) -> dict[str, Any]:
+    observers: list[Observer] = [LogFile(run)]
+    if how.tensorboard:
+        observers.append(TensorBoard(run.path / "tensorboard"))
+    view = listener.training(recipe.train.log_every)
+    if view is not None:
+        observers.append(view)
+    runtime = Runtime.of(recipe.train, how.device)
+    told = Observers(observers)
+    try:
+        return train_run(experiment, run, told, runtime, resume=resume, extended=extended, stop_after=how.stop_after)
+    except DiagnosticError:
+        raise
+    except KeyboardInterrupt:  # before the loop listens; what lies there can be resumed
+        run.update_manifest(status="interrupted")
+        return run.interrupted(len(run.metrics()))
+    except Exception:
+        run.add_log(traceback.format_exc())
+        raise
+    finally:
+        for observer in observers:
+            close = getattr(observer, "close", None)
+            if close is not None:
+                close()
+
+
+def _together(
+    recipes: Sequence[Recipe], arguments: Sequence[str], jobs: int, how: How, listener: Listener
+) -> dict[str, Any]:
+    """One process per recipe, which differ in their seed, `jobs` of them at a time.
+
+    Raises:
+        DiagnosticError: what each run that failed has said, with the exit code of the first.
+    """
+
+    def job(recipe: Recipe) -> Job:
+        seed = recipe.train.seed
+        own = RunDir.unused(how.runs, recipe.name, recipe.digest()) if how.out is None else how.out / f"seed-{seed}"
+        return Job.of(recipe, seed, f"seed {seed}", own, arguments)
+
+    at_once = min(jobs, len(recipes))
+    listed = Listed([job(recipe) for recipe in recipes])
+    ended = run_jobs(listed, at_once, listener.runs(f"{len(recipes)} seeds", at_once))
+    failed = [one for one in ended if one.state == "failed"]
+    if failed:
+        raise DiagnosticError([said for one in failed for said in one.complaints], failed[0].code)
+
+    def results(state: str) -> list[dict[str, Any]]:
+        return [one.results for one in ended if one.state == state]
+
+    done, cut = results("done"), results("interrupted")
+    if len(done) == len(recipes):
+        return over_seeds(done)
+    return {
+        "status": "interrupted",
+        "run": [one["run"] for one in (*done, *cut)],
+        "epochs_done": [one["epochs_done"] for one in cut],
+    }

@@ -1,0 +1,28 @@
+"""Closed choices that recipes, commands and Python share: each is one word of a few."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+SplitName = Literal["train", "val", "test"]
+# Which of a run's weights; the last stand in where none was the best.
+Checkpoint = Literal["best", "last"]
+# cpu keeps off accelerators; auto takes what is there.
+Device = Literal["auto", "cpu"]
+# How layers that spikes drive run: on floating-point numbers, on whole ones, or as binary planes and compared.
+Execution = Literal["float", "integer", "bitplane"]
+ExportFormat = Literal["nir", "onnx-step", "safetensors"]
+
+# Of a conversion: how thresholds of rectifiers are found, and whether biases are corrected on the same data.
+Calibration = Literal["max", "percentile", "mse", "local"]
+Offset = Literal["none", "bias"]
+
+# Of an energy estimate: see `snnctl.energy.price.bill.Options`.
+RuleName = Literal["event", "bitplane", "unary", "allbits", "mac", "dense_mac"]
+Norms = Literal["folded", "counted"]
+Stem = Literal["run", "once", "steps"]
+# Taps on padding: cost nothing, or as rate x dense operations.
+Padding = Literal["exact", "counted"]
+Counted = Literal["counted", "omitted"]
+# Real inputs that are zero: multiplied like all others, or skipped.
+Zeros = Literal["charged", "skipped"]
