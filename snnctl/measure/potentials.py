@@ -71,7 +71,7 @@ class _Watched(Surrogate):
 def _watching(neuron: SpikingNeuron) -> Iterator[_Watched]:
     inner: Any = neuron.surrogate
     watched = _Watched(inner)
-    neuron.surrogate = watched  # type: ignore[assignment]
+    neuron.surrogate = watched
     try:
         yield watched
     finally:

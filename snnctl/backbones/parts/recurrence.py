@@ -32,6 +32,7 @@ class Gate(SpikingNeuron):
     """
 
     leaks = False
+    surrogate: Surrogate
 
     def __init__(self, channels: int, *, surrogate: Surrogate) -> None:
         super().__init__(channels)
