@@ -140,7 +140,9 @@ def _knob(name: str, annotation: Any, default: Any, doc: str) -> Knob:
 
 def _constructor(component: Callable[..., Any]) -> Callable[..., Any]:
     """The function whose parameters are the knobs, as it is written."""
-    return inspect.unwrap(component.__init__ if isinstance(component, type) else component)  # type: ignore[misc]
+    written: Callable[..., Any] = component.__init__ if isinstance(component, type) else component  # type: ignore[misc]
+    function: Callable[..., Any] = inspect.unwrap(written)
+    return function
 
 
 def _groups(function: Callable[..., Any]) -> dict[str, KnobGroup]:

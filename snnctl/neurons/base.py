@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -203,7 +203,8 @@ def penalty(neurons: Sequence[SpikingNeuron]) -> Tensor:
     for neuron in neurons:
         for name, vector in neuron.penalties().items():
             together.setdefault(name, []).append(vector)
-    return reduce(torch.add, (torch.linalg.vector_norm(torch.cat(vectors)) for vectors in together.values()))
+    norms: Iterator[Tensor] = (torch.linalg.vector_norm(torch.cat(vectors)) for vectors in together.values())
+    return reduce(Tensor.add, norms)
 
 
 NeuronFactory = Callable[[int], SpikingNeuron]

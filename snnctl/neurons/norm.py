@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from snnctl.neurons.kernels import Dynamics, lif_norm_scan
+from snnctl.neurons.kernels import BatchNorm, Dynamics, lif_norm_scan
 
 _FEW = 4  # features of a norm behind a read-out
 
@@ -84,9 +84,8 @@ class TokenNorm(nn.BatchNorm1d):
         if (by_batch and tokens < 2) or x.shape[-1] != self.num_features:
             return None  # torch's own error is due
         running = None if by_batch else self._running(offset)
-        found = lif_norm_scan(
-            x, v, dynamics, self.weight, self.bias, self.eps, running, offset, return_state=return_state
-        )
+        norm = BatchNorm(self.weight, self.bias, self.eps, running, offset)
+        found = lif_norm_scan(x, v, dynamics, norm, return_state=return_state)
         if found is None:
             return None
         spikes, v_last, (mean, var) = found

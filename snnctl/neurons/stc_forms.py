@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from annotated_types import Gt
@@ -49,9 +50,7 @@ class STCLIF(STC):
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
     ) -> None:
-        def host(channels: int) -> IF:
-            return IF(channels, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate)
-
+        host = partial(IF, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate)
         super().__init__(channels, host=host, autapses=autapses)
 
 
@@ -90,11 +89,7 @@ class STCPLIF(STC):
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
     ) -> None:
-        def host(channels: int) -> PLIF:
-            return PLIF(
-                channels, tau=tau, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate
-            )
-
+        host = partial(PLIF, tau=tau, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate)
         super().__init__(channels, host=host, autapses=autapses)
 
 
@@ -132,7 +127,5 @@ class STCLMH(STC):
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
     ) -> None:
-        def host(channels: int) -> LMH:
-            return LMH(channels, v_threshold=v_threshold, surrogate=surrogate)
-
+        host = partial(LMH, v_threshold=v_threshold, surrogate=surrogate)
         super().__init__(channels, host=host, autapses=autapses)

@@ -3,10 +3,11 @@
 from snnctl.neurons.kernels.choice import Kernel, can_be_fast, first_gradients_only, use_kernel
 from snnctl.neurons.kernels.dispatch import available_kernels, lif_norm_scan, lif_scan, why_not_fused
 from snnctl.neurons.kernels.products import pack_spikes, spike_linear, unpack_spikes
-from snnctl.neurons.kernels.reference import AnyReset, Dynamics, Reset
+from snnctl.neurons.kernels.reference import AnyReset, BatchNorm, Dynamics, Reset
 
 __all__ = [
     "AnyReset",
+    "BatchNorm",
     "Dynamics",
     "Kernel",
     "Reset",

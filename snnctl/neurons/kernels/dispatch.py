@@ -19,7 +19,7 @@ from snnctl.neurons.chunks import scan_in_chunks
 from snnctl.neurons.kernels import reference
 from snnctl.neurons.kernels.choice import chosen, is_plain, is_transformed, llvm_is_there
 from snnctl.neurons.kernels.parameters import fits, has_kernel
-from snnctl.neurons.kernels.reference import Dynamics
+from snnctl.neurons.kernels.reference import BatchNorm, Dynamics
 
 log = logging.getLogger("snnctl.kernels")
 
@@ -61,23 +61,14 @@ def _defined(x: Tensor, v: Tensor | None, dynamics: Dynamics, reason: str) -> tu
 
 
 def lif_norm_scan(
-    x: Tensor,
-    v: Tensor | None,
-    dynamics: Dynamics,
-    weight: Tensor,
-    bias: Tensor,
-    eps: float,
-    running: tuple[Tensor, Tensor] | None,
-    offset: Tensor | None = None,
-    *,
-    return_state: bool = True,
+    x: Tensor, v: Tensor | None, dynamics: Dynamics, norm: BatchNorm, *, return_state: bool = True
 ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]] | None:
     """Batch normalisation and LIF in one, see `fused.norm_scan`; None where there is no fused kernel."""
     if chosen.get() != "auto" or why_not_fused(x, v, dynamics):
         return None
-    if not all(is_plain(p) for p in (weight, bias, offset) if p is not None):
+    if not all(is_plain(p) for p in (norm.weight, norm.bias, norm.offset) if p is not None):
         return None
-    return _fused().norm_scan(x, v, dynamics, weight, bias, eps, running, offset, return_state=return_state)
+    return _fused().norm_scan(x, v, dynamics, norm, return_state=return_state)
 
 
 def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:

@@ -14,7 +14,7 @@ from snnctl.neurons.kernels.equation_ir import ScanSpec
 from snnctl.neurons.kernels.lif_cpu import Parameters, backward, forward
 from snnctl.neurons.kernels.norm_cpu import norm_gradient, statistics
 from snnctl.neurons.kernels.parameters import charge_of, flat, surrogate_constants
-from snnctl.neurons.kernels.reference import Dynamics
+from snnctl.neurons.kernels.reference import BatchNorm, Dynamics
 from snnctl.neurons.kernels.segments import REAL_TYPES, REALS
 
 
@@ -195,11 +195,7 @@ def norm_scan(
     x: Tensor,
     v: Tensor | None,
     dynamics: Dynamics,
-    weight: Tensor,
-    bias: Tensor,
-    eps: float,
-    running: tuple[Tensor, Tensor] | None,
-    offset: Tensor | None = None,
+    norm: BatchNorm,
     *,
     return_state: bool = True,
 ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]]:
@@ -209,14 +205,13 @@ def norm_scan(
         x: [T, B, *, channels].
         v: membrane to start from [B, *, channels]; None starts from rest.
         dynamics: the parameters of the step.
-        weight, bias, eps: of the norm.
-        running: mean and variance to use; None takes those of `x`.
-        offset: a bias of the layer before, for its gradient only; `running` and the result leave it out.
+        norm: what comes first.
         return_state: without it the second result is None.
 
     Returns:
         Spikes, last membrane, and the mean and (biased) variance that were used, in float64.
     """
+    weight, bias, eps, running, offset = norm
     spec, parameters, own = prepared(x, v, dynamics, return_state)
     x, v = x.contiguous(), None if v is None else v.contiguous()
     with torch.no_grad():

@@ -43,6 +43,22 @@ class Dynamics(NamedTuple):
     signed: bool = False
 
 
+class BatchNorm(NamedTuple):
+    """Batch normalisation over the last axis, [channels] each.
+
+    Args:
+        weight, bias, eps: of the norm.
+        running: mean and variance to use; None takes those of the input.
+        offset: a bias of the layer before, for its gradient only; `running` and what the norm finds leave it out.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    eps: float
+    running: tuple[Tensor, Tensor] | None = None
+    offset: Tensor | None = None
+
+
 def lif_step(x: Tensor, v: Tensor, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
     """One step of leaky integrate-and-fire.
 
