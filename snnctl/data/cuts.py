@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from annotated_types import Ge, Gt, Lt
 
 from snnctl.core.seeds import stream_seed
 from snnctl.data.problems import data_error
+from snnctl.data.splits import SPLIT_NAMES
 
 Indices = npt.NDArray[np.int64]
 Splits = Mapping[str, tuple[str, Indices]]  # split -> (part of the source, which of its items)
@@ -82,3 +84,25 @@ def refuse_empty(sizes: Mapping[str, int], file: str, more: str = "") -> None:
             knob = "test" if name == "test" else "val"
             message = f"the {name} split is empty ({', '.join(f'{name} {size:,}' for name, size in sizes.items())})"
             raise data_error("R320", message, file=file, path=f"data.{knob}", help=f"change `data.{knob}`{more}")
+
+
+def cut_fingerprint(facts: tuple[object, ...], cut: Splits) -> str:
+    """SHA-256 hex over what a set is and which of its items are in which split."""
+    digest = hashlib.sha256(repr(facts).encode())
+    for name in SPLIT_NAMES:
+        part, indices = cut[name]
+        digest.update(part.encode() + indices.tobytes())
+    return digest.hexdigest()
+
+
+def class_counts(labels: Mapping[str, Any], cut: Splits, classes: int) -> dict[str, dict[str, Any]]:
+    """Items of each split, in all and of each class, for `snnctl data info`.
+
+    Args:
+        labels: part -> [N] classes.
+    """
+    own = {name: labels[part][indices] for name in SPLIT_NAMES for part, indices in (cut[name],)}
+    return {
+        name: {"items": len(found), "per_class": np.bincount(found, minlength=classes).tolist()}
+        for name, found in own.items()
+    }

@@ -82,6 +82,10 @@ class Manifest:
         """On disk."""
         return sum(stored.bytes for stored in self.files.values())
 
+    def checksums(self) -> list[tuple[str, str]]:
+        """(name, SHA-256 hex) of every file, for fingerprints."""
+        return sorted((name, stored.sha256) for name, stored in self.files.items())
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeyedManifest(Manifest):

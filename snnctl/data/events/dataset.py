@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Dataset
-from snnctl.data.cuts import Indices, Splits
+from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.store import UNKNOWN, Recordings, SpikeManifest
@@ -156,12 +155,7 @@ class SpikeData(Dataset):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over the recordings, the splits and the binning."""
-        facts = {name: stored.sha256 for name, stored in self.manifest.files.items()}
-        digest = hashlib.sha256(repr((self.manifest.classes, sorted(facts.items()), self.binning)).encode())
-        for name in SPLIT_NAMES:
-            part, indices = self.cut[name]
-            digest.update(part.encode() + indices.tobytes())
-        return digest.hexdigest()
+        return cut_fingerprint((self.manifest.classes, self.manifest.checksums(), self.binning), self.cut)
 
     def speakers(self, name: str) -> list[str]:
         """Who speaks in a split, by name where they have one; empty where nobody is known."""
@@ -198,11 +192,7 @@ class SpikeData(Dataset):
             "bins": binning.bins,
             "bin_ms": round(binning.bin_ms, 3),
             "dt_ms": round(self.dt_ms, 3),
-            "splits": {
-                name: {"items": len(part), "per_class": np.bincount(part.labels, minlength=self.classes).tolist()}
-                for name in SPLIT_NAMES
-                for part in (self.split(name),)
-            },
+            "splits": class_counts({name: part.labels for name, part in self.parts.items()}, self.cut, self.classes),
             "speakers": {name: self.speakers(name) for name in SPLIT_NAMES},
             "licence": manifest.licence or "unknown",
             "bytes": manifest.bytes,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -14,11 +13,11 @@ from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Dataset, Split
-from snnctl.data.cuts import Indices, Splits
+from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.store import ImageStore
 from snnctl.data.pictures import spelled
-from snnctl.data.splits import SPLIT_NAMES, SplitName
+from snnctl.data.splits import SplitName
 
 Normalise = Literal["channel", "unit", "none"]
 _CHUNK = 1 << 24  # bytes of pixels counted at once
@@ -176,12 +175,7 @@ class ImageData(Dataset):
     def fingerprint(self) -> str:
         """SHA-256 hex over the decoded files and the splits."""
         manifest = self.store.manifest
-        facts = {name: stored.sha256 for name, stored in manifest.files.items()}
-        digest = hashlib.sha256(repr((manifest.classes, sorted(facts.items()), self.normalise)).encode())
-        for name in SPLIT_NAMES:
-            part, indices = self.cut[name]
-            digest.update(part.encode() + indices.tobytes())
-        return digest.hexdigest()
+        return cut_fingerprint((manifest.classes, manifest.checksums(), self.normalise), self.cut)
 
     def describe(self) -> dict[str, Any]:
         """Facts for `snnctl data info`."""
@@ -193,14 +187,7 @@ class ImageData(Dataset):
             "classes": len(manifest.classes),
             "class_names": list(manifest.classes),
             "parts": dict(manifest.parts),
-            "splits": {
-                name: {
-                    "items": len(indices),
-                    "per_class": np.bincount(self.store.labels[part][indices], minlength=self.classes).tolist(),
-                }
-                for name in SPLIT_NAMES
-                for part, indices in (self.cut[name],)
-            },
+            "splits": class_counts(self.store.labels, self.cut, self.classes),
         }
         if self.normalise == "channel":
             mean, sd = self.statistics

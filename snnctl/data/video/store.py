@@ -50,8 +50,7 @@ def open_videos(manifest: VideoManifest, cache: Path | None = None) -> VideoSet:
         }
     except (OSError, ValueError, EOFError) as error:
         raise data_error("D109", f"the videos `{manifest.key}` are damaged: {error}", file=folder) from error
-    facts = sorted((name, stored.sha256) for name, stored in manifest.files.items())
-    digest = hashlib.sha256(repr(facts).encode()).hexdigest()
+    digest = hashlib.sha256(repr(manifest.checksums()).encode()).hexdigest()
     customs = manifest.customs()
     if customs["lengths"]:
         customs["lengths"] = tuple(customs["lengths"])
