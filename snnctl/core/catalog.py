@@ -27,7 +27,7 @@ DATA = Registry(
         "order": "snnctl.data.made.order",
         "text": "snnctl.data.texts.component",
         "image": "snnctl.data.images.component",
-        "event_frames": "snnctl.data.images.component",
+        "event_frames": "snnctl.data.events.frames",
         "sequential_image": "snnctl.data.images.sequential",
         "event_spikes": "snnctl.data.events.component",
         "mts_xor": "snnctl.data.made.mts_xor",

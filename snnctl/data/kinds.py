@@ -18,9 +18,6 @@ from snnctl.data.known import Known
 from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
 
-# Kinds that are not on the common road yet.
-_BRIDGED = {"images": "KNOWN_IMAGES", "events": "KNOWN_SPIKES", "video": "KNOWN_VIDEOS"}
-
 
 @dataclass(frozen=True)
 class DataKind:
@@ -41,11 +38,7 @@ class DataKind:
     @property
     def known(self) -> Mapping[str, Known]:
         """What is known of its named sets, by name."""
-        if not self.named:
-            return {}
-        module = self._module("known")
-        found: Mapping[str, Known] = getattr(module, _BRIDGED.get(self.folder, "KNOWN"))
-        return found
+        return self._module("known").KNOWN if self.named else {}
 
     def prepare(self, name: str, source: Path | None = None, progress: Progress | None = None) -> Prepared:
         """Make the set `name` ready.
@@ -56,21 +49,11 @@ class DataKind:
         Raises:
             DiagnosticError: D1xx, it cannot be had, or is not what it should be.
         """
-        if self.folder in _BRIDGED:
-            from snnctl.data import bridge
-
-            made: Prepared = getattr(bridge, self.folder)(name, source, progress)
-            return made
-        found: Prepared = self._module("prepare").prepare(name, source, progress=progress)
-        return found
+        return self._module("prepare").prepare(name, source, progress=progress)
 
     def is_prepared(self, name: str) -> bool:
         """Whether the set `name` lies in the cache with all its files."""
-        if self.folder in _BRIDGED:
-            key = self._module("prepare").known_key(name)
-            return self._module("store").STORE.sound(key) is not None
-        found: bool = self._module("prepare").is_prepared(name)
-        return found
+        return self._module("prepare").is_prepared(name)
 
     def look_into(self, name: str) -> Any:
         """The set `name` as it lies in the cache: something with `describe()`.
@@ -78,8 +61,6 @@ class DataKind:
         Raises:
             DiagnosticError: D101 not prepared, D109 damaged.
         """
-        if self.folder in _BRIDGED:
-            return self._module("prepare").known_videos(name)
         return self._module("prepare").look_into(name)
 
     def _module(self, name: str) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from snnctl.data.cache import Progress, cache_dir
 from snnctl.data.download import download
@@ -46,6 +46,38 @@ class Prepared:
         head = {"name": self.name, "status": self.status, "path": str(self.path)}
         tail = {"bytes": self.bytes, "licence": self.licence or "unknown", "note": self.note}
         return head | dict(self.facts) | tail
+
+
+class Reports(Protocol):
+    """A set that can tell what it holds: a manifest, or what was opened."""
+
+    @property
+    def bytes(self) -> int:
+        """On disk."""
+
+    @property
+    def licence(self) -> str:
+        """As its makers state it; "" where nothing is known."""
+
+    def facts(self) -> Mapping[str, Any]:
+        """Sizes, as its kind counts them."""
+
+    def words(self) -> str:
+        """The same in one line."""
+
+
+def reported(
+    path: Path | str, found: Reports, known: Known | None = None, name: str = "", status: Status = "ready"
+) -> Prepared:
+    """A set of the cache, as it is reported.
+
+    Args:
+        path: where it lies.
+        known: what is known of it, if it has a name.
+        name, status: see `Prepared`.
+    """
+    note = known.note if known is not None else ""
+    return Prepared(name, path, found.facts(), found.words(), found.bytes, found.licence, note, status)
 
 
 @contextmanager

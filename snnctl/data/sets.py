@@ -82,6 +82,10 @@ class Manifest:
         """On disk."""
         return sum(stored.bytes for stored in self.files.values())
 
+    def checksums(self) -> list[tuple[str, str]]:
+        """(name, SHA-256 hex) of every file, for fingerprints."""
+        return sorted((name, stored.sha256) for name, stored in self.files.items())
+
 
 @dataclass(frozen=True, kw_only=True)
 class KeyedManifest(Manifest):
@@ -150,8 +154,19 @@ class Store(Generic[M]):
             DamagedError: the manifest cannot be understood, or a file is not as it was written.
         """
         folder = self.path(key, cache)
-        found = self.read_manifest(key, cache)
-        for name, stored in found.files.items() if found is not None else ():
+        path = folder / MANIFEST
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            schema, name = document["schema"], document.get("key", document.get("name"))
+            if (schema, name) != (self.manifest.schema, key):
+                raise ValueError(f"schema {schema}, name {name}")
+            files = {name: StoredFile(**entry) for name, entry in document.pop("files").items()}
+            found = self.manifest(**document, files=files)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DamagedError(path, f"the manifest cannot be understood ({error})") from error
+        for name, stored in found.files.items():
             path = folder / name
             if not path.is_file():
                 raise DamagedError(path, "is missing")
@@ -160,21 +175,6 @@ class Store(Generic[M]):
             if verify and sha256_file(path) != stored.sha256:
                 raise DamagedError(path, "does not match its checksum")
         return found
-
-    def read_manifest(self, key: str, cache: Path | None = None) -> M | None:
-        """As `read`, without a look at the files."""
-        path = self.path(key, cache) / MANIFEST
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            schema, name = document["schema"], document.get("key", document.get("name"))
-            if (schema, name) != (self.manifest.schema, key):
-                raise ValueError(f"schema {schema}, name {name}")
-            files = {name: StoredFile(**entry) for name, entry in document.pop("files").items()}
-            return self.manifest(**document, files=files)
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DamagedError(path, f"the manifest cannot be understood ({error})") from error
 
     def sound(self, key: str, cache: Path | None = None, *, verify: bool = False) -> M | None:
         """As `read`; None for a damaged set, too."""

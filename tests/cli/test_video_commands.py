@@ -101,6 +101,8 @@ def test_named_sets(recipe: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert (row["parts"], row["frame"], row["licence"]) == ({"test": 1, "train": 2}, "128 x 128 x 1", "none stated")
     assert run(["--json", "data", "info", "kth"]) == 0
     assert answer(capsys)["data"]["clips"] == {"test": 1, "train": 2}
+    assert run(["--json", "doctor"]) == 0
+    assert answer(capsys)["prepared"] == ["kth"]
     assert run(["validate", str(recipe), *named]) == 0
     assert {"moving_mnist", "mnist"} <= {*_complete("m")}
 

@@ -24,15 +24,13 @@ import pytest
 import snnctl.data
 from snnctl.core.catalog import DATA
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data import kinds
 from snnctl.data.base import DataSource
 from snnctl.data.kinds import KINDS, DataKind, kind_of, known_names
 from snnctl.data.known import Known
 from snnctl.data.sets import Manifest, Store
 
 ROOM = Path(snnctl.data.__file__).parent
-BRIDGED = getattr(kinds, "_BRIDGED", ())
-NAMED = [kind for kind in KINDS if kind.named and kind.folder not in BRIDGED]
+NAMED = [kind for kind in KINDS if kind.named]
 
 
 def by_folder(kind: DataKind) -> str:
@@ -50,7 +48,7 @@ def test_every_folder_and_every_component_has_one_kind() -> None:
     assert Counter(name for kind in KINDS for name in kind.components) == Counter(own)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.folder not in BRIDGED], ids=by_folder)
+@pytest.mark.parametrize("kind", KINDS, ids=by_folder)
 def test_components_keep_the_contract(kind: DataKind) -> None:
     for name in kind.components:
         component = DATA.get(name)

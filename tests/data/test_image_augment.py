@@ -12,8 +12,9 @@ import torch
 from pydantic import ValidationError
 
 from snnctl.core.signature import params_model
+from snnctl.data.events.frames import EventFrames
 from snnctl.data.images.augment import Augment, random_crop
-from snnctl.data.images.component import EventFrames, Image
+from snnctl.data.images.component import Image
 from snnctl.data.images.dataset import ImageData, ImageSplit
 from snnctl.data.images.rand_augment import OPERATIONS, SIGNED, operate, rand_augment
 

@@ -19,9 +19,9 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.data.images import known, store
 from snnctl.data.images.component import Image
 from snnctl.data.images.dataset import ImageData
-from snnctl.data.images.prepare import prepare_hub, prepare_known
+from snnctl.data.images.prepare import prepare, take_in_hub
 from snnctl.data.images.readers.idx import read_idx
-from snnctl.data.images.store import images_folder
+from snnctl.data.images.store import STORE
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data"
 SUBSET = SHARED / "CIFAR-10-jpeg-subset"
@@ -124,14 +124,14 @@ def test_arrays(tmp_path: Path) -> None:
 
 def genuine(monkeypatch: pytest.MonkeyPatch, name: str, train: int, test: int) -> None:
     """Let a tiny set of so many items pass for the genuine one."""
-    monkeypatch.setitem(known.KNOWN_IMAGES, name, replace(known.KNOWN_IMAGES[name], train=train, test=test))
+    monkeypatch.setitem(known.KNOWN, name, replace(known.KNOWN[name], train=train, test=test))
 
 
 @pytest.mark.parametrize(("name", "folder"), [("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")])
 def test_torchvision_reads_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, folder: str) -> None:
     genuine(monkeypatch, name, 60, 30)
     root = files.mnist(tmp_path / "root", folder)
-    prepare_known(name, source=root)
+    prepare(name, source=root)
     data = Image(source=name).load()
     assert data.store.manifest.format == "torchvision"
     assert data.classes == 10
@@ -142,7 +142,7 @@ def test_torchvision_reads_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_torchvision_reads_cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     genuine(monkeypatch, "cifar10", 60, 15)
     root = files.cifar(tmp_path / "root", monkeypatch)
-    prepare_known("cifar10", source=root)
+    prepare("cifar10", source=root)
     data = Image(source="cifar10").load()
     assert data.class_names[:3] == files.CLASSES
     assert np.array_equal(pixels(data, "test")[0], files.pictures(15, 32, 3, 5)[0])
@@ -154,13 +154,13 @@ def test_files_that_torchvision_does_not_know(tmp_path: Path, monkeypatch: pytes
     root = files.cifar(tmp_path / "root", monkeypatch)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert code_of(lambda: prepare_known("cifar10", source=root)) == "D107"
+    assert code_of(lambda: prepare("cifar10", source=root)) == "D107"
 
 
 def test_a_set_that_is_too_small_is_not_the_genuine_one(tmp_path: Path) -> None:
     root = files.mnist(tmp_path / "root")
     with pytest.raises(DiagnosticError) as caught:
-        prepare_known("mnist", source=root)
+        prepare("mnist", source=root)
     problem = caught.value.diagnostics[0]
     assert (problem.code, problem.message) == ("D107", "it has 60 train items; a genuine `mnist` has 60,000")
     assert "`data.source`" in problem.help
@@ -185,14 +185,14 @@ def test_datasets_reads_parquet(tmp_path: Path) -> None:
     assert np.array_equal(pixels(data, "test")[0], images[20:])
     assert np.array_equal(pixels(data, "test")[1], labels[20:])
     # The same through what an id goes through: a folder and a hub's id are one call of the library.
-    prepare_hub(str(tmp_path / "set"), Image(source="hub", hub="x").shape, None)
+    take_in_hub(str(tmp_path / "set"), Image(source="hub", hub="x").shape, None)
     assert np.array_equal(pixels(Image(source="hub", hub=str(tmp_path / "set")).load(), "test")[0], images[20:])
     assert code_of(Image(source=str(tmp_path / "set"), label="nope").load) == "D204"
 
 
 def test_datasets_reads_a_folder_of_pictures(tmp_path: Path) -> None:
     folder = files.folders(tmp_path / "set", {"train": 12, "test": 6})
-    manifest = prepare_hub(str(folder), Image(source="hub", hub="x").shape, None)
+    manifest = take_in_hub(str(folder), Image(source="hub", hub="x").shape, None)
     assert (manifest.format, manifest.classes, manifest.parts) == (
         "datasets",
         list(files.CLASSES),
@@ -281,34 +281,34 @@ def test_decoded_once_and_whole(tmp_path: Path, cache: Path, monkeypatch: pytest
     assert isinstance(again.store.images["train"], np.memmap)
     monkeypatch.undo()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    (kept,) = images_folder().iterdir()
+    (kept,) = STORE.path().iterdir()
     damaged = kept / "train.images.npy"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     repaired = Image(source=str(folder)).load()
     assert repaired.fingerprint == first.fingerprint
-    assert [path.name for path in images_folder().iterdir()] == [kept.name]  # nothing half done is left
+    assert [path.name for path in STORE.path().iterdir()] == [kept.name]  # nothing half done is left
     picture = folder / "train" / "ant" / "0000.png"
     os.utime(picture, ns=(1, 1))  # another time of change: decoded anew
     Image(source=str(folder)).load()
-    assert len(list(images_folder().iterdir())) == 2
+    assert len(list(STORE.path().iterdir())) == 2
 
 
 def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     folder = files.folders(tmp_path / "set", {"train": 12, "test": 6})
     (folder / "train" / "cow" / "0011.png").write_bytes(b"no picture")
     assert code_of(Image(source=str(folder)).load) == "D220"
-    assert list(images_folder().iterdir()) == []
+    assert list(STORE.path().iterdir()) == []
 
 
 def test_a_copy_with_another_content_is_found_by_its_checksum(tmp_path: Path) -> None:
     folder = files.folders(tmp_path / "set", {"train": 12, "test": 6})
     key = Image(source=str(folder)).manifest().key
-    path = images_folder() / key / "train.images.npy"
+    path = STORE.path() / key / "train.images.npy"
     raw = bytearray(path.read_bytes())
     raw[-1] ^= 1
     path.write_bytes(bytes(raw))
-    assert store.sound_manifest(key) is not None
-    assert store.sound_manifest(key, verify=True) is None
+    assert STORE.sound(key) is not None
+    assert STORE.sound(key, verify=True) is None
     manifest = json.loads((path.parent / "manifest.json").read_text())
     assert manifest["licence"] == ""
 

@@ -68,6 +68,8 @@ def test_from_a_local_file(file: Path, cache: Path) -> None:
     assert is_prepared("etth2", cache, verify=True)
     assert sorted(p.name for p in cache.iterdir()) == ["etth2"]  # no scratch folder is left
     manifest = json.loads((cache / "etth2" / "manifest.json").read_text())
+    told = ["columns", "created", "files", "licence", "missing", "name", "rows", "schema", "source", "source_sha256"]
+    assert sorted(manifest) == told  # what earlier versions wrote and read
     assert manifest["schema"] == 1
     assert manifest["source"] == str(file)
     assert manifest["source_sha256"] == hashlib.sha256(BODY).hexdigest()

@@ -19,7 +19,7 @@ from snnctl.core.signature import defaults
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.component import EventSpikes
-from snnctl.data.events.prepare import prepare_spikes
+from snnctl.data.events.prepare import prepare
 from snnctl.data.events.readers.hdf5 import hdf5_source, write_hdf5
 
 LABELS = [0, 1, 2, 3] * 6
@@ -381,7 +381,7 @@ class TestNames:
         assert f"snnctl data prep {name} --from FOLDER" in found.help
 
     def test_not_the_genuine_set(self, pair: Path) -> None:
-        found = problem_of(lambda: prepare_spikes("shd", pair))
+        found = problem_of(lambda: prepare("shd", pair))
         assert found.code == "D107"
         assert "train 24, test 8" in found.message
         assert "train 8,156, test 2,264" in found.message

@@ -11,7 +11,7 @@ import spike_files as files
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.events.component import EventSpikes
-from snnctl.data.events.prepare import prepare_spikes
+from snnctl.data.events.prepare import prepare
 from snnctl.data.events.readers.cochlea import FrontEnd, mel_bank
 from snnctl.data.events.readers.fsdd import FILE, find_clips, read_wav, write_fsdd
 from snnctl.data.events.readers.hdf5 import hdf5_source
@@ -135,7 +135,7 @@ class TestFile:
         assert code_of(lambda: read_wav(clips / "3_ann_0.wav")) == "D104"
 
     def test_a_part_of_it_is_not_the_genuine_set(self, clips: Path) -> None:
-        assert code_of(lambda: prepare_spikes("fsdd", clips)) == "D107"
+        assert code_of(lambda: prepare("fsdd", clips)) == "D107"
 
 
 @there

@@ -87,6 +87,9 @@ def test_prepared_and_used(
     first = prepare(name)
     assert (first.status, first.facts) == ("prepared", {"rows": sum(stored.values()), "columns": 2, "missing": 0})
     assert prepare(name).status == "ready"
+    manifest = json.loads((Path(first.path) / "manifest.json").read_text())
+    told = ["created", "empty", "files", "name", "schema", "sizes", "source"]
+    assert sorted(manifest) == told  # what earlier versions wrote and read
     data = Text(source=name).load()
     assert data.labels == KNOWN[name].labels
     assert {part: len(data.split(part)) for part in sizes} == sizes

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.images.known import KNOWN_IMAGES
-from snnctl.data.images.prepare import prepare_known
+from snnctl.data.images import known as known_images
+from snnctl.data.images.prepare import prepare as prepare_images
 from snnctl.data.video.clips import Clips, lay_windows
 from snnctl.data.video.component import Video
-from snnctl.data.video.known import KNOWN_VIDEOS
-from snnctl.data.video.prepare import known_videos, moving_mnist_source, prepare_videos
-from snnctl.data.video.store import open_videos, videos_folder
+from snnctl.data.video.known import KNOWN
+from snnctl.data.video.prepare import named_videos, prepare, take_in
+from snnctl.data.video.readers.published import moving_mnist_source
+from snnctl.data.video.store import STORE, open_videos
 
 
 @pytest.fixture(autouse=True)
@@ -92,14 +93,14 @@ def test_bytes_are_mapped_where_they_lie(tmp_path: Path, cache: Path) -> None:
     path = files.npy(tmp_path / "clips.npy", files.clips(9, 5))
     data = video(path, layout="nthwc")
     assert isinstance(data.source.parts["all"].frames.base, np.memmap)
-    assert not videos_folder(cache).exists()
+    assert not STORE.path(cache=cache).exists()
 
 
 def test_real_numbers_are_checked_and_kept(tmp_path: Path, cache: Path) -> None:
     values = np.random.default_rng(0).random((8, 5, 8, 9))
     data = video(files.npy(tmp_path / "clips.npy", values), layout="nthw")
     assert rows(every(data)) == rows(torch.from_numpy(values.reshape(8, 5, 72, 1)).float())
-    (folder,) = videos_folder(cache).iterdir()
+    (folder,) = STORE.path(cache=cache).iterdir()
     assert (folder / "manifest.json").exists()
 
 
@@ -213,7 +214,7 @@ def test_moving_mnist_file_round_trips(tmp_path: Path) -> None:
     source = moving_mnist_source(files.npy(tmp_path / "mnist_test_seq.npy", array))
     (part,) = source.parts
     assert (part.name, part.count) == ("test", 100)
-    taken = np.stack([run.frames for run in part.runs()])
+    taken = np.stack([run.frames for run in part.items()])
     assert (taken[..., 0] == array.transpose(1, 0, 2, 3)).all()
     data = video(tmp_path / "mnist_test_seq.npy", layout="tnhw", frames_in=10, frames_out=10, val=1, test=1)
     assert [len(data.split(name)) for name in ("train", "val", "test")] == [3, 1, 1]  # sequences, never frames
@@ -237,7 +238,7 @@ def test_named_moving_mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "snnctl data prep mnist" in problem(lambda: Video(source="moving_mnist").load()).help
     array = np.zeros((20, 5, 64, 64), np.uint8)
     path = files.npy(tmp_path / "mnist_test_seq.npy", array)
-    fewer = problem(lambda: prepare_videos("moving_mnist", source=path))
+    fewer = problem(lambda: prepare("moving_mnist", source=path))
     assert (fewer.code, "5 sequences; a genuine `moving_mnist` has 10,000" in fewer.message) == ("D107", True)
     known = Video(source="moving_mnist")._moving
     assert known is not None
@@ -253,12 +254,12 @@ def test_named_moving_mnist_from_files_to_batches(tmp_path: Path, cache: Path, m
     """Train and val come of the train digits, test is the file; its download is put away."""
     array = np.random.default_rng(0).integers(0, 256, (20, 5, 64, 64), dtype=np.uint8)
     path = files.npy(tmp_path / "mnist_test_seq.npy", array)
-    known = replace(KNOWN_VIDEOS["moving_mnist"], clips=(("test", 5),), url=path.as_uri())
-    monkeypatch.setitem(KNOWN_VIDEOS, "moving_mnist", known)
-    monkeypatch.setitem(KNOWN_IMAGES, "mnist", replace(KNOWN_IMAGES["mnist"], train=60, test=30))
-    prepare_known("mnist", source=image_files.mnist(tmp_path / "mnist"))
+    known = replace(KNOWN["moving_mnist"], clips=(("test", 5),), url=path.as_uri())
+    monkeypatch.setitem(KNOWN, "moving_mnist", known)
+    monkeypatch.setitem(known_images.KNOWN, "mnist", replace(known_images.KNOWN["mnist"], train=60, test=30))
+    prepare_images("mnist", source=image_files.mnist(tmp_path / "mnist"))
     source = Video(source="moving_mnist", val=7)
-    assert source.prepare().describe()["clips"] == {"test": 5}
+    assert source.prepare()[0].facts["parts"] == {"test": 5}
     assert not list((cache / "downloads").iterdir())
     data = source.load()
     assert {name: len(data.split(name)) for name in ("train", "val", "test")} == {"train": 10000, "val": 7, "test": 5}
@@ -393,25 +394,25 @@ def test_named_sets_have_to_be_brought(tmp_path: Path, cache: Path) -> None:
         missing = problem(lambda name=name: video(name))
         assert missing.code == "D101"
         assert f"snnctl data prep {name} --from PATH" in missing.help
-        assert problem(lambda name=name: prepare_videos(name)).code == "D101"
-    manifest = prepare_videos("kth", source=files.kth(tmp_path / "kth"))
+        assert problem(lambda name=name: prepare(name)).code == "D101"
+    manifest = take_in("kth", source=files.kth(tmp_path / "kth"))
     assert open_videos(manifest).shape == (128, 128, 1)
     data = video("kth", val=1)
     assert len(data.split("test")) == 12
-    assert known_videos("kth").licence == "none stated"
+    assert named_videos("kth").licence == "none stated"
     files.taxi(tmp_path / "dataset.npz")
-    assert "a genuine `taxibj` has 20,461" in problem(lambda: prepare_videos("taxibj", source=tmp_path)).message
+    assert "a genuine `taxibj` has 20,461" in problem(lambda: prepare("taxibj", source=tmp_path)).message
     files.taxi(tmp_path / "dataset.npz", frames=3)
-    assert "genuine ones have 4 and 4" in problem(lambda: prepare_videos("taxibj", source=tmp_path)).message
-    assert problem(lambda: prepare_videos("kth", source=tmp_path / "nowhere", cache=cache / "b")).code == "D101"
-    assert problem(lambda: prepare_videos("kth", source=cache, cache=cache / "b")).code == "D107"
+    assert "genuine ones have 4 and 4" in problem(lambda: prepare("taxibj", source=tmp_path)).message
+    assert problem(lambda: prepare("kth", source=tmp_path / "nowhere", cache=cache / "b")).code == "D101"
+    assert problem(lambda: prepare("kth", source=cache, cache=cache / "b")).code == "D107"
 
 
 def test_a_damaged_copy_is_taken_anew(tmp_path: Path, cache: Path) -> None:
     values = np.random.default_rng(0).random((8, 5, 8, 9)).astype(np.float32)
     path = files.npy(tmp_path / "clips.npy", values)
     first = video(path, layout="nthw").fingerprint
-    (folder,) = videos_folder(cache).iterdir()
+    (folder,) = STORE.path(cache=cache).iterdir()
     (folder / "all.frames.npy").write_bytes(b"short")
     assert video(path, layout="nthw").fingerprint == first
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.data.video.batch import VideoBatch
+from snnctl.data.video.dataset import VideoBatch
 from snnctl.tasks.video import VideoPrediction
 
 SEEN, AHEAD = 3, 2

@@ -1,1 +1,1 @@
-"""Spikes over time as data: recordings of spike times, and generators of them."""
+"""Events as data: recordings of spike times, binned on the fly, and those of event cameras as frames of counts."""

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, MinLen
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.core.shapes import ShapeError
+from snnctl.data.base import DataSource
+from snnctl.data.cache import Progress
+from snnctl.data.cuts import Share
 from snnctl.data.events.augment import SpikeAugment
 from snnctl.data.events.binning import Binning, Bins, Pool
 from snnctl.data.events.cut import By, cut_recordings
 from snnctl.data.events.dataset import SpikeData
-from snnctl.data.events.known import KNOWN_SPIKE_NAMES, KNOWN_SPIKES
-from snnctl.data.events.prepare import known_spikes, local_spikes, prepare_spikes
-from snnctl.data.events.store import Progress, SpikeManifest, open_part
+from snnctl.data.events.known import KNOWN
+from snnctl.data.events.prepare import local_spikes, named_spikes, prepare
+from snnctl.data.events.store import STORE, SpikeManifest, open_part
+from snnctl.data.pictures import Size, as_pair
+from snnctl.data.prepare import Prepared, reported
 from snnctl.data.problems import data_error
 
-Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]
-Size = Annotated[list[Annotated[int, Ge(1), Le(4096)]], MinLen(2), MaxLen(2)]
 Speakers = Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
 NO_AUGMENT = SpikeAugment()
 
 
 @DATA.register("event_spikes")
-class EventSpikes:
+class EventSpikes(DataSource):
     """Recordings of spike times with one class each, such as SHD and SSC: binned into T steps of C channels.
 
     Sources: shd and ssc from their HDF5 files; fsdd, spoken digits through a front end of snnctl's own; a path to files
@@ -76,7 +81,7 @@ class EventSpikes:
     def __init__(
         self,
         *,
-        source: Annotated[str, SourcePath(known=KNOWN_SPIKE_NAMES)],
+        source: Annotated[str, SourcePath(known=tuple(KNOWN))],
         steps: Annotated[int, Ge(2)] = 100,
         max_time: Annotated[float, Gt(0.0)] = 1.4,
         bins: Bins = "equal",
@@ -97,10 +102,10 @@ class EventSpikes:
         given = {"by": by, "val_speakers": val_speakers, "test_speakers": test_speakers}
         for knob, message in self.rules(given):
             raise ShapeError(message, knob=knob)
-        known = KNOWN_SPIKES.get(source)
+        known = KNOWN.get(source)
         if known is not None and by == "auto" and val_speakers is None and test_speakers is None:
             val_speakers, test_speakers = list(known.val_speakers) or None, list(known.test_speakers) or None
-        self.source, self.known, self.size = source, known, (size[0], size[1]) if size else None
+        self.source, self.known, self.size = source, known, as_pair(size)
         self.steps, self.max_time, self.bins, self.pool, self.levels = steps, max_time, bins, pool, levels
         self.channels, self.units, self.dt_ms = channels, units, dt_ms
         self.val, self.test, self.by, self.split_seed = val, test, by, split_seed
@@ -123,15 +128,14 @@ class EventSpikes:
         Raises:
             DiagnosticError: D101, a named set is not there; or what reading a local one finds.
         """
-        return known_spikes(self.source) if self.known else local_spikes(self.source, self.size, progress)
+        return named_spikes(self.source) if self.known else local_spikes(self.source, self.size, progress)
 
-    def prepare(self, progress: Progress | None = None) -> SpikeManifest:
+    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """The set in the cache; a named one cannot be fetched, and has to be brought."""
-        return prepare_spikes(self.source, progress=progress) if self.known else self.manifest(progress)
-
-    def probe(self) -> SpikeData:
-        """Shapes and sizes of splits: no spike is read."""
-        return self.load()
+        if self.known is not None:
+            return (replace(prepare(self.source, brought, progress=progress), name=""),)
+        found = self.manifest(progress)
+        return (reported(STORE.path(found.key), found),)
 
     def load(self) -> SpikeData:
         """The set, memory-mapped.

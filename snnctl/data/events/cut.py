@@ -8,9 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from snnctl.core.seeds import stream_seed
-from snnctl.data.events.source import UNKNOWN
-from snnctl.data.events.store import Recordings
-from snnctl.data.images.cut import Indices, Share, draw_share
+from snnctl.data.cuts import Indices, Share, Splits, draw_share, refuse_empty
+from snnctl.data.events.store import UNKNOWN, Recordings
 from snnctl.data.problems import data_error
 
 By = Literal["auto", "speaker", "class", "take"]
@@ -26,7 +25,7 @@ def cut_recordings(
     test_speakers: Sequence[int] | None,
     seed: int,
     file: str = "",
-) -> dict[str, tuple[str, Indices]]:
+) -> Splits:
     """Split -> (part, indices in it); parts that the makers cut stay, and what is missing is taken from train.
 
     Args:
@@ -42,35 +41,30 @@ def cut_recordings(
     every: dict[str, tuple[str, Indices]] = {name: (name, np.arange(len(part))) for name, part in parts.items()}
     if "train" not in parts and len(parts) == 1:
         ((whole, (_, indices)),) = every.items()
-        cut = _Cut(parts[whole], by, seed, file)
+        cut = _Taking(parts[whole], by, seed, file)
         rest, tested = cut.out(indices, test, test_speakers, "test", 0, val_speakers)
         kept, drawn = cut.out(rest, val, val_speakers, "val", 1, None)
         found = {"train": (whole, kept), "val": (whole, drawn), "test": (whole, tested)}
     elif "train" in parts and "test" in parts:
         found = every
         if "val" not in parts:
-            cut = _Cut(parts["train"], "class" if by == "take" else by, seed, file)
+            cut = _Taking(parts["train"], "class" if by == "take" else by, seed, file)
             kept, drawn = cut.out(every["train"][1], val, val_speakers, "val", 1, None)
             found = {"train": ("train", kept), "val": ("train", drawn), "test": every["test"]}
     else:
         help = "it wants files for train and test (and valid), or one file for all"
         raise data_error("D226", f"it has the parts {', '.join(parts)}", file=file, help=help)
-    for name, (_, indices) in found.items():
-        if not len(indices):
-            sizes = ", ".join(f"{name} {len(indices):,}" for name, (_, indices) in found.items())
-            knob = "test" if name == "test" else "val"
-            message = f"the {name} split is empty ({sizes})"
-            raise data_error("R320", message, file=file, path=f"data.{knob}", help=f"change `data.{knob}`")
+    refuse_empty({name: len(indices) for name, (_, indices) in found.items()}, file)
     return found
 
 
-class _Cut:
+class _Taking:
     """Takes recordings out of one part."""
 
     def __init__(self, part: Recordings, by: By, seed: int, file: str) -> None:
         self.part, self.seed, self.file = part, seed, file
         known = bool(len(part)) and bool((part.speakers != UNKNOWN).all())
-        if by in ("speaker",) and not known:
+        if by == "speaker" and not known:
             raise data_error("R323", "the source names no speakers", file=file, path="data.by", help="set it to class")
         if by == "take" and not (part.takes != UNKNOWN).all():
             raise data_error("R323", "the source numbers no takes", file=file, path="data.by", help="set it to auto")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +12,12 @@ import torch
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch
+from snnctl.data.base import Batch, Dataset
+from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
-from snnctl.data.events.source import UNKNOWN
-from snnctl.data.events.store import Recordings, SpikeManifest
-from snnctl.data.images.cut import Indices
-from snnctl.data.splits import SPLIT_NAMES
+from snnctl.data.events.store import UNKNOWN, Recordings, SpikeManifest
+from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 _CHUNK = 1 << 22  # spikes looked at in one go
 
@@ -111,7 +109,7 @@ class SpikeSplit:
 
 
 @dataclass(frozen=True)
-class SpikeData:
+class SpikeData(Dataset):
     """A set of labelled recordings, cut.
 
     Args:
@@ -125,7 +123,7 @@ class SpikeData:
 
     manifest: SpikeManifest
     parts: Mapping[str, Recordings]
-    cut: Mapping[str, tuple[str, Indices]]
+    cut: Splits
     binning: Binning
     augment: SpikeAugment
     dt_ms: float
@@ -149,7 +147,7 @@ class SpikeData:
             0, 1, binning.channels, kind="spikes", levels=binning.levels, frames=binning.steps, dt_ms=self.dt_ms
         )
 
-    def split(self, name: str) -> SpikeSplit:
+    def split(self, name: SplitName) -> SpikeSplit:
         """The part called `train`, `val` or `test`."""
         part, indices = self.cut[name]
         return SpikeSplit(self.parts[part], indices, self.binning, self.augment)
@@ -157,12 +155,7 @@ class SpikeData:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over the recordings, the splits and the binning."""
-        facts = {name: stored.sha256 for name, stored in self.manifest.files.items()}
-        digest = hashlib.sha256(repr((self.manifest.classes, sorted(facts.items()), self.binning)).encode())
-        for name in SPLIT_NAMES:
-            part, indices = self.cut[name]
-            digest.update(part.encode() + indices.tobytes())
-        return digest.hexdigest()
+        return cut_fingerprint((self.manifest.classes, self.manifest.checksums(), self.binning), self.cut)
 
     def speakers(self, name: str) -> list[str]:
         """Who speaks in a split, by name where they have one; empty where nobody is known."""
@@ -199,11 +192,7 @@ class SpikeData:
             "bins": binning.bins,
             "bin_ms": round(binning.bin_ms, 3),
             "dt_ms": round(self.dt_ms, 3),
-            "splits": {
-                name: {"items": len(part), "per_class": np.bincount(part.labels, minlength=self.classes).tolist()}
-                for name in SPLIT_NAMES
-                for part in (self.split(name),)
-            },
+            "splits": class_counts({name: part.labels for name, part in self.parts.items()}, self.cut, self.classes),
             "speakers": {name: self.speakers(name) for name in SPLIT_NAMES},
             "licence": manifest.licence or "unknown",
             "bytes": manifest.bytes,

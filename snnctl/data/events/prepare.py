@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import astuple, replace
 from pathlib import Path
 
-from snnctl.core.diagnostic import choices, did_you_mean
-from snnctl.data.events.known import KNOWN_SPIKE_NAMES, KNOWN_SPIKES, KnownSpikes
+from snnctl.data.cache import Progress
+from snnctl.data.events.known import KNOWN, KnownSpikes
 from snnctl.data.events.readers.cochlea import FrontEnd
-from snnctl.data.events.readers.files import Size, files_source
+from snnctl.data.events.readers.files import files_source
 from snnctl.data.events.readers.fsdd import FILE, write_fsdd
 from snnctl.data.events.readers.hdf5 import SUFFIXES, hdf5_source
-from snnctl.data.events.source import SpikeSource
-from snnctl.data.events.store import Progress, SpikeManifest, sound_spikes, spikes_folder, write_spikes
-from snnctl.data.images.readers.detect import stamp
+from snnctl.data.events.store import STORE, SpikeManifest, SpikeSource, write_spikes
+from snnctl.data.folders import local_path, stamp
+from snnctl.data.prepare import Prepared, brought, reported
 from snnctl.data.problems import data_error
 from snnctl.data.sets import key_of
 
@@ -21,72 +21,86 @@ PIPELINE = 1  # raised when reading changes, so that older copies are not taken 
 _FRONT_END = FrontEnd()
 
 
-def known_key(name: str) -> str:
+def prepare(
+    name: str, source: Path | None = None, *, cache: Path | None = None, progress: Progress | None = None
+) -> Prepared:
+    """Make a named set ready; returns at once when a sound copy is in the cache.
+
+    Args:
+        name: one of `KNOWN`.
+        source: the folder of its files.
+
+    Raises:
+        DiagnosticError: D101 no source, D107 not the expected set, or what reading it finds.
+    """
+    known, key = KNOWN[name], named_key(name)
+    found = STORE.sound(key, cache, verify=True)
+    if found is None:
+        if source is None:
+            raise _not_here(known)
+        found = write_spikes(key, _read(known, brought(source), cache, progress), cache, progress)
+    return reported(STORE.path(key, cache), found, known, name)
+
+
+def is_prepared(name: str) -> bool:
+    """Whether the set `name` lies in the cache with all its files."""
+    return STORE.sound(named_key(name)) is not None
+
+
+def named_key(name: str) -> str:
     """The folder of a named set."""
     return key_of(name, PIPELINE, name, *(astuple(_FRONT_END) if name == "fsdd" else ()))
 
 
-def known_spikes(name: str) -> SpikeManifest:
+def named_spikes(name: str) -> SpikeManifest:
     """A named set that lies in the cache.
 
     Raises:
         DiagnosticError: D101, it does not.
     """
-    found = sound_spikes(known_key(name))
+    found = STORE.sound(named_key(name))
     if found is None:
-        raise _not_here(KNOWN_SPIKES[name])
+        raise _not_here(KNOWN[name])
     return found
 
 
-def prepare_spikes(
-    name: str, source: Path | None = None, *, cache: Path | None = None, progress: Progress | None = None
-) -> SpikeManifest:
-    """Make a named set ready; returns at once when a sound copy is in the cache.
-
-    Args:
-        source: the folder of its files.
-
-    Raises:
-        DiagnosticError: D101 unknown name or no source, D107 not the expected set, or what reading it finds.
-    """
-    if name not in KNOWN_SPIKES:
-        raise data_error("D101", f"unknown set of spikes `{name}`", help=choices(name, KNOWN_SPIKE_NAMES))
-    known, key = KNOWN_SPIKES[name], known_key(name)
-    found = sound_spikes(key, cache, verify=True)
-    if found is not None:
-        return found
-    if source is None:
-        raise _not_here(known)
-    if not source.exists():
-        raise data_error("D101", f"nothing is at `{source}`", file=source, path="")
-    folder = source
-    if name == "fsdd" and not _holds_hdf5(source):
-        folder = spikes_folder(cache) / "made" / key
-        _check_sound(known, write_fsdd(source, folder, _FRONT_END, progress)["recordings"], source)
-        folder = folder / FILE
-    read = hdf5_source(folder)
-    _check(known, read, source)
-    return write_spikes(key, replace(read, licence=known.licence), cache=cache, progress=progress)
-
-
-def local_spikes(text: str, size: Size | None, progress: Progress | None = None) -> SpikeManifest:
+def local_spikes(text: str, size: tuple[int, int] | None, progress: Progress | None = None) -> SpikeManifest:
     """A set at a local path: HDF5 in the layout of SHD, or a folder of recordings; taken in if it was not before.
 
     Raises:
         DiagnosticError: D101 there is nothing, or what reading it finds.
     """
-    path = Path(text).expanduser() if "\0" not in text else Path()
-    if not text or not path.exists():
-        help = f"{did_you_mean(text, KNOWN_SPIKE_NAMES)}  known names: {', '.join(KNOWN_SPIKE_NAMES)}".strip()
-        raise data_error("D101", f"nothing is at `{text}`", file=text, help=help)
+    path = local_path(text, tuple(KNOWN))
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
         help = "a file .h5 in the layout of SHD, or a folder CLASS/x.npz"
         raise data_error("D105", f"`{path.name}` is not of a kind that is read", file=path, help=f"it reads {help}")
     key = key_of(text, PIPELINE, str(path.resolve()), stamp(path), size)
-    found = sound_spikes(key)
-    if found is not None:
-        return found
-    return write_spikes(key, hdf5_source(path) if _holds_hdf5(path) else files_source(path, size), progress=progress)
+    found = STORE.sound(key)
+    if found is None:
+        read = hdf5_source(path) if _holds_hdf5(path) else files_source(path, size)
+        found = write_spikes(key, read, progress=progress)
+    return found
+
+
+def _read(known: KnownSpikes, source: Path, cache: Path | None, progress: Progress | None) -> SpikeSource:
+    """The genuine set at `source`; sound is turned into spikes in the cache first."""
+    folder = source
+    if known.name == "fsdd" and not _holds_hdf5(source):
+        folder = STORE.path("made", cache) / named_key(known.name)
+        clips, expected = write_fsdd(source, folder, _FRONT_END, progress)["recordings"], sum(known.parts.values())
+        if clips != expected:
+            message = f"it has {clips:,} recordings; a genuine `{known.name}` has {expected:,}"
+            raise data_error("D107", message, file=source, path="")
+        folder = folder / FILE
+    read = hdf5_source(folder)
+    counts = {part.name: part.count for part in read.parts}
+    if counts != known.parts or len(read.classes) != known.classes:
+        has, wants = (
+            ", ".join(f"{part} {count:,}" for part, count in parts.items()) for parts in (counts, known.parts)
+        )
+        has, wants = f"it has {has} in {len(read.classes)} classes", f"{wants} in {known.classes}"
+        raise known.not_genuine(has, wants, source)
+    return replace(read, licence=known.licence)
 
 
 def _holds_hdf5(path: Path) -> bool:
@@ -97,24 +111,5 @@ def _holds_hdf5(path: Path) -> bool:
 
 
 def _not_here(known: KnownSpikes) -> Exception:
-    help = f"run: {known.command}  (it wants {known.files}; {known.note})"
+    help = f"run: {known.command}  (it wants {known.brought}; {known.note})"
     return data_error("D101", f"the recordings `{known.name}` are not prepared", help=help)
-
-
-def _check_sound(known: KnownSpikes, clips: int, source: Path) -> None:
-    expected = sum(known.parts.values())
-    if clips != expected:
-        message = f"it has {clips:,} recordings; a genuine `{known.name}` has {expected:,}"
-        raise data_error("D107", message, file=source, path="")
-
-
-def _check(known: KnownSpikes, found: SpikeSource, source: Path) -> None:
-    counts = {part.name: part.count for part in found.parts}
-    if counts != known.parts or len(found.classes) != known.classes:
-        has, wants = (
-            ", ".join(f"{part} {count:,}" for part, count in parts.items()) for parts in (counts, known.parts)
-        )
-        own = f"{has} in {len(found.classes)} classes"
-        message = f"it has {own}; a genuine `{known.name}` has {wants} in {known.classes}"
-        help = "to use it all the same, give its path as `data.source`"
-        raise data_error("D107", message, file=source, path="", help=help)

@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snnctl.data.events.source import SpikePart, SpikeSource, Whole
+from snnctl.data.arrays import Whole
+from snnctl.data.cache import Progress
 from snnctl.data.problems import data_error
-from snnctl.data.sets import KeyedManifest, Store
+from snnctl.data.sets import KeyedManifest, Part, Source, Store
 
+UNKNOWN = -1
 _COLUMNS = ("lengths", "labels", "speakers", "takes")
-Progress = Callable[[int, int | None], None]  # bytes done, and in all where that is known
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some recordings, one after the other.
+
+    Args:
+        times: [S] float16 or float32, seconds.
+        units: [S] whole numbers, which channel fired.
+        lengths: [n] int64, spikes of each recording.
+        labels: [n] int64, classes.
+        speakers: [n] int64, -1 = not known.
+        takes: [n] int64, which repetition it is; -1 = not known.
+    """
+
+    times: Any
+    units: Any
+    lengths: Whole
+    labels: Whole
+    speakers: Whole
+    takes: Whole
+
+
+def unknown(count: int) -> Whole:
+    """[count] of what is not known."""
+    return np.full(count, UNKNOWN, np.int64)
+
+
+@dataclass(frozen=True)
+class SpikeSource(Source[Block]):
+    """A labelled set of recordings before it is taken into the cache.
+
+    Args:
+        speakers: names, in the order of their numbers; empty where they have none.
+    """
+
+    speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +76,17 @@ class SpikeManifest(KeyedManifest):
     parts: dict[str, int]
     spikes: dict[str, int]
     times: dict[str, str]
+
+    def facts(self) -> Mapping[str, Any]:
+        """For `snnctl data prep`."""
+        items, spikes = sum(self.parts.values()), sum(self.spikes.values())
+        head = {"items": items, "parts": self.parts, "spikes": spikes}
+        return head | {"units": self.units, "classes": len(self.classes)}
+
+    def words(self) -> str:
+        """The same in one line."""
+        words = "{items:,} recordings, {spikes:,} spikes of {units} units in {classes} classes"
+        return words.format(**self.facts())
 
 
 STORE = Store("spikes", SpikeManifest)
@@ -65,23 +114,13 @@ class Recordings:
         return len(self.labels)
 
 
-def spikes_folder(cache: Path | None = None) -> Path:
-    """Where sets of recordings lie."""
-    return STORE.path(cache=cache)
-
-
-def sound_spikes(key: str, cache: Path | None = None, *, verify: bool = False) -> SpikeManifest | None:
-    """The manifest of a set whose files are all there, see `Store.sound`, else None."""
-    return STORE.sound(key, cache, verify=verify)
-
-
-def open_part(manifest: SpikeManifest, part: str, cache: Path | None = None) -> Recordings:
+def open_part(manifest: SpikeManifest, part: str) -> Recordings:
     """The recordings of one part.
 
     Raises:
         DiagnosticError: D109, they cannot be read.
     """
-    folder = spikes_folder(cache) / manifest.key
+    folder = STORE.path(manifest.key)
     try:
         columns = np.load(folder / f"{part}.npz", allow_pickle=False)
         starts = np.concatenate(([0], np.cumsum(columns["lengths"])))
@@ -102,9 +141,9 @@ def _unit_type(units: int) -> Any:
 
 
 def write_spikes(
-    key: str, source: SpikeSource, *, cache: Path | None = None, progress: Progress | None = None
+    key: str, source: SpikeSource, cache: Path | None = None, progress: Progress | None = None
 ) -> SpikeManifest:
-    """Take every recording of `source` into the cache; the folder appears whole, by one rename, or not at all.
+    """Take every recording of `source` into the cache.
 
     Raises:
         DiagnosticError: D104 the cache cannot be written, D226 and D227 spikes that are none, or what reading finds.
@@ -120,7 +159,7 @@ def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | N
         columns: dict[str, list[Whole]] = {name: [] for name in _COLUMNS}
         # Units are written wide, and narrowed once the highest of all parts is known.
         with (folder / f"{part.name}.times").open("wb") as times, (folder / f"{part.name}.wide").open("wb") as units:
-            for block in part.blocks():
+            for block in part.items():
                 _check(block, part, done, source.origin)
                 kind = np.dtype(np.float16 if block.times.dtype == np.float16 else np.float32)
                 kinds.setdefault(part.name, kind.str)
@@ -154,7 +193,7 @@ def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | N
     )
 
 
-def _check(block: Any, part: SpikePart, done: int, origin: str) -> None:
+def _check(block: Block, part: Part[Block], done: int, origin: str) -> None:
     where = f"recordings {done} to {done + len(block.lengths) - 1} ({part.name})"
     if block.times.dtype.kind != "f" or not np.isfinite(block.times).all() or (block.times < 0).any():
         message = f"a time in {where} is negative or no number"

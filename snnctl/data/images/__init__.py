@@ -1,1 +1,1 @@
-"""Images and event frames: sources, decoded arrays on disk, splits, augmentation."""
+"""Labelled pictures: where they come from, decoded arrays on disk, batches, augmentation; whole or pixel by pixel."""

@@ -1,37 +1,35 @@
-"""The data components `image` and `event_frames`: labelled pictures and recordings, for classification."""
+"""The data component `image`: labelled pictures for classification, decoded once and drawn by index."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-import numpy as np
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
-from snnctl.data.events.readers.cameras import Cut
+from snnctl.data.base import DataSource
+from snnctl.data.cache import Progress
+from snnctl.data.cuts import Share, cut_parts
 from snnctl.data.images.augment import Augment
-from snnctl.data.images.cut import cut_parts
-from snnctl.data.images.dataset import ImageData, ImageProbe, Normalise
-from snnctl.data.images.known import KNOWN_IMAGE_NAMES
-from snnctl.data.images.prepare import PIPELINE, known_key, not_prepared, prepare_hub, prepare_known
-from snnctl.data.images.readers.decode import Shape
-from snnctl.data.images.readers.detect import event_source, image_source, local_path, stamp
-from snnctl.data.images.source import Source
-from snnctl.data.images.store import ImageManifest, Progress, open_store, sound_manifest, write_store
-from snnctl.data.sets import key_of
+from snnctl.data.images.dataset import ImageData, Normalise
+from snnctl.data.images.known import KNOWN
+from snnctl.data.images.prepare import local_images, named_images, take_in, take_in_hub
+from snnctl.data.images.readers.local import image_source
+from snnctl.data.images.store import STORE, ImageManifest, open_images
+from snnctl.data.pictures import Shape, Size, as_pair
+from snnctl.data.prepare import Prepared, reported
 
-Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]
-Size = Annotated[list[Annotated[int, Ge(1), Le(4096)]], MinLen(2), MaxLen(2)]
 NO_AUGMENT = Augment()
 HUB = "hub"
 
 
-class _Pictures:
-    """What both components share: the decoded set, its splits, what batches go through."""
+class Pictures(DataSource):
+    """What all components of labelled pixels share: the decoded set, its splits, what batches go through."""
 
     gives: ClassVar[Literal["classes"]] = "classes"
 
@@ -46,33 +44,24 @@ class _Pictures:
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
         """The decoded set; a local one is decoded now if it has not been before."""
 
-    def prepare(self, progress: Progress | None = None) -> ImageManifest:
+    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """The decoded set, fetched and decoded now if need be."""
-        return self.manifest(progress)
+        found = self.manifest(progress)
+        return (reported(STORE.path(found.key), found),)
 
-    def probe(self) -> ImageProbe:
-        """Shapes and sizes of splits; only labels are read.
+    def load(self) -> ImageData:
+        """The set, memory-mapped; of pixels none is read yet.
 
         Raises:
             DiagnosticError: the set is not there or unfit, or a split is empty.
         """
-        return self.load().probe
-
-    def load(self) -> ImageData:
-        """The set, memory-mapped."""
-        store = open_store(self.manifest().key)
-        labels: dict[str, Any] = {part: np.asarray(found) for part, found in store.labels.items()}
-        cut = cut_parts(labels, self.val, self.test, self.split_seed, store.manifest.origin)
+        store = open_images(self.manifest())
+        cut = cut_parts(store.labels, self.val, self.test, self.split_seed, store.manifest.origin)
         return ImageData(store, cut, self.normalise, self.augment)
 
 
-def _decoded(key: str, make: Any, progress: Progress | None) -> ImageManifest:
-    found = sound_manifest(key)
-    return write_store(key, make(), progress=progress) if found is None else found
-
-
 @DATA.register("image")
-class Image(_Pictures):
+class Image(Pictures):
     """Labelled pictures of one size: a named set, folders, an archive, IDX files, arrays, or a set of a hub.
 
     Sources: cifar10, cifar100, mnist and fashion_mnist through torchvision, tiny_imagenet from its folder; folders
@@ -106,7 +95,7 @@ class Image(_Pictures):
     def __init__(
         self,
         *,
-        source: Annotated[str, SourcePath(known=(*KNOWN_IMAGE_NAMES, HUB))],
+        source: Annotated[str, SourcePath(known=(*KNOWN, HUB))],
         hub: str | None = None,
         size: Size | None = None,
         channels: Literal[1, 3] | None = None,
@@ -119,14 +108,14 @@ class Image(_Pictures):
     ) -> None:
         super().__init__(val, test, split_seed, normalise, augment)
         self.source, self.hub, self.label = source, hub, label
-        self.shape = Shape((size[0], size[1]) if size else None, channels)
+        self.shape = Shape(as_pair(size), channels)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """An id goes with the hub; a label column is one of `datasets`."""
         if (knobs["source"] == HUB) != (knobs["hub"] is not None):
             yield "hub", "`hub` names a set where `source` is hub, and only there"
-        if knobs["label"] is not None and knobs["source"] in KNOWN_IMAGE_NAMES:
+        if knobs.get("label") is not None and knobs["source"] in KNOWN:
             yield "label", "`label` names a column of a `datasets` set; this source has none"
 
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
@@ -135,84 +124,17 @@ class Image(_Pictures):
         Raises:
             DiagnosticError: D101, a set that has to be fetched is not there; or what reading a local one finds.
         """
-        if self.source in (HUB, *KNOWN_IMAGE_NAMES):
-            name = f"hub:{self.hub}" if self.source == HUB else self.source
-            found = sound_manifest(known_key(name, self.shape, self.label))
-            if found is None:
-                raise not_prepared(self.source, self.hub)
-            return found
-        path = local_path(self.source)
-        key = key_of(self.source, PIPELINE, str(path.resolve()), stamp(path), self.shape, self.label)
-        return _decoded(key, lambda: image_source(path, self.shape, self.label), progress)
+        if self.source in (HUB, *KNOWN):
+            return named_images(self.source, self.hub, self.shape, self.label)
+        read = partial(image_source, shape=self.shape, label=self.label)
+        return local_images(self.source, (self.shape, self.label), read, progress)
 
-    def prepare(self, progress: Progress | None = None) -> ImageManifest:
-        """The decoded set; a named one is fetched through torchvision, one of a hub through `datasets`."""
+    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
+        """The decoded set; a named one is fetched through torchvision or brought, one of a hub through `datasets`."""
         if self.hub is not None:
-            return prepare_hub(self.hub, self.shape, self.label, progress)
-        if self.source in KNOWN_IMAGE_NAMES:
-            return prepare_known(self.source, self.shape, progress=progress)
-        return self.manifest(progress)
-
-
-@DATA.register("event_frames")
-class EventFrames(_Pictures):
-    """Recordings of event cameras as frames of counts: T and both polarities come from the data.
-
-    Sources: .npz or .npy with frames [N, T, C, H, W] and labels; folders `[train|test/]CLASS/x.npz` with `frames`
-    [T, C, H, W] each, as spikingjelly keeps CIFAR10-DVS, DVS128 Gesture and N-MNIST; or recordings, whose events are
-    counted: N-MNIST's .bin files, DVS128 Gesture's .npy files, .npz files with t, x, y and p. Splits as in `image`.
-
-    Args:
-        source: a path (./CIFAR10DVS/frames_number_16_split_by_number).
-        frames: T that events are counted into, >= 1; null where the source holds frames.
-        cut: where frames of events begin: number gives each the same number of events, time the same duration.
-        size: [rows, columns] of the sensor; null is 34 x 34 for .bin files, else 128 x 128.
-        val: share of train, or how many items of it, that validate where the source has no part for that.
-        test: share of the whole set, or how many items, that test where the source is not cut (0.1 as published for
-            CIFAR10-DVS).
-        split_seed: of those draws; the run's own seed does not touch them.
-        normalise: none = counts (0..255), unit = counts / 255, channel = mean 0 and sd 1 per channel over train.
-        augment: what training recordings go through, all frames of one alike; `rand` is for pictures alone.
-
-    Shape:
-        inputs [B, T, H * W, C] float32, targets [B].
-
-    Raises:
-        DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
-    """
-
-    def __init__(
-        self,
-        *,
-        source: Annotated[str, SourcePath()],
-        frames: Annotated[int, Ge(1)] | None = None,
-        cut: Cut = "number",
-        size: Size | None = None,
-        val: Share = 0.1,
-        test: Share = 0.1,
-        split_seed: Annotated[int, Ge(0)] = 0,
-        normalise: Normalise = "none",
-        augment: Augment = NO_AUGMENT,
-    ) -> None:
-        super().__init__(val, test, split_seed, normalise, augment)
-        self.source, self.frames, self.cut = source, frames, cut
-        self.size = (size[0], size[1]) if size else None
-
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Counts are no colours."""
-        if Augment.of(knobs["augment"]).rand:
-            yield "augment", "`augment.rand` changes colours of pictures; event frames hold counts"
-
-    def manifest(self, progress: Progress | None = None) -> ImageManifest:
-        """The decoded set.
-
-        Raises:
-            DiagnosticError: what reading it finds; R322 it holds other frames than `frames`.
-        """
-        path = local_path(self.source)
-        key = key_of(self.source, PIPELINE, str(path.resolve()), stamp(path), self.frames, self.cut, self.size)
-        return _decoded(key, lambda: self._source(path), progress)
-
-    def _source(self, path: Path) -> Source:
-        return event_source(path, self.frames, self.size, self.cut)
+            found = take_in_hub(self.hub, self.shape, self.label, progress)
+        elif self.source in KNOWN:
+            found = take_in(self.source, brought, self.shape, progress=progress)
+        else:
+            return super().prepare(progress)
+        return (reported(STORE.path(found.key), found, KNOWN.get(self.source)),)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -14,39 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch
+from snnctl.data.base import Batch, Dataset, Split
+from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.images.augment import Augment
-from snnctl.data.images.cut import Indices
-from snnctl.data.images.store import ImageManifest, ImageStore
-from snnctl.data.splits import SPLIT_NAMES
+from snnctl.data.images.store import ImageStore
+from snnctl.data.pictures import spelled
+from snnctl.data.splits import SplitName
 
 Normalise = Literal["channel", "unit", "none"]
 _CHUNK = 1 << 24  # bytes of pixels counted at once
-
-
-@dataclass(frozen=True)
-class ImageProbe:
-    """What a check of a recipe needs: shapes and classes, no pixels.
-
-    Args:
-        manifest: of the decoded set.
-        sizes: items in each split.
-    """
-
-    manifest: ImageManifest
-    sizes: Mapping[str, int]
-    leaks: tuple[str, ...] = ()
-
-    @property
-    def classes(self) -> int:
-        """K."""
-        return len(self.manifest.classes)
-
-    @property
-    def input_signal(self) -> SignalSpec:
-        """Pixels row by row, channels last, and the grid they lie on."""
-        *frames, rows, columns, channels = self.manifest.shape
-        return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=frames[0] if frames else 0)
 
 
 @dataclass(frozen=True)
@@ -131,7 +105,7 @@ def _flat(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ImageData:
+class ImageData(Dataset):
     """A set of labelled images, cut and normalised.
 
     Args:
@@ -143,20 +117,15 @@ class ImageData:
     """
 
     store: ImageStore
-    cut: Mapping[str, tuple[str, Indices]]
+    cut: Splits
     normalise: Normalise
     augment: Augment
     leaks: tuple[str, ...] = ()
 
     @property
-    def probe(self) -> ImageProbe:
-        """Shapes and sizes."""
-        return ImageProbe(self.store.manifest, {name: len(indices) for name, (_, indices) in self.cut.items()})
-
-    @property
     def classes(self) -> int:
         """K."""
-        return self.probe.classes
+        return len(self.store.manifest.classes)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -165,11 +134,12 @@ class ImageData:
 
     @property
     def input_signal(self) -> SignalSpec:
-        """As `ImageProbe.input_signal`."""
-        return self.probe.input_signal
+        """Pixels row by row, channels last, and the grid they lie on."""
+        *frames, rows, columns, channels = self.store.manifest.shape
+        return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=frames[0] if frames else 0)
 
-    def split(self, name: str) -> ImageSplit:
-        """The part called `train`, `val` or `test`."""
+    def split(self, name: SplitName) -> Split:
+        """The part called `train`, `val` or `test`: an `ImageSplit`."""
         part, indices = self.cut[name]
         shift, scale = self.normaliser
         images, labels = self.store.images[part], self.store.labels[part]
@@ -205,12 +175,7 @@ class ImageData:
     def fingerprint(self) -> str:
         """SHA-256 hex over the decoded files and the splits."""
         manifest = self.store.manifest
-        facts = {name: stored.sha256 for name, stored in manifest.files.items()}
-        digest = hashlib.sha256(repr((manifest.classes, sorted(facts.items()), self.normalise)).encode())
-        for name in SPLIT_NAMES:
-            part, indices = self.cut[name]
-            digest.update(part.encode() + indices.tobytes())
-        return digest.hexdigest()
+        return cut_fingerprint((manifest.classes, manifest.checksums(), self.normalise), self.cut)
 
     def describe(self) -> dict[str, Any]:
         """Facts for `snnctl data info`."""
@@ -218,18 +183,11 @@ class ImageData:
         facts: dict[str, Any] = {
             "origin": manifest.origin,
             "format": manifest.format,
-            "shape": " x ".join(map(str, manifest.shape)),
+            "shape": spelled(manifest.shape),
             "classes": len(manifest.classes),
             "class_names": list(manifest.classes),
             "parts": dict(manifest.parts),
-            "splits": {
-                name: {
-                    "items": len(part),
-                    "per_class": np.bincount(part.labels[part.chosen], minlength=self.classes).tolist(),
-                }
-                for name in SPLIT_NAMES
-                for part in (self.split(name),)
-            },
+            "splits": class_counts(self.store.labels, self.cut, self.classes),
         }
         if self.normalise == "channel":
             mean, sd = self.statistics

@@ -1,103 +1,132 @@
-"""Getting image sets ready that are not here yet: through torchvision, through `datasets`, or from a folder."""
+"""Getting image sets ready: named ones through torchvision or from a folder, of a hub, and at the path of a recipe."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from snnctl.core.diagnostic import choices
-from snnctl.data.cache import cache_dir
-from snnctl.data.images.known import KNOWN_IMAGE_NAMES, KNOWN_IMAGES, KnownImages
-from snnctl.data.images.readers.decode import Shape
-from snnctl.data.images.readers.detect import image_source
+from snnctl.data.arrays import Item
+from snnctl.data.cache import Progress, cache_dir
+from snnctl.data.folders import local_path, stamp
+from snnctl.data.images.known import KNOWN, KnownImages
 from snnctl.data.images.readers.libraries import hub_source, torchvision_source
-from snnctl.data.images.source import Source
-from snnctl.data.images.store import ImageManifest, Progress, sound_manifest, write_store
+from snnctl.data.images.readers.local import image_source
+from snnctl.data.images.store import STORE, ImageManifest, write_images
+from snnctl.data.pictures import Shape
+from snnctl.data.prepare import Prepared, brought, reported
 from snnctl.data.problems import data_error
-from snnctl.data.sets import key_of
+from snnctl.data.sets import Source, key_of
 
 PIPELINE = 1  # raised when decoding changes, so that older copies are not taken for its results
 PLAIN = Shape()
 
 
-def known_key(name: str, shape: Shape = PLAIN, label: str | None = None) -> str:
-    """The folder of a set that is known by its name or its id in a hub."""
-    return key_of(name, PIPELINE, name, shape, label)
+def prepare(
+    name: str, source: Path | None = None, *, cache: Path | None = None, progress: Progress | None = None
+) -> Prepared:
+    """Make a named set ready, see `take_in`."""
+    found = take_in(name, source, cache=cache, progress=progress)
+    return reported(STORE.path(found.key, cache), found, KNOWN[name], name)
 
 
-def not_prepared(name: str, hub: str | None) -> Exception:
-    """D101 for a set that is not in the cache, with the command that brings it."""
-    if hub is not None:
-        help = f"run: snnctl data prep RECIPE  (fetches `{hub}` with `datasets`)"
-        return data_error("D101", f"the image set `{hub}` is not prepared", path="data.hub", help=help)
-    known = KNOWN_IMAGES[name]
-    help = f"run: {known.command}" + (f"  ({known.note})" if known.note else "")
-    return data_error("D101", f"the image set `{name}` is not prepared", help=help)
+def is_prepared(name: str) -> bool:
+    """Whether the set `name` lies in the cache with all its files."""
+    return STORE.sound(named_key(name)) is not None
 
 
-def prepare_known(
+def take_in(
     name: str,
+    source: Path | None = None,
     shape: Shape = PLAIN,
     *,
-    source: Path | None = None,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> ImageManifest:
-    """Make a named set ready; returns at once when a sound copy is in the cache.
+    """A named set, decoded into the cache unless a sound copy lies there.
 
     Args:
+        name: one of `KNOWN`.
         source: where its files lie, in any layout that is read; None = fetch it through torchvision.
 
     Raises:
-        DiagnosticError: D101 unknown name or no source, D107 not the expected set, D108 no download.
+        DiagnosticError: D101 no source, D107 not the expected set, D108 no download.
     """
-    if name not in KNOWN_IMAGES:
-        raise data_error("D101", f"unknown image set `{name}`", help=choices(name, KNOWN_IMAGE_NAMES))
-    known, key = KNOWN_IMAGES[name], known_key(name, shape)
-    found = sound_manifest(key, cache, verify=True)
+    known, key = KNOWN[name], named_key(name, shape)
+    found = STORE.sound(key, cache, verify=True)
     if found is not None:
         return found
     if source is not None:
-        if not source.exists():
-            raise data_error("D101", f"nothing is at `{source}`", file=source, path="")
-        read = _from_folder(known, source, shape)
+        read = _from_folder(known, brought(source), shape)
     elif not known.torchvision:
         message = f"no address is known for `{name}`: its files must be brought"
         raise data_error("D101", message, help=f"run: {known.command}  ({known.note})")
     else:
         read = torchvision_source(known, (cache or cache_dir()) / "torchvision", download=True)
     _check(known, read, str(source or name))
-    return write_store(key, replace(read, licence=known.licence), cache=cache, progress=progress)
+    return write_images(key, replace(read, licence=known.licence), cache, progress)
 
 
-def prepare_hub(
-    hub: str, shape: Shape, label: str | None = None, progress: Progress | None = None, cache: Path | None = None
-) -> ImageManifest:
-    """Make a set of a hub ready.
+def take_in_hub(hub: str, shape: Shape, label: str | None = None, progress: Progress | None = None) -> ImageManifest:
+    """A set of a hub, decoded into the cache unless a sound copy lies there.
 
     Raises:
         DiagnosticError: D108 it cannot be had, or it holds no labelled pictures.
     """
-    key = known_key(f"hub:{hub}", shape, label)
-    found = sound_manifest(key, cache, verify=True)
-    return found or write_store(key, hub_source(hub, shape, label=label), cache=cache, progress=progress)
+    key = named_key(f"hub:{hub}", shape, label)
+    return STORE.sound(key, verify=True) or write_images(key, hub_source(hub, shape, label=label), progress=progress)
 
 
-def _from_folder(known: KnownImages, source: Path, shape: Shape) -> Source:
+def named_key(name: str, shape: Shape = PLAIN, label: str | None = None) -> str:
+    """The folder of a set that is known by its name or its id in a hub."""
+    return key_of(name, PIPELINE, name, shape, label)
+
+
+def named_images(name: str, hub: str | None, shape: Shape, label: str | None) -> ImageManifest:
+    """A named set, or one of a hub, that lies in the cache.
+
+    Raises:
+        DiagnosticError: D101, it does not.
+    """
+    found = STORE.sound(named_key(name if hub is None else f"hub:{hub}", shape, label))
+    if found is not None:
+        return found
+    if hub is not None:
+        help = f"run: snnctl data prep RECIPE  (fetches `{hub}` with `datasets`)"
+        raise data_error("D101", f"the image set `{hub}` is not prepared", path="data.hub", help=help)
+    known = KNOWN[name]
+    help = f"run: {known.command}" + (f"  ({known.note})" if known.note else "")
+    raise data_error("D101", f"the image set `{name}` is not prepared", help=help)
+
+
+def local_images(
+    text: str, settings: tuple[object, ...], read: Callable[[Path], Source[Item]], progress: Progress | None = None
+) -> ImageManifest:
+    """The set at the local path that a recipe names, decoded if it was not before.
+
+    Args:
+        settings: what the decoded set depends on, besides the files.
+        read: what reads the path.
+
+    Raises:
+        DiagnosticError: D101 there is nothing, or what reading it finds.
+    """
+    known = KNOWN.get(Path(text).name.split(".")[0].lower())
+    help = f"for the named set, write `source: {known.name}` and run: {known.command}" if known is not None else ""
+    path = local_path(text, tuple(KNOWN), help)
+    key = key_of(text, PIPELINE, str(path.resolve()), stamp(path), *settings)
+    return STORE.sound(key) or write_images(key, read(path), progress=progress)
+
+
+def _from_folder(known: KnownImages, source: Path, shape: Shape) -> Source[Item]:
     """Through torchvision where its layout is there, else as any other path."""
-    if known.torchvision and any((source / below).is_dir() for below in _layouts(known)):
+    layout = {"CIFAR10": "cifar-10-batches-py", "CIFAR100": "cifar-100-python"}.get(known.torchvision)
+    if known.torchvision and (source / (layout or f"{known.torchvision}/raw")).is_dir():
         return torchvision_source(known, source)
     return image_source(source, shape)
 
 
-def _layouts(known: KnownImages) -> tuple[str, ...]:
-    return {
-        "CIFAR10": ("cifar-10-batches-py",),
-        "CIFAR100": ("cifar-100-python",),
-    }.get(known.torchvision, (f"{known.torchvision}/raw",))
-
-
-def _check(known: KnownImages, found: Source, source: str) -> None:
+def _check(known: KnownImages, found: Source[Item], source: str) -> None:
     counts = {part.name: part.count for part in found.parts}
     final = counts.get("test", counts.get("val"))
     for what, seen, expected in (
@@ -106,6 +135,4 @@ def _check(known: KnownImages, found: Source, source: str) -> None:
         ("test items", final, known.test),
     ):
         if seen != expected:
-            message = f"it has {seen or 'no'} {what}; a genuine `{known.name}` has {expected:,}"
-            help = "to use it all the same, give its path as `data.source`"
-            raise data_error("D107", message, file=source, path="", help=help)
+            raise known.not_genuine(f"it has {seen or 'no'} {what}", f"{expected:,}", source)

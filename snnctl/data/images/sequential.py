@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -17,46 +16,22 @@ from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch
-from snnctl.data.images.component import HUB, Image, Share, Size
-from snnctl.data.images.dataset import ImageData, ImageProbe, ImageSplit, Normalise
-from snnctl.data.images.known import KNOWN_IMAGE_NAMES
-from snnctl.data.images.store import ImageManifest, Progress
+from snnctl.data.base import Batch, Split
+from snnctl.data.cuts import Share
+from snnctl.data.images.component import HUB, Image
+from snnctl.data.images.dataset import ImageData, Normalise
+from snnctl.data.images.known import KNOWN
+from snnctl.data.pictures import Size
+from snnctl.data.splits import SplitName
 
 PixelOrder = Literal["rows", "permuted"]
-
-
-def _signal(pictures: SignalSpec) -> SignalSpec:
-    return SignalSpec(0, 1, pictures.features, frames=pictures.length)
-
-
-@dataclass(frozen=True)
-class SequenceProbe:
-    """What a check needs: see `ImageProbe`."""
-
-    pictures: ImageProbe
-
-    @property
-    def leaks(self) -> tuple[str, ...]:
-        """Those of the pictures."""
-        return self.pictures.leaks
-
-    @property
-    def classes(self) -> int:
-        """K."""
-        return self.pictures.classes
-
-    @property
-    def input_signal(self) -> SignalSpec:
-        """One pixel a step."""
-        return _signal(self.pictures.input_signal)
 
 
 @dataclass(frozen=True)
 class SequenceSplit:
     """One split: pictures, and the order in which their pixels come."""
 
-    pictures: ImageSplit
+    pictures: Split
     order: Tensor | None
 
     def __len__(self) -> int:
@@ -68,62 +43,45 @@ class SequenceSplit:
         Shape:
             inputs [B, H * W, 1, C] float32, targets [B] int64.
         """
-        found = self.pictures.batch(indices)
+        found: Batch = self.pictures.batch(indices)
         pixels = found.inputs if self.order is None else found.inputs[:, self.order]
         return replace(found, inputs=pixels.unsqueeze(2))
 
 
 @dataclass(frozen=True)
-class SequenceData:
+class SequenceData(ImageData):
     """A set of pictures as sequences.
 
     Args:
-        pictures: see `ImageData`.
         order: [H * W] int64, which pixel comes at each step; None = row by row.
     """
 
-    pictures: ImageData
-    order: Tensor | None
-
-    @property
-    def leaks(self) -> tuple[str, ...]:
-        """Those of the pictures."""
-        return self.pictures.leaks
-
-    @property
-    def classes(self) -> int:
-        """K."""
-        return self.pictures.classes
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """In the order of their indices."""
-        return self.pictures.class_names
+    order: Tensor | None = None
 
     @property
     def input_signal(self) -> SignalSpec:
         """One pixel a step."""
-        return _signal(self.pictures.input_signal)
+        pictures = super().input_signal
+        return SignalSpec(0, 1, pictures.features, frames=pictures.length)
 
-    def split(self, name: str) -> SequenceSplit:
+    def split(self, name: SplitName) -> SequenceSplit:
         """The part called `train`, `val` or `test`."""
-        return SequenceSplit(self.pictures.split(name), self.order)
+        return SequenceSplit(super().split(name), self.order)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over the pictures and the order."""
         order = b"rows" if self.order is None else self.order.numpy().tobytes()
-        return hashlib.sha256(self.pictures.fingerprint.encode() + order).hexdigest()
+        return hashlib.sha256(super().fingerprint.encode() + order).hexdigest()
 
     def describe(self) -> dict[str, Any]:
         """Facts for `snnctl data info`."""
         order = "rows" if self.order is None else "permuted"
-        facts = self.pictures.describe()
-        return facts | {"order": order, "steps": self.input_signal.frames, "fingerprint": self.fingerprint}
+        return super().describe() | {"order": order, "steps": self.input_signal.frames}
 
 
 @DATA.register("sequential_image")
-class SequentialImage:
+class SequentialImage(Image):
     """Labelled pictures given one pixel a step: sequential MNIST, and permuted sequential MNIST.
 
     Sources, parts and splits as in `image`. The permutation is drawn once and is the same for every picture.
@@ -150,12 +108,10 @@ class SequentialImage:
         arXiv 1504.00941.
     """
 
-    gives: ClassVar[Literal["classes"]] = "classes"
-
     def __init__(
         self,
         *,
-        source: Annotated[str, SourcePath(known=(*KNOWN_IMAGE_NAMES, HUB))],
+        source: Annotated[str, SourcePath(known=(*KNOWN, HUB))],
         hub: str | None = None,
         size: Size | None = None,
         channels: Literal[1, 3] | None = None,
@@ -166,7 +122,7 @@ class SequentialImage:
         split_seed: Annotated[int, Ge(0)] = 0,
         normalise: Normalise = "unit",
     ) -> None:
-        self._image = Image(
+        super().__init__(
             source=source,
             hub=hub,
             size=size,
@@ -178,25 +134,11 @@ class SequentialImage:
         )
         self.order, self.order_seed = order, order_seed
 
-    @staticmethod
-    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """An id goes with the hub."""
-        if (knobs["source"] == HUB) != (knobs["hub"] is not None):
-            yield "hub", "`hub` names a set where `source` is hub, and only there"
-
-    def prepare(self, progress: Progress | None = None) -> ImageManifest:
-        """As `Image.prepare`."""
-        return self._image.prepare(progress)
-
-    def probe(self) -> SequenceProbe:
-        """Shapes and sizes of splits."""
-        return SequenceProbe(self._image.probe())
-
     def load(self) -> SequenceData:
         """The set, memory-mapped."""
-        pictures = self._image.load()
+        found = super().load()
         order = None
         if self.order == "permuted":
             random = np.random.default_rng(stream_seed(self.order_seed, "data", 0))
-            order = torch.from_numpy(random.permutation(pictures.input_signal.length))
-        return SequenceData(pictures, order)
+            order = torch.from_numpy(random.permutation(found.input_signal.length))
+        return SequenceData(found.store, found.cut, found.normalise, found.augment, order=order)

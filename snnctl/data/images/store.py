@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.images.source import Part, Source
+from snnctl.data.arrays import Item
+from snnctl.data.cache import Progress
+from snnctl.data.pictures import spelled
 from snnctl.data.problems import data_error
-from snnctl.data.sets import KeyedManifest, Store
-
-Progress = Callable[[int, int | None], None]  # bytes of pixels decoded, and in all
+from snnctl.data.sets import KeyedManifest, Source, Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +31,15 @@ class ImageManifest(KeyedManifest):
     shape: list[int]
     classes: list[str]
     parts: dict[str, int]
+
+    def facts(self) -> Mapping[str, Any]:
+        """For `snnctl data prep`."""
+        items, shape = sum(self.parts.values()), spelled(self.shape)
+        return {"items": items, "parts": self.parts, "shape": shape, "classes": len(self.classes)}
+
+    def words(self) -> str:
+        """The same in one line."""
+        return "{items:,} images of {shape} in {classes} classes".format(**self.facts())
 
 
 STORE = Store("images", ImageManifest)
@@ -52,37 +60,25 @@ class ImageStore:
     labels: dict[str, Any]
 
 
-def images_folder(cache: Path | None = None) -> Path:
-    """Where decoded sets lie."""
-    return STORE.path(cache=cache)
-
-
-def sound_manifest(key: str, cache: Path | None = None, *, verify: bool = False) -> ImageManifest | None:
-    """The manifest of a set whose files are all there, see `Store.sound`, else None."""
-    return STORE.sound(key, cache, verify=verify)
-
-
-def open_store(key: str, cache: Path | None = None) -> ImageStore:
-    """The arrays of a set that `sound_manifest` has found.
+def open_images(manifest: ImageManifest) -> ImageStore:
+    """The arrays of a set.
 
     Raises:
         DiagnosticError: D109, they cannot be read.
     """
-    manifest, folder = sound_manifest(key, cache), images_folder(cache) / key
+    folder = STORE.path(manifest.key)
     try:
-        if manifest is None:
-            raise ValueError("it is not there, or not whole")
         images = {part: np.load(folder / f"{part}.images.npy", mmap_mode="r") for part in manifest.parts}
         labels = {part: np.load(folder / f"{part}.labels.npy") for part in manifest.parts}
     except (OSError, ValueError, EOFError) as error:
-        raise data_error("D109", f"the decoded set `{key}` is damaged: {error}", file=folder) from error
+        raise data_error("D109", f"the decoded set `{manifest.key}` is damaged: {error}", file=folder) from error
     return ImageStore(manifest, images, labels)
 
 
-def write_store(
-    key: str, source: Source, *, cache: Path | None = None, progress: Progress | None = None
+def write_images(
+    key: str, source: Source[Item], cache: Path | None = None, progress: Progress | None = None
 ) -> ImageManifest:
-    """Decode every item of `source`; the folder appears whole, by one rename, or not at all.
+    """Decode every item of `source` into the cache.
 
     Raises:
         DiagnosticError: D221 items of different sizes, D104 the cache cannot be written, or what decoding finds.
@@ -90,9 +86,9 @@ def write_store(
     return STORE.write(key, lambda folder: _decode(key, source, folder, progress), cache)
 
 
-def _decode(key: str, source: Source, folder: Path, progress: Progress | None) -> ImageManifest:
+def _decode(key: str, source: Source[Item], folder: Path, progress: Progress | None) -> ImageManifest:
     total, done = sum(part.count for part in source.parts), 0
-    shape: tuple[int, ...] | None = None
+    shape: tuple[int, ...] = ()
     for part in source.parts:
         if not part.count:
             raise data_error("D222", f"the part `{part.name}` holds nothing", file=source.origin)
@@ -102,7 +98,9 @@ def _decode(key: str, source: Source, folder: Path, progress: Progress | None) -
                 images = open_memmap(folder / f"{part.name}.images.npy", "w+", np.uint8, (part.count, *shape))
                 labels = np.empty(part.count, np.int64)
             if pixels.shape != shape:
-                raise _other_shape(source, part, number, pixels.shape, shape or ())
+                message = f"item {number} of {part.name} is {spelled(pixels.shape)}, the first one {spelled(shape)}"
+                help = "set `data.size: [rows, columns]` (and `data.channels`) to bring all pictures to one shape"
+                raise data_error("D221", message, file=source.origin, path="data.size", help=help)
             images[number], labels[number] = pixels, label
             done += 1
             if progress is not None and done % 256 == 0:
@@ -114,20 +112,8 @@ def _decode(key: str, source: Source, folder: Path, progress: Progress | None) -
         key=key,
         origin=source.origin,
         format=source.format,
-        shape=list(shape or ()),
+        shape=list(shape),
         classes=list(source.classes),
         parts={part.name: part.count for part in source.parts},
         licence=source.licence,
     )
-
-
-def _other_shape(
-    source: Source, part: Part, number: int, shape: tuple[int, ...], first: tuple[int, ...]
-) -> DiagnosticError:
-    message = f"item {number} of {part.name} is {_by(shape)}, the first one {_by(first)}"
-    help = "set `data.size: [rows, columns]` (and `data.channels`) to bring all pictures to one shape"
-    return data_error("D221", message, file=source.origin, path="data.size", help=help)
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -12,12 +11,11 @@ from annotated_types import Ge, MinLen
 
 from snnctl.core.catalog import DATA, SCALERS
 from snnctl.core.registry import Slot, SourcePath
-from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import DataSource, Probe
+from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
 from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
-from snnctl.data.series.dataset import ForecastData
+from snnctl.data.series.dataset import ForecastData, SeriesProbe, SeriesTensors
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.missing import check_finite, check_observed, fill, mark_missing
 from snnctl.data.series.prepare import prepare
@@ -29,46 +27,6 @@ from snnctl.data.series.sources import head_source, read_source
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import DEFAULT_SPLIT, SplitPlan, SplitSpec, plan_splits
 from snnctl.data.splits import SPLIT_NAMES
-
-
-@dataclass(frozen=True)
-class SeriesProbe(Probe):
-    """What a recipe check can know without reading the values.
-
-    Args:
-        rows: samples in time.
-        columns: names of the target channels.
-        calendar_features: extra input channels after them.
-        window, horizon: rows in and rows out.
-        windows: how many in each split.
-        season: rows in one season, or None.
-        has_dates: whether a date column was seen.
-        ignored: columns of the file that are not used (row numbers).
-        format: what it is read from ("csv", "hdf5", "cache", ...).
-        leaks: as in `ForecastData`.
-    """
-
-    rows: int
-    columns: tuple[str, ...]
-    calendar_features: int
-    window: int
-    horizon: int
-    windows: Mapping[str, int]
-    season: int | None
-    has_dates: bool
-    ignored: tuple[str, ...]
-    format: str
-    leaks: tuple[str, ...] = ()
-
-    @property
-    def channels(self) -> int:
-        """C, how many targets."""
-        return len(self.columns)
-
-    @property
-    def input_signal(self) -> SignalSpec:
-        """The shape of the inputs, before encoding."""
-        return SignalSpec(steps=0, length=self.window, features=self.channels + self.calendar_features)
 
 
 @DATA.register("timeseries")
@@ -160,17 +118,11 @@ class TimeSeries(DataSource):
             raise self._no_dates()
         plan = self._plan(head.rows)
         return SeriesProbe(
-            rows=head.rows,
-            columns=head.columns,
-            calendar_features=CALENDAR_FEATURES if self.calendar else 0,
-            window=self.window,
-            horizon=self.horizon,
+            **self._shape(head.rows, head.columns, plan),
             windows={name: plan[name].windows for name in SPLIT_NAMES},
-            season=self.season,
             has_dates=head.date_column != "",
             ignored=head.ignored,
             format=head.format,
-            leaks=self._leaks(plan),
         )
 
     def load(self) -> ForecastData:
@@ -190,28 +142,34 @@ class TimeSeries(DataSource):
         with np.errstate(over="ignore"):
             scaled = scaler.apply(marked)
         check_finite(scaled, series, " after scaling")
+        filled = fill(scaled, np.nanmean(scaled[: plan.train.last_row], axis=0))
+        calendar = calendar_features(series.times) if self.calendar and series.times is not None else None
         return ForecastData(
+            **self._shape(len(marked), series.columns, plan),
             series=series,
             marked=marked,
-            filled=fill(scaled, np.nanmean(scaled[: plan.train.last_row], axis=0)),
-            interpolate=self.missing != "hold",
+            tensors=SeriesTensors.of(filled, calendar, interpolate=self.missing != "hold"),
             scaler=scaler,
-            calendar=calendar_features(series.times) if self.calendar and series.times is not None else None,
             plan=plan,
-            window=self.window,
-            horizon=self.horizon,
-            season=self.season,
             window_norm=WindowNorm(self.window_norm, len(series.columns)),
-            leaks=self._leaks(plan),
         )
 
     def _plan(self, rows: int) -> SplitPlan:
         file = "" if self.source in KNOWN else self.source
         return plan_splits(self.split_spec, rows, self.window, self.horizon, file)
 
-    def _leaks(self, plan: SplitPlan) -> tuple[str, ...]:
+    def _shape(self, rows: int, columns: tuple[str, ...], plan: SplitPlan) -> dict[str, Any]:
+        """The fields of `ForecastShape`."""
         shared = "neighbouring splits share rows (cut by windows)" if plan.shares_rows else ""
-        return tuple(reason for reason in (self.scaler.leak, shared) if reason)
+        return {
+            "rows": rows,
+            "columns": columns,
+            "calendar_features": CALENDAR_FEATURES if self.calendar else 0,
+            "window": self.window,
+            "horizon": self.horizon,
+            "season": self.season,
+            "leaks": tuple(reason for reason in (self.scaler.leak, shared) if reason),
+        }
 
     def _no_dates(self) -> Exception:
         return data_error(

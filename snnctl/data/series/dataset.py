@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Dataset
+from snnctl.data.base import Batch, Dataset, Probe
 from snnctl.data.series.missing import Filled
 from snnctl.data.series.scaling import FittedScaler
 from snnctl.data.series.series import Floats, Series, Times
@@ -21,7 +22,7 @@ from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 
 @dataclass(frozen=True)
-class _Store:
+class SeriesTensors:
     """The tensors all windows are gathered from.
 
     `values` [N, C] are scaled and without holes; `observed` tells what was filled, None = nothing. Where they
@@ -34,6 +35,23 @@ class _Store:
     held: Tensor | None
     last_observed: Tensor | None
 
+    @classmethod
+    def of(cls, filled: Filled, calendar: Floats | None, *, interpolate: bool) -> SeriesTensors:
+        """From scaled values without holes.
+
+        Args:
+            calendar: [N, 5] features appended to the inputs, or None.
+            interpolate: whether inputs show interpolated values where a window allows it.
+        """
+        holes = not filled.observed.all()
+        return cls(
+            values=_float32(filled.linear if interpolate else filled.held),
+            calendar=None if calendar is None else _float32(calendar),
+            observed=torch.from_numpy(filled.observed) if holes else None,
+            held=_float32(filled.held) if holes and interpolate else None,
+            last_observed=torch.from_numpy(filled.last_observed) if holes and interpolate else None,
+        )
+
 
 class WindowSplit:
     """The windows of one split, by index; the series itself is never copied.
@@ -44,7 +62,7 @@ class WindowSplit:
         window, horizon: rows in and rows out.
     """
 
-    def __init__(self, store: _Store, starts: Tensor, window: int, horizon: int) -> None:
+    def __init__(self, store: SeriesTensors, starts: Tensor, window: int, horizon: int) -> None:
         self.starts = starts
         self._store, self._window, self._horizon = store, window, horizon
 
@@ -70,80 +88,94 @@ class WindowSplit:
         return Batch(inputs, store.values[following], observed)
 
 
-class ForecastData(Dataset):
-    """A series cut into train, val and test windows.
+@dataclass(frozen=True, kw_only=True)
+class ForecastShape(Probe):
+    """What is known of a series that is cut into windows, before its values are read and after.
+
+    Args:
+        rows: samples in time.
+        columns: names of the target channels.
+        calendar_features: extra input channels after them.
+        window, horizon: rows in and rows out.
+        season: rows in one season, or None.
+        leaks: see `Probe.leaks`.
+    """
+
+    rows: int
+    columns: tuple[str, ...]
+    calendar_features: int
+    window: int
+    horizon: int
+    season: int | None
+    leaks: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> int:
+        """C, how many targets."""
+        return len(self.columns)
+
+    @property
+    def input_signal(self) -> SignalSpec:
+        """The shape of the inputs, before encoding."""
+        return SignalSpec(steps=0, length=self.window, features=self.channels + self.calendar_features)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesProbe(ForecastShape):
+    """What a recipe check can know without reading the values; see `ForecastShape` for the rest.
+
+    Args:
+        windows: how many in each split.
+        has_dates: whether a date column was seen.
+        ignored: columns of the file that are not used (row numbers).
+        format: what it is read from ("csv", "hdf5", "cache", ...).
+    """
+
+    windows: Mapping[str, int]
+    has_dates: bool
+    ignored: tuple[str, ...]
+    format: str
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ForecastData(ForecastShape, Dataset):
+    """A series cut into train, val and test windows; see `ForecastShape` for what a check knows, too.
 
     Args:
         series: as it was read and its columns chosen.
         marked: its values [N, C] with NaN at every missing cell.
-        filled: the scaled values without holes.
-        interpolate: whether inputs show interpolated values where a window allows it.
+        tensors: what windows are gathered from.
         scaler: fitted.
-        calendar: [N, 5] features appended to the inputs, or None.
         plan: which rows and windows belong to which split.
-        window, horizon: rows in and rows out.
-        season: rows in one season, or None.
         window_norm: normalisation of each window; the model applies it, batches come without.
-        leaks: see `Probe.leaks`.
     """
 
-    leaks: tuple[str, ...] = ()
+    series: Series
+    marked: Floats
+    tensors: SeriesTensors
+    scaler: FittedScaler
+    plan: SplitPlan
+    window_norm: WindowNorm
 
-    def __init__(
-        self,
-        *,
-        series: Series,
-        marked: Floats,
-        filled: Filled,
-        interpolate: bool,
-        scaler: FittedScaler,
-        calendar: Floats | None,
-        plan: SplitPlan,
-        window: int,
-        horizon: int,
-        season: int | None,
-        window_norm: WindowNorm,
-        leaks: tuple[str, ...],
-    ) -> None:
-        self.window, self.horizon = window, horizon
-        self.columns = series.columns
-        self.channels = len(series.columns)
-        self.calendar_features = 0 if calendar is None else calendar.shape[1]
-        self.season = season
-        self.window_norm = window_norm
-        self.scaler = scaler
-        self.leaks = leaks
-        self.rows = len(marked)
-        self.missing_values = int(np.isnan(marked).sum())
-        self._series, self._marked, self._plan = series, marked, plan
-        holes = self.missing_values > 0
-        self._store = _Store(
-            values=_float32(filled.linear if interpolate else filled.held),
-            calendar=None if calendar is None else _float32(calendar),
-            observed=torch.from_numpy(filled.observed) if holes else None,
-            held=_float32(filled.held) if holes and interpolate else None,
-            last_observed=torch.from_numpy(filled.last_observed) if holes and interpolate else None,
-        )
-
-    @property
-    def input_signal(self) -> SignalSpec:
-        """The shape of `inputs`, before encoding."""
-        return SignalSpec(steps=0, length=self.window, features=self.channels + self.calendar_features)
+    @cached_property
+    def missing_values(self) -> int:
+        """Cells without a value."""
+        return int(np.isnan(self.marked).sum())
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over the chosen columns' values in their own units, shape and names."""
-        return self._series.fingerprint()
+        return self.series.fingerprint()
 
     def split(self, name: SplitName) -> WindowSplit:
         """The windows of `name`, in time order."""
-        cut = self._plan[name]
+        cut = self.plan[name]
         starts = torch.arange(cut.start, cut.start + cut.windows)
-        return WindowSplit(self._store, starts, self.window, self.horizon)
+        return WindowSplit(self.tensors, starts, self.window, self.horizon)
 
     def describe(self) -> dict[str, Any]:
         """Facts for `snnctl data info`; statistics are of observed values in their own units."""
-        times = self._series.times
+        times = self.series.times
         return {
             "rows": self.rows,
             "columns": list(self.columns),
@@ -152,14 +184,14 @@ class ForecastData(Dataset):
             "horizon": self.horizon,
             "splits": {
                 name: {
-                    "first_row": self._plan[name].first_row,
-                    "rows": self._plan[name].last_row - self._plan[name].first_row,
-                    "windows": self._plan[name].windows,
+                    "first_row": self.plan[name].first_row,
+                    "rows": self.plan[name].last_row - self.plan[name].first_row,
+                    "windows": self.plan[name].windows,
                 }
                 for name in SPLIT_NAMES
             },
             "dates": None if times is None else _date_facts(times),
-            "statistics": _statistics(self._marked, self.columns),
+            "statistics": _statistics(self.marked, self.columns),
             "scaler": self.scaler.kind,
             "window_norm": self.window_norm.kind,
             "season": self.season,

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from snnctl.data.cache import Progress, sha256_file
-from snnctl.data.prepare import Prepared, Status, fetched
+from snnctl.data.prepare import Prepared, Status, fetched, reported
 from snnctl.data.problems import data_error
 from snnctl.data.series.known import KNOWN, KnownSeries
 from snnctl.data.series.readers.files import read_file
 from snnctl.data.series.series import ReadOptions
 from snnctl.data.series.sources import builtin_path, read_builtin
-from snnctl.data.series.store import STORE, SeriesManifest, write_series
+from snnctl.data.series.store import STORE, SeriesManifest, describe_series, write_series
+from snnctl.data.sets import StoredFile
 
 
 def prepare(
@@ -32,9 +32,10 @@ def prepare(
     """
     known = KNOWN[name]
     if known.builtin:
-        series, path = read_builtin(name), builtin_path(name)
-        rows, columns = series.values.shape
-        return _report(known, "builtin", path, rows, columns, int(np.isnan(series.values).sum()), path.stat().st_size)
+        path = builtin_path(name)
+        shipped = describe_series(name, read_builtin(name), str(path), "")
+        shipped = replace(shipped, files={path.name: StoredFile(path.stat().st_size, "")})
+        return reported(path, shipped, known, name, "builtin")
     status: Status = "prepared"
     found = STORE.sound(name, cache, verify=True)
     if found is not None:
@@ -47,7 +48,7 @@ def prepare(
     else:
         with fetched(known, cache, progress) as file:
             found = _take_in(known, file, known.url, cache, None)
-    return _report(known, status, STORE.path(name, cache), found.rows, found.columns, found.missing, found.bytes)
+    return reported(STORE.path(name, cache), found, known, name, status)
 
 
 def is_prepared(name: str, cache: Path | None = None, *, verify: bool = False) -> bool:
@@ -71,18 +72,4 @@ def _take_in(
     ):
         if expected is not None and found != expected:
             raise known.not_genuine(f"the file has {found} {what}", str(expected), source, path="data.source")
-    return write_series(known.name, series, source, digest, cache)
-
-
-def _report(
-    known: KnownSeries,
-    status: Status,
-    path: Path,
-    rows: int,
-    columns: int,
-    missing: int,
-    size: int,
-) -> Prepared:
-    words = f"{rows:,} rows x {columns} columns, {missing:,} missing"
-    facts = {"rows": rows, "columns": columns, "missing": missing}
-    return Prepared(known.name, path, facts, words, size, known.licence, known.note, status)
+    return write_series(series, describe_series(known.name, series, source, digest), cache)

@@ -38,16 +38,34 @@ class SeriesManifest(Manifest):
     missing: int
     licence: str
 
+    def facts(self) -> dict[str, Any]:
+        """Sizes."""
+        return {"rows": self.rows, "columns": self.columns, "missing": self.missing}
+
+    def words(self) -> str:
+        """The same in one line."""
+        return f"{self.rows:,} rows x {self.columns} columns, {self.missing:,} missing"
+
 
 STORE = Store("", SeriesManifest)
 
 
-def write_series(name: str, series: Series, source: str, sha256: str, cache: Path | None = None) -> SeriesManifest:
-    """Keep the series `name`.
+def describe_series(name: str, series: Series, source: str, sha256: str) -> SeriesManifest:
+    """What there is to tell of the series `name`, read from `source`, a URL or path; its checksum is `sha256`."""
+    rows, columns = series.values.shape
+    return SeriesManifest(
+        name=name,
+        source=source,
+        source_sha256=sha256,
+        rows=rows,
+        columns=columns,
+        missing=int(np.isnan(series.values).sum()),
+        licence=KNOWN[name].licence,
+    )
 
-    Args:
-        source: URL or path it was read from.
-        sha256: of that file.
+
+def write_series(series: Series, told: SeriesManifest, cache: Path | None = None) -> SeriesManifest:
+    """Keep a series, and what `describe_series` tells of it.
 
     Raises:
         DiagnosticError: D104, the cache cannot be written.
@@ -58,20 +76,9 @@ def write_series(name: str, series: Series, source: str, sha256: str, cache: Pat
         if series.times is not None:
             np.save(folder / TIMES, series.times, allow_pickle=False)
         (folder / COLUMNS).write_text(json.dumps(series.columns) + "\n", encoding="utf-8")
-        rows, columns = series.values.shape
-        missing = int(np.isnan(series.values).sum())
-        licence = KNOWN[name].licence
-        return SeriesManifest(
-            name=name,
-            source=source,
-            source_sha256=sha256,
-            rows=rows,
-            columns=columns,
-            missing=missing,
-            licence=licence,
-        )
+        return told
 
-    return STORE.write(name, fill, cache)
+    return STORE.write(told.name, fill, cache)
 
 
 def head_prepared(name: str, options: ReadOptions) -> SeriesHead:

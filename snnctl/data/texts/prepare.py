@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from snnctl.data.cache import Progress
-from snnctl.data.prepare import Prepared, Status
+from snnctl.data.prepare import Prepared, Status, reported
 from snnctl.data.problems import data_error
 from snnctl.data.texts.known import KNOWN, KnownTexts
 from snnctl.data.texts.readers.files import TextOptions, numbered
@@ -32,8 +32,9 @@ def prepare(
     """
     known = KNOWN[name]
     found = STORE.sound(name, cache, verify=True)
-    fresh = found is None
+    status: Status = "ready"
     if found is None:
+        status = "prepared"
         origin = str(source or known.hub)
         parts = fetch(known) if source is None else read_place(source, TextOptions())
         named = {part: _named(texts, known, origin) for part, texts in parts.items()}
@@ -42,12 +43,7 @@ def prepare(
             has, wants = f"the texts are {_words(sizes)}", _words(known.sizes)
             raise known.not_genuine(has, wants, origin, path="data.source", them="them")
         found = write_texts(name, named, origin, cache)
-    rows = sum(found.sizes.values())
-    words = f"{rows:,} rows x 2 columns, {found.empty:,} missing"
-    facts = {"rows": rows, "columns": 2, "missing": found.empty}
-    path = STORE.path(name, cache)
-    status: Status = "prepared" if fresh else "ready"
-    return Prepared(name, path, facts, words, found.bytes, known.licence, known.note, status)
+    return reported(STORE.path(name, cache), found, known, name, status)
 
 
 def is_prepared(name: str, cache: Path | None = None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.problems import data_error
@@ -29,6 +30,16 @@ class TextManifest(Manifest):
     source: str
     sizes: dict[str, int]
     empty: int
+
+    licence: ClassVar[str] = "none stated"
+
+    def facts(self) -> dict[str, int]:
+        """Sizes, as of a table of texts and labels."""
+        return {"rows": sum(self.sizes.values()), "columns": 2, "missing": self.empty}
+
+    def words(self) -> str:
+        """The same in one line."""
+        return f"{sum(self.sizes.values()):,} rows x 2 columns, {self.empty:,} missing"
 
 
 STORE = Store("texts", TextManifest)

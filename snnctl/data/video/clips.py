@@ -1,16 +1,59 @@
-"""Clips of a video, end to end, and the windows that are cut from them."""
+"""Clips of a video, as a reader gives them and end to end, and the windows that are cut from them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-Whole = npt.NDArray[np.int64]
+from snnctl.data.arrays import Whole
+from snnctl.data.pictures import spelled
+from snnctl.data.sets import Source
+
 By = Literal["clip", "time"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Customs:
+    """How the makers of a set, or its literature, cut it into windows and splits.
+
+    Args:
+        by: how splits are made that are missing: whole clips, or in time order.
+        from_end: windows are laid from the end of a clip to its beginning.
+        shared: clips this far from each other may show the same frames.
+        lengths: (F_in, F_out) that the set is made for; None = any.
+    """
+
+    by: By = "clip"
+    from_end: bool = False
+    shared: int = 0
+    lengths: tuple[int, int] | None = None
+
+    def customs(self) -> dict[str, Any]:
+        """These alone, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(Customs)}
+
+
+@dataclass(frozen=True)
+class Run:
+    """Frames that follow each other without a gap.
+
+    Args:
+        frames: [n, H, W, C] uint8, or float32 in 0..1.
+        group: clips of one group stay in one split.
+        stride: frames from one window to the next as published; 0 = windows do not overlap.
+    """
+
+    frames: Any
+    group: int
+    stride: int = 0
+
+
+@dataclass(frozen=True)
+class VideoSource(Customs, Source[Run]):
+    """A set of videos before it is taken into the cache; its parts count frames."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +114,7 @@ class Windows:
 
 
 @dataclass(frozen=True)
-class VideoSet:
+class VideoSet(Customs):
     """A set of videos, as its makers cut it.
 
     Args:
@@ -81,10 +124,7 @@ class VideoSet:
         licence: as its makers state it; "" where nothing is known.
         digest: of its content.
         bytes: on disk.
-        by: how splits are made that are missing: whole clips, or in time order.
-        from_end: windows are laid from the end of a clip to its beginning.
-        shared: clips this far from each other may show the same frames.
-        lengths: (F_in, F_out) that the set is made for; None = any.
+        by, from_end, shared, lengths: see `Customs`.
     """
 
     parts: Mapping[str, Clips]
@@ -93,24 +133,34 @@ class VideoSet:
     licence: str
     digest: str
     bytes: int
-    by: By = "clip"
-    from_end: bool = False
-    shared: int = 0
-    lengths: tuple[int, int] | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(H, W, C) of a frame."""
         return next(iter(self.parts.values())).shape
 
+    def facts(self) -> Mapping[str, Any]:
+        """For `snnctl data prep`."""
+        frames = sum(int(clips.lengths.sum()) for clips in self.parts.values())
+        return {"parts": self.clips, "frames": frames, "frame": spelled(self.shape)}
+
+    def words(self) -> str:
+        """The same in one line."""
+        return "{clips:,} clips, {frames:,} frames of {frame}".format(clips=sum(self.clips.values()), **self.facts())
+
+    @property
+    def clips(self) -> dict[str, int]:
+        """Part -> how many."""
+        return {name: len(clips.lengths) for name, clips in self.parts.items()}
+
     def describe(self) -> dict[str, Any]:
         """Facts for `snnctl data info`."""
         return {
             "origin": self.origin,
             "format": self.format,
-            "frame": " x ".join(map(str, self.shape)),
+            "frame": spelled(self.shape),
             "frames": {name: int(clips.lengths.sum()) for name, clips in self.parts.items()},
-            "clips": {name: len(clips.lengths) for name, clips in self.parts.items()},
+            "clips": self.clips,
             "licence": self.licence or "unknown",
             "bytes": self.bytes,
         }

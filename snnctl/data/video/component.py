@@ -6,29 +6,31 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
-from snnctl.data.images.prepare import prepare_known
+from snnctl.data.base import DataSource
+from snnctl.data.cache import Progress
+from snnctl.data.cuts import Share
+from snnctl.data.pictures import Size, as_pair
+from snnctl.data.prepare import Prepared, reported
 from snnctl.data.problems import data_error
 from snnctl.data.video.clips import By, VideoSet
 from snnctl.data.video.cut import cut_windows
 from snnctl.data.video.dataset import VideoData
-from snnctl.data.video.known import KNOWN_VIDEO_NAMES
+from snnctl.data.video.known import KNOWN
 from snnctl.data.video.moving.component import MOVING_MNIST, MovingData, MovingDigits
-from snnctl.data.video.prepare import known_videos, local_path, local_videos, prepare_videos
+from snnctl.data.video.moving.digits import picture_set
+from snnctl.data.video.prepare import local_videos, named_videos, take_in
 from snnctl.data.video.readers.arrays import Layout
 from snnctl.data.video.readers.folders import FrameShape
-from snnctl.data.video.store import Progress
 
-Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]
-Size = Annotated[list[Annotated[int, Ge(1), Le(4096)]], MinLen(2), MaxLen(2)]
 _TRAIN = 10000  # sequences of an epoch of Moving MNIST, as published
 
 
 @DATA.register("video")
-class Video:
+class Video(DataSource):
     """Videos to be continued: a named set, an array, or folders of numbered pictures, cut into windows.
 
     Sources: moving_mnist (train and val drawn anew from MNIST's train digits, test from the published file; other
@@ -67,7 +69,7 @@ class Video:
     def __init__(
         self,
         *,
-        source: Annotated[str, SourcePath(known=KNOWN_VIDEO_NAMES)],
+        source: Annotated[str, SourcePath(known=tuple(KNOWN))],
         layout: Layout | None = None,
         frames_in: Annotated[int, Ge(1)] = 10,
         frames_out: Annotated[int, Ge(1)] = 10,
@@ -82,7 +84,7 @@ class Video:
         self.source: str = source
         self.layout: Layout | None = layout
         self.seen, self.ahead, self.stride = frames_in, frames_out, stride
-        self.shape = FrameShape((size[0], size[1]) if size else None, channels)
+        self.shape = FrameShape(as_pair(size), channels)
         self.val, self.test, self.split_seed = val, test, split_seed
         self.by: By | None = by
         self._moving: MovingDigits | None = None
@@ -102,7 +104,7 @@ class Video:
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Knobs of one kind of source stand with that kind alone."""
         source = knobs["source"]
-        if source in KNOWN_VIDEO_NAMES and knobs["layout"] is not None:
+        if source in KNOWN and knobs["layout"] is not None:
             yield "layout", f"`layout` names the axes of an array; those of {source} are known"
         if source == MOVING_MNIST:
             for knob in ("stride", "by"):
@@ -113,24 +115,18 @@ class Video:
                 if knobs[knob] is not None:
                     yield knob, f"`{knob}` is for pictures; arrays are taken as they are"
 
-    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> VideoSet:
-        """The clips, fetched or taken into the cache if need be.
-
-        Args:
-            brought: where the files of a named set lie; None = they are fetched.
+    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
+        """The clips, fetched or taken into the cache if need be; of moving_mnist MNIST's digits as well.
 
         Raises:
             DiagnosticError: D101, a named set has to be brought; D108, no download.
         """
-        if self.source in KNOWN_VIDEO_NAMES:
-            prepare_videos(self.source, self.shape, source=brought, progress=progress)
+        if self.source in KNOWN:
+            take_in(self.source, brought, self.shape, progress=progress)
         if self._moving is not None:
-            prepare_known("mnist", progress=progress)
-        return self._videos(progress)
-
-    def probe(self) -> VideoData | MovingData:
-        """What a check needs: shapes and sizes of splits."""
-        return self.load()
+            picture_set(self._moving.source).prepare(progress)
+        found = self._videos(progress)
+        return (reported(found.origin, found, KNOWN.get(self.source)),)
 
     def load(self) -> VideoData | MovingData:
         """The set, memory-mapped, and its windows.
@@ -152,6 +148,6 @@ class Video:
         return VideoData(found, cut, self.seen, self.ahead)
 
     def _videos(self, progress: Progress | None = None) -> VideoSet:
-        if self.source in KNOWN_VIDEO_NAMES:
-            return known_videos(self.source, self.shape)
-        return local_videos(local_path(self.source), self.layout, self.shape, progress)
+        if self.source in KNOWN:
+            return named_videos(self.source, self.shape)
+        return local_videos(self.source, self.layout, self.shape, progress)

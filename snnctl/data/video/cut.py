@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnctl.core.seeds import stream_seed
+from snnctl.data.cuts import Share, refuse_empty
 from snnctl.data.problems import data_error
 from snnctl.data.video.clips import By, Clips, VideoSet, Windows, lay_windows
-
-Share = float | int
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,8 @@ def cut_windows(
     else:
         raise data_error("D230", f"it has the parts {', '.join(laid)}, not train and test", file=found.origin)
     ordered = {name: made[name] for name in ("train", "val", "test")}
-    for name, split in ordered.items():
-        if not len(split.windows):
-            raise _empty(name, ordered, found, by)
+    more = ", or lower `data.stride` for more windows" + (", or set `data.by: time`" if by == "clip" else "")
+    refuse_empty({name: len(split.windows) for name, split in ordered.items()}, found.origin, more)
     return ordered
 
 
@@ -104,12 +102,3 @@ def _too_short(found: VideoSet, part: str, length: int) -> Exception:
     message = f"the longest clip of {part} has {longest} frames, and a window takes {length}"
     help = "lower `data.frames_in` or `data.frames_out`; or `data.layout` names the axes in another order"
     return data_error("D233", message, file=found.origin, path="data.frames_in", help=help)
-
-
-def _empty(name: str, splits: dict[str, SplitWindows], found: VideoSet, by: By | None) -> Exception:
-    sizes = ", ".join(f"{other} {len(split.windows):,}" for other, split in splits.items())
-    knob = "test" if name == "test" else "val"
-    help = f"change `data.{knob}`, or lower `data.stride` for more windows"
-    if by == "clip":
-        help += ", or set `data.by: time`"
-    return data_error("R320", f"the {name} split is empty ({sizes})", file=found.origin, path=f"data.{knob}", help=help)

@@ -1,4 +1,4 @@
-"""Videos as batches of whole sequences, gathered by index."""
+"""Videos as batches of whole sequences: frames that are seen, and frames that are to be predicted."""
 
 from __future__ import annotations
 
@@ -6,17 +6,50 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.splits import SPLIT_NAMES
-from snnctl.data.video.batch import VideoBatch
+from snnctl.data.base import Dataset
+from snnctl.data.splits import SPLIT_NAMES, SplitName
 from snnctl.data.video.clips import Clips, VideoSet, Windows
 from snnctl.data.video.cut import SplitWindows
+
+
+@dataclass(frozen=True)
+class VideoBatch:
+    """Whole sequences of a video, of which the first `seen` frames are given.
+
+    Args:
+        frames: [B, F_in + F_out, L, C] float32 in 0..1; L = H * W positions row by row.
+        seen: F_in.
+    """
+
+    frames: Tensor
+    seen: int
+
+    observed: ClassVar[None] = None  # no pixel is missing
+    soft: ClassVar[None] = None
+
+    @property
+    def inputs(self) -> Tensor:
+        """[B, F_in, L, C] the frames that are seen."""
+        return self.frames[:, : self.seen]
+
+    @property
+    def targets(self) -> Tensor:
+        """[B, F_out, L, C] the frames that follow."""
+        return self.frames[:, self.seen :]
+
+    def to(self, device: torch.device | str) -> VideoBatch:
+        """The same batch on `device`."""
+        return VideoBatch(self.frames.to(device), self.seen)
+
+    def __len__(self) -> int:
+        return len(self.frames)
 
 
 def video_signal(shape: tuple[int, int, int], seen: int, ahead: int) -> SignalSpec:
@@ -61,7 +94,7 @@ class VideoSplit:
 
 
 @dataclass(frozen=True)
-class VideoData:
+class VideoData(Dataset):
     """A set of videos, cut into splits and windows.
 
     Args:
@@ -81,7 +114,7 @@ class VideoData:
         """Frames that are seen, and how many follow."""
         return video_signal(self.source.shape, self.seen, self.ahead)
 
-    def split(self, name: str) -> VideoSplit:
+    def split(self, name: SplitName) -> VideoSplit:
         """The part called `train`, `val` or `test`."""
         found = self.cut[name]
         return VideoSplit(self.source.parts[found.part], found.windows, self.seen, self.ahead)

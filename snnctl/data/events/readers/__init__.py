@@ -1,1 +1,1 @@
-"""Where recordings of events come from: HDF5, one file each, event cameras, sound."""
+"""Where recordings of events come from: HDF5, one file each, event cameras, frames of counts, sound."""

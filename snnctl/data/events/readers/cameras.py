@@ -1,24 +1,17 @@
-"""Recordings of event cameras: reading them, and counting their events into frames."""
+"""Recordings of event cameras: N-MNIST's files, and events kept as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from snnctl.data.images.readers.arrays import open_npz
-from snnctl.data.images.readers.folders import Labelled, class_names, sort_out
-from snnctl.data.images.source import Item, Part, Pixels, Source
+from snnctl.data.arrays import Whole, open_npy, open_npz
 from snnctl.data.problems import data_error
 
-Whole = npt.NDArray[np.int64]
-Cut = Literal["number", "time"]
-
-_SUFFIXES = (".bin", ".npy", ".npz")
+N_MNIST_SIZE = (34, 34)
 _N_MNIST_RESETS = 240  # y of a row that marks an overflow of the clock, not an event
 
 
@@ -72,10 +65,7 @@ def read_columns(path: Path) -> Events:
             raise data_error("D224", f"`{path.name}` has {', '.join(arrays)}, not t, x, y and p", file=path)
         columns = [np.asarray(arrays[name]) for name in "xypt"]
     else:
-        try:
-            table = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
+        table = open_npy(path)
         if table.ndim != 2 or table.shape[1] != 4:
             raise data_error("D224", f"`{path.name}` is {list(table.shape)}, not rows of x, y, p, t", file=path)
         columns = list(table.T)
@@ -83,73 +73,16 @@ def read_columns(path: Path) -> Events:
     return Events(t, x, y, (p > 0).astype(np.int64))
 
 
-def to_frames(events: Events, frames: int, size: tuple[int, int], cut: Cut, name: str = "") -> Pixels:
-    """Events counted per pixel and polarity: uint8 [T, H, W, 2], counts above 255 stay 255.
+def refuse_outside(x: Any, y: Any, size: tuple[int, int], name: str, file: Path | str) -> None:
+    """Every event lies on the sensor.
 
     Args:
-        frames: T.
         size: (rows, columns) of the sensor.
-        cut: `number`: every frame gets the same number of events, the last one the rest too; `time`: every frame
-            lasts equally long.
 
     Raises:
-        DiagnosticError: D224, no events, or one outside the sensor.
-
-    Source: the two ways of spikingjelly's `integrate_events_to_fixed_frames_number`.
+        DiagnosticError: D224, one does not.
     """
-    if not len(events):
-        raise data_error("D224", f"`{name}` holds no events", file=name)
     rows, columns = size
-    if events.x.max() >= columns or events.y.max() >= rows or min(events.x.min(), events.y.min()) < 0:
-        message = f"`{name}` has an event at ({events.x.max()}, {events.y.max()}), outside {rows} x {columns} pixels"
-        raise data_error("D224", message, file=name, path="data.size", help="set `data.size` to that of the sensor")
-    if cut == "number":
-        frame = np.minimum(np.arange(len(events)) // max(len(events) // frames, 1), frames - 1)
-    else:
-        since = events.t - events.t.min()
-        frame = np.minimum(since * frames // max(int(since.max()), 1), frames - 1)
-    place = ((frame * rows + events.y) * columns + events.x) * 2 + events.p
-    counts = np.bincount(place, minlength=frames * rows * columns * 2)
-    return np.minimum(counts, 255).astype(np.uint8).reshape(frames, rows, columns, 2)
-
-
-def events_source(folder: Path, frames: int, size: tuple[int, int], cut: Cut) -> Source:
-    """Recordings in folders: `[Train|Test/]CLASS/x.bin` (N-MNIST) or `.../x.npz`; or DVS128 Gesture's
-    `ibmGestureTrain/USER/CLASS.npy` and `ibmGestureTest/...`.
-
-    Raises:
-        DiagnosticError: D105 nothing but a format that is not read, D222 no recordings or no classes.
-    """
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    wanted = [name for name in files if name.lower().endswith(_SUFFIXES)]
-    if not wanted:
-        foreign = next((name for name in files if name.lower().endswith((".aedat", ".aedat4", ".mat", ".hdf5"))), "")
-        if foreign:
-            help = "turn it into frames with a tool that reads it, and save .npz files with `frames` [T, C, H, W]"
-            raise data_error("D105", f"`{foreign}` is a format that is not read", file=folder, help=help)
-    found = _gestures(wanted) or sort_out(wanted, folder, _SUFFIXES)
-    classes = class_names(found, folder)
-
-    def read(names: list[tuple[str, str]]) -> Iterator[Item]:
-        for name, label in names:
-            path = folder / name
-            events = read_n_mnist(path) if path.suffix == ".bin" else read_columns(path)
-            yield to_frames(events, frames, size, cut, str(path)), classes.index(label)
-
-    parts = tuple(
-        Part(part, len(names), lambda names=names: read(names))  # type: ignore[misc]
-        for part, names in found.items()
-    )
-    return Source(parts, classes, str(folder), "events")
-
-
-def _gestures(files: list[str]) -> Labelled:
-    """The layout of DVS128 Gesture, where the file's name is the class; empty for another layout."""
-    found: Labelled = {}
-    for name in sorted(files):
-        path = Path(name)
-        part = next((part for part in ("train", "test") if f"ibmgesture{part}" in name.lower()), None)
-        if part is None or path.suffix != ".npy":
-            return {}
-        found.setdefault(part, []).append((name, path.stem))
-    return found
+    if len(x) and (x.max() >= columns or y.max() >= rows or min(x.min(), y.min()) < 0):
+        message = f"`{name}` has an event at ({x.max()}, {y.max()}), outside {rows} x {columns} pixels"
+        raise data_error("D224", message, file=file, path="data.size", help="set `data.size` to that of the sensor")

@@ -8,15 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.data.events.readers.cameras import read_n_mnist
-from snnctl.data.events.source import Block, SpikePart, SpikeSource, unknown
-from snnctl.data.images.readers.arrays import open_npz
-from snnctl.data.images.readers.folders import class_names, sort_out
+from snnctl.data.arrays import open_npz
+from snnctl.data.events.readers.cameras import N_MNIST_SIZE, read_n_mnist, refuse_outside
+from snnctl.data.events.store import Block, SpikeSource, unknown
+from snnctl.data.folders import files_below, labelled_source, sort_out
 from snnctl.data.problems import data_error
 
 Size = tuple[int, int]  # rows and columns of the sensor
 SUFFIXES = (".npz", ".bin")
-_N_MNIST = (34, 34)
 
 
 def files_source(folder: Path, size: Size | None) -> SpikeSource:
@@ -30,21 +29,15 @@ def files_source(folder: Path, size: Size | None) -> SpikeSource:
     Raises:
         DiagnosticError: D222 no recordings or no classes, or what a file holds.
     """
-    names = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
-    found = sort_out(names, folder, SUFFIXES)
-    classes = class_names(found, folder)
 
-    def blocks(items: list[tuple[str, str]]) -> Iterator[Block]:
+    def blocks(items: list[tuple[str, int]]) -> Iterator[Block]:
         for name, label in items:
             times, units = read_recording(folder / name, size)
-            one = np.array([classes.index(label)], np.int64)
-            yield Block(times, units, np.array([len(times)], np.int64), one, unknown(1), unknown(1))
+            length, one = np.array([len(times)], np.int64), np.array([label], np.int64)
+            yield Block(times, units, length, one, unknown(1), unknown(1))
 
-    parts = tuple(
-        SpikePart(part, len(items), lambda items=items: blocks(items))  # type: ignore[misc]
-        for part, items in found.items()
-    )
-    return SpikeSource(parts, classes, str(folder), "files")
+    found = labelled_source(sort_out(files_below(folder), folder, SUFFIXES), folder, "files", blocks)
+    return SpikeSource(found.parts, found.origin, found.format, classes=found.classes)
 
 
 def read_recording(path: Path, size: Size | None) -> tuple[Any, Any]:
@@ -55,7 +48,7 @@ def read_recording(path: Path, size: Size | None) -> tuple[Any, Any]:
     """
     if path.suffix == ".bin":
         events = read_n_mnist(path)
-        return _ordered(events.t, _pixel(events.x, events.y, events.p, size or _N_MNIST, path))
+        return _ordered(events.t, _pixel(events.x, events.y, events.p, size or N_MNIST_SIZE, path))
     arrays = open_npz(path)
     if {"t", "unit"} <= set(arrays):
         times, units = arrays["t"], arrays["unit"]
@@ -84,11 +77,8 @@ def _whole(values: Any, path: Path) -> Any:
 
 
 def _pixel(x: Any, y: Any, p: Any, size: Size, path: Path) -> Any:
-    rows, columns = size
-    if len(x) and (x.max() >= columns or y.max() >= rows or min(x.min(), y.min()) < 0):
-        message = f"`{path.name}` has an event at ({x.max()}, {y.max()}), outside {rows} x {columns} pixels"
-        raise data_error("D224", message, file=path, path="data.size", help="set `data.size` to that of the sensor")
-    return (y * columns + x) * 2 + (p > 0)
+    refuse_outside(x, y, size, path.name, path)
+    return (y * size[1] + x) * 2 + (p > 0)
 
 
 def _ordered(times: Any, units: Any) -> tuple[Any, Any]:

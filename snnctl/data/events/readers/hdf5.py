@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snnctl.data.events.source import Block, SpikePart, SpikeSource, Whole, unknown
+from snnctl.data.arrays import Whole, numbered
+from snnctl.data.events.store import Block, SpikeSource, unknown
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Part
 
 SUFFIXES = (".h5", ".hdf5")
 _STEP = 256  # recordings read at once
@@ -40,12 +43,12 @@ def hdf5_source(path: Path) -> SpikeSource:
         if classes and keys and keys != classes:
             raise data_error("D226", f"`{file.name}` names other classes than the files before it", file=file)
         classes, highest = classes or keys, max(highest, int(labels.max(initial=0)))
-        parts.append(SpikePart(name, count, lambda file=file: _blocks(file)))  # type: ignore[misc]
+        parts.append(Part(name, count, partial(_blocks, file)))
     if classes and highest >= len(classes):
         message = f"class {highest} occurs, and `extra/keys` names {len(classes)} classes"
         raise data_error("D226", message, file=path)
-    classes = classes or tuple(map(str, range(highest + 1)))
-    return SpikeSource(tuple(parts), classes, str(path), "hdf5", speakers)
+    classes = classes or numbered(highest)
+    return SpikeSource(tuple(parts), str(path), "hdf5", classes=classes, speakers=speakers)
 
 
 def write_hdf5(

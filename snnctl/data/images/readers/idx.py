@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from snnctl.data.images.source import Part, Pixels, Source, array_part
+from snnctl.data.arrays import Item, array_part, numbered
+from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Part, Source
 
 _PARTS = {"train": "train", "t10k": "test"}
 _FOLDERS = ("", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw")
@@ -50,9 +52,9 @@ def find_idx(folder: Path) -> dict[str, tuple[Path, Path]]:
     return {}
 
 
-def idx_source(folder: Path) -> Source:
+def idx_source(folder: Path) -> Source[Item]:
     """The parts that lie in `folder`; where there is one alone, it is a set that is not cut yet."""
-    parts: list[Part] = []
+    parts: list[Part[Item]] = []
     highest = 0
     found = find_idx(folder)
     for name, (images_path, labels_path) in found.items():
@@ -64,7 +66,7 @@ def idx_source(folder: Path) -> Source:
             raise data_error("D222", message, file=folder)
         highest = max(highest, int(labels.max(initial=0)))
         parts.append(array_part(name if len(found) > 1 else "all", images, labels))
-    return Source(tuple(parts), tuple(map(str, range(highest + 1))), str(folder), "idx")
+    return Source(tuple(parts), str(folder), "idx", classes=numbered(highest))
 
 
 def _file(folder: Path, stem: str, kind: str) -> Path | None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from snnctl.data.arrays import Item, array_part, numbered
 from snnctl.data.images.known import KnownImages
-from snnctl.data.images.readers.decode import Shape, decode
-from snnctl.data.images.source import Item, Part, Source, array_part
+from snnctl.data.pictures import Shape, decode
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Part, Source
 
 _PARTS = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}
 
 
-def torchvision_source(known: KnownImages, root: Path, *, download: bool = False) -> Source:
+def torchvision_source(known: KnownImages, root: Path, *, download: bool = False) -> Source[Item]:
     """A named set as its torchvision class reads it from `root`, or fetches it to there.
 
     Raises:
@@ -39,10 +42,10 @@ def torchvision_source(known: KnownImages, root: Path, *, download: bool = False
     except OSError as error:
         reason = getattr(error, "reason", None) or error
         raise data_error("D108", f"`{known.name}` cannot be downloaded: {reason}", help=by_hand) from error
-    return Source(tuple(parts), tuple(found.classes), known.name, "torchvision", known.licence)
+    return Source(tuple(parts), known.name, "torchvision", known.licence, tuple(found.classes))
 
 
-def hub_source(name: str, shape: Shape, *, label: str | None = None, online: bool = True) -> Source:
+def hub_source(name: str, shape: Shape, *, label: str | None = None, online: bool = True) -> Source[Item]:
     """An image set of `datasets.load_dataset`: an id of the hub, or a folder or Parquet file beside the recipe.
 
     Args:
@@ -79,17 +82,17 @@ def hub_source(name: str, shape: Shape, *, label: str | None = None, online: boo
     if not loaded:
         raise data_error("D222", f"no part of `{name}` has classes in column `{column}`")
     parts = tuple(
-        Part(_PARTS.get(part, part), len(table), lambda table=table: _rows(table, picture, column, shape, name))  # type: ignore[misc]
+        Part(_PARTS.get(part, part), len(table), partial(_rows, table, picture, column, shape, name))
         for part, table in loaded.items()
     )
     if len(parts) == 1:
-        parts = (Part("all", parts[0].count, parts[0].items),)
+        parts = (replace(parts[0], name="all"),)
     unknown = [part.name for part in parts if part.name not in ("train", "val", "test", "all")]
     if unknown:
         raise data_error("D222", f"`{name}` has a part `{unknown[0]}`; known are train, validation and test")
     kind = first.features[column]
     names = tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else _numbers(loaded, column, name)
-    return Source(parts, names, name, "datasets", str(getattr(first.info, "license", "") or ""))
+    return Source(parts, name, "datasets", str(getattr(first.info, "license", "") or ""), names)
 
 
 def _label_column(table: Any, wanted: str | None, name: str) -> str:
@@ -114,7 +117,7 @@ def _numbers(loaded: Any, column: str, name: str) -> tuple[str, ...]:
     highest = max(max(table[column], default=-1) for table in loaded.values())
     if not isinstance(highest, int) or highest < 1:
         raise data_error("D222", f"the classes in column `{column}` of `{name}` are not numbered from 0")
-    return tuple(map(str, range(highest + 1)))
+    return numbered(highest)
 
 
 def _rows(table: Any, picture: str, column: str, shape: Shape, name: str) -> Iterator[Item]:

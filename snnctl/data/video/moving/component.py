@@ -4,28 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.core.seeds import run_seed
-from snnctl.data.images.store import ImageManifest, Progress
+from snnctl.data.base import DataSource
+from snnctl.data.cache import Progress
+from snnctl.data.cuts import Share
+from snnctl.data.pictures import spelled
+from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
 from snnctl.data.video.clips import VideoSet
+from snnctl.data.video.known import KNOWN
 from snnctl.data.video.moving.dataset import MovingData
 from snnctl.data.video.moving.digits import BUILTIN, KNOWN_DIGITS, Pools, make_pools, picture_set, scaled_digits
 from snnctl.data.video.moving.motion import MotionRule
-from snnctl.data.video.prepare import PLAIN, known_videos, local_path, local_videos
+from snnctl.data.video.prepare import PLAIN, local_videos, named_videos, prepare
 
-Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]
 Side = Annotated[int, Ge(2), Le(1024)]
 MOVING_MNIST = "moving_mnist"
 
 
 @DATA.register("moving_digits")
-class MovingDigits:
+class MovingDigits(DataSource):
     """Digits that move over a black canvas, bounce off its edges and overlap: Moving MNIST, drawn on the fly.
 
     The images of the source are cut into three pools, one for each split, and no image is in two of them. Validation
@@ -101,13 +106,12 @@ class MovingDigits:
         if size is not None and min(canvas if isinstance(canvas, list | tuple) else (canvas,)) <= size:
             yield "digit_size", "`digit_size` must be smaller than `canvas`, or the digits cannot move"
 
-    def prepare(self, progress: Progress | None = None) -> ImageManifest | None:
-        """The decoded digits, fetched if need be; None where snnctl draws them. A test file is prepared by its name."""
-        return None if self.source == BUILTIN else picture_set(self.source).prepare(progress)
-
-    def probe(self) -> MovingData:
-        """What a check needs; no sequence is drawn."""
-        return self.load()
+    def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
+        """The decoded digits, fetched or brought if need be, and a named test file."""
+        found = () if self.source == BUILTIN else picture_set(self.source).prepare(progress, brought)
+        if self.test_file not in KNOWN:
+            return found
+        return (*found, replace(prepare(self.test_file, brought, progress=progress), name=""))
 
     def load(self) -> MovingData:
         """Pools of digits; sequences are drawn when they are asked for.
@@ -121,7 +125,7 @@ class MovingDigits:
             pools = replace(pools, images=images)
         size = pools.images["train"].shape[1:]
         if any(own >= side for own, side in zip(size, self.canvas, strict=True)):
-            message = f"digits of {size[0]} x {size[1]} cannot move on a canvas of {self.canvas[0]} x {self.canvas[1]}"
+            message = f"digits of {spelled(size)} cannot move on a canvas of {spelled(self.canvas)}"
             help = "enlarge `data.canvas`, or scale the digits with `data.digit_size`"
             raise data_error("R331", message, file=pools.origin, path="data.canvas", help=help)
         tested, leaks = self._tested(pools)
@@ -132,14 +136,14 @@ class MovingDigits:
         if self.test_file is None:
             return None, ()
         if self.test_file == MOVING_MNIST:
-            found = known_videos(MOVING_MNIST)
+            found = named_videos(MOVING_MNIST)
         else:
-            found = local_videos(local_path(self.test_file), "tnhw", PLAIN)
+            found = local_videos(self.test_file, "tnhw", PLAIN)
         frames = int(next(iter(found.parts.values())).lengths.max())
         if found.shape != (*self.canvas, 1) or frames < self.rule.frames:
             message = (
-                f"its sequences are {frames} frames of {' x '.join(map(str, found.shape))}; the recipe's are"
-                f" {self.rule.frames} of {self.canvas[0]} x {self.canvas[1]} x 1"
+                f"its sequences are {frames} frames of {spelled(found.shape)}; the recipe's are"
+                f" {self.rule.frames} of {spelled((*self.canvas, 1))}"
             )
             raise data_error("R330", message, file=found.origin, path="data.test_file")
         leak = "digits of the test file may be among those of train: the source does not say which are test"

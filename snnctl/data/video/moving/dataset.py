@@ -12,11 +12,11 @@ from torch import Tensor
 
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.images.source import Pixels
-from snnctl.data.splits import SPLIT_NAMES
-from snnctl.data.video.batch import VideoBatch
+from snnctl.data.base import Dataset
+from snnctl.data.pictures import Pixels, spelled
+from snnctl.data.splits import SPLIT_NAMES, SplitName
 from snnctl.data.video.clips import VideoSet, lay_windows
-from snnctl.data.video.dataset import VideoSplit, to_frames, video_signal
+from snnctl.data.video.dataset import VideoBatch, VideoSplit, to_frames, video_signal
 from snnctl.data.video.moving.digits import Pools
 from snnctl.data.video.moving.motion import MotionRule
 
@@ -69,7 +69,7 @@ class MovingSplit:
 
 
 @dataclass(frozen=True)
-class MovingData:
+class MovingData(Dataset):
     """Pools of digits, and the sequences once they are asked for.
 
     Args:
@@ -97,7 +97,7 @@ class MovingData:
         """Frames that are seen, and how many follow."""
         return video_signal((*self.rule.canvas, 1), self.seen, self.rule.frames - self.seen)
 
-    def split(self, name: str) -> MovingSplit | VideoSplit:
+    def split(self, name: SplitName) -> MovingSplit | VideoSplit:
         """The part called `train`, `val` or `test`."""
         if name == "test" and self.tested is not None:
             ((clips),) = self.tested.parts.values()
@@ -119,7 +119,6 @@ class MovingData:
 
     def describe(self) -> dict[str, Any]:
         """Facts for `snnctl data info`."""
-        rows, columns = self.rule.canvas
         size = self.pools.images["train"].shape[1:]
         splits: dict[str, Any] = {}
         for name in SPLIT_NAMES:
@@ -129,8 +128,8 @@ class MovingData:
         return {
             "origin": self.pools.origin,
             "test_origin": "drawn" if self.tested is None else self.tested.origin,
-            "frame": f"{rows} x {columns} x 1",
-            "digit": " x ".join(map(str, size)),
+            "frame": spelled((*self.rule.canvas, 1)),
+            "digit": spelled(size),
             "digits": self.rule.digits,
             "frames_in": self.seen,
             "frames_out": self.rule.frames - self.seen,

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.data.images.component import Image, Share
-from snnctl.data.images.cut import cut_parts
-from snnctl.data.images.known import KNOWN_IMAGES
-from snnctl.data.images.source import Pixels
-from snnctl.data.images.store import ImageManifest, Progress, open_store
+from snnctl.data.cache import Progress
+from snnctl.data.cuts import Share, cut_parts
+from snnctl.data.images.component import Image
+from snnctl.data.images.known import KNOWN
+from snnctl.data.images.store import open_images
+from snnctl.data.pictures import Pixels
 from snnctl.data.splits import SPLIT_NAMES
 from snnctl.data.video.moving.segments import segment_digits
 
 BUILTIN = "builtin"
-KNOWN_DIGITS = tuple(name for name, known in KNOWN_IMAGES.items() if known.channels == 1)
+KNOWN_DIGITS = tuple(name for name, known in KNOWN.items() if known.channels == 1)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Pools:
 
 def picture_set(source: str) -> Image:
     """The labelled pictures that a source other than `builtin` names: grey."""
-    return Image(source=source, channels=None if source in KNOWN_IMAGES else 1)
+    return Image(source=source, channels=None if source in KNOWN else 1)
 
 
 def make_pools(source: str, val: Share, test: Share, seed: int, progress: Progress | None = None) -> Pools:
@@ -55,17 +56,16 @@ def make_pools(source: str, val: Share, test: Share, seed: int, progress: Progre
     Raises:
         DiagnosticError: D101, a named set is not there; R320, an empty pool; or what reading finds.
     """
+    images: dict[str, Any]
+    classes: dict[str, Any]
     if source == BUILTIN:
         drawn, labels = segment_digits()
-        images: dict[str, Any] = {"all": drawn}
-        classes: dict[str, Any] = {"all": labels}
+        images, classes = {"all": drawn}, {"all": labels}
         origin, licence = "digits drawn by snnctl", "Apache-2.0"
     else:
-        manifest: ImageManifest = picture_set(source).manifest(progress)
-        store = open_store(manifest.key)
-        images = {part: found[..., 0] for part, found in store.images.items()}
-        classes = {part: np.asarray(found) for part, found in store.labels.items()}
-        origin, licence = manifest.origin, manifest.licence or "unknown"
+        store = open_images(picture_set(source).manifest(progress))
+        images, classes = {part: found[..., 0] for part, found in store.images.items()}, store.labels
+        origin, licence = store.manifest.origin, store.manifest.licence or "unknown"
     cut = cut_parts(classes, val, test, seed, origin)
     pools = {name: np.ascontiguousarray(images[part][chosen]) for name, (part, chosen) in cut.items()}
     removed = _tell_apart(pools)

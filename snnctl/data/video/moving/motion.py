@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from snnctl.data.images.source import Pixels
+from snnctl.data.arrays import Whole
+from snnctl.data.pictures import Pixels
 
 Numbers = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 
 STEP = 0.1  # of the span, per frame
 

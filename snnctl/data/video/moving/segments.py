@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from snnctl.data.images.source import Pixels
+from snnctl.data.pictures import Pixels
 
 SIZE = 28
 CLASSES = 10

@@ -11,12 +11,12 @@ from numpy.lib import format as npy
 
 from snnctl.data.cache import sha256_file
 from snnctl.data.problems import data_error
-from snnctl.data.video.clips import Clips, VideoSet
-from snnctl.data.video.source import Run, VideoPart, VideoSource
+from snnctl.data.sets import Part
+from snnctl.data.splits import SPLIT_NAMES
+from snnctl.data.video.clips import Clips, Run, VideoSet, VideoSource
 
 Layout = Literal["nthw", "nthwc", "ntchw", "tnhw"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-PARTS = ("train", "val", "test")
 _ONE = ("frames", "video", "videos", "data", "arr_0")
 
 
@@ -67,7 +67,7 @@ def npz_source(path: Path, arrays: dict[str, Any], layout: Layout | None) -> Vid
     Raises:
         DiagnosticError: D230, other arrays.
     """
-    named = {name: arrays[name] for name in PARTS if name in arrays}
+    named: dict[str, Any] = {name: arrays[name] for name in SPLIT_NAMES if name in arrays}
     if not {"train", "test"} <= set(named):
         one = next((name for name in _ONE if name in arrays), next(iter(arrays)) if len(arrays) == 1 else "")
         if not one:
@@ -78,7 +78,7 @@ def npz_source(path: Path, arrays: dict[str, Any], layout: Layout | None) -> Vid
     return VideoSource(parts, str(path), "npz")
 
 
-def array_part(name: str, array: Any, layout: Layout | None, path: Path) -> VideoPart:
+def array_part(name: str, array: Any, layout: Layout | None, path: Path) -> Part[Run]:
     """One part in an array; values are checked while they are taken in.
 
     Raises:
@@ -94,7 +94,7 @@ def array_part(name: str, array: Any, layout: Layout | None, path: Path) -> Vide
             taken = clips.frames[first : first + clips.step * length : clips.step][:length]
             yield Run(to_pixels(taken, path), number)
 
-    return VideoPart(name, len(clips.firsts) * length, runs)
+    return Part(name, len(clips.firsts) * length, runs)
 
 
 def to_clips(array: Any, layout: Layout | None, path: Path) -> Clips:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snnctl.data.images.readers.decode import SUFFIXES
-from snnctl.data.images.source import Pixels
+from snnctl.data.pictures import SUFFIXES, Shape, decode, spelled
 from snnctl.data.problems import data_error
-from snnctl.data.video.source import Run, VideoPart, VideoSource
+from snnctl.data.sets import Part
+from snnctl.data.video.clips import Run, VideoSource
 
 ACTIONS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
 FAST = ("jogging", "running")  # recordings of these are short, so that windows overlap
@@ -26,12 +26,22 @@ _NUMBER = re.compile(r"(\d+)\D*$")
 _PARTS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
-@dataclass(frozen=True)
-class FrameShape:
-    """How pictures are brought to one shape: (rows, columns), and 1 or 3 channels; None = as they are."""
+class FrameShape(Shape):
+    """How frames are brought to one shape: scaled bilinearly, without regard to proportions.
 
-    size: tuple[int, int] | None = None
-    channels: int | None = None
+    A single channel of a picture in colour is its first: the channels of a grey recording are alike but for noise.
+    """
+
+    def apply(self, picture: Any) -> Any:
+        """A picture of Pillow in this shape."""
+        from PIL import Image
+
+        if self.channels == 1 and len(picture.getbands()) > 1:
+            picture = picture.convert("RGB").getchannel(0)
+        picture = self.coloured(picture)
+        if self.size is not None and picture.size != self.size[::-1]:
+            picture = picture.resize(self.size[::-1], Image.Resampling.BILINEAR)
+        return picture
 
 
 @dataclass(frozen=True)
@@ -124,36 +134,17 @@ def _source(
     def read(clips: list[_Clip]) -> Iterator[Run]:
         first: Any = None
         for clip in clips:
-            frames = [_frame(folder / name, shape) for name in clip.names]
+            paths = [folder / name for name in clip.names]
+            frames = [decode(path, shape, path.name, path) for path in paths]
             for name, frame in zip(clip.names, frames, strict=True):
                 first = frame if first is None else first
                 if frame.shape != first.shape:
-                    sizes = [" x ".join(map(str, picture.shape)) for picture in (frame, first)]
                     help = "set `data.size: [rows, columns]` and `data.channels` to bring all to one shape"
-                    message = f"`{name}` is {sizes[0]}, the first one {sizes[1]}"
+                    message = f"`{name}` is {spelled(frame.shape)}, the first one {spelled(first.shape)}"
                     raise data_error("D221", message, file=folder, path="data.size", help=help)
             yield Run(np.stack(frames), clip.group, clip.stride)
 
     parts = tuple(
-        VideoPart(part, sum(len(clip.names) for clip in clips), lambda clips=clips: read(clips))  # type: ignore[misc]
-        for part, clips in found.items()
+        Part(part, sum(len(clip.names) for clip in clips), partial(read, clips)) for part, clips in found.items()
     )
     return VideoSource(parts, str(folder), format, from_end=from_end)
-
-
-def _frame(path: Path, shape: FrameShape) -> Pixels:
-    """uint8 [H, W, C]; scaled bilinearly, where a size is wanted, without regard to proportions."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        picture: Any = Image.open(io.BytesIO(path.read_bytes()))
-        channels = shape.channels or (1 if picture.mode in ("1", "L", "I", "I;16") else 3)
-        if channels == 1 and len(picture.getbands()) > 1:
-            picture = picture.convert("RGB").getchannel(0)
-        picture = picture.convert("L" if channels == 1 else "RGB")
-        if shape.size is not None and picture.size != shape.size[::-1]:
-            picture = picture.resize(shape.size[::-1], Image.Resampling.BILINEAR)
-        pixels = np.asarray(picture, dtype=np.uint8)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise data_error("D220", f"`{path.name}` is not a picture that can be read: {error}", file=path) from error
-    return pixels[..., None] if pixels.ndim == 2 else pixels

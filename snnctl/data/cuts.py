@@ -1,18 +1,22 @@
-"""Which items of a set are train, val and test, where its makers have not said so."""
+"""Seeded, stratified cuts: which items of a set are train, val and test, where its makers have not said so."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
+from annotated_types import Ge, Gt, Lt
 
 from snnctl.core.seeds import stream_seed
 from snnctl.data.problems import data_error
+from snnctl.data.splits import SPLIT_NAMES
 
 Indices = npt.NDArray[np.int64]
-Share = float | int
+Splits = Mapping[str, tuple[str, Indices]]  # split -> (part of the source, which of its items)
+Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]  # of the items, or how many
 
 
 def draw_share(labels: Any, wanted: Share, seed: int, stream: int) -> tuple[Indices, Indices]:
@@ -37,9 +41,7 @@ def draw_share(labels: Any, wanted: Share, seed: int, stream: int) -> tuple[Indi
     return np.flatnonzero(~drawn), np.flatnonzero(drawn)
 
 
-def cut_parts(
-    labels: Mapping[str, Any], val: Share, test: Share, seed: int, file: str = ""
-) -> dict[str, tuple[str, Indices]]:
+def cut_parts(labels: Mapping[str, Any], val: Share, test: Share, seed: int, file: str = "") -> Splits:
     """Split -> (part, indices in it), from the parts that the set's makers cut.
 
     - train, val, test: as they are; - train, test: val is drawn from train; - train, val (its test has no classes):
@@ -63,10 +65,44 @@ def cut_parts(
         found = {"train": (part, rest[kept]), "val": (part, rest[drawn]), "test": (part, tested)}
     else:
         raise data_error("D222", f"it has the parts {', '.join(labels)} and none to train on", file=file)
-    for name, (_, indices) in found.items():
-        if not len(indices):
-            knob = "test" if name == "test" else "val"
-            sizes = ", ".join(f"{name} {len(indices):,}" for name, (_, indices) in found.items())
-            message = f"the {name} split is empty ({sizes})"
-            raise data_error("R320", message, file=file, path=f"data.{knob}", help=f"change `data.{knob}`")
+    refuse_empty({name: len(indices) for name, (_, indices) in found.items()}, file)
     return found
+
+
+def refuse_empty(sizes: Mapping[str, int], file: str, more: str = "") -> None:
+    """Every split holds something.
+
+    Args:
+        sizes: split -> items.
+        more: what else helps.
+
+    Raises:
+        DiagnosticError: R320, one does not.
+    """
+    for name, size in sizes.items():
+        if not size:
+            knob = "test" if name == "test" else "val"
+            message = f"the {name} split is empty ({', '.join(f'{name} {size:,}' for name, size in sizes.items())})"
+            raise data_error("R320", message, file=file, path=f"data.{knob}", help=f"change `data.{knob}`{more}")
+
+
+def cut_fingerprint(facts: tuple[object, ...], cut: Splits) -> str:
+    """SHA-256 hex over what a set is and which of its items are in which split."""
+    digest = hashlib.sha256(repr(facts).encode())
+    for name in SPLIT_NAMES:
+        part, indices = cut[name]
+        digest.update(part.encode() + indices.tobytes())
+    return digest.hexdigest()
+
+
+def class_counts(labels: Mapping[str, Any], cut: Splits, classes: int) -> dict[str, dict[str, Any]]:
+    """Items of each split, in all and of each class, for `snnctl data info`.
+
+    Args:
+        labels: part -> [N] classes.
+    """
+    own = {name: labels[part][indices] for name in SPLIT_NAMES for part, indices in (cut[name],)}
+    return {
+        name: {"items": len(found), "per_class": np.bincount(found, minlength=classes).tolist()}
+        for name, found in own.items()
+    }

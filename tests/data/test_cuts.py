@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.images.cut import cut_parts, draw_share
+from snnctl.data.cuts import cut_parts, draw_share
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,4 +1,4 @@
-"""Images or event frames in NumPy files: one array for all, or one file per recording."""
+"""Arrays in NumPy files, opened without unpickling, and labelled sets that are kept in them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from snnctl.data.images.readers.folders import Labelled, class_names, sort_out
-from snnctl.data.images.source import Item, Part, Pixels, Source, array_part
+from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
+from snnctl.data.sets import Part, Source
 
+Whole = npt.NDArray[np.int64]
+Item = tuple[Pixels, int]  # uint8 [H, W, C], or [T, H, W, C] for event frames, and the index of the class
+
+_BAD_ARRAY = (OSError, ValueError, EOFError, zipfile.BadZipFile)
 _DATA = ("frames", "images", "data", "x")
 _LABELS = ("labels", "label", "targets", "y")
 _PARTS = {"": "all", "train_": "train", "val_": "val", "valid_": "val", "test_": "test"}
 
 
 def open_npz(path: Path) -> dict[str, Any]:
-    """The arrays of an .npz; nothing is unpickled.
+    """The arrays of an .npz.
 
     Raises:
         DiagnosticError: D104, it cannot be read.
@@ -30,11 +35,26 @@ def open_npz(path: Path) -> dict[str, Any]:
             raise ValueError("it is no .npz")
         with found:
             return {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _BAD_ARRAY as error:
         raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
 
 
-def npz_source(path: Path, *, frames: bool) -> Source:
+def open_npy(path: Path, *, mapped: bool = False) -> Any:
+    """The array of an .npy.
+
+    Args:
+        mapped: whether it stays on disk until it is used.
+
+    Raises:
+        DiagnosticError: D104, it cannot be read.
+    """
+    try:
+        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
+    except _BAD_ARRAY as error:
+        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
+
+
+def npz_source(path: Path, *, frames: bool) -> Source[Item]:
     """Arrays `images` (or `frames`, `data`, `x`) and `labels` (or `targets`, `y`), each also with `train_`, `val_` or
     `test_` before its name.
 
@@ -56,41 +76,34 @@ def npz_source(path: Path, *, frames: bool) -> Source:
     if not parts:
         help = "it needs `frames` and `labels`" if frames else "it needs `images` and `labels`"
         raise data_error("D222", f"`{path.name}` has {', '.join(arrays)}", file=path, help=help)
-    return Source(tuple(parts), tuple(map(str, range(highest + 1))), str(path), "npz")
+    return Source(tuple(parts), str(path), "npz", classes=numbered(highest))
 
 
-def npy_source(path: Path, *, frames: bool) -> Source:
+def npy_source(path: Path, *, frames: bool) -> Source[Item]:
     """`NAME.npy` with the items and `NAME_labels.npy` (or `labels.npy`) with their classes beside it."""
     beside = (path.with_name(f"{path.stem}_labels.npy"), path.with_name("labels.npy"))
     labels_path = next((other for other in beside if other.is_file()), None)
     if labels_path is None:
         raise data_error("D222", f"no `{beside[0].name}` lies beside `{path.name}`", file=path)
-    try:
-        data, labels = np.load(path, mmap_mode="r", allow_pickle=False), np.load(labels_path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
+    data, labels = open_npy(path, mapped=True), open_npy(labels_path)
     part = array_part("all", to_items(data, path, frames=frames), _whole(labels, len(data), labels_path))
-    return Source((part,), tuple(map(str, range(int(labels.max(initial=0)) + 1))), str(path), "npy")
+    return Source((part,), str(path), "npy", classes=numbered(int(labels.max(initial=0))))
 
 
-def frames_folder_source(folder: Path) -> Source:
-    """`[part/]CLASS/x.npz` with an array `frames` [T, C, H, W] each: how spikingjelly keeps integrated frames."""
-    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*.npz")]
-    found: Labelled = sort_out(files, folder, (".npz",))
-    classes = class_names(found, folder)
+def array_part(name: str, images: Any, labels: Any) -> Part[Item]:
+    """A part whose items lie in arrays: uint8 [N, H, W], [N, H, W, C] or [N, T, H, W, C], and labels [N]."""
 
-    def read(names: list[tuple[str, str]]) -> Iterator[Item]:
-        for name, label in names:
-            arrays = open_npz(folder / name)
-            if "frames" not in arrays:
-                raise data_error("D222", f"`{name}` has no array `frames`", file=folder / name)
-            yield to_items(arrays["frames"][None], folder / name, frames=True)[0], classes.index(label)
+    def items() -> Iterator[Item]:
+        for image, label in zip(images, labels, strict=True):
+            pixels = np.asarray(image)
+            yield (pixels[..., None] if pixels.ndim == 2 else pixels), int(label)
 
-    parts = tuple(
-        Part(part, len(names), lambda names=names: read(names))  # type: ignore[misc]
-        for part, names in found.items()
-    )
-    return Source(parts, classes, str(folder), "frames")
+    return Part(name, len(labels), items)
+
+
+def numbered(highest: int) -> tuple[str, ...]:
+    """Names of classes that have numbers alone, up to the highest."""
+    return tuple(map(str, range(highest + 1)))
 
 
 def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:

@@ -1,0 +1,81 @@
+"""The data component `event_frames`: recordings of event cameras as frames of counts, batched as pictures are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Annotated, Any
+
+from annotated_types import Ge
+
+from snnctl.core.catalog import DATA
+from snnctl.core.registry import SourcePath
+from snnctl.data.cache import Progress
+from snnctl.data.cuts import Share
+from snnctl.data.events.readers.frames import Cut, frames_source
+from snnctl.data.images.augment import Augment
+from snnctl.data.images.component import NO_AUGMENT, Pictures
+from snnctl.data.images.dataset import Normalise
+from snnctl.data.images.prepare import local_images
+from snnctl.data.images.store import ImageManifest
+from snnctl.data.pictures import Size, as_pair
+
+
+@DATA.register("event_frames")
+class EventFrames(Pictures):
+    """Recordings of event cameras as frames of counts: T and both polarities come from the data.
+
+    Sources: .npz or .npy with frames [N, T, C, H, W] and labels; folders `[train|test/]CLASS/x.npz` with `frames`
+    [T, C, H, W] each, as spikingjelly keeps CIFAR10-DVS, DVS128 Gesture and N-MNIST; or recordings, whose events are
+    counted: N-MNIST's .bin files, DVS128 Gesture's .npy files, .npz files with t, x, y and p. Splits as in `image`.
+
+    Args:
+        source: a path (./CIFAR10DVS/frames_number_16_split_by_number).
+        frames: T that events are counted into, >= 1; null where the source holds frames.
+        cut: where frames of events begin: number gives each the same number of events, time the same duration.
+        size: [rows, columns] of the sensor; null is 34 x 34 for .bin files, else 128 x 128.
+        val: share of train, or how many items of it, that validate where the source has no part for that.
+        test: share of the whole set, or how many items, that test where the source is not cut (0.1 as published for
+            CIFAR10-DVS).
+        split_seed: of those draws; the run's own seed does not touch them.
+        normalise: none = counts (0..255), unit = counts / 255, channel = mean 0 and sd 1 per channel over train.
+        augment: what training recordings go through, all frames of one alike; `rand` is for pictures alone.
+
+    Shape:
+        inputs [B, T, H * W, C] float32, targets [B].
+
+    Raises:
+        DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Annotated[str, SourcePath()],
+        frames: Annotated[int, Ge(1)] | None = None,
+        cut: Cut = "number",
+        size: Size | None = None,
+        val: Share = 0.1,
+        test: Share = 0.1,
+        split_seed: Annotated[int, Ge(0)] = 0,
+        normalise: Normalise = "none",
+        augment: Augment = NO_AUGMENT,
+    ) -> None:
+        super().__init__(val, test, split_seed, normalise, augment)
+        self.source, self.frames, self.cut = source, frames, cut
+        self.size = as_pair(size)
+
+    @staticmethod
+    def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """Counts are no colours."""
+        if Augment.of(knobs["augment"]).rand:
+            yield "augment", "`augment.rand` changes colours of pictures; event frames hold counts"
+
+    def manifest(self, progress: Progress | None = None) -> ImageManifest:
+        """The decoded set.
+
+        Raises:
+            DiagnosticError: what reading it finds.
+        """
+        read = partial(frames_source, frames=self.frames, size=self.size, cut=self.cut)
+        return local_images(self.source, (self.frames, self.cut, self.size), read, progress)
