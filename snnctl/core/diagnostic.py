@@ -1,16 +1,15 @@
-"""Diagnostics: every failure a user can meet, as one value that is rendered elsewhere.
-
-Codes: R1xx syntax, R2xx schema, R3xx cross-field, R4xx shapes, Dxxx data, Exxx run.
-"""
+"""Diagnostics: every failure a user can meet, as one value that is rendered elsewhere. `codes.toml` lists the codes."""
 
 from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass, replace
 from enum import IntEnum
 from typing import Any, Literal
+
+from snnctl.core.codes import message_of
 
 Severity = Literal["error", "warning"]
 
@@ -35,7 +34,7 @@ class Diagnostic:
 
     Args:
         code: stable identifier ("R201").
-        message: one terse sentence that stands alone.
+        message: one terse sentence that stands alone; "" takes the text of the code, with `facts` filled in.
         severity: "error" or "warning".
         path: the recipe key concerned ("model.neuron.tau"), or "".
         file, line, column: where it stands; line and column count from 1, 0 = unknown.
@@ -44,10 +43,11 @@ class Diagnostic:
         label: what to write under the underlined text.
         help: what to do next.
         notes: further facts, one sentence each.
+        facts: what the text of the code names in braces.
     """
 
     code: str
-    message: str
+    message: str = ""
     severity: Severity = "error"
     path: str = ""
     file: str = ""
@@ -58,8 +58,11 @@ class Diagnostic:
     label: str = ""
     help: str = ""
     notes: tuple[str, ...] = ()
+    facts: InitVar[Mapping[str, object] | None] = None
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, facts: Mapping[str, object] | None) -> None:
+        if not self.message:
+            object.__setattr__(self, "message", message_of(self.code, facts or {}))
         # Messages quote what stands in files, which may hold escape sequences or megabytes.
         object.__setattr__(self, "message", printable(self.message, _LONGEST_MESSAGE))
         object.__setattr__(self, "override", printable(self.override, _LONGEST_MESSAGE))
