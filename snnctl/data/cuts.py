@@ -1,4 +1,4 @@
-"""Seeded, stratified cuts: which items of a set are train, val and test, where its makers have not said so."""
+"""The three splits of all data, and seeded, stratified cuts where the makers of a set have not made them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,22 @@ import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt, Lt
 
+from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
 from snnctl.data.problems import data_error
-from snnctl.data.splits import SPLIT_NAMES
+
+SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test")
+SPLIT_WORDS: dict[str, SplitName] = {
+    "train": "train",
+    "training": "train",
+    "dev": "val",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "test": "test",
+    "testing": "test",
+}
+
 
 Indices = npt.NDArray[np.int64]
 Splits = Mapping[str, tuple[str, Indices]]  # split -> (part of the source, which of its items)

@@ -25,9 +25,9 @@ import snnctl.data
 from snnctl.core.catalog import DATA
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.base import DataSource
+from snnctl.data.cache import Manifest, Store
 from snnctl.data.kinds import KINDS, DataKind, kind_of, known_names
 from snnctl.data.known import Known
-from snnctl.data.sets import Manifest, Store
 
 ROOM = Path(snnctl.data.__file__).parent
 NAMED = [kind for kind in KINDS if kind.named]

@@ -16,9 +16,8 @@ from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.seeds import building_with
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.video.moving.component import MovingDigits
-from snnctl.data.video.moving.digits import make_pools, scaled_digits
+from snnctl.data.video.moving.digits import make_pools, scaled_digits, segment_digits
 from snnctl.data.video.moving.motion import MotionRule, overlaid, paths
-from snnctl.data.video.moving.segments import segment_digits
 
 MNIST = Path(__file__).parents[2] / ".." / "shared" / "data" / "MNIST-test"
 

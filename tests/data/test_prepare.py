@@ -20,8 +20,8 @@ from snnctl.data.kinds import kind_of
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import is_prepared, prepare
-from snnctl.data.series.readers.files import head_file, read_file
 from snnctl.data.series.series import ReadOptions
+from snnctl.data.series.sources import head_file, read_file
 from snnctl.data.series.store import load_prepared
 
 BODY = ("date,x,y\n" + "".join(f"2020-01-01 {h:02d}:00:00,{h},{h * 0.5}\n" for h in range(24))).encode()

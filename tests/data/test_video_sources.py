@@ -23,7 +23,7 @@ from snnctl.data.video.clips import Clips, lay_windows
 from snnctl.data.video.component import Video
 from snnctl.data.video.known import KNOWN
 from snnctl.data.video.prepare import named_videos, prepare, take_in
-from snnctl.data.video.readers.published import moving_mnist_source
+from snnctl.data.video.readers.arrays import moving_mnist_source
 from snnctl.data.video.store import STORE, open_videos
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Dataset
-from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
+from snnctl.data.cuts import SPLIT_NAMES, Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.store import UNKNOWN, Recordings, SpikeManifest
-from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 _CHUNK = 1 << 22  # spikes looked at in one go
 

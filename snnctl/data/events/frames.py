@@ -12,7 +12,7 @@ from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.data.cache import Progress
 from snnctl.data.cuts import Share
-from snnctl.data.events.readers.frames import Cut, frames_source
+from snnctl.data.events.readers.cameras import Cut, frames_source
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.component import NO_AUGMENT, Pictures
 from snnctl.data.images.dataset import Normalise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple, replace
 from pathlib import Path
 
-from snnctl.data.cache import Progress
+from snnctl.data.cache import Progress, key_of
 from snnctl.data.events.known import KNOWN, KnownSpikes
 from snnctl.data.events.readers.cochlea import FrontEnd
 from snnctl.data.events.readers.files import files_source
@@ -15,7 +15,6 @@ from snnctl.data.events.store import STORE, SpikeManifest, SpikeSource, write_sp
 from snnctl.data.folders import local_path, stamp
 from snnctl.data.prepare import Prepared, brought, reported
 from snnctl.data.problems import data_error
-from snnctl.data.sets import key_of
 
 PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
 _FRONT_END = FrontEnd()

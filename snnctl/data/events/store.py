@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 
 from snnctl.data.arrays import Whole
-from snnctl.data.cache import Progress
+from snnctl.data.cache import KeyedManifest, Part, Progress, Source, Store
 from snnctl.data.problems import data_error
-from snnctl.data.sets import KeyedManifest, Part, Source, Store
 
 UNKNOWN = -1
 _COLUMNS = ("lengths", "labels", "speakers", "takes")

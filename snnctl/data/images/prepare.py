@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from snnctl.data.arrays import Item
-from snnctl.data.cache import Progress, cache_dir
+from snnctl.data.cache import Progress, Source, cache_dir, key_of
 from snnctl.data.folders import local_path, stamp
 from snnctl.data.images.known import KNOWN, KnownImages
 from snnctl.data.images.readers.libraries import hub_source, torchvision_source
@@ -16,7 +16,6 @@ from snnctl.data.images.store import STORE, ImageManifest, write_images
 from snnctl.data.pictures import Shape
 from snnctl.data.prepare import Prepared, brought, reported
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Source, key_of
 
 PIPELINE = 1  # raised when decoding changes, so that older copies are not taken for its results
 PLAIN = Shape()

@@ -13,6 +13,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from snnctl.core.catalog import DATA
+from snnctl.core.choices import SplitName
 from snnctl.core.registry import SourcePath
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
@@ -22,7 +23,6 @@ from snnctl.data.images.component import HUB, Image
 from snnctl.data.images.dataset import ImageData, Normalise
 from snnctl.data.images.known import KNOWN
 from snnctl.data.pictures import Size
-from snnctl.data.splits import SplitName
 
 PixelOrder = Literal["rows", "permuted"]
 

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from snnctl.data.arrays import Item
-from snnctl.data.cache import Progress
+from snnctl.data.cache import KeyedManifest, Progress, Source, Store
 from snnctl.data.pictures import spelled
 from snnctl.data.problems import data_error
-from snnctl.data.sets import KeyedManifest, Source, Store
 
 
 @dataclass(frozen=True, kw_only=True)

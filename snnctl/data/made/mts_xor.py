@@ -16,10 +16,11 @@ from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor
 
 from snnctl.core.catalog import DATA
+from snnctl.core.choices import SplitName
 from snnctl.core.seeds import run_seed, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.data.base import Batch, Dataset, DataSource
-from snnctl.data.splits import SPLIT_NAMES, SplitName
+from snnctl.data.cuts import SPLIT_NAMES
 
 Bits = npt.NDArray[np.bool_]
 _BLOCK = 1024  # items drawn at once

@@ -16,10 +16,11 @@ from annotated_types import Ge
 from torch import Tensor
 
 from snnctl.core.catalog import DATA
+from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.data.base import Batch, Dataset, DataSource
-from snnctl.data.splits import SPLIT_NAMES, SplitName
+from snnctl.data.cuts import SPLIT_NAMES
 
 Rule = Literal["first", "after"]
 Tokens = npt.NDArray[np.int64]

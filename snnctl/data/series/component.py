@@ -13,6 +13,7 @@ from snnctl.core.catalog import DATA, SCALERS
 from snnctl.core.registry import Slot, SourcePath
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
 from snnctl.data.series.dataset import ForecastData, SeriesProbe, SeriesTensors
@@ -20,13 +21,11 @@ from snnctl.data.series.known import KNOWN
 from snnctl.data.series.missing import check_finite, check_observed, fill, mark_missing
 from snnctl.data.series.prepare import prepare
 from snnctl.data.series.readers.dates import CALENDAR_FEATURES, calendar_features
-from snnctl.data.series.readers.files import KEYED, suffix_of
 from snnctl.data.series.scaling import Scaler
 from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.sources import head_source, read_source
+from snnctl.data.series.sources import KEYED, head_source, read_source, suffix_of
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import DEFAULT_SPLIT, SplitPlan, SplitSpec, plan_splits
-from snnctl.data.splits import SPLIT_NAMES
 
 
 @DATA.register("timeseries")

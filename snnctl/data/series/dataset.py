@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Dataset, Probe
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.series.missing import Filled
 from snnctl.data.series.scaling import FittedScaler
 from snnctl.data.series.series import Floats, Series, Times
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import SplitPlan
-from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from snnctl.data.cache import Progress, sha256_file
+from snnctl.data.cache import Progress, StoredFile, sha256_file
 from snnctl.data.prepare import Prepared, Status, fetched, reported
 from snnctl.data.problems import data_error
 from snnctl.data.series.known import KNOWN, KnownSeries
-from snnctl.data.series.readers.files import read_file
 from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.sources import builtin_path, read_builtin
+from snnctl.data.series.sources import builtin_path, read_builtin, read_file
 from snnctl.data.series.store import STORE, SeriesManifest, describe_series, write_series
-from snnctl.data.sets import StoredFile
 
 
 def prepare(

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.data.cache import DamagedError, Manifest, Store
 from snnctl.data.problems import data_error
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.series import ReadOptions, Series, SeriesHead, select
-from snnctl.data.sets import DamagedError, Manifest, Store
 
 VALUES, TIMES, COLUMNS = "values.npy", "times.npy", "columns.json"
 

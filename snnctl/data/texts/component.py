@@ -15,16 +15,14 @@ from snnctl.core.registry import Slot, SourcePath
 from snnctl.core.shapes import ShapeError
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
-from snnctl.data.splits import SPLIT_NAMES
-from snnctl.data.texts.cut import CutSpec, class_order, cut, shared_texts, without_shared
 from snnctl.data.texts.dataset import TextData, TextSplit
 from snnctl.data.texts.known import KNOWN
+from snnctl.data.texts.parts import CutSpec, Parts, Texts, class_order, cut, shared_texts, without_shared
 from snnctl.data.texts.prepare import prepare
-from snnctl.data.texts.readers.files import TextOptions, numbered
-from snnctl.data.texts.readers.folder import read_place
-from snnctl.data.texts.source import Parts, Texts
+from snnctl.data.texts.readers.files import TextOptions, numbered, read_place
 from snnctl.data.texts.store import cache_stamp, read_prepared
 from snnctl.data.texts.tokenizers import Tokenizer, Vocabulary
 

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Dataset
-from snnctl.data.splits import SPLIT_NAMES, SplitName
+from snnctl.data.cuts import SPLIT_NAMES
 
 
 @dataclass(frozen=True)

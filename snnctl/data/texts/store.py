@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from snnctl.core.diagnostic import DiagnosticError
+from snnctl.data.cache import MANIFEST, DamagedError, Manifest, Store
 from snnctl.data.problems import data_error
-from snnctl.data.sets import MANIFEST, DamagedError, Manifest, Store
 from snnctl.data.texts.known import KNOWN
-from snnctl.data.texts.source import Parts, Texts
+from snnctl.data.texts.parts import Parts, Texts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Dataset
-from snnctl.data.splits import SPLIT_NAMES, SplitName
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.video.clips import Clips, VideoSet, Windows
 from snnctl.data.video.cut import SplitWindows
 

@@ -7,16 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 
 from snnctl.data.arrays import open_npz
-from snnctl.data.cache import Progress
+from snnctl.data.cache import Progress, key_of
 from snnctl.data.folders import local_path, stamp
 from snnctl.data.prepare import Prepared, brought, fetched, reported
 from snnctl.data.problems import data_error
-from snnctl.data.sets import key_of
 from snnctl.data.video.clips import VideoSet, VideoSource
 from snnctl.data.video.known import KNOWN, KnownVideos
-from snnctl.data.video.readers.arrays import Layout, npy_set, npy_source, npz_source
+from snnctl.data.video.readers.arrays import (
+    Layout,
+    is_taxi,
+    moving_mnist_source,
+    npy_set,
+    npy_source,
+    npz_source,
+    taxi_source,
+)
 from snnctl.data.video.readers.folders import KTH_SIZE, FrameShape, folder_source, is_kth, kth_source
-from snnctl.data.video.readers.published import is_taxi, moving_mnist_source, taxi_source
 from snnctl.data.video.store import STORE, VideoManifest, open_videos, write_videos
 
 PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results

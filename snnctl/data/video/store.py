@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from snnctl.data.cache import Progress
+from snnctl.data.cache import KeyedManifest, Progress, Store
 from snnctl.data.pictures import spelled
 from snnctl.data.problems import data_error
-from snnctl.data.sets import KeyedManifest, Store
 from snnctl.data.video.clips import Clips, Customs, VideoSet, VideoSource
 
 

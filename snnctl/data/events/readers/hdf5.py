@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from snnctl.data.arrays import Whole, numbered
+from snnctl.data.cache import Part
 from snnctl.data.events.store import Block, SpikeSource, unknown
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Part
 
 SUFFIXES = (".h5", ".hdf5")
 _STEP = 256  # recordings read at once

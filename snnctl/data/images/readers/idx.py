@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from snnctl.data.arrays import Item, array_part, numbered
+from snnctl.data.cache import Part, Source
 from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Part, Source
 
 _PARTS = {"train": "train", "t10k": "test"}
 _FOLDERS = ("", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw")

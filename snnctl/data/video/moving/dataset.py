@@ -10,11 +10,12 @@ from typing import Any
 
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Dataset
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.pictures import Pixels, spelled
-from snnctl.data.splits import SPLIT_NAMES, SplitName
 from snnctl.data.video.clips import VideoSet, lay_windows
 from snnctl.data.video.dataset import VideoBatch, VideoSplit, to_frames, video_signal
 from snnctl.data.video.moving.digits import Pools
