@@ -105,8 +105,12 @@ class Dataset(Probe):
         """SHA-256 hex over everything that a result depends on: a run goes on with the same data alone."""
 
     @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What `describe` begins with."""
+
     def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`, `leaks` and `fingerprint` among them."""
+        """Facts for `snnctl data info`."""
+        return {**self.facts(), "leaks": list(self.leaks), "fingerprint": self.fingerprint}
 
 
 class DataSource(ABC):

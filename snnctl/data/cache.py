@@ -7,13 +7,13 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from snnctl.data.problems import data_error
 
@@ -53,6 +53,14 @@ def sha256_file(path: Path, progress: Progress | None = None) -> str:
     return digest.hexdigest()
 
 
+def sha256_of(facts: object, pieces: Iterable[bytes]) -> str:
+    """SHA-256 hex over how `facts` are written in Python, and some bytes."""
+    digest = hashlib.sha256(repr(facts).encode())
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()
+
+
 MANIFEST = "manifest.json"
 Item = TypeVar("Item")
 M = TypeVar("M", bound="Manifest")
@@ -83,6 +91,7 @@ class Source(Generic[Item]):
         format: how it is stored ("folder", "idx", ...).
         licence: as its makers state it; "" where nothing is known.
         classes: names, in the order of their indices; empty where there are none.
+        speakers: names, in the order of their numbers; empty where nobody speaks or has one.
     """
 
     parts: tuple[Part[Item], ...]
@@ -90,6 +99,11 @@ class Source(Generic[Item]):
     format: str
     licence: str = ""
     classes: tuple[str, ...] = ()
+    speakers: tuple[str, ...] = ()
+
+    def told(self, key: str) -> dict[str, Any]:
+        """What a `KeyedManifest` repeats of it."""
+        return {"key": key, "origin": self.origin, "format": self.format, "licence": self.licence}
 
 
 @dataclass(frozen=True)
@@ -168,20 +182,18 @@ class Store(Generic[M]):
     Args:
         folder: of the cache that they lie in; "" = the cache itself.
         manifest: what each tells of itself.
+        named: the key of a set that has a name, taken as recipes take it by default.
     """
 
     folder: str
     manifest: type[M]
+    named: Callable[[str], str] = str
 
-    def path(self, key: str = "", cache: Path | None = None) -> Path:
-        """Where the set `key` lies, or all of them.
+    def path(self, key: str = "") -> Path:
+        """Where the set `key` lies, or all of them."""
+        return cache_dir() / self.folder / key
 
-        Args:
-            cache: None = `cache_dir()`.
-        """
-        return (cache or cache_dir()) / self.folder / key
-
-    def read(self, key: str, cache: Path | None = None, *, verify: bool = False) -> M | None:
+    def read(self, key: str, *, verify: bool = False) -> M | None:
         """The manifest of a set, once its files were seen to be there in their sizes; None where there is no set.
 
         Args:
@@ -190,7 +202,7 @@ class Store(Generic[M]):
         Raises:
             DamagedError: the manifest cannot be understood, or a file is not as it was written.
         """
-        folder = self.path(key, cache)
+        folder = self.path(key)
         path = folder / MANIFEST
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
@@ -213,14 +225,14 @@ class Store(Generic[M]):
                 raise DamagedError(path, "does not match its checksum")
         return found
 
-    def sound(self, key: str, cache: Path | None = None, *, verify: bool = False) -> M | None:
+    def sound(self, key: str, *, verify: bool = False) -> M | None:
         """As `read`; None for a damaged set, too."""
         try:
-            return self.read(key, cache, verify=verify)
+            return self.read(key, verify=verify)
         except DamagedError:
             return None
 
-    def write(self, key: str, fill: Callable[[Path], M], cache: Path | None = None) -> M:
+    def write(self, key: str, fill: Callable[[Path], M]) -> M:
         """Make the set `key`; one that lies there already is replaced.
 
         Args:
@@ -230,7 +242,7 @@ class Store(Generic[M]):
         Raises:
             DiagnosticError: D104, the cache cannot be written; or what `fill` raises.
         """
-        folder = self.path(key, cache)
+        folder = self.path(key)
         root = folder.parent
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -252,7 +264,7 @@ class Store(Generic[M]):
             try:
                 os.replace(ready, folder)
             except OSError:
-                if self.sound(key, cache) is None:  # else another process was faster; its copy serves as well
+                if self.sound(key) is None:  # else another process was faster; its copy serves as well
                     raise
         except OSError as error:
             raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="") from error

@@ -17,7 +17,7 @@ from snnctl.data.cache import Progress
 from snnctl.data.cuts import Share
 from snnctl.data.events.augment import SpikeAugment
 from snnctl.data.events.binning import Binning, Bins, Pool
-from snnctl.data.events.cut import By, cut_recordings
+from snnctl.data.events.cut import By, CutSpec, cut_recordings
 from snnctl.data.events.dataset import SpikeData
 from snnctl.data.events.known import KNOWN
 from snnctl.data.events.prepare import local_spikes, named_spikes, prepare
@@ -108,8 +108,7 @@ class EventSpikes(DataSource):
         self.source, self.known, self.size = source, known, as_pair(size)
         self.steps, self.max_time, self.bins, self.pool, self.levels = steps, max_time, bins, pool, levels
         self.channels, self.units, self.dt_ms = channels, units, dt_ms
-        self.val, self.test, self.by, self.split_seed = val, test, by, split_seed
-        self.val_speakers, self.test_speakers = val_speakers, test_speakers
+        self.cut = CutSpec(val, test, by, val_speakers, test_speakers, split_seed)
         self.augment = SpikeAugment.of(augment)
 
     @staticmethod
@@ -146,16 +145,7 @@ class EventSpikes(DataSource):
         manifest = self.manifest()
         binning = self._binning(manifest)
         parts = {name: open_part(manifest, name) for name in manifest.parts}
-        cut = cut_recordings(
-            parts,
-            self.val,
-            self.test,
-            self.by,
-            self.val_speakers,
-            self.test_speakers,
-            self.split_seed,
-            manifest.origin,
-        )
+        cut = cut_recordings(parts, self.cut, manifest.origin)
         return SpikeData(manifest, parts, cut, binning, self.augment, self.dt_ms or binning.bin_ms)
 
     def _binning(self, manifest: SpikeManifest) -> Binning:

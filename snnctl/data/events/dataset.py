@@ -56,12 +56,7 @@ class SpikeSplit:
         return self._binned(rows, self._raw)
 
     def training_batch(self, indices: Tensor, seed: int, epoch: int) -> Batch:
-        """The items at `indices` augmented: a pure function, which touches no global random state.
-
-        Args:
-            seed: what is drawn from.
-            epoch: without effect here.
-        """
+        """The items at `indices` augmented, whatever the epoch."""
         if self.augment == SpikeAugment():
             return self.batch(indices)
         rows, augment = self.chosen[indices.numpy()], self.augment
@@ -136,7 +131,6 @@ class SpikeData(Dataset):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of their indices."""
         return tuple(self.manifest.classes)
 
     @property
@@ -148,7 +142,6 @@ class SpikeData(Dataset):
         )
 
     def split(self, name: SplitName) -> SpikeSplit:
-        """The part called `train`, `val` or `test`."""
         part, indices = self.cut[name]
         return SpikeSplit(self.parts[part], indices, self.binning, self.augment)
 
@@ -172,8 +165,7 @@ class SpikeData(Dataset):
             for first in range(0, len(part.times), _CHUNK)
         )
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         manifest, binning, total = self.manifest, self.binning, sum(self.manifest.spikes.values())
         recordings = sum(manifest.parts.values())
         return {
@@ -196,6 +188,4 @@ class SpikeData(Dataset):
             "speakers": {name: self.speakers(name) for name in SPLIT_NAMES},
             "licence": manifest.licence or "unknown",
             "bytes": manifest.bytes,
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }

@@ -14,7 +14,7 @@ from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
-from snnctl.data.cuts import Share, cut_parts
+from snnctl.data.cuts import Share, cut_classes
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.dataset import ImageData, Normalise
 from snnctl.data.images.known import KNOWN
@@ -56,7 +56,7 @@ class Pictures(DataSource):
             DiagnosticError: the set is not there or unfit, or a split is empty.
         """
         store = open_images(self.manifest())
-        cut = cut_parts(store.labels, self.val, self.test, self.split_seed, store.manifest.origin)
+        cut = cut_classes(store.labels, self.val, self.test, self.split_seed, store.manifest.origin)
         return ImageData(store, cut, self.normalise, self.augment)
 
 

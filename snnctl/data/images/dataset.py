@@ -57,14 +57,7 @@ class ImageSplit:
         return Batch(_flat(self._normalised(pixels)), targets)
 
     def training_batch(self, indices: Tensor, seed: int, epoch: int) -> Batch:
-        """The items at `indices` augmented, with shares of classes where images are mixed.
-
-        A pure function: the same seed draws the same. It touches no global random state.
-
-        Args:
-            seed: what is drawn from.
-            epoch: counted from 0; decides whether images are still mixed.
-        """
+        """The items at `indices` augmented, with shares of classes where images are mixed, as `epoch` decides."""
         random = np.random.default_rng(seed)
         pixels, targets = self._gather(indices)
         shape = pixels.shape
@@ -129,7 +122,6 @@ class ImageData(Dataset):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of their indices."""
         return tuple(self.store.manifest.classes)
 
     @property
@@ -139,7 +131,6 @@ class ImageData(Dataset):
         return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=frames[0] if frames else 0)
 
     def split(self, name: SplitName) -> Split:
-        """The part called `train`, `val` or `test`: an `ImageSplit`."""
         part, indices = self.cut[name]
         shift, scale = self.normaliser
         images, labels = self.store.images[part], self.store.labels[part]
@@ -177,8 +168,7 @@ class ImageData(Dataset):
         manifest = self.store.manifest
         return cut_fingerprint((manifest.classes, manifest.checksums(), self.normalise), self.cut)
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         manifest = self.store.manifest
         facts: dict[str, Any] = {
             "origin": manifest.origin,
@@ -193,9 +183,4 @@ class ImageData(Dataset):
             mean, sd = self.statistics
             facts["channel_mean"] = [round(float(value), 3) for value in mean]
             facts["channel_sd"] = [round(float(value), 3) for value in sd]
-        return facts | {
-            "licence": manifest.licence or "unknown",
-            "bytes": manifest.bytes,
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
-        }
+        return facts | {"licence": manifest.licence or "unknown", "bytes": manifest.bytes}

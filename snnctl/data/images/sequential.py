@@ -65,7 +65,6 @@ class SequenceData(ImageData):
         return SignalSpec(0, 1, pictures.features, frames=pictures.length)
 
     def split(self, name: SplitName) -> SequenceSplit:
-        """The part called `train`, `val` or `test`."""
         return SequenceSplit(super().split(name), self.order)
 
     @cached_property
@@ -75,7 +74,6 @@ class SequenceData(ImageData):
         return hashlib.sha256(super().fingerprint.encode() + order).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
         order = "rows" if self.order is None else "permuted"
         return super().describe() | {"order": order, "steps": self.input_signal.frames}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.data.base import Batch, Dataset, DataSource
+from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
 
 Rule = Literal["first", "after"]
@@ -94,7 +94,6 @@ class OrderData(Dataset):
 
     @property
     def input_signal(self) -> SignalSpec:
-        """The shape of `inputs`, before encoding."""
         return SignalSpec(steps=0, length=self.length, features=self.symbols)
 
     @property
@@ -149,16 +148,12 @@ class OrderData(Dataset):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over every input and class."""
-        digest = hashlib.sha256(repr((self.rule, self.length, self.symbols, self.classes)).encode())
-        for name in SPLIT_NAMES:
-            part = self.split(name)
-            for tensor in (part.tokens, part.targets, part.noise):
-                if tensor is not None:
-                    digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()
+        parts = [self.split(name) for name in SPLIT_NAMES]
+        tensors = (tensor for part in parts for tensor in (part.tokens, part.targets, part.noise))
+        pieces = (tensor.numpy().tobytes() for tensor in tensors if tensor is not None)
+        return sha256_of((self.rule, self.length, self.symbols, self.classes), pieces)
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         return {
             "rule": self.rule,
             "length": self.length,
@@ -170,8 +165,6 @@ class OrderData(Dataset):
                 for name in SPLIT_NAMES
                 for part in (self.split(name),)
             },
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }
 
 
@@ -255,10 +248,6 @@ class Order(DataSource):
                     f" of them, not {wanted:,}; raise `length` or `symbols`",
                 )
 
-    def probe(self) -> OrderData:
-        """What a check needs; no sequence is drawn."""
-        return self._data
-
     def load(self) -> OrderData:
-        """The sequences; they are drawn when first asked for."""
+        """The sequences; they are drawn when first asked for, and a check asks for none."""
         return self._data

@@ -117,7 +117,6 @@ class ForecastShape(Probe):
 
     @property
     def input_signal(self) -> SignalSpec:
-        """The shape of the inputs, before encoding."""
         return SignalSpec(steps=0, length=self.window, features=self.channels + self.calendar_features)
 
 
@@ -174,8 +173,8 @@ class ForecastData(ForecastShape, Dataset):
         starts = torch.arange(cut.start, cut.start + cut.windows)
         return WindowSplit(self.tensors, starts, self.window, self.horizon)
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`; statistics are of observed values in their own units."""
+    def facts(self) -> dict[str, Any]:
+        """Statistics are of observed values in their own units."""
         times = self.series.times
         return {
             "rows": self.rows,
@@ -197,8 +196,6 @@ class ForecastData(ForecastShape, Dataset):
             "window_norm": self.window_norm.kind,
             "season": self.season,
             "calendar_features": self.calendar_features,
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }
 
 

@@ -103,7 +103,7 @@ def read_source(source: str, options: ReadOptions) -> Series:
         return read_file(_file(source), options)
     if KNOWN[source].builtin:
         return read_builtin(source, options.columns)
-    return load_prepared(source, columns=options.columns)
+    return load_prepared(source, options.columns)
 
 
 def builtin_path(name: str) -> Path:

@@ -109,10 +109,6 @@ class Text(DataSource):
         """A named set in the cache; files are read where they lie."""
         return (prepare(self.source, brought, progress=progress),) if self.source in KNOWN else ()
 
-    def probe(self) -> TextData:
-        """What a check needs: the texts themselves, as the vocabulary comes from them."""
-        return self.load()
-
     def load(self) -> TextData:
         """The texts; the last ones that were read are kept, so that a check and what follows read them once."""
         key = self._key()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor
 from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Dataset
+from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
 
 
@@ -89,32 +90,24 @@ class TextData(Dataset):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """As `labels`."""
         return self.labels
 
     @property
     def input_signal(self) -> SignalSpec:
-        """Tokens, before encoding."""
         return SignalSpec(0, self.length, len(self.words), kind="tokens", ragged=True, words=self.words)
 
     def split(self, name: SplitName) -> TextSplit:
-        """The part called `name`."""
         return self.splits[name]
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over every token and class, and what tokens stand for."""
-        digest = hashlib.sha256(repr((self.labels, self.length)).encode())
-        for word in self.words:
-            digest.update(word.encode("utf-8", "surrogatepass") + b"\0")
-        for name in SPLIT_NAMES:
-            part = self.splits[name]
-            for tensor in (part.flat, part.starts, part.targets):
-                digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()
+        words = [word.encode("utf-8", "surrogatepass") + b"\0" for word in self.words]
+        parts = [self.splits[name] for name in SPLIT_NAMES]
+        tensors = (tensor for part in parts for tensor in (part.flat, part.starts, part.targets))
+        return sha256_of((self.labels, self.length), chain(words, (tensor.numpy().tobytes() for tensor in tensors)))
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         return {
             "source": self.origin,
             "classes": list(self.labels),
@@ -134,6 +127,4 @@ class TextData(Dataset):
             },
             "empty": sum(not text.strip() for part in self.splits.values() for text in part.texts),
             "how_it_is_cut": list(self.notes),
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }

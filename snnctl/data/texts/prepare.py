@@ -53,22 +53,19 @@ def _part(split: Any, known: KnownTexts) -> Texts:
     return Texts(tuple(str(t or "") for t in split[text]), tuple(str(value) for value in split[label]))
 
 
-def prepare(
-    name: str, source: Path | None = None, *, cache: Path | None = None, progress: Progress | None = None
-) -> Prepared:
+def prepare(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Prepared:
     """Make the set `name` ready; returns at once when a sound copy is in the cache.
 
     Args:
         name: one of `KNOWN`.
         source: a file or folder to read; None = fetch it with `datasets`.
-        cache: None = `cache_dir()`.
         progress: without effect: `datasets` does not tell.
 
     Raises:
         DiagnosticError: D101 no such file, D107 not the expected texts, D108 not to be had, D104 no room in the cache.
     """
     known = KNOWN[name]
-    found = STORE.sound(name, cache, verify=True)
+    found = STORE.sound(name, verify=True)
     status: Status = "ready"
     if found is None:
         status = "prepared"
@@ -79,13 +76,8 @@ def prepare(
         if known.sizes and sizes != dict(known.sizes):
             has, wants = f"the texts are {_words(sizes)}", _words(known.sizes)
             raise known.not_genuine(has, wants, origin, path="data.source", them="them")
-        found = write_texts(name, named, origin, cache)
-    return reported(STORE.path(name, cache), found, known, name, status)
-
-
-def is_prepared(name: str, cache: Path | None = None) -> bool:
-    """Whether the set `name` lies in the cache with all its files."""
-    return STORE.sound(name, cache) is not None
+        found = write_texts(name, named, origin)
+    return reported(STORE.path(name), found, known, name, status)
 
 
 def _named(part: Texts, known: KnownTexts, source: str) -> Texts:

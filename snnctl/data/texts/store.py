@@ -45,7 +45,7 @@ class TextManifest(Manifest):
 STORE = Store("texts", TextManifest)
 
 
-def write_texts(name: str, parts: Parts, source: str, cache: Path | None = None) -> TextManifest:
+def write_texts(name: str, parts: Parts, source: str) -> TextManifest:
     """Keep the set `name`.
 
     Raises:
@@ -60,24 +60,24 @@ def write_texts(name: str, parts: Parts, source: str, cache: Path | None = None)
         empty = sum(not text.strip() for found in parts.values() for text in found.texts)
         return TextManifest(name=name, source=source, sizes=sizes, empty=empty)
 
-    return STORE.write(name, fill, cache)
+    return STORE.write(name, fill)
 
 
-def read_prepared(name: str, cache: Path | None = None) -> Parts:
+def read_prepared(name: str) -> Parts:
     """The parts of a prepared set.
 
     Raises:
         DiagnosticError: D101 not prepared, D109 damaged.
     """
-    known, folder = KNOWN[name], STORE.path(name, cache)
+    known, folder = KNOWN[name], STORE.path(name)
     try:
-        manifest = STORE.read(name, cache)
+        manifest = STORE.read(name)
     except DamagedError as error:
         what = error.what if error.path.name == MANIFEST else f"{error.path.name} is not as it was written"
         raise _damaged(name, error.path, what) from error
     if manifest is None:
-        help = f"run: {known.command}  (or: {known.command} --from PATH, for a copy of {known.hub})"
-        raise data_error("D101", f"the texts `{name}` are not prepared", help=help)
+        why = f"or: {known.command} --from PATH, for a copy of {known.hub}"
+        raise known.absent(f"the texts `{name}` are not prepared", why)
     parts = {}
     for part in manifest.sizes:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from snnctl.data.cache import Progress
-from snnctl.data.cuts import SPLIT_NAMES, Share, cut_parts
+from snnctl.data.cuts import SPLIT_NAMES, Share, cut_classes
 from snnctl.data.images.component import Image
 from snnctl.data.images.known import KNOWN
 from snnctl.data.images.store import open_images
@@ -137,7 +137,7 @@ def make_pools(source: str, val: Share, test: Share, seed: int, progress: Progre
         store = open_images(picture_set(source).manifest(progress))
         images, classes = {part: found[..., 0] for part, found in store.images.items()}, store.labels
         origin, licence = store.manifest.origin, store.manifest.licence or "unknown"
-    cut = cut_parts(classes, val, test, seed, origin)
+    cut = cut_classes(classes, val, test, seed, origin)
     pools = {name: np.ascontiguousarray(images[part][chosen]) for name, (part, chosen) in cut.items()}
     removed = _tell_apart(pools)
     return Pools(pools, origin, licence, "train" in classes, removed)
