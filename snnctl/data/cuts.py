@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from annotated_types import Ge, Gt, Lt
 
 from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
+from snnctl.core.signature import KnobGroup
 from snnctl.data.cache import sha256_of
 from snnctl.data.problems import data_error
 
@@ -32,6 +34,21 @@ Rows = TypeVar("Rows")
 Splits = Mapping[str, tuple[str, Indices]]  # split -> (part of the source, which of its items)
 STREAMS = {"test": 0, "val": 1}  # of the seed, for draws
 Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]  # of the items, or how many
+
+
+@dataclass(frozen=True)
+class Cutting(KnobGroup):
+    """How splits that a source does not have are drawn.
+
+    Args:
+        val: share of train, or how many items of it, that validate where the source has no part for that.
+        test: share of the whole set, or how many items, that test where the source is not cut.
+        split_seed: of those draws; the run's own seed does not touch them.
+    """
+
+    val: Share = 0.1
+    test: Share = 0.2
+    split_seed: Annotated[int, Ge(0)] = 0
 
 
 def draw_share(labels: Any, wanted: Share, seed: int, stream: int) -> tuple[Indices, Indices]:
@@ -80,8 +97,8 @@ def cut_parts(
     return {"train": ("train", kept), "val": ("train", taken), "test": (final, parts[final])}
 
 
-def cut_classes(labels: Mapping[str, Any], val: Share, test: Share, seed: int, file: str = "") -> Splits:
-    """The splits of parts with classes `labels` [N]: what is missing is drawn from `seed`, alike from every class.
+def cut_classes(labels: Mapping[str, Any], by: Cutting, file: str = "") -> Splits:
+    """The splits of parts with classes `labels` [N]: what is missing is drawn, alike from every class.
 
     Raises:
         DiagnosticError: R320, a split would be empty.
@@ -90,7 +107,9 @@ def cut_classes(labels: Mapping[str, Any], val: Share, test: Share, seed: int, f
         raise data_error("D222", f"it has the parts {', '.join(labels)} and none to train on", file=file)
 
     def take(part: str, rows: Indices, name: str) -> tuple[Indices, Indices]:
-        kept, drawn = draw_share(labels[part][rows], test if name == "test" else val, seed, STREAMS[name])
+        kept, drawn = draw_share(
+            labels[part][rows], by.test if name == "test" else by.val, by.split_seed, STREAMS[name]
+        )
         return rows[kept], rows[drawn]
 
     found = cut_parts({part: np.arange(len(classes)) for part, classes in labels.items()}, take)

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
-from snnctl.core.shapes import ShapeError
+from snnctl.core.signature import takes_knobs
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
 from snnctl.data.cuts import Share
@@ -78,6 +78,7 @@ class EventSpikes(DataSource):
 
     gives: ClassVar[Literal["classes"]] = "classes"
 
+    @takes_knobs
     def __init__(
         self,
         *,
@@ -99,9 +100,6 @@ class EventSpikes(DataSource):
         split_seed: Annotated[int, Ge(0)] = 0,
         augment: SpikeAugment = NO_AUGMENT,
     ) -> None:
-        given = {"by": by, "val_speakers": val_speakers, "test_speakers": test_speakers}
-        for knob, message in self.rules(given):
-            raise ShapeError(message, knob=knob)
         known = KNOWN.get(source)
         if known is not None and by == "auto" and val_speakers is None and test_speakers is None:
             val_speakers, test_speakers = list(known.val_speakers) or None, list(known.test_speakers) or None

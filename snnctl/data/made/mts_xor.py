@@ -17,7 +17,8 @@ from torch import Tensor
 from snnctl.core.catalog import DATA
 from snnctl.core.choices import SplitName
 from snnctl.core.seeds import run_seed, stream_seed
-from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
 from snnctl.data.base import Batch, Dataset, DataSource
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
@@ -248,6 +249,7 @@ class MtsXor(DataSource):
 
     gives: ClassVar[Literal["step_classes"]] = "step_classes"
 
+    @takes_knobs
     def __init__(
         self,
         *,
@@ -265,8 +267,6 @@ class MtsXor(DataSource):
         dt_ms: Annotated[float, Gt(0.0)] = 10.0,
         seed: Annotated[int, Ge(0)] | None = None,
     ) -> None:
-        for knob, message in self.rules({"channels": channels, "low": low, "high": high}):
-            raise ShapeError(message, knob=knob)
         rule = XorRule(channels, slow, windows, silent, coding, low, high, noise)
         sizes = {"train": train, "val": val, "test": test}
         self._data = XorData(rule, sizes, run_seed() if seed is None else seed, dt_ms)

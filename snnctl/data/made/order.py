@@ -17,7 +17,8 @@ from torch import Tensor
 from snnctl.core.catalog import DATA
 from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
-from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
 from snnctl.data.base import Batch, Dataset, DataSource
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
@@ -207,6 +208,7 @@ class Order(DataSource):
 
     gives: ClassVar[Literal["classes"]] = "classes"
 
+    @takes_knobs
     def __init__(
         self,
         *,
@@ -221,10 +223,6 @@ class Order(DataSource):
         noise: Annotated[float, Ge(0.0)] = 0.0,
     ) -> None:
         sizes = {"train": train, "val": val, "test": test}
-        for knob, message in self.rules(
-            {"length": length, "symbols": symbols, "classes": classes, "rule": rule, **sizes}
-        ):
-            raise ShapeError(message, knob=knob)
         self._data = OrderData(rule, length, symbols, classes, sizes, seed, noise)
 
     @staticmethod

@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from snnctl.core.catalog import DATA, TOKENIZERS
 from snnctl.core.diagnostic import did_you_mean
 from snnctl.core.registry import Slot, SourcePath
-from snnctl.core.shapes import ShapeError
+from snnctl.core.signature import takes_knobs
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
 from snnctl.data.cuts import SPLIT_NAMES
@@ -68,6 +68,7 @@ class Text(DataSource):
 
     gives: ClassVar[Literal["classes"]] = "classes"
 
+    @takes_knobs
     def __init__(
         self,
         *,
@@ -86,8 +87,6 @@ class Text(DataSource):
         labels: Annotated[dict[str, str], MinLen(2)] | None = None,
         encoding: Annotated[str, MinLen(1)] = "utf-8",
     ) -> None:
-        for knob, message in self.rules({"folds": folds, "fold": fold, "labels": labels}):
-            raise ShapeError(message, knob=knob)
         self.source = source
         self.tokenizer: Tokenizer = TOKENIZERS.get(tokenizer)() if isinstance(tokenizer, str) else tokenizer
         self.length = length

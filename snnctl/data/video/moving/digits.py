@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.data.cache import Progress
-from snnctl.data.cuts import SPLIT_NAMES, Share, cut_classes
+from snnctl.data.cuts import SPLIT_NAMES, Cutting, cut_classes
 from snnctl.data.images.component import Image
 from snnctl.data.images.known import KNOWN
 from snnctl.data.images.store import open_images
@@ -115,14 +114,12 @@ def picture_set(source: str) -> Image:
     return Image(source=source, channels=None if source in KNOWN else 1)
 
 
-def make_pools(source: str, val: Share, test: Share, seed: int, progress: Progress | None = None) -> Pools:
+def make_pools(source: str, cutting: Cutting) -> Pools:
     """Cut the digits of `source`; every class gives the same share.
 
     Args:
         source: `builtin`, a name of `KNOWN_DIGITS`, or a path as the data component `image` reads it.
-        val: share of the train images, or how many.
-        test: the same of all images, where the source has no test part.
-        seed: of those draws.
+        cutting: how the images of val and test are drawn.
 
     Raises:
         DiagnosticError: D101, a named set is not there; R320, an empty pool; or what reading finds.
@@ -134,10 +131,10 @@ def make_pools(source: str, val: Share, test: Share, seed: int, progress: Progre
         images, classes = {"all": drawn}, {"all": labels}
         origin, licence = "digits drawn by snnctl", "Apache-2.0"
     else:
-        store = open_images(picture_set(source).manifest(progress))
+        store = open_images(picture_set(source).manifest())
         images, classes = {part: found[..., 0] for part, found in store.images.items()}, store.labels
         origin, licence = store.manifest.origin, store.manifest.licence or "unknown"
-    cut = cut_classes(classes, val, test, seed, origin)
+    cut = cut_classes(classes, cutting, origin)
     pools = {name: np.ascontiguousarray(images[part][chosen]) for name, (part, chosen) in cut.items()}
     removed = _tell_apart(pools)
     return Pools(pools, origin, licence, "train" in classes, removed)
