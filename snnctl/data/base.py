@@ -55,6 +55,24 @@ class Split(Protocol):
         """The items at `indices` (int64 [B]): a `Batch`, or what has its `to`, `inputs`, `targets` and `observed`."""
 
 
+class Targeted:
+    """Base of splits that hold `targets` [N], the classes of all their items."""
+
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class Chosen:
+    """Base of splits that are items of a part: `chosen` [N] says which."""
+
+    chosen: Any
+
+    def __len__(self) -> int:
+        return len(self.chosen)
+
+
 @runtime_checkable
 class ChangingSplit(Protocol):
     """A split whose items are other ones in training: augmented, or drawn anew in every epoch."""

@@ -17,18 +17,12 @@ from snnctl.data.cache import sha256_of
 from snnctl.data.problems import data_error
 
 SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test")
-SPLIT_WORDS: dict[str, SplitName] = {
-    "train": "train",
-    "training": "train",
-    "dev": "val",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "test": "test",
-    "testing": "test",
+_SPELLINGS: dict[SplitName, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("dev", "val", "valid", "validation"),
+    "test": ("test", "testing"),
 }
-
-
+SPLIT_WORDS = {word: name for name, words in _SPELLINGS.items() for word in words}
 Indices = npt.NDArray[np.int64]
 Rows = TypeVar("Rows")
 Splits = Mapping[str, tuple[str, Indices]]  # split -> (part of the source, which of its items)

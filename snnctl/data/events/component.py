@@ -120,11 +120,7 @@ class EventSpikes(DataSource):
             yield "test_speakers", f"speaker {min(shared)} stands in `val_speakers` and in `test_speakers`"
 
     def manifest(self, progress: Progress | None = None) -> SpikeManifest:
-        """The set in the cache; a local one is taken in now if it has not been before.
-
-        Raises:
-            DiagnosticError: D101, a named set is not there; or what reading a local one finds.
-        """
+        """The set in the cache; a local one is taken in now if it has not been before; raises D101."""
         return named_spikes(self.source) if self.known else local_spikes(self.source, self.size, progress)
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Dataset
+from snnctl.data.base import Batch, Chosen, Dataset
 from snnctl.data.cuts import SPLIT_NAMES, Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
@@ -23,7 +23,7 @@ _CHUNK = 1 << 22  # spikes looked at in one go
 
 
 @dataclass(frozen=True)
-class SpikeSplit:
+class SpikeSplit(Chosen):
     """One split: recordings of one part, by index.
 
     Args:
@@ -37,9 +37,6 @@ class SpikeSplit:
     chosen: Indices
     binning: Binning
     augment: SpikeAugment
-
-    def __len__(self) -> int:
-        return len(self.chosen)
 
     @property
     def labels(self) -> Any:

@@ -72,10 +72,5 @@ class EventFrames(Pictures):
             yield "augment", "`augment.rand` changes colours of pictures; event frames hold counts"
 
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
-        """The decoded set.
-
-        Raises:
-            DiagnosticError: what reading it finds.
-        """
         read = partial(frames_source, frames=self.frames, size=self.size, cut=self.cut)
         return local_images(self.source, (self.frames, self.cut, self.size), read, progress)

@@ -36,11 +36,7 @@ def prepare(name: str, source: Path | None = None, *, progress: Progress | None 
 
 
 def named_spikes(name: str) -> SpikeManifest:
-    """A named set that lies in the cache.
-
-    Raises:
-        DiagnosticError: D101, it does not.
-    """
+    """A named set that lies in the cache; raises D101."""
     found = STORE.sound(named_key(name))
     if found is None:
         raise _not_here(KNOWN[name])

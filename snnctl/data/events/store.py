@@ -137,11 +137,7 @@ def _unit_type(units: int) -> Any:
 
 
 def write_spikes(key: str, source: Source[Block], progress: Progress | None = None) -> SpikeManifest:
-    """Take every recording of `source` into the cache.
-
-    Raises:
-        DiagnosticError: D104 the cache cannot be written, D226 and D227 spikes that are none, or what reading finds.
-    """
+    """Take every recording of `source` into the cache; raises D104, D226, D227."""
     return STORE.write(key, lambda folder: _take_in(key, source, folder, progress))
 
 

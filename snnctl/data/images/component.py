@@ -58,19 +58,18 @@ class Pictures(DataSource):
 
     @abstractmethod
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
-        """The decoded set; a local one is decoded now if it has not been before."""
+        """The decoded set; a local one is decoded now if it has not been before.
+
+        Raises:
+            DiagnosticError: D101, a set that has to be fetched is not there; or what reading a local one finds.
+        """
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
-        """The decoded set, fetched and decoded now if need be."""
         found = self.manifest(progress)
         return (reported(STORE.path(found.key), found),)
 
     def load(self) -> ImageData:
-        """The set, memory-mapped; of pixels none is read yet.
-
-        Raises:
-            DiagnosticError: the set is not there or unfit, or a split is empty.
-        """
+        """The set, memory-mapped; of pixels none is read yet."""
         store = open_images(self.manifest())
         cut = cut_classes(store.labels, self.cutting, store.manifest.origin)
         return ImageData(store, cut, self.normalise, self.augment)
@@ -128,11 +127,6 @@ class Image(Pictures):
             yield "label", "`label` names a column of a `datasets` set; this source has none"
 
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
-        """The decoded set.
-
-        Raises:
-            DiagnosticError: D101, a set that has to be fetched is not there; or what reading a local one finds.
-        """
         if self.source in (HUB, *KNOWN):
             return named_images(self.source, self.hub, self.shape, self.label)
         read = partial(image_source, shape=self.shape, label=self.label)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Dataset, Split
+from snnctl.data.base import Batch, Chosen, Dataset, Split
 from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.store import ImageStore
@@ -24,7 +24,7 @@ _CHUNK = 1 << 24  # bytes of pixels counted at once
 
 
 @dataclass(frozen=True)
-class ImageSplit:
+class ImageSplit(Chosen):
     """One split: items of one part, by index.
 
     Args:
@@ -43,9 +43,6 @@ class ImageSplit:
     scale: Tensor
     classes: int
     augment: Augment
-
-    def __len__(self) -> int:
-        return len(self.chosen)
 
     def batch(self, indices: Tensor) -> Batch:
         """The items at `indices` (int64 [B]) as they are.

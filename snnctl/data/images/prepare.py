@@ -65,11 +65,7 @@ def take_in_hub(hub: str, shape: Shape, label: str | None = None, progress: Prog
 
 
 def named_images(name: str, hub: str | None, shape: Shape, label: str | None) -> ImageManifest:
-    """A named set, or one of a hub, that lies in the cache.
-
-    Raises:
-        DiagnosticError: D101, it does not.
-    """
+    """A named set, or one of a hub, that lies in the cache; raises D101."""
     found = STORE.sound(named_key(name if hub is None else f"hub:{hub}", shape, label))
     if found is not None:
         return found

@@ -84,11 +84,7 @@ def open_images(manifest: ImageManifest) -> ImageStore:
 
 
 def write_images(key: str, source: Source[Item], progress: Progress | None = None) -> ImageManifest:
-    """Decode every item of `source` into the cache.
-
-    Raises:
-        DiagnosticError: D221 items of different sizes, D104 the cache cannot be written, or what decoding finds.
-    """
+    """Decode every item of `source` into the cache; raises D221, D104."""
     return STORE.write(key, lambda folder: _decode(key, source, folder, progress))
 
 

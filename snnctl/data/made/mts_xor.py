@@ -19,7 +19,7 @@ from snnctl.core.choices import SplitName
 from snnctl.core.seeds import run_seed, stream_seed
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
-from snnctl.data.base import Batch, Dataset, DataSource
+from snnctl.data.base import Batch, Dataset, DataSource, Targeted
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
 
@@ -116,7 +116,7 @@ class XorRule:
 
 
 @dataclass(frozen=True)
-class XorSplit:
+class XorSplit(Targeted):
     """Items by index.
 
     Args:
@@ -128,9 +128,6 @@ class XorSplit:
     spikes: Tensor
     targets: Tensor
     scored: Tensor
-
-    def __len__(self) -> int:
-        return len(self.targets)
 
     def batch(self, indices: Tensor) -> Batch:
         """The items at `indices` (int64 [B]).

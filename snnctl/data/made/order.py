@@ -19,7 +19,7 @@ from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
-from snnctl.data.base import Batch, Dataset, DataSource
+from snnctl.data.base import Batch, Dataset, DataSource, Targeted
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
 
@@ -40,7 +40,7 @@ def order_class(tokens: Tokens, classes: int, rule: Rule) -> Tokens:
 
 
 @dataclass(frozen=True)
-class OrderSplit:
+class OrderSplit(Targeted):
     """Sequences and their classes, by index.
 
     Args:
@@ -54,9 +54,6 @@ class OrderSplit:
     targets: Tensor
     codes: Tensor
     noise: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.targets)
 
     def batch(self, indices: Tensor) -> Batch:
         """The items at `indices` (int64 [B]).
@@ -134,17 +131,13 @@ class OrderData(Dataset):
             # Turning the marks round moves a sequence to the wanted class, and no sequence gets likelier by it.
             turn = targets[left] - order_class(drawn, self.classes, self.rule)
             drawn = np.where(drawn < self.classes, (drawn + turn[:, None]) % self.classes, drawn)
-            fresh = [self._enter(row, seen) for row in drawn]
+            fresh = np.empty(len(drawn), bool)
+            for i, row in enumerate(drawn):
+                fresh[i] = row.tobytes() not in seen
+                seen.add(row.tobytes())
             tokens[left[fresh]] = drawn[fresh]
-            left = left[np.logical_not(fresh)]
+            left = left[~fresh]
         return tokens
-
-    @staticmethod
-    def _enter(row: Tokens, seen: set[bytes]) -> bool:
-        key = row.tobytes()
-        known = key in seen
-        seen.add(key)
-        return not known
 
     @cached_property
     def fingerprint(self) -> str:

@@ -107,11 +107,7 @@ class TimeSeries(DataSource):
         return (prepare(self.source, brought, progress=progress),) if self.source in KNOWN else ()
 
     def probe(self) -> SeriesProbe:
-        """Rows, columns and window counts, without reading the values; quick enough for `validate`.
-
-        Raises:
-            DiagnosticError: the file, its columns or its length do not fit the recipe.
-        """
+        """Rows, columns and window counts, without reading the values."""
         head = head_source(self.source, self._options)
         if self.calendar and not head.date_column:
             raise self._no_dates()
@@ -125,11 +121,7 @@ class TimeSeries(DataSource):
         )
 
     def load(self) -> ForecastData:
-        """Read, check, scale and fill the series.
-
-        Raises:
-            DiagnosticError: the file, its values or its length do not fit the recipe.
-        """
+        """The series, checked, scaled and filled."""
         series = read_source(self.source, self._options)
         if self.calendar and series.times is None:
             raise self._no_dates()

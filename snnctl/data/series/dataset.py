@@ -168,7 +168,6 @@ class ForecastData(ForecastShape, Dataset):
         return self.series.fingerprint()
 
     def split(self, name: SplitName) -> WindowSplit:
-        """The windows of `name`, in time order."""
         cut = self.plan[name]
         starts = torch.arange(cut.start, cut.start + cut.windows)
         return WindowSplit(self.tensors, starts, self.window, self.horizon)

@@ -80,11 +80,7 @@ _BUILTIN = Path(__file__).parent / "builtin_files"
 
 
 def head_source(source: str, options: ReadOptions) -> SeriesHead:
-    """Rows and columns of a source, without parsing it.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx.
-    """
+    """Rows and columns of a source, without parsing it; raises as `head_file`."""
     if source not in KNOWN:
         return head_file(_file(source), options)
     if not KNOWN[source].builtin:
@@ -94,11 +90,7 @@ def head_source(source: str, options: ReadOptions) -> SeriesHead:
 
 
 def read_source(source: str, options: ReadOptions) -> Series:
-    """The series of a source.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx.
-    """
+    """The series of a source; raises as `read_file`."""
     if source not in KNOWN:
         return read_file(_file(source), options)
     if KNOWN[source].builtin:

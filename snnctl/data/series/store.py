@@ -65,11 +65,7 @@ def describe_series(name: str, series: Series, source: str, sha256: str) -> Seri
 
 
 def write_series(series: Series, told: SeriesManifest) -> SeriesManifest:
-    """Keep a series, and what `describe_series` tells of it.
-
-    Raises:
-        DiagnosticError: D104, the cache cannot be written.
-    """
+    """Keep a series, and what `describe_series` tells of it; raises D104."""
 
     def fill(folder: Path) -> SeriesManifest:
         np.save(folder / VALUES, series.values, allow_pickle=False)

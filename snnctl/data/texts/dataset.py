@@ -13,13 +13,13 @@ from torch import Tensor
 
 from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Dataset
+from snnctl.data.base import Batch, Dataset, Targeted
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
 
 
 @dataclass(frozen=True)
-class TextSplit:
+class TextSplit(Targeted):
     """Texts of one split, by index.
 
     Args:
@@ -33,9 +33,6 @@ class TextSplit:
     flat: Tensor
     starts: Tensor
     targets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.targets)
 
     @property
     def lengths(self) -> Tensor:

@@ -46,11 +46,7 @@ STORE = Store("texts", TextManifest)
 
 
 def write_texts(name: str, parts: Parts, source: str) -> TextManifest:
-    """Keep the set `name`.
-
-    Raises:
-        DiagnosticError: D104, the cache cannot be written.
-    """
+    """Keep the set `name`; raises D104."""
 
     def fill(folder: Path) -> TextManifest:
         for part, found in parts.items():

@@ -66,11 +66,7 @@ def take_in(
 
 
 def named_videos(name: str, shape: FrameShape = PLAIN) -> VideoSet:
-    """A named set that lies in the cache.
-
-    Raises:
-        DiagnosticError: D101, it does not.
-    """
+    """A named set that lies in the cache; raises D101."""
     found = STORE.sound(named_key(name, shape))
     if found is None:
         raise _not_here(KNOWN[name])

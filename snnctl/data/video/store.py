@@ -67,11 +67,7 @@ def open_videos(manifest: VideoManifest) -> VideoSet:
 
 
 def write_videos(key: str, source: VideoSource, progress: Progress | None = None) -> VideoManifest:
-    """Take in every clip of `source`.
-
-    Raises:
-        DiagnosticError: D104 the cache cannot be written, D221 frames of different sizes, or what reading finds.
-    """
+    """Take in every clip of `source`; raises D104, D221."""
     return STORE.write(key, lambda folder: _take_in(key, source, folder, progress))
 
 

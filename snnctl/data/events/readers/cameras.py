@@ -58,11 +58,7 @@ def read_n_mnist(path: Path) -> Events:
 
 
 def read_columns(path: Path) -> Events:
-    """Events kept as arrays: an .npy with columns x, y, p, t (DVS128 Gesture), or an .npz with t, x, y and p.
-
-    Raises:
-        DiagnosticError: D104 or D224, it cannot be read or holds something else.
-    """
+    """Events in an .npy with columns x, y, p, t (DVS128 Gesture), or an .npz with t, x, y and p; raises D104, D224."""
     if path.suffix == ".npz":
         arrays = open_npz(path)
         if not {"t", "x", "y", "p"} <= set(arrays):

@@ -41,11 +41,7 @@ def files_source(folder: Path, size: Size | None) -> Source[Block]:
 
 
 def read_recording(path: Path, size: Size | None) -> tuple[Any, Any]:
-    """Times (float32 seconds, ascending) and units of one file.
-
-    Raises:
-        DiagnosticError: D104 it cannot be read, D224 it is no recording, R321 the sensor's size is missing.
-    """
+    """Times (float32 seconds, ascending) and units of one file; raises D104, D224, R321."""
     if path.suffix == ".bin":
         events = read_n_mnist(path)
         return _ordered(events.t, _pixel(events.x, events.y, events.p, size or N_MNIST_SIZE, path))

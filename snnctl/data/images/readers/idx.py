@@ -20,11 +20,7 @@ _FOLDERS = ("", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw")
 
 
 def read_idx(path: Path) -> Pixels:
-    """The array of one file: a big-endian header (type, dimensions, sizes), then unsigned bytes.
-
-    Raises:
-        DiagnosticError: D104 it cannot be read, D220 it is no IDX file of bytes, or cut short.
-    """
+    """The array of one file: a big-endian header (type, dimensions, sizes), then unsigned bytes; raises D104, D220."""
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:

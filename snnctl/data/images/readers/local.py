@@ -41,11 +41,7 @@ def _tiny_imagenet(files: list[str], annotations: Path, folder: Path) -> Labelle
 
 
 def tar_source(path: Path, shape: Shape) -> Source[Item]:
-    """A tar archive of such a folder, plain or compressed; pictures are decoded in the order in which they lie.
-
-    Raises:
-        DiagnosticError: D104, the archive cannot be read.
-    """
+    """A tar archive of such a folder; pictures are decoded in the order in which they lie; raises D104."""
     try:
         with tarfile.open(path) as archive:
             names = [member.name for member in archive if member.isfile()]

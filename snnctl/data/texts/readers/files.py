@@ -59,21 +59,13 @@ def read_table(path: Path, options: TextOptions) -> Texts:
 
 
 def read_lines(path: Path, encoding: str) -> list[str]:
-    """All lines that are not blank. Only a line feed ends a line: in Latin-1 other characters may look like ends.
-
-    Raises:
-        DiagnosticError: D103 not in that encoding, D104 unreadable.
-    """
+    """All lines that are not blank. Only a line feed ends a line: in Latin-1 other characters may look like ends."""
     lines = read_text(path, encoding).split("\n")
     return [line.rstrip("\r") for line in lines if line.strip()]
 
 
 def read_text(path: Path, encoding: str) -> str:
-    """The whole file, without a byte-order mark.
-
-    Raises:
-        DiagnosticError: D103 not in that encoding, D104 unreadable.
-    """
+    """The whole file, without a byte-order mark; raises D103, D104."""
     try:
         return path.read_bytes().decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -127,10 +119,8 @@ def _label_column(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _columns(names: Sequence[str], options: TextOptions, file: Path) -> tuple[int, int]:
-    return (
-        _column(names, options.text, TEXT_NAMES, "text", "D210", file),
-        _column(names, options.label, LABEL_NAMES, "label", "D211", file),
-    )
+    text = _column(names, options.text, TEXT_NAMES, "text", "D210", file)
+    return text, _column(names, options.label, LABEL_NAMES, "label", "D211", file)
 
 
 def _column(names: Sequence[str], wanted: str | None, usual: Sequence[str], what: str, code: str, file: Path) -> int:
@@ -244,7 +234,7 @@ def read_place(path: Path, options: TextOptions) -> Parts:
     files = [file for file in sorted(path.iterdir()) if _is_data(file)]
     splits = _by_split(files) or _by_split(sorted((path / "data").glob("*.parquet")))
     if splits:
-        return {name: joined([_read(file, options) for file in found]) for name, found in splits.items()}
+        return {name: joined([read_table(file, options) for file in found]) for name, found in splits.items()}
     folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
     named = {SPLIT_WORDS[folder.name.lower()]: folder for folder in folders if folder.name.lower() in SPLIT_WORDS}
     if named:
@@ -268,10 +258,6 @@ def _by_split(files: list[Path]) -> dict[str, list[Path]]:
         if len(names) == 1:
             found.setdefault(names.pop(), []).append(file)
     return found if "train" in found else {}
-
-
-def _read(path: Path, options: TextOptions) -> Texts:
-    return _classes(path, options) if path.is_dir() else read_table(path, options)
 
 
 def _classes(folder: Path, options: TextOptions) -> Texts:

@@ -21,11 +21,7 @@ _ONE = ("frames", "video", "videos", "data", "arr_0")
 
 
 def map_npy(path: Path) -> Any:
-    """The array of a .npy file, memory-mapped.
-
-    Raises:
-        DiagnosticError: D104 it cannot be read, D232 it is cut short.
-    """
+    """The array of a .npy file, memory-mapped; raises D104, D232."""
     try:
         with path.open("rb") as stream:
             version = npy.read_magic(stream)
@@ -98,11 +94,7 @@ def array_part(name: str, array: Any, layout: Layout | None, path: Path) -> Part
 
 
 def to_clips(array: Any, layout: Layout | None, path: Path) -> Clips:
-    """Frames [M, H, W, C] and where clips begin; views, nothing is copied.
-
-    Raises:
-        DiagnosticError: D230, axes that can be no frames.
-    """
+    """Frames [M, H, W, C] and where clips begin; views, nothing is copied; raises D230."""
     if layout == "tnhw":
         length, count, rows, columns = array.shape
     else:
@@ -123,22 +115,14 @@ def to_clips(array: Any, layout: Layout | None, path: Path) -> Clips:
 
 
 def check_type(dtype: Any, path: Path) -> None:
-    """Bytes, or real numbers.
-
-    Raises:
-        DiagnosticError: D231, anything else.
-    """
+    """Bytes, or real numbers; raises D231."""
     if dtype != np.uint8 and dtype not in (np.float16, np.float32, np.float64):
         message = f"`{path.name}` holds {dtype}; pixels are uint8 0..255, or real numbers 0..1"
         raise data_error("D231", message, file=path)
 
 
 def to_pixels(values: Any, path: Path, low: float = 0.0) -> Any:
-    """Bytes as they are; real numbers in `low`..1 as float32 in 0..1.
-
-    Raises:
-        DiagnosticError: D231, a value outside of them.
-    """
+    """Bytes as they are; real numbers in `low`..1 as float32 in 0..1; raises D231."""
     if values.dtype == np.uint8:
         return values
     values = np.asarray(values, np.float32)
