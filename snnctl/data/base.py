@@ -131,6 +131,15 @@ class Dataset(Probe):
         return {**self.facts(), "leaks": list(self.leaks), "fingerprint": self.fingerprint}
 
 
+class Labelled(Dataset):
+    """Data whose classes have names."""
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.class_names)
+
+
 class DataSource(ABC):
     """Base of data components. A plug-in need not inherit: one with `gives`, `probe` and `load` works as well."""
 

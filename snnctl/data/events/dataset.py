@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Chosen, Dataset
+from snnctl.data.base import Batch, Chosen, Labelled
 from snnctl.data.cuts import SPLIT_NAMES, Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
@@ -101,7 +101,7 @@ class SpikeSplit(Chosen):
 
 
 @dataclass(frozen=True)
-class SpikeData(Dataset):
+class SpikeData(Labelled):
     """A set of labelled recordings, cut.
 
     Args:
@@ -120,11 +120,6 @@ class SpikeData(Dataset):
     augment: SpikeAugment
     dt_ms: float
     leaks: tuple[str, ...] = ()
-
-    @property
-    def classes(self) -> int:
-        """K."""
-        return len(self.manifest.classes)
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Chosen, Dataset, Split
+from snnctl.data.base import Batch, Chosen, Labelled, Split
 from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.store import ImageStore
@@ -95,7 +95,7 @@ def _flat(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ImageData(Dataset):
+class ImageData(Labelled):
     """A set of labelled images, cut and normalised.
 
     Args:
@@ -111,11 +111,6 @@ class ImageData(Dataset):
     normalise: Normalise
     augment: Augment
     leaks: tuple[str, ...] = ()
-
-    @property
-    def classes(self) -> int:
-        """K."""
-        return len(self.store.manifest.classes)
 
     @property
     def class_names(self) -> tuple[str, ...]:

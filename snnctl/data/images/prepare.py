@@ -25,11 +25,7 @@ def prepare(name: str, source: Path | None = None, *, progress: Progress | None 
 
 
 def take_in(
-    name: str,
-    source: Path | None = None,
-    shape: Shape = PLAIN,
-    *,
-    progress: Progress | None = None,
+    name: str, source: Path | None = None, shape: Shape = PLAIN, *, progress: Progress | None = None
 ) -> ImageManifest:
     """A named set, decoded into the cache unless a sound copy lies there.
 

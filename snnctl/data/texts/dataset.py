@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Dataset, Targeted
+from snnctl.data.base import Batch, Labelled, Targeted
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
 
@@ -57,7 +57,7 @@ class TextSplit(Targeted):
 
 
 @dataclass(frozen=True)
-class TextData(Dataset):
+class TextData(Labelled):
     """Texts with classes.
 
     Args:
@@ -79,11 +79,6 @@ class TextData(Dataset):
     cut_short: Mapping[str, int]
     notes: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
-
-    @property
-    def classes(self) -> int:
-        """K."""
-        return len(self.labels)
 
     @property
     def class_names(self) -> tuple[str, ...]:

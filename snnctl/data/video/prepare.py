@@ -38,11 +38,7 @@ def look_into(name: str) -> VideoSet:
 
 
 def take_in(
-    name: str,
-    source: Path | None = None,
-    shape: FrameShape = PLAIN,
-    *,
-    progress: Progress | None = None,
+    name: str, source: Path | None = None, shape: FrameShape = PLAIN, *, progress: Progress | None = None
 ) -> VideoManifest:
     """A named set, in the cache; returns at once when a sound copy lies there.
 
