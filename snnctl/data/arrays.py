@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from snnctl.data.cache import Part, Source
 from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Part, Source
 
 Whole = npt.NDArray[np.int64]
 Item = tuple[Pixels, int]  # uint8 [H, W, C], or [T, H, W, C] for event frames, and the index of the class

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.splits import SplitName
 
 if TYPE_CHECKING:
     from snnctl.data.cache import Progress
@@ -53,6 +53,24 @@ class Split(Protocol):
 
     def batch(self, indices: Tensor) -> Any:
         """The items at `indices` (int64 [B]): a `Batch`, or what has its `to`, `inputs`, `targets` and `observed`."""
+
+
+class Targeted:
+    """Base of splits that hold `targets` [N], the classes of all their items."""
+
+    targets: Tensor
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+
+class Chosen:
+    """Base of splits that are items of a part: `chosen` [N] says which."""
+
+    chosen: Any
+
+    def __len__(self) -> int:
+        return len(self.chosen)
 
 
 @runtime_checkable
@@ -105,8 +123,21 @@ class Dataset(Probe):
         """SHA-256 hex over everything that a result depends on: a run goes on with the same data alone."""
 
     @abstractmethod
+    def facts(self) -> dict[str, Any]:
+        """What `describe` begins with."""
+
     def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`, `leaks` and `fingerprint` among them."""
+        """Facts for `snnctl data info`."""
+        return {**self.facts(), "leaks": list(self.leaks), "fingerprint": self.fingerprint}
+
+
+class Labelled(Dataset):
+    """Data whose classes have names."""
+
+    @property
+    def classes(self) -> int:
+        """K."""
+        return len(self.class_names)
 
 
 class DataSource(ABC):

@@ -1,22 +1,48 @@
-"""Seeded, stratified cuts: which items of a set are train, val and test, where its makers have not said so."""
+"""The three splits of all data, and seeded, stratified cuts where the makers of a set have not made them."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from typing import Annotated, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Gt, Lt
 
+from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
+from snnctl.core.signature import KnobGroup
+from snnctl.data.cache import sha256_of
 from snnctl.data.problems import data_error
-from snnctl.data.splits import SPLIT_NAMES
 
+SPLIT_NAMES: tuple[SplitName, ...] = ("train", "val", "test")
+_SPELLINGS: dict[SplitName, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "val": ("dev", "val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+SPLIT_WORDS = {word: name for name, words in _SPELLINGS.items() for word in words}
 Indices = npt.NDArray[np.int64]
+Rows = TypeVar("Rows")
 Splits = Mapping[str, tuple[str, Indices]]  # split -> (part of the source, which of its items)
+STREAMS = {"test": 0, "val": 1}  # of the seed, for draws
 Share = Annotated[float, Gt(0.0), Lt(1.0)] | Annotated[int, Ge(1)]  # of the items, or how many
+
+
+@dataclass(frozen=True)
+class Cutting(KnobGroup):
+    """How splits that a source does not have are drawn.
+
+    Args:
+        val: share of train, or how many items of it, that validate where the source has no part for that.
+        test: share of the whole set, or how many items, that test where the source is not cut.
+        split_seed: of those draws; the run's own seed does not touch them.
+    """
+
+    val: Share = 0.1
+    test: Share = 0.2
+    split_seed: Annotated[int, Ge(0)] = 0
 
 
 def draw_share(labels: Any, wanted: Share, seed: int, stream: int) -> tuple[Indices, Indices]:
@@ -41,30 +67,46 @@ def draw_share(labels: Any, wanted: Share, seed: int, stream: int) -> tuple[Indi
     return np.flatnonzero(~drawn), np.flatnonzero(drawn)
 
 
-def cut_parts(labels: Mapping[str, Any], val: Share, test: Share, seed: int, file: str = "") -> Splits:
-    """Split -> (part, indices in it), from the parts that the set's makers cut.
+def cut_parts(
+    parts: Mapping[str, Rows], take: Callable[[str, Rows, str], tuple[Rows, Rows]]
+) -> dict[str, tuple[str, Rows]]:
+    """Split -> (part, what of it), from the parts that the set's makers cut.
 
-    - train, val, test: as they are; - train, test: val is drawn from train; - train, val (its test has no classes):
-    val is the test, and validation is drawn from train; - one part: test is drawn from it, then val from the rest.
+    - train, val, test: as they are; - train, test: val is taken from train; - train, val (its test has no classes):
+    val is the test, and validation is taken from train; - one part: test is taken from it, then val from the rest.
+
+    Args:
+        parts: one alone, or train and test or val.
+        take: (part, what of it, "test" or "val") -> (what is kept, what is taken).
+    """
+    if len(parts) == 1:
+        ((whole, rows),) = parts.items()
+        rest, tested = take(whole, rows, "test")
+        kept, taken = take(whole, rest, "val")
+        return {"train": (whole, kept), "val": (whole, taken), "test": (whole, tested)}
+    if {"val", "test"} <= set(parts):
+        return {name: (name, parts[name]) for name in SPLIT_NAMES}
+    final = "test" if "test" in parts else "val"
+    kept, taken = take("train", parts["train"], "val")
+    return {"train": ("train", kept), "val": ("train", taken), "test": (final, parts[final])}
+
+
+def cut_classes(labels: Mapping[str, Any], by: Cutting, file: str = "") -> Splits:
+    """The splits of parts with classes `labels` [N]: what is missing is drawn, alike from every class.
 
     Raises:
         DiagnosticError: R320, a split would be empty.
     """
-    every = {part: np.arange(len(found)) for part, found in labels.items()}
-    if "train" in labels and ("val" in labels or "test" in labels):
-        final = "test" if "test" in labels else "val"
-        if "val" in labels and final == "test":
-            found = {name: (name, every[name]) for name in ("train", "val", "test")}
-        else:
-            kept, drawn = draw_share(labels["train"], val, seed, 1)
-            found = {"train": ("train", kept), "val": ("train", drawn), "test": (final, every[final])}
-    elif len(labels) == 1:
-        ((part, classes),) = labels.items()
-        rest, tested = draw_share(classes, test, seed, 0)
-        kept, drawn = draw_share(classes[rest], val, seed, 1)
-        found = {"train": (part, rest[kept]), "val": (part, rest[drawn]), "test": (part, tested)}
-    else:
+    if len(labels) > 1 and not ("train" in labels and {"val", "test"} & set(labels)):
         raise data_error("D222", f"it has the parts {', '.join(labels)} and none to train on", file=file)
+
+    def take(part: str, rows: Indices, name: str) -> tuple[Indices, Indices]:
+        kept, drawn = draw_share(
+            labels[part][rows], by.test if name == "test" else by.val, by.split_seed, STREAMS[name]
+        )
+        return rows[kept], rows[drawn]
+
+    found = cut_parts({part: np.arange(len(classes)) for part, classes in labels.items()}, take)
     refuse_empty({name: len(indices) for name, (_, indices) in found.items()}, file)
     return found
 
@@ -88,11 +130,7 @@ def refuse_empty(sizes: Mapping[str, int], file: str, more: str = "") -> None:
 
 def cut_fingerprint(facts: tuple[object, ...], cut: Splits) -> str:
     """SHA-256 hex over what a set is and which of its items are in which split."""
-    digest = hashlib.sha256(repr(facts).encode())
-    for name in SPLIT_NAMES:
-        part, indices = cut[name]
-        digest.update(part.encode() + indices.tobytes())
-    return digest.hexdigest()
+    return sha256_of(facts, (part.encode() + rows.tobytes() for part, rows in (cut[name] for name in SPLIT_NAMES)))
 
 
 def class_counts(labels: Mapping[str, Any], cut: Splits, classes: int) -> dict[str, dict[str, Any]]:

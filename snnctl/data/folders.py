@@ -9,10 +9,10 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from snnctl.core.diagnostic import did_you_mean
+from snnctl.data.cache import Part, Source
+from snnctl.data.cuts import SPLIT_WORDS
 from snnctl.data.pictures import SUFFIXES
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Part, Source
-from snnctl.data.splits import SPLIT_WORDS
 
 _NAMES = {word: part for word, part in SPLIT_WORDS.items() if word != "dev"}
 Content = TypeVar("Content")

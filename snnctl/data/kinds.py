@@ -26,7 +26,7 @@ class DataKind:
     Args:
         folder: of `snnctl.data` that it lies in.
         components: names in the catalog.
-        named: whether some of its sets have names: modules `known` (the table `KNOWN`) and `prepare`.
+        named: whether some of its sets have names: modules `known` (the table `KNOWN`), `store` and `prepare`.
         info: whether `data info NAME` looks into such a set without a recipe: `look_into(name)` in `prepare`.
     """
 
@@ -53,7 +53,8 @@ class DataKind:
 
     def is_prepared(self, name: str) -> bool:
         """Whether the set `name` lies in the cache with all its files."""
-        return self._module("prepare").is_prepared(name)
+        store = self._module("store").STORE
+        return store.sound(store.named(name)) is not None
 
     def look_into(self, name: str) -> Any:
         """The set `name` as it lies in the cache: something with `describe()`.

@@ -33,6 +33,10 @@ class Known:
     url: str = ""
     brought: str = ""
 
+    def absent(self, message: str, why: str = "") -> DiagnosticError:
+        """D101 for a set that is not there; `why` stands behind the command that makes it ready."""
+        return data_error("D101", message, help=f"run: {self.command}" + (f"  ({why})" if why else ""))
+
     @property
     def fetchable(self) -> bool:
         """Whether `snnctl data prep` gets it; else the user must bring it."""

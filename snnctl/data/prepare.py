@@ -81,14 +81,14 @@ def reported(
 
 
 @contextmanager
-def fetched(known: Known, cache: Path | None, progress: Progress | None) -> Iterator[Path]:
+def fetched(known: Known, progress: Progress | None) -> Iterator[Path]:
     """The file at the address of a named set, under its own name, which tells its format; removed at the end.
 
     Raises:
         DiagnosticError: D108, the server or the network failed.
     """
     by_hand = f"fetch it by other means and run: {known.command} --from FILE"
-    part = download(known.url, (cache or cache_dir()) / "downloads", progress=progress, help=by_hand)
+    part = download(known.url, cache_dir() / "downloads", progress=progress, help=by_hand)
     file = part.with_name(known.url.rsplit("/", 1)[1])
     os.replace(part, file)
     try:

@@ -7,7 +7,7 @@ A new kind is a folder of `snnctl/data`, a line in `snnctl.data.kinds.KINDS`, an
 - `readers`: a module for each format;
 - `known`: `KNOWN`, the sets that have a name, of `Known`;
 - `store`: `STORE`, how a set is kept in the cache, a `Store`;
-- `prepare`: `prepare` makes a named set ready, `is_prepared` tells whether it is; `look_into`, where `data info NAME`
+- `prepare`: `prepare` makes a named set ready, `look_into`, where `data info NAME`
   shall work.
 """
 
@@ -25,9 +25,9 @@ import snnctl.data
 from snnctl.core.catalog import DATA
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.base import DataSource
+from snnctl.data.cache import Manifest, Store
 from snnctl.data.kinds import KINDS, DataKind, kind_of, known_names
 from snnctl.data.known import Known
-from snnctl.data.sets import Manifest, Store
 
 ROOM = Path(snnctl.data.__file__).parent
 NAMED = [kind for kind in KINDS if kind.named]
@@ -65,8 +65,7 @@ def test_modules_and_what_is_in_them(kind: DataKind) -> None:
     assert isinstance(store, Store)
     assert issubclass(store.manifest, Manifest)
     prepare = module(kind, "prepare")
-    assert list(inspect.signature(prepare.prepare).parameters) == ["name", "source", "cache", "progress"]
-    assert next(iter(inspect.signature(prepare.is_prepared).parameters)) == "name"
+    assert list(inspect.signature(prepare.prepare).parameters) == ["name", "source", "progress"]
     assert callable(getattr(prepare, "look_into", None)) == kind.info
 
 

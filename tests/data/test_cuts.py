@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.cuts import cut_parts, draw_share
+from snnctl.data.cuts import Cutting, cut_classes, draw_share
 
 
 @settings(max_examples=60, deadline=None)
@@ -44,7 +44,7 @@ def parts(**counts: int) -> dict[str, Any]:
 
 
 def found(labels: dict[str, Any], val: Any = 0.25, test: Any = 0.2) -> dict[str, tuple[str, list[int]]]:
-    return {name: (part, indices.tolist()) for name, (part, indices) in cut_parts(labels, val, test, 0).items()}
+    return {name: (part, indices.tolist()) for name, (part, indices) in cut_classes(labels, Cutting(val, test)).items()}
 
 
 def test_makers_splits_are_kept() -> None:

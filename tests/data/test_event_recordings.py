@@ -16,8 +16,7 @@ from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import defaults
 from snnctl.data.events.frames import EventFrames
-from snnctl.data.events.readers.cameras import Events, read_columns, read_n_mnist
-from snnctl.data.events.readers.frames import Cut, to_frames
+from snnctl.data.events.readers.cameras import Cut, Events, read_columns, read_n_mnist, to_frames
 
 SAMPLE = Path(__file__).parents[2] / ".." / "shared" / "data" / "tonic-samples" / "sample_nmnist.bin"
 

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.seeds import building_with
 from snnctl.core.shapes import SignalSpec
+from snnctl.data.cuts import Cutting
 from snnctl.data.video.moving.component import MovingDigits
-from snnctl.data.video.moving.digits import make_pools, scaled_digits
+from snnctl.data.video.moving.digits import make_pools, scaled_digits, segment_digits
 from snnctl.data.video.moving.motion import MotionRule, overlaid, paths
-from snnctl.data.video.moving.segments import segment_digits
 
 MNIST = Path(__file__).parents[2] / ".." / "shared" / "data" / "MNIST-test"
 
@@ -160,20 +160,20 @@ def test_fresh_sequences_are_a_function_of_seed_epoch_and_index() -> None:
 
 
 def test_no_image_is_in_two_pools() -> None:
-    pools = make_pools("builtin", 0.1, 0.2, 0)
+    pools = make_pools("builtin", Cutting())
     sizes = {name: len(images) for name, images in pools.images.items()}
     assert sizes == {"train": 1440, "val": 160, "test": 400}
     every = [image.tobytes() for images in pools.images.values() for image in images]
     assert len(set(every)) == len(every) == 2000
     assert pools.removed == 0
-    assert make_pools("builtin", 0.1, 0.2, 1).images["test"].tobytes() != pools.images["test"].tobytes()
+    assert make_pools("builtin", Cutting(split_seed=1)).images["test"].tobytes() != pools.images["test"].tobytes()
 
 
 def test_equal_images_are_left_out(tmp_path: Path) -> None:
     images = np.random.default_rng(0).integers(0, 256, (20, 6, 6), dtype=np.uint8)
     images[10:] = images[:10]  # every image twice
     np.savez(tmp_path / "twice.npz", images=images, labels=np.arange(20) % 2)
-    pools = make_pools(str(tmp_path / "twice.npz"), 0.25, 0.25, 0)
+    pools = make_pools(str(tmp_path / "twice.npz"), Cutting(0.25, 0.25))
     keys = {name: {image.tobytes() for image in found} for name, found in pools.images.items()}
     assert pools.removed > 0
     assert not keys["train"] & keys["val"]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from snnctl.backbones.spikformer import Spikformer
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import defaults
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.made.order import Order, OrderData, order_class, special_symbols
-from snnctl.data.splits import SPLIT_NAMES
 from snnctl.encoders.direct import Repeat
 from snnctl.positions.cpg import CPG
 from snnctl.readouts.linear import MeanLinear

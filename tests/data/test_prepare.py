@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
-from snnctl.data.cache import cache_dir
+from snnctl.data.cache import DamagedError, cache_dir, caching_in
 from snnctl.data.download import part_path
 from snnctl.data.kinds import kind_of
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.known import KNOWN
-from snnctl.data.series.prepare import is_prepared, prepare
-from snnctl.data.series.readers.files import head_file, read_file
+from snnctl.data.series.prepare import prepare
 from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.store import load_prepared
+from snnctl.data.series.sources import head_file, read_file
+from snnctl.data.series.store import STORE, load_prepared
 
 BODY = ("date,x,y\n" + "".join(f"2020-01-01 {h:02d}:00:00,{h},{h * 0.5}\n" for h in range(24))).encode()
 SHARED_ETTH1 = Path(__file__).parents[2] / ".." / "shared" / "data" / "ETTh1" / "ETTh1.csv"
@@ -61,11 +61,11 @@ def problem(name: str, **arguments: object) -> Diagnostic:
 @pytest.mark.usefixtures("toy")
 def test_from_a_local_file(file: Path, cache: Path) -> None:
     told: list[tuple[int, int | None]] = []
-    assert not is_prepared("etth2")
+    assert not STORE.sound("etth2")
     made = prepare("etth2", source=file, progress=lambda done, total: told.append((done, total)))
     assert (made.status, made.facts) == ("prepared", {"rows": 24, "columns": 2, "missing": 0})
     assert told[-1] == (len(BODY), len(BODY))
-    assert is_prepared("etth2", cache, verify=True)
+    assert STORE.sound("etth2", verify=True)
     assert sorted(p.name for p in cache.iterdir()) == ["etth2"]  # no scratch folder is left
     manifest = json.loads((cache / "etth2" / "manifest.json").read_text())
     told = ["columns", "created", "files", "licence", "missing", "name", "rows", "schema", "source", "source_sha256"]
@@ -78,7 +78,7 @@ def test_from_a_local_file(file: Path, cache: Path) -> None:
     assert manifest["licence"] == KNOWN["etth2"].licence
     assert manifest["created"].endswith("+00:00")
 
-    series, direct = load_prepared("etth2"), read_file(file, ReadOptions())
+    series, direct = load_prepared("etth2", None), read_file(file, ReadOptions())
     np.testing.assert_array_equal(series.values, direct.values)
     assert series.times is not None
     assert direct.times is not None
@@ -100,15 +100,15 @@ def test_a_sound_copy_is_kept_and_a_damaged_one_replaced(file: Path) -> None:
     damaged = bytearray(values.read_bytes())
     damaged[-1] ^= 1
     values.write_bytes(damaged)
-    assert is_prepared("etth2")  # the quick check compares sizes
-    assert not is_prepared("etth2", verify=True)
-    with pytest.raises(DiagnosticError, match=r"D109.*checksum"):
-        load_prepared("etth2", verify=True)
+    assert STORE.sound("etth2")  # the quick check compares sizes
+    assert not STORE.sound("etth2", verify=True)
+    with pytest.raises(DamagedError, match="checksum"):
+        STORE.read("etth2", verify=True)
     assert prepare("etth2", source=file).status == "prepared"
-    assert is_prepared("etth2", verify=True)
+    assert STORE.sound("etth2", verify=True)
     values.write_bytes(b"short")
     with pytest.raises(DiagnosticError, match=r"D109.*values.npy has 5 bytes"):
-        load_prepared("etth2")
+        load_prepared("etth2", None)
     values.unlink()
     with pytest.raises(DiagnosticError, match=r"D109.*is missing"):
         TimeSeries(source="etth2", window=3, horizon=1).probe()
@@ -119,9 +119,9 @@ def test_a_sound_copy_is_kept_and_a_damaged_one_replaced(file: Path) -> None:
 def test_a_manifest_that_says_nothing(file: Path, cache: Path, text: str) -> None:
     prepare("etth2", source=file)
     (cache / "etth2" / "manifest.json").write_text(text)
-    assert not is_prepared("etth2")
+    assert not STORE.sound("etth2")
     with pytest.raises(DiagnosticError, match="D109"):
-        load_prepared("etth2")
+        load_prepared("etth2", None)
 
 
 @pytest.mark.usefixtures("toy")
@@ -248,7 +248,8 @@ def test_the_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.usefixtures("toy")
 def test_a_cache_that_cannot_be_written(file: Path) -> None:
-    found = problem("etth2", source=file, cache=file / "cache")  # below a file
+    with caching_in(file / "cache"):  # below a file
+        found = problem("etth2", source=file)
     assert found.code == "D104"
     assert "XDG_CACHE_HOME" in found.help
 

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snnctl.core.diagnostic import DiagnosticError
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.dataset import ForecastData
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import prepare
-from snnctl.data.series.readers.files import head_file, read_file
 from snnctl.data.series.scaling import ColumnMaxScaling, GlobalStandardScaling, MaxScaling, Scaler
 from snnctl.data.series.series import ReadOptions
+from snnctl.data.series.sources import head_file, read_file
 from snnctl.data.series.windows import SplitSpec, plan_splits
-from snnctl.data.splits import SPLIT_NAMES
 from snnctl.measure.metrics import ForecastMetrics
 from snnctl.tasks.forecasting import Forecasting
 

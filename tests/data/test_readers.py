@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.data.series.readers.files import READERS, head_file, read_file
 from snnctl.data.series.series import ReadOptions
+from snnctl.data.series.sources import READERS, head_file, read_file
 
 PLAIN = ReadOptions()
 

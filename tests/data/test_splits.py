@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import DiagnosticError, ExitCode
 from snnctl.core.params import params_model
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.windows import SplitSpec, plan_splits
-from snnctl.data.splits import SPLIT_NAMES
 
 
 def test_the_ett_protocol() -> None:

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.data.texts.cut import CutSpec, cut, shared_texts, without_shared
-from snnctl.data.texts.source import WHOLE, Texts, sameness
+from snnctl.data.texts.parts import WHOLE, CutSpec, Texts, cut, sameness, shared_texts, without_shared
 
 SPEC = CutSpec(val=0.1, test=0.2, folds=None, fold=0, seed=0)
 

@@ -9,9 +9,8 @@ import pytest
 import text_files as files
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.data.texts.readers.files import TextOptions, read_table
-from snnctl.data.texts.readers.folder import read_place
-from snnctl.data.texts.source import WHOLE, Parts
+from snnctl.data.texts.parts import WHOLE, Parts
+from snnctl.data.texts.readers.files import TextOptions, read_place, read_table
 
 PLAIN = TextOptions()
 

@@ -17,12 +17,12 @@ from snnctl.core.catalog import DATA
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import defaults, knobs
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.readers.dates import calendar_features
 from snnctl.data.series.scaling import StandardScaling
 from snnctl.data.series.windows import SplitSpec
-from snnctl.data.splits import SPLIT_NAMES
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT / ".." / "shared" / "data"

@@ -17,13 +17,14 @@ from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.shapes import SignalSpec
+from snnctl.data.cache import caching_in
 from snnctl.data.images import known as known_images
 from snnctl.data.images.prepare import prepare as prepare_images
 from snnctl.data.video.clips import Clips, lay_windows
 from snnctl.data.video.component import Video
 from snnctl.data.video.known import KNOWN
 from snnctl.data.video.prepare import named_videos, prepare, take_in
-from snnctl.data.video.readers.published import moving_mnist_source
+from snnctl.data.video.readers.arrays import moving_mnist_source
 from snnctl.data.video.store import STORE, open_videos
 
 
@@ -89,18 +90,20 @@ def test_arrays_in_any_order_of_axes(tmp_path: Path, layout: str, suffix: str) -
     assert {name: len(data.split(name)) for name in ("train", "val", "test")} == {"train": 10, "val": 4, "test": 4}
 
 
-def test_bytes_are_mapped_where_they_lie(tmp_path: Path, cache: Path) -> None:
+@pytest.mark.usefixtures("cache")
+def test_bytes_are_mapped_where_they_lie(tmp_path: Path) -> None:
     path = files.npy(tmp_path / "clips.npy", files.clips(9, 5))
     data = video(path, layout="nthwc")
     assert isinstance(data.source.parts["all"].frames.base, np.memmap)
-    assert not STORE.path(cache=cache).exists()
+    assert not STORE.path().exists()
 
 
-def test_real_numbers_are_checked_and_kept(tmp_path: Path, cache: Path) -> None:
+@pytest.mark.usefixtures("cache")
+def test_real_numbers_are_checked_and_kept(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random((8, 5, 8, 9))
     data = video(files.npy(tmp_path / "clips.npy", values), layout="nthw")
     assert rows(every(data)) == rows(torch.from_numpy(values.reshape(8, 5, 72, 1)).float())
-    (folder,) = STORE.path(cache=cache).iterdir()
+    (folder,) = STORE.path().iterdir()
     assert (folder / "manifest.json").exists()
 
 
@@ -404,15 +407,17 @@ def test_named_sets_have_to_be_brought(tmp_path: Path, cache: Path) -> None:
     assert "a genuine `taxibj` has 20,461" in problem(lambda: prepare("taxibj", source=tmp_path)).message
     files.taxi(tmp_path / "dataset.npz", frames=3)
     assert "genuine ones have 4 and 4" in problem(lambda: prepare("taxibj", source=tmp_path)).message
-    assert problem(lambda: prepare("kth", source=tmp_path / "nowhere", cache=cache / "b")).code == "D101"
-    assert problem(lambda: prepare("kth", source=cache, cache=cache / "b")).code == "D107"
+    with caching_in(cache / "b"):
+        assert problem(lambda: prepare("kth", source=tmp_path / "nowhere")).code == "D101"
+        assert problem(lambda: prepare("kth", source=cache)).code == "D107"
 
 
-def test_a_damaged_copy_is_taken_anew(tmp_path: Path, cache: Path) -> None:
+@pytest.mark.usefixtures("cache")
+def test_a_damaged_copy_is_taken_anew(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random((8, 5, 8, 9)).astype(np.float32)
     path = files.npy(tmp_path / "clips.npy", values)
     first = video(path, layout="nthw").fingerprint
-    (folder,) = STORE.path(cache=cache).iterdir()
+    (folder,) = STORE.path().iterdir()
     (folder / "all.frames.npy").write_bytes(b"short")
     assert video(path, layout="nthw").fingerprint == first
 

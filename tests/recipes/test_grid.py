@@ -15,8 +15,8 @@ import torch
 from snnctl.build import build, check
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import prepare
-from snnctl.data.series.readers.files import head_file
 from snnctl.data.series.series import ReadOptions
+from snnctl.data.series.sources import head_file
 from snnctl.recipe import load_recipe
 from snnctl.recipe.shipped import shipped_folder
 

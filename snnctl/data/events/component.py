@@ -11,13 +11,13 @@ from annotated_types import Ge, Gt, Le, MinLen
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
-from snnctl.core.shapes import ShapeError
+from snnctl.core.signature import takes_knobs
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
 from snnctl.data.cuts import Share
 from snnctl.data.events.augment import SpikeAugment
 from snnctl.data.events.binning import Binning, Bins, Pool
-from snnctl.data.events.cut import By, cut_recordings
+from snnctl.data.events.cut import By, CutSpec, cut_recordings
 from snnctl.data.events.dataset import SpikeData
 from snnctl.data.events.known import KNOWN
 from snnctl.data.events.prepare import local_spikes, named_spikes, prepare
@@ -78,6 +78,7 @@ class EventSpikes(DataSource):
 
     gives: ClassVar[Literal["classes"]] = "classes"
 
+    @takes_knobs
     def __init__(
         self,
         *,
@@ -99,17 +100,13 @@ class EventSpikes(DataSource):
         split_seed: Annotated[int, Ge(0)] = 0,
         augment: SpikeAugment = NO_AUGMENT,
     ) -> None:
-        given = {"by": by, "val_speakers": val_speakers, "test_speakers": test_speakers}
-        for knob, message in self.rules(given):
-            raise ShapeError(message, knob=knob)
         known = KNOWN.get(source)
         if known is not None and by == "auto" and val_speakers is None and test_speakers is None:
             val_speakers, test_speakers = list(known.val_speakers) or None, list(known.test_speakers) or None
         self.source, self.known, self.size = source, known, as_pair(size)
         self.steps, self.max_time, self.bins, self.pool, self.levels = steps, max_time, bins, pool, levels
         self.channels, self.units, self.dt_ms = channels, units, dt_ms
-        self.val, self.test, self.by, self.split_seed = val, test, by, split_seed
-        self.val_speakers, self.test_speakers = val_speakers, test_speakers
+        self.cut = CutSpec(val, test, by, val_speakers, test_speakers, split_seed)
         self.augment = SpikeAugment.of(augment)
 
     @staticmethod
@@ -123,11 +120,7 @@ class EventSpikes(DataSource):
             yield "test_speakers", f"speaker {min(shared)} stands in `val_speakers` and in `test_speakers`"
 
     def manifest(self, progress: Progress | None = None) -> SpikeManifest:
-        """The set in the cache; a local one is taken in now if it has not been before.
-
-        Raises:
-            DiagnosticError: D101, a named set is not there; or what reading a local one finds.
-        """
+        """The set in the cache; a local one is taken in now if it has not been before; raises D101."""
         return named_spikes(self.source) if self.known else local_spikes(self.source, self.size, progress)
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
@@ -146,16 +139,7 @@ class EventSpikes(DataSource):
         manifest = self.manifest()
         binning = self._binning(manifest)
         parts = {name: open_part(manifest, name) for name in manifest.parts}
-        cut = cut_recordings(
-            parts,
-            self.val,
-            self.test,
-            self.by,
-            self.val_speakers,
-            self.test_speakers,
-            self.split_seed,
-            manifest.origin,
-        )
+        cut = cut_recordings(parts, self.cut, manifest.origin)
         return SpikeData(manifest, parts, cut, binning, self.augment, self.dt_ms or binning.bin_ms)
 
     def _binning(self, manifest: SpikeManifest) -> Binning:

@@ -11,19 +11,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Dataset
-from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
+from snnctl.data.base import Batch, Chosen, Labelled
+from snnctl.data.cuts import SPLIT_NAMES, Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.store import UNKNOWN, Recordings, SpikeManifest
-from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 _CHUNK = 1 << 22  # spikes looked at in one go
 
 
 @dataclass(frozen=True)
-class SpikeSplit:
+class SpikeSplit(Chosen):
     """One split: recordings of one part, by index.
 
     Args:
@@ -37,9 +37,6 @@ class SpikeSplit:
     chosen: Indices
     binning: Binning
     augment: SpikeAugment
-
-    def __len__(self) -> int:
-        return len(self.chosen)
 
     @property
     def labels(self) -> Any:
@@ -56,12 +53,7 @@ class SpikeSplit:
         return self._binned(rows, self._raw)
 
     def training_batch(self, indices: Tensor, seed: int, epoch: int) -> Batch:
-        """The items at `indices` augmented: a pure function, which touches no global random state.
-
-        Args:
-            seed: what is drawn from.
-            epoch: without effect here.
-        """
+        """The items at `indices` augmented, whatever the epoch."""
         if self.augment == SpikeAugment():
             return self.batch(indices)
         rows, augment = self.chosen[indices.numpy()], self.augment
@@ -109,7 +101,7 @@ class SpikeSplit:
 
 
 @dataclass(frozen=True)
-class SpikeData(Dataset):
+class SpikeData(Labelled):
     """A set of labelled recordings, cut.
 
     Args:
@@ -130,13 +122,7 @@ class SpikeData(Dataset):
     leaks: tuple[str, ...] = ()
 
     @property
-    def classes(self) -> int:
-        """K."""
-        return len(self.manifest.classes)
-
-    @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of their indices."""
         return tuple(self.manifest.classes)
 
     @property
@@ -148,7 +134,6 @@ class SpikeData(Dataset):
         )
 
     def split(self, name: SplitName) -> SpikeSplit:
-        """The part called `train`, `val` or `test`."""
         part, indices = self.cut[name]
         return SpikeSplit(self.parts[part], indices, self.binning, self.augment)
 
@@ -172,8 +157,7 @@ class SpikeData(Dataset):
             for first in range(0, len(part.times), _CHUNK)
         )
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         manifest, binning, total = self.manifest, self.binning, sum(self.manifest.spikes.values())
         recordings = sum(manifest.parts.values())
         return {
@@ -196,6 +180,4 @@ class SpikeData(Dataset):
             "speakers": {name: self.speakers(name) for name in SPLIT_NAMES},
             "licence": manifest.licence or "unknown",
             "bytes": manifest.bytes,
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }

@@ -10,15 +10,18 @@ from annotated_types import Ge
 
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
+from snnctl.core.signature import takes_knobs
 from snnctl.data.cache import Progress
-from snnctl.data.cuts import Share
-from snnctl.data.events.readers.frames import Cut, frames_source
+from snnctl.data.cuts import Cutting
+from snnctl.data.events.readers.cameras import Cut, frames_source
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.component import NO_AUGMENT, Pictures
 from snnctl.data.images.dataset import Normalise
 from snnctl.data.images.prepare import local_images
 from snnctl.data.images.store import ImageManifest
 from snnctl.data.pictures import Size, as_pair
+
+_CUTTING = Cutting(test=0.1)
 
 
 @DATA.register("event_frames")
@@ -34,10 +37,8 @@ class EventFrames(Pictures):
         frames: T that events are counted into, >= 1; null where the source holds frames.
         cut: where frames of events begin: number gives each the same number of events, time the same duration.
         size: [rows, columns] of the sensor; null is 34 x 34 for .bin files, else 128 x 128.
-        val: share of train, or how many items of it, that validate where the source has no part for that.
         test: share of the whole set, or how many items, that test where the source is not cut (0.1 as published for
             CIFAR10-DVS).
-        split_seed: of those draws; the run's own seed does not touch them.
         normalise: none = counts (0..255), unit = counts / 255, channel = mean 0 and sd 1 per channel over train.
         augment: what training recordings go through, all frames of one alike; `rand` is for pictures alone.
 
@@ -48,6 +49,7 @@ class EventFrames(Pictures):
         DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
     """
 
+    @takes_knobs
     def __init__(
         self,
         *,
@@ -55,13 +57,11 @@ class EventFrames(Pictures):
         frames: Annotated[int, Ge(1)] | None = None,
         cut: Cut = "number",
         size: Size | None = None,
-        val: Share = 0.1,
-        test: Share = 0.1,
-        split_seed: Annotated[int, Ge(0)] = 0,
+        cutting: Cutting = _CUTTING,
         normalise: Normalise = "none",
         augment: Augment = NO_AUGMENT,
     ) -> None:
-        super().__init__(val, test, split_seed, normalise, augment)
+        super().__init__(cutting, normalise, augment)
         self.source, self.frames, self.cut = source, frames, cut
         self.size = as_pair(size)
 
@@ -72,10 +72,5 @@ class EventFrames(Pictures):
             yield "augment", "`augment.rand` changes colours of pictures; event frames hold counts"
 
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
-        """The decoded set.
-
-        Raises:
-            DiagnosticError: what reading it finds.
-        """
         read = partial(frames_source, frames=self.frames, size=self.size, cut=self.cut)
         return local_images(self.source, (self.frames, self.cut, self.size), read, progress)

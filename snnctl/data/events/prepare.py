@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, replace
+from dataclasses import replace
 from pathlib import Path
 
-from snnctl.data.cache import Progress
+from snnctl.data.cache import Progress, Source, key_of
 from snnctl.data.events.known import KNOWN, KnownSpikes
-from snnctl.data.events.readers.cochlea import FrontEnd
 from snnctl.data.events.readers.files import files_source
 from snnctl.data.events.readers.fsdd import FILE, write_fsdd
 from snnctl.data.events.readers.hdf5 import SUFFIXES, hdf5_source
-from snnctl.data.events.store import STORE, SpikeManifest, SpikeSource, write_spikes
+from snnctl.data.events.store import FRONT_END, PIPELINE, STORE, Block, SpikeManifest, named_key, write_spikes
 from snnctl.data.folders import local_path, stamp
 from snnctl.data.prepare import Prepared, brought, reported
 from snnctl.data.problems import data_error
-from snnctl.data.sets import key_of
-
-PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
-_FRONT_END = FrontEnd()
 
 
-def prepare(
-    name: str, source: Path | None = None, *, cache: Path | None = None, progress: Progress | None = None
-) -> Prepared:
+def prepare(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Prepared:
     """Make a named set ready; returns at once when a sound copy is in the cache.
 
     Args:
@@ -34,30 +27,16 @@ def prepare(
         DiagnosticError: D101 no source, D107 not the expected set, or what reading it finds.
     """
     known, key = KNOWN[name], named_key(name)
-    found = STORE.sound(key, cache, verify=True)
+    found = STORE.sound(key, verify=True)
     if found is None:
         if source is None:
             raise _not_here(known)
-        found = write_spikes(key, _read(known, brought(source), cache, progress), cache, progress)
-    return reported(STORE.path(key, cache), found, known, name)
-
-
-def is_prepared(name: str) -> bool:
-    """Whether the set `name` lies in the cache with all its files."""
-    return STORE.sound(named_key(name)) is not None
-
-
-def named_key(name: str) -> str:
-    """The folder of a named set."""
-    return key_of(name, PIPELINE, name, *(astuple(_FRONT_END) if name == "fsdd" else ()))
+        found = write_spikes(key, _read(known, brought(source), progress), progress)
+    return reported(STORE.path(key), found, known, name)
 
 
 def named_spikes(name: str) -> SpikeManifest:
-    """A named set that lies in the cache.
-
-    Raises:
-        DiagnosticError: D101, it does not.
-    """
+    """A named set that lies in the cache; raises D101."""
     found = STORE.sound(named_key(name))
     if found is None:
         raise _not_here(KNOWN[name])
@@ -76,18 +55,15 @@ def local_spikes(text: str, size: tuple[int, int] | None, progress: Progress | N
         raise data_error("D105", f"`{path.name}` is not of a kind that is read", file=path, help=f"it reads {help}")
     key = key_of(text, PIPELINE, str(path.resolve()), stamp(path), size)
     found = STORE.sound(key)
-    if found is None:
-        read = hdf5_source(path) if _holds_hdf5(path) else files_source(path, size)
-        found = write_spikes(key, read, progress=progress)
-    return found
+    return found or write_spikes(key, hdf5_source(path) if _holds_hdf5(path) else files_source(path, size), progress)
 
 
-def _read(known: KnownSpikes, source: Path, cache: Path | None, progress: Progress | None) -> SpikeSource:
+def _read(known: KnownSpikes, source: Path, progress: Progress | None) -> Source[Block]:
     """The genuine set at `source`; sound is turned into spikes in the cache first."""
     folder = source
     if known.name == "fsdd" and not _holds_hdf5(source):
-        folder = STORE.path("made", cache) / named_key(known.name)
-        clips, expected = write_fsdd(source, folder, _FRONT_END, progress)["recordings"], sum(known.parts.values())
+        folder = STORE.path("made") / named_key(known.name)
+        clips, expected = write_fsdd(source, folder, FRONT_END, progress)["recordings"], sum(known.parts.values())
         if clips != expected:
             message = f"it has {clips:,} recordings; a genuine `{known.name}` has {expected:,}"
             raise data_error("D107", message, file=source, path="")
@@ -111,5 +87,4 @@ def _holds_hdf5(path: Path) -> bool:
 
 
 def _not_here(known: KnownSpikes) -> Exception:
-    help = f"run: {known.command}  (it wants {known.brought}; {known.note})"
-    return data_error("D101", f"the recordings `{known.name}` are not prepared", help=help)
+    return known.absent(f"the recordings `{known.name}` are not prepared", f"it wants {known.brought}; {known.note}")

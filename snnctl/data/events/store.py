@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from snnctl.data.arrays import Whole
-from snnctl.data.cache import Progress
+from snnctl.data.cache import KeyedManifest, Part, Progress, Source, Store, key_of
+from snnctl.data.events.readers.cochlea import FrontEnd
 from snnctl.data.problems import data_error
-from snnctl.data.sets import KeyedManifest, Part, Source, Store
 
+PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
+FRONT_END = FrontEnd()
 UNKNOWN = -1
 _COLUMNS = ("lengths", "labels", "speakers", "takes")
 
@@ -42,17 +44,6 @@ class Block:
 def unknown(count: int) -> Whole:
     """[count] of what is not known."""
     return np.full(count, UNKNOWN, np.int64)
-
-
-@dataclass(frozen=True)
-class SpikeSource(Source[Block]):
-    """A labelled set of recordings before it is taken into the cache.
-
-    Args:
-        speakers: names, in the order of their numbers; empty where they have none.
-    """
-
-    speakers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +80,12 @@ class SpikeManifest(KeyedManifest):
         return words.format(**self.facts())
 
 
-STORE = Store("spikes", SpikeManifest)
+def named_key(name: str) -> str:
+    """The folder of a named set."""
+    return key_of(name, PIPELINE, name, *(astuple(FRONT_END) if name == "fsdd" else ()))
+
+
+STORE = Store("spikes", SpikeManifest, named_key)
 
 
 @dataclass(frozen=True)
@@ -140,18 +136,12 @@ def _unit_type(units: int) -> Any:
     return np.uint16 if units <= 1 << 16 else np.uint32
 
 
-def write_spikes(
-    key: str, source: SpikeSource, cache: Path | None = None, progress: Progress | None = None
-) -> SpikeManifest:
-    """Take every recording of `source` into the cache.
-
-    Raises:
-        DiagnosticError: D104 the cache cannot be written, D226 and D227 spikes that are none, or what reading finds.
-    """
-    return STORE.write(key, lambda folder: _take_in(key, source, folder, progress), cache)
+def write_spikes(key: str, source: Source[Block], progress: Progress | None = None) -> SpikeManifest:
+    """Take every recording of `source` into the cache; raises D104, D226, D227."""
+    return STORE.write(key, lambda folder: _take_in(key, source, folder, progress))
 
 
-def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | None) -> SpikeManifest:
+def _take_in(key: str, source: Source[Block], folder: Path, progress: Progress | None) -> SpikeManifest:
     done, bytes_done, highest, last = 0, 0, -1, 0.0
     kinds: dict[str, str] = {}
     spikes: dict[str, int] = {}
@@ -179,9 +169,7 @@ def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | N
     for part in source.parts:
         _narrow(folder, part.name, _unit_type(highest + 1))
     return SpikeManifest(
-        key=key,
-        origin=source.origin,
-        format=source.format,
+        **source.told(key),
         units=max(highest + 1, 1),
         seconds=round(last, 6),
         classes=list(source.classes),
@@ -189,7 +177,6 @@ def _take_in(key: str, source: SpikeSource, folder: Path, progress: Progress | N
         parts={part.name: part.count for part in source.parts},
         spikes=spikes,
         times=kinds,
-        licence=source.licence,
     )
 
 

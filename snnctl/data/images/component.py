@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge
-
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
+from snnctl.core.signature import KnobGroup, takes_knobs
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
-from snnctl.data.cuts import Share, cut_parts
+from snnctl.data.cuts import Cutting, cut_classes
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.dataset import ImageData, Normalise
 from snnctl.data.images.known import KNOWN
@@ -28,35 +28,50 @@ NO_AUGMENT = Augment()
 HUB = "hub"
 
 
+@dataclass(frozen=True)
+class Decoding(KnobGroup):
+    """How pictures of a source become arrays.
+
+    Args:
+        hub: with `source: hub`, the id that `datasets.load_dataset` fetches; null otherwise.
+        size: [rows, columns] that pictures are scaled and cropped to; null takes them as they are.
+        channels: 1 or 3; null takes what the pictures have.
+    """
+
+    hub: str | None = None
+    size: Size | None = None
+    channels: Literal[1, 3] | None = None
+
+
+DECODING, CUTTING = Decoding(), Cutting()
+
+
 class Pictures(DataSource):
     """What all components of labelled pixels share: the decoded set, its splits, what batches go through."""
 
     gives: ClassVar[Literal["classes"]] = "classes"
 
-    def __init__(
-        self, val: Share, test: Share, split_seed: int, normalise: Normalise, augment: Augment | Mapping[str, Any]
-    ) -> None:
-        self.val, self.test, self.split_seed = val, test, split_seed
+    def __init__(self, cutting: Cutting, normalise: Normalise, augment: Augment | Mapping[str, Any]) -> None:
+        self.cutting = cutting
         self.normalise: Normalise = normalise
         self.augment = Augment.of(augment)
 
     @abstractmethod
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
-        """The decoded set; a local one is decoded now if it has not been before."""
+        """The decoded set; a local one is decoded now if it has not been before.
+
+        Raises:
+            DiagnosticError: D101, a set that has to be fetched is not there; or what reading a local one finds.
+        """
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
-        """The decoded set, fetched and decoded now if need be."""
         found = self.manifest(progress)
         return (reported(STORE.path(found.key), found),)
 
     def load(self) -> ImageData:
-        """The set, memory-mapped; of pixels none is read yet.
-
-        Raises:
-            DiagnosticError: the set is not there or unfit, or a split is empty.
-        """
+        """The set, memory-mapped; of pixels none is read yet."""
         store = open_images(self.manifest())
-        cut = cut_parts(store.labels, self.val, self.test, self.split_seed, store.manifest.origin)
+        cut = cut_classes(store.labels, self.cutting, store.manifest.origin)
         return ImageData(store, cut, self.normalise, self.augment)
 
 
@@ -77,11 +92,7 @@ class Image(Pictures):
         source: a known name, a path (./pictures, ./set.tar.gz), or hub.
         hub: with `source: hub`, the id that `datasets.load_dataset` fetches (uoft-cs/cifar10); null otherwise.
         size: [rows, columns] that pictures are scaled and cropped to; null takes them as they are, all alike.
-        channels: 1 or 3; null takes what the pictures have.
         label: column of the classes in a set of `datasets`; null finds it.
-        val: share of train, or how many items of it, that validate where the source has no part for that.
-        test: share of the whole set, or how many items, that test where the source is not cut.
-        split_seed: of those draws; the run's own seed does not touch them.
         normalise: channel = mean 0 and sd 1 per channel over the train pixels, unit = 0..1, none = 0..255.
         augment: what training images go through; evaluation never does.
 
@@ -92,23 +103,20 @@ class Image(Pictures):
         DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
     """
 
+    @takes_knobs
     def __init__(
         self,
         *,
         source: Annotated[str, SourcePath(known=(*KNOWN, HUB))],
-        hub: str | None = None,
-        size: Size | None = None,
-        channels: Literal[1, 3] | None = None,
+        decoding: Decoding = DECODING,
         label: str | None = None,
-        val: Share = 0.1,
-        test: Share = 0.2,
-        split_seed: Annotated[int, Ge(0)] = 0,
+        cutting: Cutting = CUTTING,
         normalise: Normalise = "channel",
         augment: Augment = NO_AUGMENT,
     ) -> None:
-        super().__init__(val, test, split_seed, normalise, augment)
-        self.source, self.hub, self.label = source, hub, label
-        self.shape = Shape(as_pair(size), channels)
+        super().__init__(cutting, normalise, augment)
+        self.source, self.hub, self.label = source, decoding.hub, label
+        self.shape = Shape(as_pair(decoding.size), decoding.channels)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -119,11 +127,6 @@ class Image(Pictures):
             yield "label", "`label` names a column of a `datasets` set; this source has none"
 
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
-        """The decoded set.
-
-        Raises:
-            DiagnosticError: D101, a set that has to be fetched is not there; or what reading a local one finds.
-        """
         if self.source in (HUB, *KNOWN):
             return named_images(self.source, self.hub, self.shape, self.label)
         read = partial(image_source, shape=self.shape, label=self.label)

@@ -11,20 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Dataset, Split
+from snnctl.data.base import Batch, Chosen, Labelled, Split
 from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.store import ImageStore
 from snnctl.data.pictures import spelled
-from snnctl.data.splits import SplitName
 
 Normalise = Literal["channel", "unit", "none"]
 _CHUNK = 1 << 24  # bytes of pixels counted at once
 
 
 @dataclass(frozen=True)
-class ImageSplit:
+class ImageSplit(Chosen):
     """One split: items of one part, by index.
 
     Args:
@@ -44,9 +44,6 @@ class ImageSplit:
     classes: int
     augment: Augment
 
-    def __len__(self) -> int:
-        return len(self.chosen)
-
     def batch(self, indices: Tensor) -> Batch:
         """The items at `indices` (int64 [B]) as they are.
 
@@ -57,14 +54,7 @@ class ImageSplit:
         return Batch(_flat(self._normalised(pixels)), targets)
 
     def training_batch(self, indices: Tensor, seed: int, epoch: int) -> Batch:
-        """The items at `indices` augmented, with shares of classes where images are mixed.
-
-        A pure function: the same seed draws the same. It touches no global random state.
-
-        Args:
-            seed: what is drawn from.
-            epoch: counted from 0; decides whether images are still mixed.
-        """
+        """The items at `indices` augmented, with shares of classes where images are mixed, as `epoch` decides."""
         random = np.random.default_rng(seed)
         pixels, targets = self._gather(indices)
         shape = pixels.shape
@@ -105,7 +95,7 @@ def _flat(images: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ImageData(Dataset):
+class ImageData(Labelled):
     """A set of labelled images, cut and normalised.
 
     Args:
@@ -123,13 +113,7 @@ class ImageData(Dataset):
     leaks: tuple[str, ...] = ()
 
     @property
-    def classes(self) -> int:
-        """K."""
-        return len(self.store.manifest.classes)
-
-    @property
     def class_names(self) -> tuple[str, ...]:
-        """In the order of their indices."""
         return tuple(self.store.manifest.classes)
 
     @property
@@ -139,7 +123,6 @@ class ImageData(Dataset):
         return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=frames[0] if frames else 0)
 
     def split(self, name: SplitName) -> Split:
-        """The part called `train`, `val` or `test`: an `ImageSplit`."""
         part, indices = self.cut[name]
         shift, scale = self.normaliser
         images, labels = self.store.images[part], self.store.labels[part]
@@ -177,8 +160,7 @@ class ImageData(Dataset):
         manifest = self.store.manifest
         return cut_fingerprint((manifest.classes, manifest.checksums(), self.normalise), self.cut)
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         manifest = self.store.manifest
         facts: dict[str, Any] = {
             "origin": manifest.origin,
@@ -193,9 +175,4 @@ class ImageData(Dataset):
             mean, sd = self.statistics
             facts["channel_mean"] = [round(float(value), 3) for value in mean]
             facts["channel_sd"] = [round(float(value), 3) for value in sd]
-        return facts | {
-            "licence": manifest.licence or "unknown",
-            "bytes": manifest.bytes,
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
-        }
+        return facts | {"licence": manifest.licence or "unknown", "bytes": manifest.bytes}

@@ -7,41 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 
 from snnctl.data.arrays import Item
-from snnctl.data.cache import Progress, cache_dir
+from snnctl.data.cache import Progress, Source, cache_dir, key_of
 from snnctl.data.folders import local_path, stamp
 from snnctl.data.images.known import KNOWN, KnownImages
 from snnctl.data.images.readers.libraries import hub_source, torchvision_source
 from snnctl.data.images.readers.local import image_source
-from snnctl.data.images.store import STORE, ImageManifest, write_images
+from snnctl.data.images.store import PIPELINE, PLAIN, STORE, ImageManifest, named_key, write_images
 from snnctl.data.pictures import Shape
 from snnctl.data.prepare import Prepared, brought, reported
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Source, key_of
-
-PIPELINE = 1  # raised when decoding changes, so that older copies are not taken for its results
-PLAIN = Shape()
 
 
-def prepare(
-    name: str, source: Path | None = None, *, cache: Path | None = None, progress: Progress | None = None
-) -> Prepared:
+def prepare(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Prepared:
     """Make a named set ready, see `take_in`."""
-    found = take_in(name, source, cache=cache, progress=progress)
-    return reported(STORE.path(found.key, cache), found, KNOWN[name], name)
-
-
-def is_prepared(name: str) -> bool:
-    """Whether the set `name` lies in the cache with all its files."""
-    return STORE.sound(named_key(name)) is not None
+    found = take_in(name, source, progress=progress)
+    return reported(STORE.path(found.key), found, KNOWN[name], name)
 
 
 def take_in(
-    name: str,
-    source: Path | None = None,
-    shape: Shape = PLAIN,
-    *,
-    cache: Path | None = None,
-    progress: Progress | None = None,
+    name: str, source: Path | None = None, shape: Shape = PLAIN, *, progress: Progress | None = None
 ) -> ImageManifest:
     """A named set, decoded into the cache unless a sound copy lies there.
 
@@ -53,18 +37,17 @@ def take_in(
         DiagnosticError: D101 no source, D107 not the expected set, D108 no download.
     """
     known, key = KNOWN[name], named_key(name, shape)
-    found = STORE.sound(key, cache, verify=True)
+    found = STORE.sound(key, verify=True)
     if found is not None:
         return found
     if source is not None:
         read = _from_folder(known, brought(source), shape)
     elif not known.torchvision:
-        message = f"no address is known for `{name}`: its files must be brought"
-        raise data_error("D101", message, help=f"run: {known.command}  ({known.note})")
+        raise known.absent(f"no address is known for `{name}`: its files must be brought", known.note)
     else:
-        read = torchvision_source(known, (cache or cache_dir()) / "torchvision", download=True)
+        read = torchvision_source(known, cache_dir() / "torchvision", download=True)
     _check(known, read, str(source or name))
-    return write_images(key, replace(read, licence=known.licence), cache, progress)
+    return write_images(key, replace(read, licence=known.licence), progress)
 
 
 def take_in_hub(hub: str, shape: Shape, label: str | None = None, progress: Progress | None = None) -> ImageManifest:
@@ -74,29 +57,18 @@ def take_in_hub(hub: str, shape: Shape, label: str | None = None, progress: Prog
         DiagnosticError: D108 it cannot be had, or it holds no labelled pictures.
     """
     key = named_key(f"hub:{hub}", shape, label)
-    return STORE.sound(key, verify=True) or write_images(key, hub_source(hub, shape, label=label), progress=progress)
-
-
-def named_key(name: str, shape: Shape = PLAIN, label: str | None = None) -> str:
-    """The folder of a set that is known by its name or its id in a hub."""
-    return key_of(name, PIPELINE, name, shape, label)
+    return STORE.sound(key, verify=True) or write_images(key, hub_source(hub, shape, label=label), progress)
 
 
 def named_images(name: str, hub: str | None, shape: Shape, label: str | None) -> ImageManifest:
-    """A named set, or one of a hub, that lies in the cache.
-
-    Raises:
-        DiagnosticError: D101, it does not.
-    """
+    """A named set, or one of a hub, that lies in the cache; raises D101."""
     found = STORE.sound(named_key(name if hub is None else f"hub:{hub}", shape, label))
     if found is not None:
         return found
     if hub is not None:
         help = f"run: snnctl data prep RECIPE  (fetches `{hub}` with `datasets`)"
         raise data_error("D101", f"the image set `{hub}` is not prepared", path="data.hub", help=help)
-    known = KNOWN[name]
-    help = f"run: {known.command}" + (f"  ({known.note})" if known.note else "")
-    raise data_error("D101", f"the image set `{name}` is not prepared", help=help)
+    raise KNOWN[name].absent(f"the image set `{name}` is not prepared", KNOWN[name].note)
 
 
 def local_images(
@@ -115,7 +87,7 @@ def local_images(
     help = f"for the named set, write `source: {known.name}` and run: {known.command}" if known is not None else ""
     path = local_path(text, tuple(KNOWN), help)
     key = key_of(text, PIPELINE, str(path.resolve()), stamp(path), *settings)
-    return STORE.sound(key) or write_images(key, read(path), progress=progress)
+    return STORE.sound(key) or write_images(key, read(path), progress)
 
 
 def _from_folder(known: KnownImages, source: Path, shape: Shape) -> Source[Item]:

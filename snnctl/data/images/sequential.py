@@ -13,16 +13,16 @@ from annotated_types import Ge
 from torch import Tensor
 
 from snnctl.core.catalog import DATA
+from snnctl.core.choices import SplitName
 from snnctl.core.registry import SourcePath
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
 from snnctl.data.base import Batch, Split
-from snnctl.data.cuts import Share
-from snnctl.data.images.component import HUB, Image
+from snnctl.data.cuts import Cutting
+from snnctl.data.images.component import CUTTING, DECODING, HUB, Decoding, Image
 from snnctl.data.images.dataset import ImageData, Normalise
 from snnctl.data.images.known import KNOWN
-from snnctl.data.pictures import Size
-from snnctl.data.splits import SplitName
 
 PixelOrder = Literal["rows", "permuted"]
 
@@ -65,7 +65,6 @@ class SequenceData(ImageData):
         return SignalSpec(0, 1, pictures.features, frames=pictures.length)
 
     def split(self, name: SplitName) -> SequenceSplit:
-        """The part called `train`, `val` or `test`."""
         return SequenceSplit(super().split(name), self.order)
 
     @cached_property
@@ -75,7 +74,6 @@ class SequenceData(ImageData):
         return hashlib.sha256(super().fingerprint.encode() + order).hexdigest()
 
     def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
         order = "rows" if self.order is None else "permuted"
         return super().describe() | {"order": order, "steps": self.input_signal.frames}
 
@@ -88,14 +86,8 @@ class SequentialImage(Image):
 
     Args:
         source: a known name (mnist, fashion_mnist, cifar10 ...), a path, or hub.
-        hub: with `source: hub`, the id that `datasets.load_dataset` fetches; null otherwise.
-        size: [rows, columns] that pictures are scaled and cropped to; null takes them as they are.
-        channels: 1 or 3; null takes what the pictures have.
         order: rows = in reading order; permuted = in a random order, which tears neighbours apart.
         order_seed: of that order; the run's own seed does not touch it.
-        val: share of train, or how many items of it, that validate where the source has no part for that.
-        test: share of the whole set, or how many items, that test where the source is not cut.
-        split_seed: of those draws; the run's own seed does not touch them.
         normalise: unit = 0..1, channel = mean 0 and sd 1 per channel over the train pixels, none = 0..255.
 
     Shape:
@@ -108,30 +100,18 @@ class SequentialImage(Image):
         arXiv 1504.00941.
     """
 
+    @takes_knobs
     def __init__(
         self,
         *,
         source: Annotated[str, SourcePath(known=(*KNOWN, HUB))],
-        hub: str | None = None,
-        size: Size | None = None,
-        channels: Literal[1, 3] | None = None,
+        decoding: Decoding = DECODING,
         order: PixelOrder = "rows",
         order_seed: Annotated[int, Ge(0)] = 0,
-        val: Share = 0.1,
-        test: Share = 0.2,
-        split_seed: Annotated[int, Ge(0)] = 0,
+        cutting: Cutting = CUTTING,
         normalise: Normalise = "unit",
     ) -> None:
-        super().__init__(
-            source=source,
-            hub=hub,
-            size=size,
-            channels=channels,
-            val=val,
-            test=test,
-            split_seed=split_seed,
-            normalise=normalise,
-        )
+        super().__init__(source=source, decoding=decoding, cutting=cutting, normalise=normalise)
         self.order, self.order_seed = order, order_seed
 
     def load(self) -> SequenceData:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from snnctl.data.arrays import Item
-from snnctl.data.cache import Progress
-from snnctl.data.pictures import spelled
+from snnctl.data.cache import KeyedManifest, Progress, Source, Store, key_of
+from snnctl.data.pictures import Shape, spelled
 from snnctl.data.problems import data_error
-from snnctl.data.sets import KeyedManifest, Source, Store
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +41,16 @@ class ImageManifest(KeyedManifest):
         return "{items:,} images of {shape} in {classes} classes".format(**self.facts())
 
 
-STORE = Store("images", ImageManifest)
+PIPELINE = 1  # raised when decoding changes, so that older copies are not taken for its results
+PLAIN = Shape()
+
+
+def named_key(name: str, shape: Shape = PLAIN, label: str | None = None) -> str:
+    """The folder of a set that is known by its name or its id in a hub."""
+    return key_of(name, PIPELINE, name, shape, label)
+
+
+STORE = Store("images", ImageManifest, named_key)
 
 
 @dataclass(frozen=True)
@@ -75,15 +83,9 @@ def open_images(manifest: ImageManifest) -> ImageStore:
     return ImageStore(manifest, images, labels)
 
 
-def write_images(
-    key: str, source: Source[Item], cache: Path | None = None, progress: Progress | None = None
-) -> ImageManifest:
-    """Decode every item of `source` into the cache.
-
-    Raises:
-        DiagnosticError: D221 items of different sizes, D104 the cache cannot be written, or what decoding finds.
-    """
-    return STORE.write(key, lambda folder: _decode(key, source, folder, progress), cache)
+def write_images(key: str, source: Source[Item], progress: Progress | None = None) -> ImageManifest:
+    """Decode every item of `source` into the cache; raises D221, D104."""
+    return STORE.write(key, lambda folder: _decode(key, source, folder, progress))
 
 
 def _decode(key: str, source: Source[Item], folder: Path, progress: Progress | None) -> ImageManifest:
@@ -109,11 +111,8 @@ def _decode(key: str, source: Source[Item], folder: Path, progress: Progress | N
         del images
         np.save(folder / f"{part.name}.labels.npy", labels)
     return ImageManifest(
-        key=key,
-        origin=source.origin,
-        format=source.format,
+        **source.told(key),
         shape=list(shape),
         classes=list(source.classes),
         parts={part.name: part.count for part in source.parts},
-        licence=source.licence,
     )

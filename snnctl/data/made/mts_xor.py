@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,10 +15,13 @@ from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor
 
 from snnctl.core.catalog import DATA
+from snnctl.core.choices import SplitName
 from snnctl.core.seeds import run_seed, stream_seed
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.data.base import Batch, Dataset, DataSource
-from snnctl.data.splits import SPLIT_NAMES, SplitName
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
+from snnctl.data.base import Batch, Dataset, DataSource, Targeted
+from snnctl.data.cache import sha256_of
+from snnctl.data.cuts import SPLIT_NAMES
 
 Bits = npt.NDArray[np.bool_]
 _BLOCK = 1024  # items drawn at once
@@ -73,7 +75,7 @@ class XorRule:
         found[:, self.slow :] = (slow[:, None] ^ fast).repeat(self.window, axis=1)
         return found
 
-    def draw(self, items: int, seed: int) -> tuple[npt.NDArray[np.bool_], Bits, Bits]:
+    def draw(self, items: int, seed: int) -> tuple[Bits, Bits, Bits]:
         """Spikes [N, T, C], slow bits [N] and fast bits [N, windows]: a pure function of its arguments."""
         random = np.random.default_rng(seed)
         slow = random.random(items) < 0.5
@@ -114,7 +116,7 @@ class XorRule:
 
 
 @dataclass(frozen=True)
-class XorSplit:
+class XorSplit(Targeted):
     """Items by index.
 
     Args:
@@ -126,9 +128,6 @@ class XorSplit:
     spikes: Tensor
     targets: Tensor
     scored: Tensor
-
-    def __len__(self) -> int:
-        return len(self.targets)
 
     def batch(self, indices: Tensor) -> Batch:
         """The items at `indices` (int64 [B]).
@@ -190,14 +189,12 @@ class XorData(Dataset):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over every spike and class."""
-        digest = hashlib.sha256(repr((self.rule, self.dt_ms)).encode())
-        for name in SPLIT_NAMES:
-            part = self.split(name)
-            digest.update(part.spikes.numpy().tobytes() + part.targets.numpy().tobytes())
-        return digest.hexdigest()
+        parts = (self.split(name) for name in SPLIT_NAMES)
+        tensors = (tensor for part in parts for tensor in (part.spikes, part.targets))
+        return sha256_of((self.rule, self.dt_ms), (tensor.numpy().tobytes() for tensor in tensors))
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`; classes are those of scored steps, rates are spikes per channel and step."""
+    def facts(self) -> dict[str, Any]:
+        """Classes are those of scored steps, rates are spikes per channel and step."""
         rule, splits, rates = self.rule, {}, {}
         for name in SPLIT_NAMES:
             part = self.split(name)
@@ -213,8 +210,6 @@ class XorData(Dataset):
             "seed": self.seed,
             "spikes_per_step": rates,
             "splits": splits,
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }
 
 
@@ -251,6 +246,7 @@ class MtsXor(DataSource):
 
     gives: ClassVar[Literal["step_classes"]] = "step_classes"
 
+    @takes_knobs
     def __init__(
         self,
         *,
@@ -268,8 +264,6 @@ class MtsXor(DataSource):
         dt_ms: Annotated[float, Gt(0.0)] = 10.0,
         seed: Annotated[int, Ge(0)] | None = None,
     ) -> None:
-        for knob, message in self.rules({"channels": channels, "low": low, "high": high}):
-            raise ShapeError(message, knob=knob)
         rule = XorRule(channels, slow, windows, silent, coding, low, high, noise)
         sizes = {"train": train, "val": val, "test": test}
         self._data = XorData(rule, sizes, run_seed() if seed is None else seed, dt_ms)
@@ -282,10 +276,6 @@ class MtsXor(DataSource):
         if knobs["low"] >= knobs["high"]:
             yield "high", "`high` must be above `low`, or the spikes tell nothing"
 
-    def probe(self) -> XorData:
-        """What a check needs; nothing is drawn."""
-        return self._data
-
     def load(self) -> XorData:
-        """The items; they are drawn when first asked for."""
+        """The items; they are drawn when first asked for, and a check asks for none."""
         return self._data

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -16,10 +15,13 @@ from annotated_types import Ge
 from torch import Tensor
 
 from snnctl.core.catalog import DATA
+from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
-from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.data.base import Batch, Dataset, DataSource
-from snnctl.data.splits import SPLIT_NAMES, SplitName
+from snnctl.core.shapes import SignalSpec
+from snnctl.core.signature import takes_knobs
+from snnctl.data.base import Batch, Dataset, DataSource, Targeted
+from snnctl.data.cache import sha256_of
+from snnctl.data.cuts import SPLIT_NAMES
 
 Rule = Literal["first", "after"]
 Tokens = npt.NDArray[np.int64]
@@ -38,7 +40,7 @@ def order_class(tokens: Tokens, classes: int, rule: Rule) -> Tokens:
 
 
 @dataclass(frozen=True)
-class OrderSplit:
+class OrderSplit(Targeted):
     """Sequences and their classes, by index.
 
     Args:
@@ -52,9 +54,6 @@ class OrderSplit:
     targets: Tensor
     codes: Tensor
     noise: Tensor | None = None
-
-    def __len__(self) -> int:
-        return len(self.targets)
 
     def batch(self, indices: Tensor) -> Batch:
         """The items at `indices` (int64 [B]).
@@ -93,7 +92,6 @@ class OrderData(Dataset):
 
     @property
     def input_signal(self) -> SignalSpec:
-        """The shape of `inputs`, before encoding."""
         return SignalSpec(steps=0, length=self.length, features=self.symbols)
 
     @property
@@ -133,31 +131,23 @@ class OrderData(Dataset):
             # Turning the marks round moves a sequence to the wanted class, and no sequence gets likelier by it.
             turn = targets[left] - order_class(drawn, self.classes, self.rule)
             drawn = np.where(drawn < self.classes, (drawn + turn[:, None]) % self.classes, drawn)
-            fresh = [self._enter(row, seen) for row in drawn]
+            fresh = np.empty(len(drawn), bool)
+            for i, row in enumerate(drawn):
+                fresh[i] = row.tobytes() not in seen
+                seen.add(row.tobytes())
             tokens[left[fresh]] = drawn[fresh]
-            left = left[np.logical_not(fresh)]
+            left = left[~fresh]
         return tokens
-
-    @staticmethod
-    def _enter(row: Tokens, seen: set[bytes]) -> bool:
-        key = row.tobytes()
-        known = key in seen
-        seen.add(key)
-        return not known
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over every input and class."""
-        digest = hashlib.sha256(repr((self.rule, self.length, self.symbols, self.classes)).encode())
-        for name in SPLIT_NAMES:
-            part = self.split(name)
-            for tensor in (part.tokens, part.targets, part.noise):
-                if tensor is not None:
-                    digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()
+        parts = [self.split(name) for name in SPLIT_NAMES]
+        tensors = (tensor for part in parts for tensor in (part.tokens, part.targets, part.noise))
+        pieces = (tensor.numpy().tobytes() for tensor in tensors if tensor is not None)
+        return sha256_of((self.rule, self.length, self.symbols, self.classes), pieces)
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         return {
             "rule": self.rule,
             "length": self.length,
@@ -169,8 +159,6 @@ class OrderData(Dataset):
                 for name in SPLIT_NAMES
                 for part in (self.split(name),)
             },
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }
 
 
@@ -213,6 +201,7 @@ class Order(DataSource):
 
     gives: ClassVar[Literal["classes"]] = "classes"
 
+    @takes_knobs
     def __init__(
         self,
         *,
@@ -227,10 +216,6 @@ class Order(DataSource):
         noise: Annotated[float, Ge(0.0)] = 0.0,
     ) -> None:
         sizes = {"train": train, "val": val, "test": test}
-        for knob, message in self.rules(
-            {"length": length, "symbols": symbols, "classes": classes, "rule": rule, **sizes}
-        ):
-            raise ShapeError(message, knob=knob)
         self._data = OrderData(rule, length, symbols, classes, sizes, seed, noise)
 
     @staticmethod
@@ -254,10 +239,6 @@ class Order(DataSource):
                     f" of them, not {wanted:,}; raise `length` or `symbols`",
                 )
 
-    def probe(self) -> OrderData:
-        """What a check needs; no sequence is drawn."""
-        return self._data
-
     def load(self) -> OrderData:
-        """The sequences; they are drawn when first asked for."""
+        """The sequences; they are drawn when first asked for, and a check asks for none."""
         return self._data

@@ -13,6 +13,7 @@ from snnctl.core.catalog import DATA, SCALERS
 from snnctl.core.registry import Slot, SourcePath
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
 from snnctl.data.series.dataset import ForecastData, SeriesProbe, SeriesTensors
@@ -20,13 +21,11 @@ from snnctl.data.series.known import KNOWN
 from snnctl.data.series.missing import check_finite, check_observed, fill, mark_missing
 from snnctl.data.series.prepare import prepare
 from snnctl.data.series.readers.dates import CALENDAR_FEATURES, calendar_features
-from snnctl.data.series.readers.files import KEYED, suffix_of
 from snnctl.data.series.scaling import Scaler
 from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.sources import head_source, read_source
+from snnctl.data.series.sources import KEYED, head_source, read_source, suffix_of
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import DEFAULT_SPLIT, SplitPlan, SplitSpec, plan_splits
-from snnctl.data.splits import SPLIT_NAMES
 
 
 @DATA.register("timeseries")
@@ -108,11 +107,7 @@ class TimeSeries(DataSource):
         return (prepare(self.source, brought, progress=progress),) if self.source in KNOWN else ()
 
     def probe(self) -> SeriesProbe:
-        """Rows, columns and window counts, without reading the values; quick enough for `validate`.
-
-        Raises:
-            DiagnosticError: the file, its columns or its length do not fit the recipe.
-        """
+        """Rows, columns and window counts, without reading the values."""
         head = head_source(self.source, self._options)
         if self.calendar and not head.date_column:
             raise self._no_dates()
@@ -126,11 +121,7 @@ class TimeSeries(DataSource):
         )
 
     def load(self) -> ForecastData:
-        """Read, check, scale and fill the series.
-
-        Raises:
-            DiagnosticError: the file, its values or its length do not fit the recipe.
-        """
+        """The series, checked, scaled and filled."""
         series = read_source(self.source, self._options)
         if self.calendar and series.times is None:
             raise self._no_dates()

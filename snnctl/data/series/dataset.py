@@ -11,14 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Dataset, Probe
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.series.missing import Filled
 from snnctl.data.series.scaling import FittedScaler
 from snnctl.data.series.series import Floats, Series, Times
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import SplitPlan
-from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,6 @@ class ForecastShape(Probe):
 
     @property
     def input_signal(self) -> SignalSpec:
-        """The shape of the inputs, before encoding."""
         return SignalSpec(steps=0, length=self.window, features=self.channels + self.calendar_features)
 
 
@@ -168,13 +168,12 @@ class ForecastData(ForecastShape, Dataset):
         return self.series.fingerprint()
 
     def split(self, name: SplitName) -> WindowSplit:
-        """The windows of `name`, in time order."""
         cut = self.plan[name]
         starts = torch.arange(cut.start, cut.start + cut.windows)
         return WindowSplit(self.tensors, starts, self.window, self.horizon)
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`; statistics are of observed values in their own units."""
+    def facts(self) -> dict[str, Any]:
+        """Statistics are of observed values in their own units."""
         times = self.series.times
         return {
             "rows": self.rows,
@@ -196,8 +195,6 @@ class ForecastData(ForecastShape, Dataset):
             "window_norm": self.window_norm.kind,
             "season": self.season,
             "calendar_features": self.calendar_features,
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }
 
 

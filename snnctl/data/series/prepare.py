@@ -5,26 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from snnctl.data.cache import Progress, sha256_file
+from snnctl.data.cache import Progress, StoredFile, sha256_file
 from snnctl.data.prepare import Prepared, Status, fetched, reported
 from snnctl.data.problems import data_error
 from snnctl.data.series.known import KNOWN, KnownSeries
-from snnctl.data.series.readers.files import read_file
 from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.sources import builtin_path, read_builtin
+from snnctl.data.series.sources import builtin_path, read_builtin, read_file
 from snnctl.data.series.store import STORE, SeriesManifest, describe_series, write_series
-from snnctl.data.sets import StoredFile
 
 
-def prepare(
-    name: str, source: Path | None = None, *, cache: Path | None = None, progress: Progress | None = None
-) -> Prepared:
+def prepare(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Prepared:
     """Make the series `name` ready; returns at once when a sound copy is in the cache.
 
     Args:
         name: one of `KNOWN`.
         source: a local file to read; None = download it, if its address is known.
-        cache: folder of prepared series; None = `cache_dir()`.
         progress: called with (bytes done, bytes in all or None) while bytes are fetched or read.
 
     Raises:
@@ -37,28 +32,20 @@ def prepare(
         shipped = replace(shipped, files={path.name: StoredFile(path.stat().st_size, "")})
         return reported(path, shipped, known, name, "builtin")
     status: Status = "prepared"
-    found = STORE.sound(name, cache, verify=True)
+    found = STORE.sound(name, verify=True)
     if found is not None:
         status = "ready"
     elif source is not None:
-        found = _take_in(known, source, str(source), cache, progress)
+        found = _take_in(known, source, str(source), progress)
     elif not known.url:
-        message = f"no address is known for `{name}`: its file must be brought"
-        raise data_error("D101", message, help=f"run: {known.command}  ({known.note})")
+        raise known.absent(f"no address is known for `{name}`: its file must be brought", known.note)
     else:
-        with fetched(known, cache, progress) as file:
-            found = _take_in(known, file, known.url, cache, None)
-    return reported(STORE.path(name, cache), found, known, name, status)
+        with fetched(known, progress) as file:
+            found = _take_in(known, file, known.url, None)
+    return reported(STORE.path(name), found, known, name, status)
 
 
-def is_prepared(name: str, cache: Path | None = None, *, verify: bool = False) -> bool:
-    """Whether `name` lies in the cache with all its files; `verify` also compares checksums."""
-    return STORE.sound(name, cache, verify=verify) is not None
-
-
-def _take_in(
-    known: KnownSeries, file: Path, source: str, cache: Path | None, progress: Progress | None
-) -> SeriesManifest:
+def _take_in(known: KnownSeries, file: Path, source: str, progress: Progress | None) -> SeriesManifest:
     if not file.is_file():
         raise data_error("D101", f"no file `{file}`", file=file, path="")
     digest = sha256_file(file, progress)
@@ -72,4 +59,4 @@ def _take_in(
     ):
         if expected is not None and found != expected:
             raise known.not_genuine(f"the file has {found} {what}", str(expected), source, path="data.source")
-    return write_series(series, describe_series(known.name, series, source, digest), cache)
+    return write_series(series, describe_series(known.name, series, source, digest))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from snnctl.core.diagnostic import choices
+from snnctl.data.cache import sha256_of
 from snnctl.data.problems import data_error
 
 Floats = npt.NDArray[np.float64]
@@ -67,12 +67,11 @@ class Series:
 
         Values count as float32: what a model sees, and beyond the last bit in which parsers differ.
         """
-        digest = hashlib.sha256(repr((self.values.shape, self.columns)).encode())
         with np.errstate(over="ignore"):
             values = np.ascontiguousarray(self.values, dtype="<f4")
         # One bit pattern for every NaN and for both zeros.
-        digest.update(np.where(np.isnan(values), np.float32("nan"), values + np.float32(0)).tobytes())
-        return digest.hexdigest()
+        plain = np.where(np.isnan(values), np.float32("nan"), values + np.float32(0)).tobytes()
+        return sha256_of((self.values.shape, self.columns), (plain,))
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.data.cache import DamagedError, Manifest, Store
 from snnctl.data.problems import data_error
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.series import ReadOptions, Series, SeriesHead, select
-from snnctl.data.sets import DamagedError, Manifest, Store
 
 VALUES, TIMES, COLUMNS = "values.npy", "times.npy", "columns.json"
 
@@ -64,12 +64,8 @@ def describe_series(name: str, series: Series, source: str, sha256: str) -> Seri
     )
 
 
-def write_series(series: Series, told: SeriesManifest, cache: Path | None = None) -> SeriesManifest:
-    """Keep a series, and what `describe_series` tells of it.
-
-    Raises:
-        DiagnosticError: D104, the cache cannot be written.
-    """
+def write_series(series: Series, told: SeriesManifest) -> SeriesManifest:
+    """Keep a series, and what `describe_series` tells of it; raises D104."""
 
     def fill(folder: Path) -> SeriesManifest:
         np.save(folder / VALUES, series.values, allow_pickle=False)
@@ -78,7 +74,7 @@ def write_series(series: Series, told: SeriesManifest, cache: Path | None = None
         (folder / COLUMNS).write_text(json.dumps(series.columns) + "\n", encoding="utf-8")
         return told
 
-    return STORE.write(told.name, fill, cache)
+    return STORE.write(told.name, fill)
 
 
 def head_prepared(name: str, options: ReadOptions) -> SeriesHead:
@@ -87,20 +83,18 @@ def head_prepared(name: str, options: ReadOptions) -> SeriesHead:
     Raises:
         DiagnosticError: D101 not prepared, D109 damaged, D204 unknown column.
     """
-    manifest, folder = _checked(name, None, verify=False), STORE.path(name)
+    manifest, folder = _checked(name), STORE.path(name)
     date = "date" if TIMES in manifest.files else ""
     return SeriesHead(manifest.rows, _columns(name, folder), date, format="cache").taking(options.columns, folder)
 
 
-def load_prepared(
-    name: str, cache: Path | None = None, *, columns: tuple[str, ...] | None = None, verify: bool = False
-) -> Series:
-    """A prepared series; sizes are always compared with the manifest, checksums only with `verify`.
+def load_prepared(name: str, columns: tuple[str, ...] | None) -> Series:
+    """A prepared series; sizes are compared with the manifest, checksums are not.
 
     Raises:
         DiagnosticError: D101 not prepared, D109 damaged, D204 unknown column.
     """
-    manifest, folder = _checked(name, cache, verify), STORE.path(name, cache)
+    manifest, folder = _checked(name), STORE.path(name)
     names = _columns(name, folder)
     select(names, columns, folder)  # before anything is read
     try:
@@ -113,13 +107,13 @@ def load_prepared(
     return Series(values, names, times, str(folder)).taking(columns)
 
 
-def _checked(name: str, cache: Path | None, verify: bool) -> SeriesManifest:
+def _checked(name: str) -> SeriesManifest:
     try:
-        manifest = STORE.read(name, cache, verify=verify)
+        manifest = STORE.read(name)
     except DamagedError as error:
         raise _damaged(name, error) from error
     if manifest is None:
-        raise data_error("D101", f"the series `{name}` is not prepared", help=f"run: {KNOWN[name].command}")
+        raise KNOWN[name].absent(f"the series `{name}` is not prepared")
     return manifest
 
 

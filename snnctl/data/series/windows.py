@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from snnctl.core.choices import SplitName
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.problems import data_error
-from snnctl.data.splits import SPLIT_NAMES, SplitName
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,17 @@ from annotated_types import Ge, Gt, Lt, MinLen
 from snnctl.core.catalog import DATA, TOKENIZERS
 from snnctl.core.diagnostic import did_you_mean
 from snnctl.core.registry import Slot, SourcePath
-from snnctl.core.shapes import ShapeError
+from snnctl.core.signature import takes_knobs
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
-from snnctl.data.splits import SPLIT_NAMES
-from snnctl.data.texts.cut import CutSpec, class_order, cut, shared_texts, without_shared
 from snnctl.data.texts.dataset import TextData, TextSplit
 from snnctl.data.texts.known import KNOWN
+from snnctl.data.texts.parts import CutSpec, Parts, Texts, class_order, cut, shared_texts, without_shared
 from snnctl.data.texts.prepare import prepare
-from snnctl.data.texts.readers.files import TextOptions, numbered
-from snnctl.data.texts.readers.folder import read_place
-from snnctl.data.texts.source import Parts, Texts
+from snnctl.data.texts.readers.files import TextOptions, numbered, read_place
 from snnctl.data.texts.store import cache_stamp, read_prepared
 from snnctl.data.texts.tokenizers import Tokenizer, Vocabulary
 
@@ -70,6 +68,7 @@ class Text(DataSource):
 
     gives: ClassVar[Literal["classes"]] = "classes"
 
+    @takes_knobs
     def __init__(
         self,
         *,
@@ -88,8 +87,6 @@ class Text(DataSource):
         labels: Annotated[dict[str, str], MinLen(2)] | None = None,
         encoding: Annotated[str, MinLen(1)] = "utf-8",
     ) -> None:
-        for knob, message in self.rules({"folds": folds, "fold": fold, "labels": labels}):
-            raise ShapeError(message, knob=knob)
         self.source = source
         self.tokenizer: Tokenizer = TOKENIZERS.get(tokenizer)() if isinstance(tokenizer, str) else tokenizer
         self.length = length
@@ -110,10 +107,6 @@ class Text(DataSource):
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """A named set in the cache; files are read where they lie."""
         return (prepare(self.source, brought, progress=progress),) if self.source in KNOWN else ()
-
-    def probe(self) -> TextData:
-        """What a check needs: the texts themselves, as the vocabulary comes from them."""
-        return self.load()
 
     def load(self) -> TextData:
         """The texts; the last ones that were read are kept, so that a check and what follows read them once."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.base import Batch, Dataset
-from snnctl.data.splits import SPLIT_NAMES, SplitName
+from snnctl.data.base import Batch, Labelled, Targeted
+from snnctl.data.cache import sha256_of
+from snnctl.data.cuts import SPLIT_NAMES
 
 
 @dataclass(frozen=True)
-class TextSplit:
+class TextSplit(Targeted):
     """Texts of one split, by index.
 
     Args:
@@ -31,9 +33,6 @@ class TextSplit:
     flat: Tensor
     starts: Tensor
     targets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.targets)
 
     @property
     def lengths(self) -> Tensor:
@@ -58,7 +57,7 @@ class TextSplit:
 
 
 @dataclass(frozen=True)
-class TextData(Dataset):
+class TextData(Labelled):
     """Texts with classes.
 
     Args:
@@ -82,38 +81,25 @@ class TextData(Dataset):
     leaks: tuple[str, ...] = ()
 
     @property
-    def classes(self) -> int:
-        """K."""
-        return len(self.labels)
-
-    @property
     def class_names(self) -> tuple[str, ...]:
-        """As `labels`."""
         return self.labels
 
     @property
     def input_signal(self) -> SignalSpec:
-        """Tokens, before encoding."""
         return SignalSpec(0, self.length, len(self.words), kind="tokens", ragged=True, words=self.words)
 
     def split(self, name: SplitName) -> TextSplit:
-        """The part called `name`."""
         return self.splits[name]
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over every token and class, and what tokens stand for."""
-        digest = hashlib.sha256(repr((self.labels, self.length)).encode())
-        for word in self.words:
-            digest.update(word.encode("utf-8", "surrogatepass") + b"\0")
-        for name in SPLIT_NAMES:
-            part = self.splits[name]
-            for tensor in (part.flat, part.starts, part.targets):
-                digest.update(tensor.numpy().tobytes())
-        return digest.hexdigest()
+        words = [word.encode("utf-8", "surrogatepass") + b"\0" for word in self.words]
+        parts = [self.splits[name] for name in SPLIT_NAMES]
+        tensors = (tensor for part in parts for tensor in (part.flat, part.starts, part.targets))
+        return sha256_of((self.labels, self.length), chain(words, (tensor.numpy().tobytes() for tensor in tensors)))
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         return {
             "source": self.origin,
             "classes": list(self.labels),
@@ -133,6 +119,4 @@ class TextData(Dataset):
             },
             "empty": sum(not text.strip() for part in self.splits.values() for text in part.texts),
             "how_it_is_cut": list(self.notes),
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from snnctl.core.diagnostic import DiagnosticError
+from snnctl.data.cache import MANIFEST, DamagedError, Manifest, Store
 from snnctl.data.problems import data_error
-from snnctl.data.sets import MANIFEST, DamagedError, Manifest, Store
 from snnctl.data.texts.known import KNOWN
-from snnctl.data.texts.source import Parts, Texts
+from snnctl.data.texts.parts import Parts, Texts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +45,8 @@ class TextManifest(Manifest):
 STORE = Store("texts", TextManifest)
 
 
-def write_texts(name: str, parts: Parts, source: str, cache: Path | None = None) -> TextManifest:
-    """Keep the set `name`.
-
-    Raises:
-        DiagnosticError: D104, the cache cannot be written.
-    """
+def write_texts(name: str, parts: Parts, source: str) -> TextManifest:
+    """Keep the set `name`; raises D104."""
 
     def fill(folder: Path) -> TextManifest:
         for part, found in parts.items():
@@ -60,24 +56,24 @@ def write_texts(name: str, parts: Parts, source: str, cache: Path | None = None)
         empty = sum(not text.strip() for found in parts.values() for text in found.texts)
         return TextManifest(name=name, source=source, sizes=sizes, empty=empty)
 
-    return STORE.write(name, fill, cache)
+    return STORE.write(name, fill)
 
 
-def read_prepared(name: str, cache: Path | None = None) -> Parts:
+def read_prepared(name: str) -> Parts:
     """The parts of a prepared set.
 
     Raises:
         DiagnosticError: D101 not prepared, D109 damaged.
     """
-    known, folder = KNOWN[name], STORE.path(name, cache)
+    known, folder = KNOWN[name], STORE.path(name)
     try:
-        manifest = STORE.read(name, cache)
+        manifest = STORE.read(name)
     except DamagedError as error:
         what = error.what if error.path.name == MANIFEST else f"{error.path.name} is not as it was written"
         raise _damaged(name, error.path, what) from error
     if manifest is None:
-        help = f"run: {known.command}  (or: {known.command} --from PATH, for a copy of {known.hub})"
-        raise data_error("D101", f"the texts `{name}` are not prepared", help=help)
+        why = f"or: {known.command} --from PATH, for a copy of {known.hub}"
+        raise known.absent(f"the texts `{name}` are not prepared", why)
     parts = {}
     for part in manifest.sizes:
         try:

@@ -9,8 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from snnctl.data.arrays import Whole
+from snnctl.data.cache import Source
 from snnctl.data.pictures import spelled
-from snnctl.data.sets import Source
 
 By = Literal["clip", "time"]
 

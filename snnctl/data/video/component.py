@@ -81,8 +81,7 @@ class Video(DataSource):
         by: By | None = None,
         split_seed: Annotated[int, Ge(0)] = 0,
     ) -> None:
-        self.source: str = source
-        self.layout: Layout | None = layout
+        self.source, self.layout = source, layout
         self.seen, self.ahead, self.stride = frames_in, frames_out, stride
         self.shape = FrameShape(as_pair(size), channels)
         self.val, self.test, self.split_seed = val, test, split_seed
@@ -116,11 +115,7 @@ class Video(DataSource):
                     yield knob, f"`{knob}` is for pictures; arrays are taken as they are"
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
-        """The clips, fetched or taken into the cache if need be; of moving_mnist MNIST's digits as well.
-
-        Raises:
-            DiagnosticError: D101, a named set has to be brought; D108, no download.
-        """
+        """The clips, fetched or taken into the cache if need be; of moving_mnist MNIST's digits as well."""
         if self.source in KNOWN:
             take_in(self.source, brought, self.shape, progress=progress)
         if self._moving is not None:

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from snnctl.core.seeds import stream_seed
-from snnctl.data.cuts import Share, refuse_empty
+from snnctl.data.cuts import STREAMS, Share, cut_parts, refuse_empty
 from snnctl.data.problems import data_error
-from snnctl.data.video.clips import By, Clips, VideoSet, Windows, lay_windows
-
-
-@dataclass(frozen=True)
-class SplitWindows:
-    """One split: windows of one part of the set."""
-
-    part: str
-    windows: Windows
+from snnctl.data.video.clips import By, VideoSet, Windows, lay_windows
 
 
 def cut_windows(
     found: VideoSet, length: int, stride: int | None, val: Share, test: Share, by: By | None, seed: int
-) -> dict[str, SplitWindows]:
-    """Split -> windows of `length` frames.
+) -> dict[str, tuple[str, Windows]]:
+    """Split -> (part, windows of `length` frames over its clips).
 
     The makers' parts are kept. What is missing is taken from train, or from a set that is not cut: whole groups of
     clips, drawn with `seed`; or the end of it in time order, test last, and windows before it that show a frame of it
@@ -40,57 +30,38 @@ def cut_windows(
     for name, windows in laid.items():
         if not len(windows):
             raise _too_short(found, name, length)
-    if "train" in laid and "test" in laid:
-        made = {"test": SplitWindows("test", laid["test"])}
-        if "val" in laid:
-            made |= {name: SplitWindows(name, laid[name]) for name in ("train", "val")}
-        else:
-            parts = _take(found, "train", laid["train"], {"val": val}, length, by, seed)
-            made |= {name: SplitWindows("train", windows) for name, windows in parts.items()}
-    elif len(laid) == 1:
-        ((part, windows),) = laid.items()
-        parts = _take(found, part, windows, {"test": test, "val": val}, length, by, seed)
-        made = {name: SplitWindows(part, windows) for name, windows in parts.items()}
-    else:
+    if len(laid) > 1 and not {"train", "test"} <= set(laid):
         raise data_error("D230", f"it has the parts {', '.join(laid)}, not train and test", file=found.origin)
-    ordered = {name: made[name] for name in ("train", "val", "test")}
+    wanted = {"test": test, "val": val} if len(laid) == 1 else {"val": val}
+    whole = next(iter(laid)) if len(laid) == 1 else "train"
+    groups = np.unique(found.parts[whole].groups[laid[whole].clips])
+    in_time = (by or (found.by if len(groups) > len(wanted) else "time")) == "time"
+
+    def take(part: str, windows: Windows, name: str) -> tuple[Windows, Windows]:
+        clips = found.parts[part]
+        if in_time:
+            return _end(windows, wanted[name], length, found.shared)
+        groups = clips.groups[windows.clips]
+        free = np.unique(groups)
+        random = np.random.default_rng(stream_seed(seed, "split", STREAMS[name]))
+        taken = np.isin(groups, random.permutation(free)[: _count(wanted[name], len(free))])
+        return windows[~taken], windows[taken]
+
+    made = cut_parts(laid, take)
     more = ", or lower `data.stride` for more windows" + (", or set `data.by: time`" if by == "clip" else "")
-    refuse_empty({name: len(split.windows) for name, split in ordered.items()}, found.origin, more)
-    return ordered
+    refuse_empty({name: len(windows) for name, (_, windows) in made.items()}, found.origin, more)
+    return made
 
 
-def _take(
-    found: VideoSet, part: str, windows: Windows, wanted: dict[str, Share], length: int, by: By | None, seed: int
-) -> dict[str, Windows]:
-    """`windows` without what the wanted splits take, and those."""
-    clips = found.parts[part]
-    groups = np.unique(clips.groups[windows.clips])
-    by = by or (found.by if len(groups) > len(wanted) else "time")
-    if by == "time":
-        return _by_time(clips, windows, wanted, length, found.shared)
-    made = {}
-    left = groups
-    for name, share in wanted.items():
-        random = np.random.default_rng(stream_seed(seed, "split", 0 if name == "test" else 1))
-        drawn = random.permutation(left)[: _count(share, len(left))]
-        made[name] = windows[np.isin(clips.groups[windows.clips], drawn)]
-        left = np.setdiff1d(left, drawn)
-    return {"train": windows[np.isin(clips.groups[windows.clips], left)], **made}
-
-
-def _by_time(clips: Clips, windows: Windows, wanted: dict[str, Share], length: int, shared: int) -> dict[str, Windows]:
-    made: dict[str, Windows] = {}
-    left = windows
-    for name, share in wanted.items():  # test first: it is the last in time
-        begin = max(0, len(left) - _count(share, len(left)))
-        made[name] = left[begin:]
-        left = left[:begin]
-        if len(made[name]):
-            first, offset = int(made[name].clips[0]), int(made[name].offsets[0])
-            near = first - left.clips
-            same = (near == 0) & (left.offsets + length > offset)
-            left = left[~(same | ((near > 0) & (near <= shared)))]
-    return {"train": left, **made}
+def _end(windows: Windows, share: Share, length: int, shared: int) -> tuple[Windows, Windows]:
+    """Windows without those at the end, and those."""
+    begin = max(0, len(windows) - _count(share, len(windows)))
+    left, taken = windows[:begin], windows[begin:]
+    if len(taken):
+        near = int(taken.clips[0]) - left.clips
+        same = (near == 0) & (left.offsets + length > int(taken.offsets[0]))
+        left = left[~(same | ((near > 0) & (near <= shared)))]
+    return left, taken
 
 
 def _count(share: Share, of: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Dataset
-from snnctl.data.splits import SPLIT_NAMES, SplitName
+from snnctl.data.cache import sha256_of
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.video.clips import Clips, VideoSet, Windows
-from snnctl.data.video.cut import SplitWindows
 
 
 @dataclass(frozen=True)
@@ -99,37 +99,32 @@ class VideoData(Dataset):
 
     Args:
         source: the clips.
-        cut: split -> windows.
+        cut: split -> (part, windows over its clips).
         seen, ahead: F_in and F_out.
     """
 
     source: VideoSet
-    cut: Mapping[str, SplitWindows]
+    cut: Mapping[str, tuple[str, Windows]]
     seen: int
     ahead: int
     leaks: tuple[str, ...] = ()
 
     @property
     def input_signal(self) -> SignalSpec:
-        """Frames that are seen, and how many follow."""
         return video_signal(self.source.shape, self.seen, self.ahead)
 
     def split(self, name: SplitName) -> VideoSplit:
-        """The part called `train`, `val` or `test`."""
-        found = self.cut[name]
-        return VideoSplit(self.source.parts[found.part], found.windows, self.seen, self.ahead)
+        part, windows = self.cut[name]
+        return VideoSplit(self.source.parts[part], windows, self.seen, self.ahead)
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 hex over the content of the set and the windows."""
-        digest = hashlib.sha256(repr((self.source.digest, self.seen, self.ahead)).encode())
-        for name in SPLIT_NAMES:
-            found = self.cut[name]
-            digest.update(found.part.encode() + found.windows.clips.tobytes() + found.windows.offsets.tobytes())
-        return digest.hexdigest()
+        cut = (self.cut[name] for name in SPLIT_NAMES)
+        pieces = (part.encode() + found.clips.tobytes() + found.offsets.tobytes() for part, found in cut)
+        return sha256_of((self.source.digest, self.seen, self.ahead), pieces)
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         splits = {}
         for name in SPLIT_NAMES:
             part = self.split(name)
@@ -144,6 +139,4 @@ class VideoData(Dataset):
             "frames_in": self.seen,
             "frames_out": self.ahead,
             "splits": splits,
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }

@@ -7,33 +7,29 @@ from dataclasses import replace
 from pathlib import Path
 
 from snnctl.data.arrays import open_npz
-from snnctl.data.cache import Progress
+from snnctl.data.cache import Progress, key_of
 from snnctl.data.folders import local_path, stamp
 from snnctl.data.prepare import Prepared, brought, fetched, reported
 from snnctl.data.problems import data_error
-from snnctl.data.sets import key_of
 from snnctl.data.video.clips import VideoSet, VideoSource
 from snnctl.data.video.known import KNOWN, KnownVideos
-from snnctl.data.video.readers.arrays import Layout, npy_set, npy_source, npz_source
-from snnctl.data.video.readers.folders import KTH_SIZE, FrameShape, folder_source, is_kth, kth_source
-from snnctl.data.video.readers.published import is_taxi, moving_mnist_source, taxi_source
-from snnctl.data.video.store import STORE, VideoManifest, open_videos, write_videos
+from snnctl.data.video.readers.arrays import (
+    Layout,
+    is_taxi,
+    moving_mnist_source,
+    npy_set,
+    npy_source,
+    npz_source,
+    taxi_source,
+)
+from snnctl.data.video.readers.folders import FrameShape, folder_source, is_kth, kth_source
+from snnctl.data.video.store import PIPELINE, PLAIN, STORE, VideoManifest, named_key, open_videos, write_videos
 
-PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
-PLAIN = FrameShape()
 
-
-def prepare(
-    name: str, source: Path | None = None, *, cache: Path | None = None, progress: Progress | None = None
-) -> Prepared:
+def prepare(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Prepared:
     """Make a named set ready, see `take_in`."""
-    found = take_in(name, source, cache=cache, progress=progress)
-    return reported(STORE.path(found.key, cache), open_videos(found, cache), KNOWN[name], name)
-
-
-def is_prepared(name: str) -> bool:
-    """Whether the set `name` lies in the cache with all its files."""
-    return STORE.sound(named_key(name)) is not None
+    found = take_in(name, source, progress=progress)
+    return reported(STORE.path(found.key), open_videos(found), KNOWN[name], name)
 
 
 def look_into(name: str) -> VideoSet:
@@ -42,12 +38,7 @@ def look_into(name: str) -> VideoSet:
 
 
 def take_in(
-    name: str,
-    source: Path | None = None,
-    shape: FrameShape = PLAIN,
-    *,
-    cache: Path | None = None,
-    progress: Progress | None = None,
+    name: str, source: Path | None = None, shape: FrameShape = PLAIN, *, progress: Progress | None = None
 ) -> VideoManifest:
     """A named set, in the cache; returns at once when a sound copy lies there.
 
@@ -60,28 +51,18 @@ def take_in(
         DiagnosticError: D101 no source, D107 not the expected set, D108 no download, or what reading it finds.
     """
     known, key = KNOWN[name], named_key(name, shape)
-    found = STORE.sound(key, cache, verify=True)
+    found = STORE.sound(key, verify=True)
     if found is not None:
         return found
     if source is None and not known.url:
         raise _not_here(known)
-    with fetched(known, cache, progress) if source is None else nullcontext(brought(source)) as place:
+    with fetched(known, progress) if source is None else nullcontext(brought(source)) as place:
         read = replace(_read_known(known, place, shape), licence=known.licence)
-        return write_videos(key, read, cache, progress)
-
-
-def named_key(name: str, shape: FrameShape = PLAIN) -> str:
-    """The folder of a named set."""
-    shape = FrameShape(shape.size or KTH_SIZE, shape.channels or 1) if name == "kth" else PLAIN
-    return key_of(name, PIPELINE, name, shape)
+        return write_videos(key, read, progress)
 
 
 def named_videos(name: str, shape: FrameShape = PLAIN) -> VideoSet:
-    """A named set that lies in the cache.
-
-    Raises:
-        DiagnosticError: D101, it does not.
-    """
+    """A named set that lies in the cache; raises D101."""
     found = STORE.sound(named_key(name, shape))
     if found is None:
         raise _not_here(KNOWN[name])
@@ -104,7 +85,7 @@ def local_videos(text: str, layout: Layout | None, shape: FrameShape, progress: 
         if mapped is not None:
             return mapped
     key = key_of(str(path), PIPELINE, str(path.resolve()), stamp(path), layout, shape)
-    return open_videos(STORE.sound(key) or write_videos(key, _read(path, layout, shape), progress=progress))
+    return open_videos(STORE.sound(key) or write_videos(key, _read(path, layout, shape), progress))
 
 
 def _read(path: Path, layout: Layout | None, shape: FrameShape) -> VideoSource:
@@ -138,4 +119,4 @@ def _read_known(known: KnownVideos, source: Path, shape: FrameShape) -> VideoSou
 
 def _not_here(known: KnownVideos) -> Exception:
     what = known.note if known.url else f"it wants {known.brought}; {known.note}"
-    return data_error("D101", f"the videos `{known.name}` are not prepared", help=f"run: {known.command}  ({what})")
+    return known.absent(f"the videos `{known.name}` are not prepared", what)

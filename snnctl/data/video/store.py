@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
-from snnctl.data.cache import Progress
+from snnctl.data.cache import KeyedManifest, Progress, Store, key_of, sha256_of
 from snnctl.data.pictures import spelled
 from snnctl.data.problems import data_error
-from snnctl.data.sets import KeyedManifest, Store
 from snnctl.data.video.clips import Clips, Customs, VideoSet, VideoSource
+from snnctl.data.video.readers.folders import KTH_SIZE, FrameShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,16 +32,26 @@ class VideoManifest(Customs, KeyedManifest):
     frames: dict[str, int]
 
 
-STORE = Store("videos", VideoManifest)
+PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
+PLAIN = FrameShape()
 
 
-def open_videos(manifest: VideoManifest, cache: Path | None = None) -> VideoSet:
+def named_key(name: str, shape: FrameShape = PLAIN) -> str:
+    """The folder of a named set."""
+    shape = FrameShape(shape.size or KTH_SIZE, shape.channels or 1) if name == "kth" else PLAIN
+    return key_of(name, PIPELINE, name, shape)
+
+
+STORE = Store("videos", VideoManifest, named_key)
+
+
+def open_videos(manifest: VideoManifest) -> VideoSet:
     """The clips of a set.
 
     Raises:
         DiagnosticError: D109, they cannot be read.
     """
-    folder = STORE.path(manifest.key, cache)
+    folder = STORE.path(manifest.key)
     try:
         parts = {
             part: Clips.of_table(np.load(folder / f"{part}.frames.npy", mmap_mode="r"), np.load(folder / _table(part)))
@@ -50,22 +59,16 @@ def open_videos(manifest: VideoManifest, cache: Path | None = None) -> VideoSet:
         }
     except (OSError, ValueError, EOFError) as error:
         raise data_error("D109", f"the videos `{manifest.key}` are damaged: {error}", file=folder) from error
-    digest = hashlib.sha256(repr(manifest.checksums()).encode()).hexdigest()
+    digest = sha256_of(manifest.checksums(), ())
     customs = manifest.customs()
     if customs["lengths"]:
         customs["lengths"] = tuple(customs["lengths"])
     return VideoSet(parts, manifest.origin, manifest.format, manifest.licence, digest, manifest.bytes, **customs)
 
 
-def write_videos(
-    key: str, source: VideoSource, cache: Path | None = None, progress: Progress | None = None
-) -> VideoManifest:
-    """Take in every clip of `source`.
-
-    Raises:
-        DiagnosticError: D104 the cache cannot be written, D221 frames of different sizes, or what reading finds.
-    """
-    return STORE.write(key, lambda folder: _take_in(key, source, folder, progress), cache)
+def write_videos(key: str, source: VideoSource, progress: Progress | None = None) -> VideoManifest:
+    """Take in every clip of `source`; raises D104, D221."""
+    return STORE.write(key, lambda folder: _take_in(key, source, folder, progress))
 
 
 def _take_in(key: str, source: VideoSource, folder: Path, progress: Progress | None) -> VideoManifest:
@@ -96,13 +99,10 @@ def _take_in(key: str, source: VideoSource, folder: Path, progress: Progress | N
         clips[part.name] = len(table)
         done += part.count
     return VideoManifest(
-        key=key,
-        origin=source.origin,
-        format=source.format,
+        **source.told(key),
         shape=list(shape),
         clips=clips,
         frames={part.name: part.count for part in source.parts},
-        licence=source.licence,
         **source.customs(),
     )
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from snnctl.data.arrays import open_npz
+from snnctl.data.cache import Source
 from snnctl.data.events.readers.cameras import N_MNIST_SIZE, read_n_mnist, refuse_outside
-from snnctl.data.events.store import Block, SpikeSource, unknown
+from snnctl.data.events.store import Block, unknown
 from snnctl.data.folders import files_below, labelled_source, sort_out
 from snnctl.data.problems import data_error
 
@@ -18,7 +19,7 @@ Size = tuple[int, int]  # rows and columns of the sensor
 SUFFIXES = (".npz", ".bin")
 
 
-def files_source(folder: Path, size: Size | None) -> SpikeSource:
+def files_source(folder: Path, size: Size | None) -> Source[Block]:
     """`[train|test/]CLASS/x.npz` with `t` and `unit`, or `t`, `x`, `y` and `p`; or N-MNIST's `.bin` files.
 
     Times that are whole numbers are microseconds, others seconds. A pixel is unit ((y columns + x) 2 + p).
@@ -36,16 +37,11 @@ def files_source(folder: Path, size: Size | None) -> SpikeSource:
             length, one = np.array([len(times)], np.int64), np.array([label], np.int64)
             yield Block(times, units, length, one, unknown(1), unknown(1))
 
-    found = labelled_source(sort_out(files_below(folder), folder, SUFFIXES), folder, "files", blocks)
-    return SpikeSource(found.parts, found.origin, found.format, classes=found.classes)
+    return labelled_source(sort_out(files_below(folder), folder, SUFFIXES), folder, "files", blocks)
 
 
 def read_recording(path: Path, size: Size | None) -> tuple[Any, Any]:
-    """Times (float32 seconds, ascending) and units of one file.
-
-    Raises:
-        DiagnosticError: D104 it cannot be read, D224 it is no recording, R321 the sensor's size is missing.
-    """
+    """Times (float32 seconds, ascending) and units of one file; raises D104, D224, R321."""
     if path.suffix == ".bin":
         events = read_n_mnist(path)
         return _ordered(events.t, _pixel(events.x, events.y, events.p, size or N_MNIST_SIZE, path))

@@ -36,11 +36,7 @@ class Clip:
 
 
 def find_clips(folder: Path) -> list[Clip]:
-    """The recordings in `folder` (or in `folder`/recordings), sorted by speaker, digit and take.
-
-    Raises:
-        DiagnosticError: D101 no such folder, D228 none are in it.
-    """
+    """The recordings in `folder` (or in `folder`/recordings), sorted by speaker, digit and take; raises D101, D228."""
     folder = folder / "recordings" if (folder / "recordings").is_dir() else folder
     if not folder.is_dir():
         raise data_error("D101", f"no folder `{folder}`", file=folder, path="")
@@ -53,11 +49,7 @@ def find_clips(folder: Path) -> list[Clip]:
 
 
 def read_wav(path: Path) -> tuple[Sound, int]:
-    """Samples -1..1 and their rate of a mono WAV file with 16 bits.
-
-    Raises:
-        DiagnosticError: D104 it cannot be read, or is of another kind.
-    """
+    """Samples -1..1 and their rate of a mono WAV file with 16 bits; raises D104."""
     try:
         with wave.open(str(path), "rb") as file:
             kind = file.getnchannels(), file.getsampwidth()

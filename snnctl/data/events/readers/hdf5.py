@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from snnctl.data.arrays import Whole, numbered
-from snnctl.data.events.store import Block, SpikeSource, unknown
+from snnctl.data.cache import Part, Source
+from snnctl.data.events.store import Block, unknown
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Part
 
 SUFFIXES = (".h5", ".hdf5")
 _STEP = 256  # recordings read at once
@@ -25,7 +25,7 @@ _BAD_FILE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeEr
 _PARTS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 
 
-def hdf5_source(path: Path) -> SpikeSource:
+def hdf5_source(path: Path) -> Source[Block]:
     """A file, or a folder with files for train, (valid) and test, told apart by their names.
 
     Raises:
@@ -48,7 +48,7 @@ def hdf5_source(path: Path) -> SpikeSource:
         message = f"class {highest} occurs, and `extra/keys` names {len(classes)} classes"
         raise data_error("D226", message, file=path)
     classes = classes or numbered(highest)
-    return SpikeSource(tuple(parts), str(path), "hdf5", classes=classes, speakers=speakers)
+    return Source(tuple(parts), str(path), "hdf5", classes=classes, speakers=speakers)
 
 
 def write_hdf5(

@@ -11,20 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from snnctl.data.arrays import Item, array_part, numbered
+from snnctl.data.cache import Part, Source
 from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Part, Source
 
 _PARTS = {"train": "train", "t10k": "test"}
 _FOLDERS = ("", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw")
 
 
 def read_idx(path: Path) -> Pixels:
-    """The array of one file: a big-endian header (type, dimensions, sizes), then unsigned bytes.
-
-    Raises:
-        DiagnosticError: D104 it cannot be read, D220 it is no IDX file of bytes, or cut short.
-    """
+    """The array of one file: a big-endian header (type, dimensions, sizes), then unsigned bytes; raises D104, D220."""
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:

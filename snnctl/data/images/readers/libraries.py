@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from snnctl.data.arrays import Item, array_part, numbered
+from snnctl.data.cache import Part, Source
 from snnctl.data.images.known import KnownImages
 from snnctl.data.pictures import Shape, decode
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Part, Source
 
 _PARTS = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}
 

@@ -30,11 +30,7 @@ _BAD_ARRAY = (
 
 
 def check_matrix(shape: tuple[int, ...], dtype: Any, path: Path, name: str = "the array") -> tuple[int, int]:
-    """Rows and columns of a numeric [N, C] or [N] array.
-
-    Raises:
-        DiagnosticError: D202 not numbers, D209 not two-dimensional, D102 no rows.
-    """
+    """Rows and columns of a numeric [N, C] or [N] array; raises D202, D209, D102."""
     if dtype.kind not in "fiu":
         raise data_error("D202", f"{name} holds {dtype}, not numbers", file=path)
     if len(shape) not in (1, 2):
@@ -58,11 +54,7 @@ def wrong_key(path: Path, key: str | None, keys: list[str]) -> Exception:
 
 
 def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
-    """Shape of a `.npy` or `.npz` array, from its header.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx.
-    """
+    """Shape of a `.npy` or `.npz` array, from its header."""
     kind = path.suffix.lower().removeprefix(".")
     try:
         with _member(path, options) as stream:
@@ -77,11 +69,7 @@ def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
 
 
 def read_numpy(path: Path, options: ReadOptions) -> Series:
-    """A `.npy` or `.npz` array as a series with columns c0, c1, ...
-
-    Raises:
-        DiagnosticError: D1xx or D2xx.
-    """
+    """A `.npy` or `.npz` array as a series with columns c0, c1, ..."""
     numpy_head(path, options)
     try:
         with _member(path, options) as stream:
@@ -113,11 +101,7 @@ def _npz_key(path: Path, archive: zipfile.ZipFile, options: ReadOptions) -> str:
 
 
 def parquet_head(path: Path, options: ReadOptions) -> SeriesHead:
-    """Columns and rows of a Parquet table, from its footer.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx.
-    """
+    """Columns and rows of a Parquet table, from its footer."""
     with _parquet(path) as file:
         schema, rows = file.schema_arrow, file.metadata.num_rows
     date, channels, chosen = _parquet_columns(path, schema, rows, options)
@@ -126,11 +110,7 @@ def parquet_head(path: Path, options: ReadOptions) -> SeriesHead:
 
 
 def read_parquet(path: Path, options: ReadOptions) -> Series:
-    """A Parquet table as a series; its timestamp column, if any, as dates.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx.
-    """
+    """A Parquet table as a series; its timestamp column, if any, as dates."""
     import pyarrow as pa
 
     with _parquet(path) as file:

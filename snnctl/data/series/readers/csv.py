@@ -36,11 +36,7 @@ class _Scan:
 
 
 def head(path: Path, options: ReadOptions) -> SeriesHead:
-    """Layout and row count of a text table; every line is counted, none is parsed beyond a sample.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx, with the line where it is known.
-    """
+    """Layout and row count of a text table; every line is counted, none is parsed beyond a sample."""
     scan = _scan(path, options)
     layout = scan.layout
     return SeriesHead(
@@ -53,11 +49,7 @@ def head(path: Path, options: ReadOptions) -> SeriesHead:
 
 
 def read(path: Path, options: ReadOptions) -> Series:
-    """The whole table.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx, with the line where it is known.
-    """
+    """The whole table."""
     scan = _scan(path, options)
     frame = _parse(path, scan)
     values = np.empty((scan.rows, len(scan.channels)))

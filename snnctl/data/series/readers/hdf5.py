@@ -6,6 +6,8 @@ not needed and pickled labels, which that layout allows, are never unpickled.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,43 +21,29 @@ _BAD_FILE = (OSError, KeyError, RuntimeError, ValueError, TypeError)
 
 
 def head(path: Path, options: ReadOptions) -> SeriesHead:
-    """Columns and rows, from the file's directory.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx.
-    """
-    with _open(path) as file:
-        node = _node(path, file, options)
-        try:
-            rows, names, has_times = _outline(path, node)
-        except _BAD_FILE as error:
-            raise unreadable(path, "HDF5", error) from error
-    return SeriesHead(rows, names, "axis1" if has_times else "", format="hdf5").taking(options.columns, path)
+    """Columns and rows, from the file's directory."""
+    with _outlined(path, options) as (_, rows, names, has_times):
+        return SeriesHead(rows, names, "axis1" if has_times else "", format="hdf5").taking(options.columns, path)
 
 
 def read(path: Path, options: ReadOptions) -> Series:
-    """The whole series.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx.
-    """
-    with _open(path) as file:
-        node = _node(path, file, options)
-        try:
-            _, names, has_times = _outline(path, node)
-            values = _pandas_values(path, node, names) if _is_pandas(node) else _plain_values(node)
-            times = _times(node["axis1"]) if has_times else None
-        except _BAD_FILE as error:
-            raise unreadable(path, "HDF5", error) from error
+    """The whole series."""
+    with _outlined(path, options) as (node, _, names, has_times):
+        values = _pandas_values(path, node, names) if _is_pandas(node) else _plain_values(node)
+        times = _times(node["axis1"]) if has_times else None
     return Series(values, names, times, str(path)).taking(options.columns)
 
 
-def _open(path: Path) -> Any:
+@contextmanager
+def _outlined(path: Path, options: ReadOptions) -> Iterator[tuple[Any, int, tuple[str, ...], bool]]:
+    """What `data.key` names in a file, its rows, column names and whether there are dates."""
     import h5py
 
     try:
-        return h5py.File(path, "r")
-    except OSError as error:
+        with h5py.File(path, "r") as file:
+            node = _node(path, file, options)
+            yield node, *_outline(path, node)
+    except _BAD_FILE as error:
         raise unreadable(path, "HDF5", error) from error
 
 
@@ -65,22 +53,19 @@ def _is_pandas(node: Any) -> bool:
 
 def _node(path: Path, file: Any, options: ReadOptions) -> Any:
     """The dataset or pandas group that `data.key` names, or the only one in the file."""
-    try:
-        keys = list(_keys(file, ""))
-        if options.key is not None:
-            key = options.key.strip("/")
-            if key in file and hasattr(file[key], "keys") and "table" in file[key]:
-                help = 'write it again with `to_hdf(..., format="fixed")`, or as Parquet'
-                message = f"`{key}` is a pandas table in the queryable layout, which is not read"
-                raise data_error("D105", message, file=path, path="data.key", help=help)
-            if key not in keys:
-                raise wrong_key(path, options.key, keys)
-            return file[key]
+    keys = _keys(file, "")
+    if options.key is None:
         if len(keys) != 1:
             raise wrong_key(path, None, keys)
         return file[keys[0]]
-    except _BAD_FILE as error:
-        raise unreadable(path, "HDF5", error) from error
+    key = options.key.strip("/")
+    if key in file and hasattr(file[key], "keys") and "table" in file[key]:
+        help = 'write it again with `to_hdf(..., format="fixed")`, or as Parquet'
+        message = f"`{key}` is a pandas table in the queryable layout, which is not read"
+        raise data_error("D105", message, file=path, path="data.key", help=help)
+    if key not in keys:
+        raise wrong_key(path, options.key, keys)
+    return file[key]
 
 
 def _keys(group: Any, prefix: str) -> list[str]:

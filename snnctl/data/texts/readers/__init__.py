@@ -1,1 +1,1 @@
-"""Where labelled texts come from: one file, a folder, the hub."""
+"""Where labelled texts come from: files and folders of them."""

@@ -1,4 +1,4 @@
-"""One file of texts: a table (CSV, TSV, JSON, JSON lines, Parquet), or lines that begin with their label."""
+"""Files of texts (CSV, TSV, JSON, JSON lines, Parquet, lines that begin with their label) and folders of them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.core.diagnostic import choices
+from snnctl.data.cuts import SPLIT_WORDS
 from snnctl.data.problems import data_error, unreadable
-from snnctl.data.texts.source import Texts
+from snnctl.data.texts.parts import WHOLE, Parts, Texts, joined
 
 TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "phrase")
 LABEL_NAMES = ("label", "labels", "class", "sentiment", "category", "target")
@@ -58,21 +59,13 @@ def read_table(path: Path, options: TextOptions) -> Texts:
 
 
 def read_lines(path: Path, encoding: str) -> list[str]:
-    """All lines that are not blank. Only a line feed ends a line: in Latin-1 other characters may look like ends.
-
-    Raises:
-        DiagnosticError: D103 not in that encoding, D104 unreadable.
-    """
+    """All lines that are not blank. Only a line feed ends a line: in Latin-1 other characters may look like ends."""
     lines = read_text(path, encoding).split("\n")
     return [line.rstrip("\r") for line in lines if line.strip()]
 
 
 def read_text(path: Path, encoding: str) -> str:
-    """The whole file, without a byte-order mark.
-
-    Raises:
-        DiagnosticError: D103 not in that encoding, D104 unreadable.
-    """
+    """The whole file, without a byte-order mark; raises D103, D104."""
     try:
         return path.read_bytes().decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -126,10 +119,8 @@ def _label_column(rows: Sequence[Sequence[str]]) -> int:
 
 
 def _columns(names: Sequence[str], options: TextOptions, file: Path) -> tuple[int, int]:
-    return (
-        _column(names, options.text, TEXT_NAMES, "text", "D210", file),
-        _column(names, options.label, LABEL_NAMES, "label", "D211", file),
-    )
+    text = _column(names, options.text, TEXT_NAMES, "text", "D210", file)
+    return text, _column(names, options.label, LABEL_NAMES, "label", "D211", file)
 
 
 def _column(names: Sequence[str], wanted: str | None, usual: Sequence[str], what: str, code: str, file: Path) -> int:
@@ -221,3 +212,66 @@ def numbered(labels: Sequence[str]) -> Iterator[str]:
         yield from sorted(labels, key=int)
     except ValueError:
         yield from sorted(labels)
+
+
+_NOTES = (".md", ".rst", ".html", ".pdf")
+_LAYOUTS = (
+    "a folder holds train, dev and test (.tsv, .csv, .jsonl, .parquet, or lines `LABEL text`), one file of sentences"
+    " per class (rt-polarity.pos and .neg), folders train and test with a folder per class, or a single table"
+)
+
+
+def read_place(path: Path, options: TextOptions) -> Parts:
+    """The parts of a file or a folder.
+
+    Raises:
+        DiagnosticError: D101 nothing there, D105 no layout that is known, or what reading a file found.
+    """
+    if path.is_file():
+        return {WHOLE: read_table(path, options)}
+    if not path.is_dir():
+        raise data_error("D101", f"no file or folder `{path}`", file=path)
+    files = [file for file in sorted(path.iterdir()) if _is_data(file)]
+    splits = _by_split(files) or _by_split(sorted((path / "data").glob("*.parquet")))
+    if splits:
+        return {name: joined([read_table(file, options) for file in found]) for name, found in splits.items()}
+    folders = [folder for folder in sorted(path.iterdir()) if folder.is_dir() and not folder.name.startswith(".")]
+    named = {SPLIT_WORDS[folder.name.lower()]: folder for folder in folders if folder.name.lower() in SPLIT_WORDS}
+    if named:
+        return {name: _classes(folder, options) for name, folder in named.items()}
+    if len(files) == 1:
+        return {WHOLE: read_table(files[0], options)}
+    return {WHOLE: _classes(path, options)}
+
+
+def _is_data(file: Path) -> bool:
+    known = not file.name.startswith(".") and file.suffix.lower() not in _NOTES
+    return file.is_file() and known and file.stem.upper() not in ("LICENSE", "README", "SOURCE")
+
+
+def _by_split(files: list[Path]) -> dict[str, list[Path]]:
+    """Files whose name holds the name of one split: train.tsv, stsa.fine.dev, test-00000-of-00001.parquet."""
+    found: dict[str, list[Path]] = {}
+    for file in files:
+        words = file.name.lower().replace("-", ".").replace("_", ".").split(".")
+        names = {SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
+        if len(names) == 1:
+            found.setdefault(names.pop(), []).append(file)
+    return found if "train" in found else {}
+
+
+def _classes(folder: Path, options: TextOptions) -> Texts:
+    """One file of lines per class, or one folder of files per class."""
+    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(".")]
+    if len(inner) > 1:
+        found = [
+            (path.name, [read_text(file, options.encoding) for file in sorted(path.iterdir()) if _is_data(file)])
+            for path in inner
+        ]
+    else:
+        files = [file for file in sorted(folder.iterdir()) if _is_data(file)]
+        if len(files) < 2 or any(file.suffix.lower() in TABLES for file in files):
+            raise data_error("D105", f"what `{folder}` holds is not clear", file=folder, help=_LAYOUTS)
+        same = len({file.stem for file in files}) == 1  # rt-polarity.pos and rt-polarity.neg
+        found = [(file.suffix.lstrip(".") if same else file.stem, read_lines(file, options.encoding)) for file in files]
+    return joined([Texts(tuple(texts), (name,) * len(texts)) for name, texts in found if texts])

@@ -14,7 +14,7 @@ from snnctl.core.registry import SourcePath
 from snnctl.core.seeds import run_seed
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
-from snnctl.data.cuts import Share
+from snnctl.data.cuts import Cutting, Share
 from snnctl.data.pictures import spelled
 from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
@@ -97,7 +97,7 @@ class MovingDigits(DataSource):
         self.rule = MotionRule(self.canvas, digits, frames_in + frames_out)
         self.seen, self.sizes = frames_in, {"train": train, "val": val, "test": test}
         self.fresh = run_seed() if fresh else None
-        self.val_digits, self.test_digits, self.split_seed = val_digits, test_digits, split_seed
+        self.cutting = Cutting(val_digits, test_digits, split_seed)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -119,7 +119,7 @@ class MovingDigits(DataSource):
         Raises:
             DiagnosticError: D101 a named set is not there, R320 an empty pool, R331 a digit that does not fit.
         """
-        pools = make_pools(self.source, self.val_digits, self.test_digits, self.split_seed)
+        pools = make_pools(self.source, self.cutting)
         if self.digit_size is not None:
             images = {name: scaled_digits(found, self.digit_size) for name, found in pools.images.items()}
             pools = replace(pools, images=images)
@@ -129,7 +129,7 @@ class MovingDigits(DataSource):
             help = "enlarge `data.canvas`, or scale the digits with `data.digit_size`"
             raise data_error("R331", message, file=pools.origin, path="data.canvas", help=help)
         tested, leaks = self._tested(pools)
-        return MovingData(pools, self.rule, self.sizes, self.seen, self.split_seed, self.fresh, tested, leaks)
+        return MovingData(pools, self.rule, self.sizes, self.seen, self.cutting.split_seed, self.fresh, tested, leaks)
 
     def _tested(self, pools: Pools) -> tuple[VideoSet | None, tuple[str, ...]]:
         """The sequences of `test_file`, and what has to be said of them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,11 +9,13 @@ from typing import Any
 
 from torch import Tensor
 
+from snnctl.core.choices import SplitName
 from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Dataset
+from snnctl.data.cache import sha256_of
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.pictures import Pixels, spelled
-from snnctl.data.splits import SPLIT_NAMES, SplitName
 from snnctl.data.video.clips import VideoSet, lay_windows
 from snnctl.data.video.dataset import VideoBatch, VideoSplit, to_frames, video_signal
 from snnctl.data.video.moving.digits import Pools
@@ -56,9 +57,7 @@ class MovingSplit:
     def training_batch(self, indices: Tensor, seed: int, epoch: int) -> VideoBatch:
         """The sequences at `indices` in `epoch`: a pure function of the run's seed, epoch and index.
 
-        Args:
-            seed: of the batch; it has no say, so that a sequence does not depend on how batches are cut.
-            epoch: counted from 0.
+        The batch's `seed` has no say, so that a sequence does not depend on how batches are cut.
         """
         if self.fresh is None:
             return self.batch(indices)
@@ -94,11 +93,9 @@ class MovingData(Dataset):
 
     @property
     def input_signal(self) -> SignalSpec:
-        """Frames that are seen, and how many follow."""
         return video_signal((*self.rule.canvas, 1), self.seen, self.rule.frames - self.seen)
 
     def split(self, name: SplitName) -> MovingSplit | VideoSplit:
-        """The part called `train`, `val` or `test`."""
         if name == "test" and self.tested is not None:
             ((clips),) = self.tested.parts.values()
             windows = lay_windows(clips, self.rule.frames, None, from_end=False)
@@ -112,13 +109,9 @@ class MovingData(Dataset):
         """SHA-256 hex over the digits and the constants: fixed sequences are a function of them."""
         tested = None if self.tested is None else self.tested.digest
         facts = (self.rule, dict(self.sizes), self.seen, self.seed, self.fresh is not None, tested)
-        digest = hashlib.sha256(repr(facts).encode())
-        for name in SPLIT_NAMES:
-            digest.update(self.pools.images[name].tobytes())
-        return digest.hexdigest()
+        return sha256_of(facts, (self.pools.images[name].tobytes() for name in SPLIT_NAMES))
 
-    def describe(self) -> dict[str, Any]:
-        """Facts for `snnctl data info`."""
+    def facts(self) -> dict[str, Any]:
         size = self.pools.images["train"].shape[1:]
         splits: dict[str, Any] = {}
         for name in SPLIT_NAMES:
@@ -138,6 +131,4 @@ class MovingData(Dataset):
             "seed": self.seed,
             "splits": splits,
             "licence": self.pools.licence,
-            "leaks": list(self.leaks),
-            "fingerprint": self.fingerprint,
         }

@@ -1,1 +1,1 @@
-"""Where videos come from: arrays, folders of numbered pictures, TaxiBJ."""
+"""Where videos come from: arrays, folders of numbered pictures, TaxiBJ and Moving MNIST."""

@@ -1,18 +1,18 @@
-"""Videos in NumPy files: which axis is which, what values may stand in them, and whether all bytes are there."""
+"""Videos in NumPy files: their axes and values, TaxiBJ, and the test sequences of Moving MNIST."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.lib import format as npy
 
-from snnctl.data.cache import sha256_file
+from snnctl.data.cache import Part, sha256_file
+from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Part
-from snnctl.data.splits import SPLIT_NAMES
 from snnctl.data.video.clips import Clips, Run, VideoSet, VideoSource
 
 Layout = Literal["nthw", "nthwc", "ntchw", "tnhw"]
@@ -21,11 +21,7 @@ _ONE = ("frames", "video", "videos", "data", "arr_0")
 
 
 def map_npy(path: Path) -> Any:
-    """The array of a .npy file, memory-mapped.
-
-    Raises:
-        DiagnosticError: D104 it cannot be read, D232 it is cut short.
-    """
+    """The array of a .npy file, memory-mapped; raises D104, D232."""
     try:
         with path.open("rb") as stream:
             version = npy.read_magic(stream)
@@ -98,11 +94,7 @@ def array_part(name: str, array: Any, layout: Layout | None, path: Path) -> Part
 
 
 def to_clips(array: Any, layout: Layout | None, path: Path) -> Clips:
-    """Frames [M, H, W, C] and where clips begin; views, nothing is copied.
-
-    Raises:
-        DiagnosticError: D230, axes that can be no frames.
-    """
+    """Frames [M, H, W, C] and where clips begin; views, nothing is copied; raises D230."""
     if layout == "tnhw":
         length, count, rows, columns = array.shape
     else:
@@ -123,22 +115,14 @@ def to_clips(array: Any, layout: Layout | None, path: Path) -> Clips:
 
 
 def check_type(dtype: Any, path: Path) -> None:
-    """Bytes, or real numbers.
-
-    Raises:
-        DiagnosticError: D231, anything else.
-    """
+    """Bytes, or real numbers; raises D231."""
     if dtype != np.uint8 and dtype not in (np.float16, np.float32, np.float64):
         message = f"`{path.name}` holds {dtype}; pixels are uint8 0..255, or real numbers 0..1"
         raise data_error("D231", message, file=path)
 
 
 def to_pixels(values: Any, path: Path, low: float = 0.0) -> Any:
-    """Bytes as they are; real numbers in `low`..1 as float32 in 0..1.
-
-    Raises:
-        DiagnosticError: D231, a value outside of them.
-    """
+    """Bytes as they are; real numbers in `low`..1 as float32 in 0..1; raises D231."""
     if values.dtype == np.uint8:
         return values
     values = np.asarray(values, np.float32)
@@ -158,3 +142,61 @@ def _check_layout(shape: tuple[int, ...], layout: Layout | None, path: Path) -> 
     if len(shape) != len(layout):
         message = f"`{path.name}` holds {list(shape)}, which is not {' x '.join(layout)}"
         raise data_error("D230", message, file=path, path="data.layout", help="`data.layout` names the axes in order")
+
+
+MOVING_MNIST = (20, 64, 64)
+KEYS = ("X_train", "Y_train", "X_test", "Y_test")
+
+
+def is_taxi(names: Any) -> bool:
+    """Whether a file with these arrays is meant to be TaxiBJ's."""
+    return any(key in names for key in KEYS)
+
+
+def taxi_source(path: Path, arrays: dict[str, Any]) -> VideoSource:
+    """Arrays X_train, Y_train, X_test, Y_test, each [N, T, C, H, W] in -1..1, mapped to (v + 1) / 2.
+
+    Samples follow each other in time and overlap, so that validation is cut off in time order with a gap.
+
+    Raises:
+        DiagnosticError: D230 a key is missing or arrays do not match, D231 a value outside of -1..1.
+    """
+    missing = [key for key in KEYS if key not in arrays]
+    if missing:
+        message = f"`{path.name}` has no `{missing[0]}`; it holds {', '.join(arrays)}"
+        raise data_error("D230", message, file=path, help=f"it needs {', '.join(KEYS)}")
+    for key in KEYS:
+        if arrays[key].ndim != 5 or arrays[key].dtype.kind != "f":
+            message = f"`{key}` holds {arrays[key].dtype} {list(arrays[key].shape)}, not numbers [N, T, C, H, W]"
+            raise data_error("D230", message, file=path)
+    seen, ahead = arrays["X_train"].shape[1], arrays["Y_train"].shape[1]
+    parts = []
+    for name in ("train", "test"):
+        x, y = arrays[f"X_{name}"], arrays[f"Y_{name}"]
+        frame = arrays["X_train"].shape[2:]
+        if (len(x), x.shape[1], y.shape[1]) != (len(y), seen, ahead) or not x.shape[2:] == y.shape[2:] == frame:
+            message = f"`X_{name}` {list(x.shape)} and `Y_{name}` {list(y.shape)} do not match"
+            raise data_error("D230", message, file=path)
+        parts.append(Part(name, len(x) * (seen + ahead), partial(_runs, x, y, path)))
+    return VideoSource(tuple(parts), str(path), "taxibj", by="time", shared=seen + ahead - 1, lengths=(seen, ahead))
+
+
+def _runs(x: Any, y: Any, path: Path) -> Iterator[Run]:
+    for number, (before, after) in enumerate(zip(x, y, strict=True)):
+        frames = to_pixels(np.concatenate((before, after)), path, low=-1.0)
+        yield Run(np.moveaxis(frames, 1, -1), number)
+
+
+def moving_mnist_source(path: Path) -> VideoSource:
+    """The file of test sequences, uint8 [20, N, 64, 64]: time is its first axis.
+
+    Raises:
+        DiagnosticError: D230 other axes, D231 another type, D232 cut short, D104 it cannot be read.
+    """
+    array = map_npy(path)
+    if array.ndim != 4 or (array.shape[0], *array.shape[2:]) != MOVING_MNIST:
+        message = f"`{path.name}` holds {list(array.shape)}, not [20, N, 64, 64]: time, sequence, rows, columns"
+        raise data_error("D230", message, file=path, help="time is the first axis of Moving MNIST's file")
+    if array.dtype != np.uint8:
+        raise data_error("D231", f"`{path.name}` holds {array.dtype}, not uint8", file=path)
+    return VideoSource((array_part("test", array, "tnhw", path),), str(path), "moving_mnist")

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.data.cache import Part
 from snnctl.data.pictures import SUFFIXES, Shape, decode, spelled
 from snnctl.data.problems import data_error
-from snnctl.data.sets import Part
 from snnctl.data.video.clips import Run, VideoSource
 
 ACTIONS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
