@@ -16,7 +16,7 @@ TASKS = Registry(
     {
         "forecasting": "snnctl.tasks.forecasting",
         "classification": "snnctl.tasks.classification",
-        "step_classification": "snnctl.tasks.steps",
+        "step_classification": "snnctl.tasks.classification",
         "video_prediction": "snnctl.tasks.video",
     },
 )

@@ -17,7 +17,7 @@ from snnctl.encoders.none import NoEncoder
 from snnctl.measure.classes import StepMetrics
 from snnctl.readouts.steps import StepLinear
 from snnctl.recipe.rules import readout_answers_task
-from snnctl.tasks.steps import StepClassification
+from snnctl.tasks.classification import StepClassification
 
 PUBLISHED = XorRule(40, 10, 6, 5, 10, 0.2, 0.6, 0.01)
 
