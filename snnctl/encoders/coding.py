@@ -81,9 +81,6 @@ class Rate(Coding):
 
     Shape: [B, L, C] -> [T, B, L, C].
 
-    Raises:
-        ShapeError: `signal` has been encoded already, or `low` is not below `high`.
-
     Source: Bernoulli spikes as in spikingjelly's PoissonEncoder and snntorch's spikegen.rate.
     """
 
@@ -131,9 +128,6 @@ class Latency(Coding):
         spiking: false hands on u at every step; a non-spiking twin does so by itself.
 
     Shape: [B, L, C] -> [T, B, L, C].
-
-    Raises:
-        ShapeError: `signal` has been encoded already, or `low` is not below `high`.
 
     Source: as spikingjelly's LatencyEncoder; `silent` is ours.
     """
@@ -186,9 +180,6 @@ class Phase(Coding):
         spiking: false hands on u at every step; a non-spiking twin does so by itself.
 
     Shape: [B, L, C] -> [T, B, L, C].
-
-    Raises:
-        ShapeError: `signal` has been encoded already, or `low` is not below `high`.
 
     Source: Kim et al. 2018, "Deep neural networks with weighted spikes", Neurocomputing 311; as spikingjelly's
         WeightedPhaseEncoder.

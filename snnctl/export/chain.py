@@ -13,14 +13,12 @@ from snnctl.backbones.parts.layers import SpikingLayer, SpikingLinear, fold_norm
 from snnctl.backbones.spike_mlp import SelfRecurrent, SpikeMLP
 from snnctl.backbones.spike_vgg import SpikeVGG
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.encoders.direct import Repeat
-from snnctl.encoders.none import NoEncoder
+from snnctl.encoders.direct import NoEncoder, Repeat
 from snnctl.engine.experiment import Network
 from snnctl.neurons.integrate_fire import IntegrateAndFire
 from snnctl.neurons.kernels import AnyReset
 from snnctl.neurons.stc import STC
-from snnctl.readouts.linear import FlattenLinear, MeanLinear
-from snnctl.readouts.steps import StepLinear
+from snnctl.readouts.linear import FlattenLinear, MeanLinear, StepLinear
 
 Shape = tuple[int, ...]
 
