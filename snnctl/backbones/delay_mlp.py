@@ -130,7 +130,6 @@ class DelayMLP(AlongTime):
         sigma_end: where it ends, in steps, > 0 (0.5 as published).
         anneal: share of training over which it falls, exponentially and by whole epochs, 0 < x <= 1 (0.25 as in the
             code).
-        every_layer: knobs, each on its own in a recipe.
 
     Shape: [T, B, L, C] -> [T, B, 1, width].
 

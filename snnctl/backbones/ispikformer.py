@@ -37,7 +37,6 @@ class ISpikformer(Transformer):
 
     Args:
         signal: the encoder's output [T, B, L, C].
-        size, places, attention, every_layer: knobs, each on its own in a recipe; here differ:
         position: none, or with `code_variables` the code of a variable, whose number takes the place of l.
         code_variables: whether variable c gets the code of position c, so that the network can tell which one it
             sees (false as in SeqSNN; true is ours).

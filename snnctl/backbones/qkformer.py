@@ -38,7 +38,6 @@ class QKFormer(Transformer):
 
     Args:
         signal: the encoder's output [T, B, L, F].
-        size, places, attention, embedding, every_layer: knobs, each on its own in a recipe; here differ:
         qk_depth: blocks with token attention, >= 1 (2 as in arXiv 2501.16745).
         depth: blocks with self-attention after them, >= 0 (2 as in arXiv 2501.16745).
         hidden: width inside the MLPs, >= 1; null means 4 * dim.

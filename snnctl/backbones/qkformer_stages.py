@@ -71,7 +71,6 @@ class QKFormerStages(Transformer):
             the shortcut passes the last two, or all but the first (2 for CIFAR, 4 for DVS). Other stages have two.
         first_pools: which of them have a pool, counted from 1 (none for CIFAR, the last three for DVS). Other stages
             have one in the second.
-        places, attention, every_layer: knobs, each on its own in a recipe; here differ:
         position: positional encoding of the last stage's tokens.
         attention_map: map of the self-attention, as in `spikformer`.
         attention_scale: factor on the self-attention product, > 0; null sizes it, as in `spikformer`.

@@ -132,7 +132,6 @@ class SpikeGRU(OverPositions):
     Args:
         signal: the encoder's output [T, B, L, F].
         width: D, neurons per gate and layer, >= 1 (128 as for spike_rnn).
-        places, every_layer: knobs, each on its own in a recipe; here differ:
         layers: cells, each with the layer that reads it, >= 1 (1, ours).
         form: recurrent (our reading of arXiv 2402.01533) or released.
         neuron: neuron of the layers; one instance per place.

@@ -164,7 +164,6 @@ class SpikeResNet(Layered):
             stride 2, as for ImageNet.
         hidden: neurons of a fully connected layer behind the mean over positions, >= 1; null has none (256 in the
             published 19).
-        every_layer: knobs, each on its own in a recipe; here differs:
         interlaminar: connections past the weights of each 3 x 3 convolution but the first; null has none.
 
     Shape: [T, B, L, C] -> [T, B, L', D], L' = rows * columns behind the last block; [T, B, 1, hidden].

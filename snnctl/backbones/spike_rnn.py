@@ -89,7 +89,6 @@ class SpikeRNN(OverPositions):
     Args:
         signal: the encoder's output [T, B, L, F].
         width: D, neurons per layer, >= 1 (128 as in SeqSNN).
-        places, every_layer: knobs, each on its own in a recipe; here differ `norm_gain` and `spiking`.
         layers: layers behind the first one, >= 1 (2, ours).
         form: recurrent (our reading of arXiv 2402.01533, where the state persists over positions) or pooled (as
             released).

@@ -112,7 +112,6 @@ class SpikeTCN(Layered):
 
     Args:
         signal: the encoder's output [T, B, L, C].
-        places, every_layer: knobs, each on its own in a recipe; here differs `position`.
         channels: width of a block, >= 1 (16 as in arXiv 2402.01533).
         levels: number of blocks, >= 1 (3 as in arXiv 2402.01533).
         kernel: taps over L, >= 1 (3 as in arXiv 2402.01533 for short windows; 16 for long ones).

@@ -58,7 +58,6 @@ class SpikeVGG(Layered):
             spikes whole numbers.
         hidden: neurons of a fully connected layer behind the convolutions, >= 1; null has none (published are two of
             4096).
-        every_layer: knobs, each on its own in a recipe; here differ:
         interlaminar: connections past the weights of each convolution but the first; null has none.
         hierarchy: time constants over depth, layer by layer; null leaves the neuron's.
 

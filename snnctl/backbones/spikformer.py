@@ -25,7 +25,6 @@ class Spikformer(Transformer):
 
     Args:
         signal: the encoder's output [T, B, L, F].
-        size, places, attention, embedding, every_layer: knobs, each on its own in a recipe.
         embed_norm: whether BatchNorm follows the embedding (the published time-series code has none; with
             few features the first layer may start silent without it).
         spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's

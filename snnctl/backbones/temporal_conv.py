@@ -100,7 +100,6 @@ class TemporalConv(AlongTime):
             place of `width` (532480 is the published network with 20 classes); null leaves `width` as it is.
         match_outputs: outputs of a linear read-out whose weights count in `match_parameters`, >= 0: as many as classes,
             or 0 for the convolutions alone.
-        every_layer: knobs, each on its own in a recipe.
 
     Shape: [T, B, L, C] -> [T, B, 1, width].
 

@@ -26,7 +26,6 @@ class Conv(Encoder):
 
     Args:
         signal: the raw data [B, L, C].
-        expansion: knobs, each on its own in a recipe; here differs:
         steps: T, simulation steps per position and number of filters, >= 1 (4 as in SeqSNN).
         kernel: taps over L, >= 1, odd unless `causal` (3 as in SeqSNN).
         causal: whether a position sees itself and earlier ones only (SeqSNN looks one ahead).

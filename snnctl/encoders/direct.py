@@ -22,7 +22,6 @@ class Repeat(Encoder):
 
     Args:
         signal: the raw data [B, L, C].
-        expansion: knobs, each on its own in a recipe.
 
     Shape: [B, L, C] -> [T, B, L, C].
 
@@ -50,7 +49,6 @@ class Delta(Encoder):
 
     Args:
         signal: the raw data [B, L, C].
-        expansion: knobs, each on its own in a recipe.
 
     Shape: [B, L, C] -> [T, B, L, C].
 

@@ -109,7 +109,6 @@ class CPG(CPGTable):
 
     Args:
         signal: what comes in; optional, `code` works without.
-        pairs: knobs, each on its own in a recipe.
         combine: concat keeps spikes binary; add needs `neurons` equal to the width and is not binary.
         where: input gives the code to the first layer alone, all also to the layers of every block, through
             weights of their own (SeqSNN's CPG-Full; in a transformer those of the MLPs).
@@ -170,7 +169,6 @@ class CPGLinear(CPGTable):
 
     Args:
         signal: what comes in; optional, `code` works without.
-        pairs: knobs, each on its own in a recipe; here differ:
         neurons: columns of the code, >= 1 (40 as in SeqSNN's recipes; its own CPG-Linear has 10).
         base: ratio of the frequency ladder, > 1 (10000 as in SeqSNN); null chooses it so that all codes differ.
         threshold: firing threshold, -1 < threshold < 1 (0.8 as in SeqSNN); null chooses it likewise.
@@ -207,7 +205,6 @@ class LearnedCPG(Position):
 
     Args:
         signal: what comes in; optional, `code` works without.
-        pairs: knobs, each on its own in a recipe; here differ:
         neurons: columns of the code, >= 1 (40 as for `cpg`).
         base: initial ratio of the frequency ladder, > 1 (1000: the gradient grows with p * omega).
         threshold: initial firing threshold, -1 < threshold < 1 (0.8 as for `cpg`).

@@ -8,6 +8,7 @@ from sequence_networks import NEURONS, SIGNAL, cpg, make, rates, spikes, warmed
 
 from snnctl.backbones import ISpikformer
 from snnctl.core.shapes import ShapeError
+from snnctl.core.signature import broken_rules
 from snnctl.positions import CPG, NoPosition
 
 SMALL: dict[str, Any] = {"dim": 16, "heads": 4, "norm_gain": 2.0, "attention_scale": 1.0}
@@ -60,12 +61,12 @@ def test_a_position_is_refused_with_the_reason(placed: Any) -> None:
 def test_the_recipe_is_told_before_anything_is_built() -> None:
     knobs = {"dim": 16, "heads": 4, "code_variables": False}
     for given in ("cpg", {"type": "cpg", "neurons": 4}):
-        ((knob, message),) = ISpikformer.rules({**knobs, "position": given})
+        ((knob, message),) = broken_rules(ISpikformer, {**knobs, "position": given})
         assert knob == "position"
         assert "no order" in message
-    assert list(ISpikformer.rules({**knobs, "position": {"type": "none"}})) == []
-    assert list(ISpikformer.rules({**knobs, "position": {"type": "cpg"}, "code_variables": True})) == []
-    assert [knob for knob, _ in ISpikformer.rules({**knobs, "heads": 3, "position": "none"})] == ["heads"]
+    assert list(broken_rules(ISpikformer, {**knobs, "position": {"type": "none"}})) == []
+    assert list(broken_rules(ISpikformer, {**knobs, "position": {"type": "cpg"}, "code_variables": True})) == []
+    assert [knob for knob, _ in broken_rules(ISpikformer, {**knobs, "heads": 3, "position": "none"})] == ["heads"]
 
 
 def test_position_reaches_the_data() -> None:

@@ -14,6 +14,7 @@ from snnctl.backbones import SpikeResNet
 from snnctl.backbones.parts.layers import fold_norms
 from snnctl.backbones.parts.weights import ConvWeights
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import broken_rules
 from snnctl.encoders import Repeat
 from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.neurons import IF, LIF
@@ -279,7 +280,7 @@ def test_what_is_refused() -> None:
     with pytest.raises(ShapeError, match="twin") as caught:
         SpikeResNet(CIFAR, levels=4)
     assert caught.value.knob == "levels"
-    assert [knob for knob, _ in SpikeResNet.rules({"spiking": False, "levels": 4})] == []
+    assert [knob for knob, _ in broken_rules(SpikeResNet, {"spiking": False, "levels": 4})] == []
 
 
 def test_the_twin_in_steps_has_an_activation_at_every_neurons_place() -> None:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from snnctl.backbones import Spikformer
 from snnctl.core.shapes import ShapeError, SignalSpec
+from snnctl.core.signature import broken_rules
 from snnctl.neurons import LIF
 from snnctl.positions import CPG, Position
 from snnctl.readouts import MeanLinear
@@ -114,7 +115,7 @@ def test_heads_must_divide_dim() -> None:
     with pytest.raises(ShapeError, match="`heads` must divide `dim`") as caught:
         Spikformer(SIGNAL, dim=16, heads=3)
     assert caught.value.knob == "heads"
-    assert list(Spikformer.rules({"dim": 16, "heads": 4})) == []
+    assert list(broken_rules(Spikformer, {"dim": 16, "heads": 4})) == []
 
 
 def test_trains_under_bfloat16_autocast() -> None:

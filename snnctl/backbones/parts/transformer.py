@@ -93,8 +93,8 @@ class Attention(KnobGroup):
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """A learned scale is a sigmoid."""
-        scale = knobs["attention_scale"]
-        if knobs["learn_attention_scale"] and scale is not None and scale >= 1:
+        scale = knobs.get("attention_scale")
+        if knobs.get("learn_attention_scale") and scale is not None and scale >= 1:
             yield "attention_scale", "`attention_scale` must be below 1 where it is learned (`learn_attention_scale`)"
 
     def kind(self, position: Position) -> MapKind:
