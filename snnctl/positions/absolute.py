@@ -20,7 +20,6 @@ from snnctl.positions.base import (
     combined_signal,
     oscillation,
     positions,
-    spread,
 )
 from snnctl.positions.ragged import Ragged
 
@@ -93,7 +92,8 @@ class Learned(Position):
         return self._first(length).detach().cpu()
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        return x + spread(self.disturb(self._first(positions(x, tokens)), (0,)), tokens)
+        code = self.disturb(self._first(positions(x, tokens)), (0,))
+        return x + (code if tokens is None else tokens.locate(code))
 
     def _first(self, length: int) -> Tensor:
         if length > len(self.rows):

@@ -117,6 +117,16 @@ class Position(nn.Module):
             code = code.index_select(axis, order)
         return code
 
+    def laid_out(self, rows: Callable[[int], Tensor], x: Tensor, tokens: Ragged | None) -> Tensor:
+        """The code of each place of `x` [T, B, L, D]: [T, 1, L, n] by index TL, [1, 1, L, n] by L.
+
+        Args:
+            rows: gives the first rows of the code, [count, n].
+        """
+        steps, length = x.shape[0] if self.index == "TL" else 1, positions(x, tokens)
+        code = self.disturb(rows(steps * length).view(steps, 1, length, -1), (2,))
+        return code if tokens is None else tokens.locate(code)
+
 
 @POSITIONS.register("none")
 class NoPosition(Position):
@@ -170,21 +180,13 @@ class TablePosition(Position):
         return self._rows[:count].to(device=like.device, dtype=like.dtype)
 
     def located(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        """The code of each place of `x` [T, B, L, D]: [T, 1, L, n] by index TL, [1, 1, L, n] by L."""
-        steps = x.shape[0] if self.index == "TL" else 1
-        length = positions(x, tokens)
-        code = self.rows(steps * length, x).view(steps, 1, length, -1)
-        return spread(self.disturb(code, (2,)), tokens)
+        """The rows laid out over the places of `x`."""
+        return self.laid_out(lambda count: self.rows(count, x), x, tokens)
 
 
 def positions(x: Tensor, tokens: Ragged | None) -> int:
     """How many positions there are: those of `x` [T, B, L, D], or as many as its packed sequences may have."""
     return x.shape[2] if tokens is None else tokens.length
-
-
-def spread(code: Tensor, tokens: Ragged | None) -> Tensor:
-    """A code with one row per position as it is, or with one per packed token."""
-    return code if tokens is None else tokens.locate(code)
 
 
 def combined(x: Tensor, code: Tensor, combine: Combine = "concat") -> Tensor:

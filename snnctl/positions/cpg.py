@@ -17,18 +17,7 @@ from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import After, KnobGroup, takes_knobs
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
-from snnctl.positions.base import (
-    Combine,
-    Index,
-    Place,
-    Position,
-    TablePosition,
-    combined,
-    combined_signal,
-    oscillation,
-    positions,
-    spread,
-)
+from snnctl.positions.base import Combine, Index, Place, Position, TablePosition, combined, combined_signal, oscillation
 from snnctl.positions.ragged import Ragged
 
 Where = Literal["input", "all"]
@@ -264,11 +253,10 @@ class LearnedCPG(Position):
         return spikes.to("cpu", torch.get_default_dtype())
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        steps = x.shape[0] if self.index == "TL" else 1
-        length = positions(x, tokens)
-        above = self._potential(steps * length) - self.raw_threshold.double().tanh()
-        code = self.surrogate.spike(above).to(x.dtype).view(steps, 1, length, self.neurons)
-        return combined(x, spread(self.disturb(code, (2,)), tokens))
+        def spikes(count: int) -> Tensor:
+            return self.surrogate.spike(self._potential(count) - self.raw_threshold.double().tanh()).to(x.dtype)
+
+        return combined(x, self.laid_out(spikes, x, tokens))
 
 
 # What base and threshold are chosen from; coarse on purpose: neighbours on either grid give nearly the same code.
