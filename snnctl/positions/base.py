@@ -203,11 +203,8 @@ def combined_signal(signal: SignalSpec, neurons: int, combine: Combine) -> Signa
     if combine == "concat":
         return signal.replace(features=signal.features + neurons)
     if signal.features != neurons:
-        raise ShapeError(
-            f"`neurons` {neurons} must equal the width {signal.features} when `combine` is add",
-            knob="neurons",
-            help=f"use `neurons: {signal.features}` or `combine: concat`",
-        )
+        message = f"`neurons` {neurons} must equal the width {signal.features} when `combine` is add"
+        raise ShapeError(message, knob="neurons", help=f"use `neurons: {signal.features}` or `combine: concat`")
     return signal.replace(levels=signal.levels + 1)
 
 
@@ -250,9 +247,6 @@ def check_grid(grid: Sequence[int] | str | None, signal: SignalSpec) -> tuple[in
         raise ShapeError(f"`grid` needs two sizes, got {len(grid)}", knob="grid", help="grid: [rows, columns]")
     rows, columns = grid
     if rows * columns != signal.length:
-        raise ShapeError(
-            f"`grid` {rows} x {columns} does not hold the {signal.length} positions of the signal",
-            knob="grid",
-            help="rows times columns must be L",
-        )
+        message = f"`grid` {rows} x {columns} does not hold the {signal.length} positions of the signal"
+        raise ShapeError(message, knob="grid", help="rows times columns must be L")
     return rows, columns

@@ -64,9 +64,8 @@ class CPGTable(TablePosition):
         self.index = index
         if base is None or threshold is None:
             if signal is None:
-                raise ShapeError(
-                    "choosing base or threshold needs the signal", knob="base" if base is None else "threshold"
-                )
+                missing = "base" if base is None else "threshold"
+                raise ShapeError("choosing base or threshold needs the signal", knob=missing)
             rows = signal.length * (signal.steps if index == "TL" else 1)
             base, threshold = distinct_code(neurons, rows, base, threshold)
         self.base, self.threshold = base, threshold
@@ -291,11 +290,9 @@ def distinct_code(neurons: int, rows: int, base: float | None, threshold: float 
     if best is None:
         given = f" with base {base:g}" if base is not None else ""
         given += f" with threshold {threshold:g}" if threshold is not None else ""
-        raise ShapeError(
-            f"no code of {neurons} neurons{given} tells {rows} positions apart",
-            knob="neurons",
-            help="raise `neurons`, or let base and threshold both be chosen (null)",
-        )
+        message = f"no code of {neurons} neurons{given} tells {rows} positions apart"
+        help = "raise `neurons`, or let base and threshold both be chosen (null)"
+        raise ShapeError(message, knob="neurons", help=help)
     return best[2], best[1]
 
 

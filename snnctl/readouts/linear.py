@@ -169,12 +169,9 @@ class VariateLinear(Readout):
             raise ShapeError(f"{self.targets} `targets`, but the backbone gives {signal.length} tokens", knob="targets")
         horizon, left = divmod(outputs, self.targets)
         if left or not horizon:
-            raise ShapeError(
-                f"{outputs} outputs are not a number of steps for each of {self.targets} tokens",
-                knob="targets",
-                help="`targets` is the number of variables to predict; it goes with a backbone whose tokens are"
-                " variables, such as ispikformer",
-            )
+            message = f"{outputs} outputs are not a number of steps for each of {self.targets} tokens"
+            help = "`targets` is the number of variables to predict; it goes with a backbone whose tokens are variables"
+            raise ShapeError(message, knob="targets", help=f"{help}, such as ispikformer")
         self.over_steps = over_steps
         self.linear = nn.Linear(signal.features, horizon)
 
