@@ -12,7 +12,7 @@ from snnctl.backbones.parts.transformer import Attention, Size, Transformer, hig
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import After, takes_knobs
-from snnctl.positions.none import NoPosition
+from snnctl.positions.base import NoPosition
 from snnctl.positions.ragged import Ragged
 
 _REFUSED = (

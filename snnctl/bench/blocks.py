@@ -36,18 +36,18 @@ class Sizes:
     steps: int = 4
     batch: int = 16
     length: int = 168
+    events: tuple[int, int] = (250, 128)  # steps, batch
     dim: int = 256
     hidden: int = 1024
     depth: int = 2
     heads: int = 8
-    events: tuple[int, int] = (250, 128)  # steps, batch
     layers: tuple[int, ...] = (700, 256, 256, 20)
     stream: int = 1024
     calls: int = 50
 
 
 FULL = Sizes()
-TINY = Sizes(2, 2, 8, 16, 32, 1, 2, (10, 4), (30, 16, 16, 4), 32, 5)
+TINY = Sizes(2, 2, 8, (10, 4), 16, 32, 1, 2, (30, 16, 16, 4), 32, 5)
 
 
 def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:

@@ -16,7 +16,7 @@ TASKS = Registry(
     {
         "forecasting": "snnctl.tasks.forecasting",
         "classification": "snnctl.tasks.classification",
-        "step_classification": "snnctl.tasks.steps",
+        "step_classification": "snnctl.tasks.classification",
         "video_prediction": "snnctl.tasks.video",
     },
 )
@@ -54,20 +54,20 @@ ENCODERS = Registry(
         "patch": "snnctl.encoders.patch",
         "patch_split": "snnctl.encoders.patch_split",
         "embedding": "snnctl.encoders.embedding",
-        "none": "snnctl.encoders.none",
+        "none": "snnctl.encoders.direct",
     },
 )
 POSITIONS = Registry(
     "position",
     {
-        "none": "snnctl.positions.none",
+        "none": "snnctl.positions.base",
         "cpg": _CPG,
         "cpg_linear": _CPG,
         "cpg_learned": _CPG,
         "sinusoid": "snnctl.positions.absolute",
         "learned": "snnctl.positions.absolute",
         "conv": "snnctl.positions.conv",
-        "random": "snnctl.positions.random",
+        "random": "snnctl.positions.absolute",
         "gray": "snnctl.positions.attention_bias",
         "log": "snnctl.positions.attention_bias",
     },
@@ -127,11 +127,11 @@ READOUTS = Registry(
         "flatten_linear": "snnctl.readouts.linear",
         "last_linear": "snnctl.readouts.linear",
         "variate_linear": "snnctl.readouts.linear",
-        "step_linear": "snnctl.readouts.steps",
+        "step_linear": "snnctl.readouts.linear",
         "leaky": "snnctl.readouts.leaky",
         "leaky_step": "snnctl.readouts.leaky",
         "spike_count": "snnctl.readouts.leaky",
-        "frames": "snnctl.readouts.steps",
+        "frames": "snnctl.readouts.linear",
     },
 )
 BASELINES = Registry(

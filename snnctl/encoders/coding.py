@@ -30,11 +30,20 @@ class Coding(Encoder):
         ShapeError: `signal` has been encoded already, or `low` is not below `high`.
     """
 
-    def __init__(self, signal: SignalSpec, *, steps: int, low: float, high: float, spiking: bool) -> None:
+    def __init__(
+        self,
+        signal: SignalSpec,
+        *,
+        low: float,
+        high: float,
+        steps: Annotated[int, Ge(1)] = 16,
+        spiking: bool = True,
+    ) -> None:
         super().__init__(signal, steps=steps, neuron=None)
         for knob, message in self.rules({"low": low, "high": high}):
             raise ShapeError(message, knob=knob)
         self.low, self.high, self.spiking = low, high, spiking
+        self._seed = stream_seed(run_seed(), "encoder")  # of what a code draws in evaluation
         self.output = self.output.replace(kind="spikes" if spiking else "real")
 
     @staticmethod
@@ -81,23 +90,8 @@ class Rate(Coding):
 
     Shape: [B, L, C] -> [T, B, L, C].
 
-    Raises:
-        ShapeError: `signal` has been encoded already, or `low` is not below `high`.
-
     Source: Bernoulli spikes as in spikingjelly's PoissonEncoder and snntorch's spikegen.rate.
     """
-
-    def __init__(
-        self,
-        signal: SignalSpec,
-        *,
-        low: float,
-        high: float,
-        steps: Annotated[int, Ge(1)] = 16,
-        spiking: bool = True,
-    ) -> None:
-        super().__init__(signal, steps=steps, low=low, high=high, spiking=spiking)
-        self._seed = stream_seed(run_seed(), "encoder")
 
     def code(self, u: Tensor) -> Tensor:
         if self.training:
@@ -131,9 +125,6 @@ class Latency(Coding):
         spiking: false hands on u at every step; a non-spiking twin does so by itself.
 
     Shape: [B, L, C] -> [T, B, L, C].
-
-    Raises:
-        ShapeError: `signal` has been encoded already, or `low` is not below `high`.
 
     Source: as spikingjelly's LatencyEncoder; `silent` is ours.
     """
@@ -186,9 +177,6 @@ class Phase(Coding):
         spiking: false hands on u at every step; a non-spiking twin does so by itself.
 
     Shape: [B, L, C] -> [T, B, L, C].
-
-    Raises:
-        ShapeError: `signal` has been encoded already, or `low` is not below `high`.
 
     Source: Kim et al. 2018, "Deep neural networks with weighted spikes", Neurocomputing 311; as spikingjelly's
         WeightedPhaseEncoder.

@@ -33,7 +33,7 @@ class Conv(Encoder):
     Shape: [B, L, C] -> [T, B, L, C].
 
     Raises:
-        ShapeError: `kernel` is even without `causal`, or `signal` has been encoded already.
+        ShapeError: `kernel` is even without `causal`.
 
     Source: arXiv 2402.01533; github.com/microsoft/SeqSNN.
     """

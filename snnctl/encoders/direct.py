@@ -1,4 +1,4 @@
-"""Direct encoding: each value, or its change since the position before, is the current of every step."""
+"""Direct encoding: each value, or its change since the one before, is the current of every step; or none at all."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from snnctl.core.catalog import ENCODERS
-from snnctl.core.shapes import SignalSpec
+from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import takes_knobs
-from snnctl.encoders.base import Encoder, Expansion
+from snnctl.encoders.base import AnyEncoder, Encoder, Expansion
 from snnctl.neurons.norm import TokenNorm
 
 
@@ -24,9 +24,6 @@ class Repeat(Encoder):
         signal: the raw data [B, L, C].
 
     Shape: [B, L, C] -> [T, B, L, C].
-
-    Raises:
-        ShapeError: `signal` has been encoded already.
 
     Source: Lv et al. 2024, "Efficient and effective time-series forecasting with SNNs", arXiv 2402.01533.
     """
@@ -55,9 +52,6 @@ class Delta(Encoder):
 
     Shape: [B, L, C] -> [T, B, L, C].
 
-    Raises:
-        ShapeError: `signal` has been encoded already.
-
     Source: arXiv 2402.01533; github.com/microsoft/SeqSNN.
     """
 
@@ -71,3 +65,33 @@ class Delta(Encoder):
         change = F.pad(x.diff(dim=1), (0, 0, 1, 0)).unsqueeze(-1)
         currents: Tensor = self.linear(self.norm(change)).movedim(-1, 0)
         return currents
+
+
+@ENCODERS.register("none")
+class NoEncoder(AnyEncoder):
+    """Hands on data that bring their own steps; spikes stay spikes, other values become currents.
+
+    Equation:
+        S[t] = x[t]
+
+    Args:
+        signal: data with frames, [B, T, L, C]: spikes, counts, or real values at every step.
+
+    Shape: [B, T, L, C] -> [T, B, L, C].
+
+    Raises:
+        ShapeError: the data bring no steps.
+    """
+
+    def __init__(self, signal: SignalSpec) -> None:
+        super().__init__()
+        if signal.steps or not signal.frames:
+            message = f"`none` takes data that bring their own steps, not {signal.describe()}"
+            raise ShapeError(message, knob="type", help="an encoder such as `repeat` or `conv` makes steps")
+        self.output = signal.replace(steps=signal.frames, frames=0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.transpose(0, 1)
+
+    def extra_repr(self) -> str:
+        return self.output.describe()

@@ -88,13 +88,10 @@ class Embedding(Encoder):
     @torch.no_grad()
     def _start_from(self, path: Path, signal: SignalSpec) -> None:
         found = read_vectors(path, signal)
-        if found.values.shape[1] != self.table.embedding_dim:
-            width = found.values.shape[1]
-            raise ShapeError(
-                f"the vectors of `{path.name}` have {width} values, not {self.table.embedding_dim}",
-                knob="dim",
-                help=f"use `dim: {width}`",
-            )
+        width = found.values.shape[1]
+        if width != self.table.embedding_dim:
+            message = f"the vectors of `{path.name}` have {width} values, not {self.table.embedding_dim}"
+            raise ShapeError(message, knob="dim", help=f"use `dim: {width}`")
         self.known_vectors = len(found.rows)
         if not self.table.weight.is_meta:
             self.table.weight[found.rows] = found.values.to(self.table.weight)

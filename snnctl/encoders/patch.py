@@ -86,21 +86,16 @@ class Patch(Encoder):
 
 def _misfit(window: int, length: int, stride: int | None) -> ShapeError:
     if length > window:
-        return ShapeError(
-            f"patch `length` {length} exceeds the window of {window}",
-            knob="length",
-            help=f"use a `length` of at most {window}",
+        knob, message = "length", f"patch `length` {length} exceeds the window of {window}"
+        help = f"use a `length` of at most {window}"
+    elif stride is None or stride == length:
+        knob, message = "length", f"patch `length` {length} does not divide the window of {window}"
+        help = f"divisors of {window}: {', '.join(str(n) for n in range(1, window + 1) if window % n == 0)}"
+    else:
+        rest = (window - length) % stride
+        knob, message = (
+            "stride",
+            f"patches of {length} with `stride` {stride} leave the last {rest} of {window} positions out",
         )
-    if stride is None or stride == length:
-        divisors = ", ".join(str(n) for n in range(1, window + 1) if window % n == 0)
-        return ShapeError(
-            f"patch `length` {length} does not divide the window of {window}",
-            knob="length",
-            help=f"divisors of {window}: {divisors}",
-        )
-    return ShapeError(
-        f"patches of {length} with `stride` {stride} leave the last {(window - length) % stride} of {window}"
-        " positions out",
-        knob="stride",
-        help=f"`stride` must divide {window - length} (window - length)",
-    )
+        help = f"`stride` must divide {window - length} (window - length)"
+    return ShapeError(message, knob=knob, help=help)

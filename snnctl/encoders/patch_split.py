@@ -115,16 +115,10 @@ class PatchSplit(AnyEncoder):
         rows, columns = signal.grid
         for _ in self.pools:
             rows, columns = -(-rows // 2), -(-columns // 2)
+        self.output = SignalSpec(steps, rows * columns, dim, kind="real", grid=(rows, columns))
         last: Any = self.stages[-1]
-        spiking = isinstance(last.neuron, SpikingNeuron)
-        self.output = SignalSpec(
-            steps,
-            rows * columns,
-            dim,
-            kind="spikes" if spiking else "real",
-            levels=last.neuron.levels if spiking else 1,
-            grid=(rows, columns),
-        )
+        if isinstance(last.neuron, SpikingNeuron):
+            self.output = self.output.replace(kind="spikes", levels=last.neuron.levels)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

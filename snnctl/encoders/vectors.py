@@ -69,9 +69,8 @@ def _read(path: Path, read: Callable[[], Any]) -> Any:
     try:
         return read()
     except (OSError, ValueError, EOFError, KeyError, SafetensorError) as error:
-        raise _problem(
-            "D104", f"cannot be read: {str(error).splitlines()[0] if str(error) else error!r}", path
-        ) from None
+        reason = str(error).splitlines()[0] if str(error) else repr(error)
+        raise _problem("D104", f"cannot be read: {reason}", path) from None
 
 
 def _one_row_each(table: Tensor, signal: SignalSpec, path: Path) -> Vectors:

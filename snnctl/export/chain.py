@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,28 +14,24 @@ from snnctl.backbones.parts.layers import SpikingLayer, SpikingLinear, fold_norm
 from snnctl.backbones.spike_mlp import SelfRecurrent, SpikeMLP
 from snnctl.backbones.spike_vgg import SpikeVGG
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.encoders.direct import Repeat
-from snnctl.encoders.none import NoEncoder
+from snnctl.encoders.direct import NoEncoder, Repeat
 from snnctl.engine.experiment import Network
 from snnctl.neurons.integrate_fire import IntegrateAndFire
-from snnctl.neurons.kernels import AnyReset
+from snnctl.neurons.kernels.reference import Dynamics
 from snnctl.neurons.stc import STC
-from snnctl.readouts.linear import FlattenLinear, MeanLinear
-from snnctl.readouts.steps import StepLinear
+from snnctl.readouts.linear import FlattenLinear, MeanLinear, StepLinear
 
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Affine:
+class Affine(NamedTuple):
     """y = W x + b on a flat input; W [out, in], b [out]."""
 
     weight: Tensor
     bias: Tensor
 
 
-@dataclass(frozen=True)
-class Convolution:
+class Convolution(NamedTuple):
     """W * x + b on [C, H, W]; rows and columns are those of the input."""
 
     weight: Tensor
@@ -45,30 +42,25 @@ class Convolution:
     grid: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class AveragePool:
+class AveragePool(NamedTuple):
     """Mean over windows of `kernel`, one beside the other, on [C, H, W]."""
 
     kernel: tuple[int, int]
 
 
-@dataclass(frozen=True)
-class Flatten:
+class Flatten(NamedTuple):
     """[C, H, W] -> [C * H * W]."""
 
     shape: Shape
 
 
-@dataclass(frozen=True)
-class Fire:
+class Fire(NamedTuple):
     """A neuron of the LIF family, as `snnctl.neurons.kernels.reference.lif_step` has it.
 
     Args:
         leak, gain, threshold: [] or [channels]; the threshold is the distance between two spike values.
         shape: of one step: [C] or [C, H, W].
-        reset: hard, soft or delayed.
-        levels: highest spike.
-        strict, early, signed: see there.
+        dynamics: the rest of its step equation.
         scale: what a spike of 1 is given out as.
         start: membrane before the first step, in thresholds.
     """
@@ -77,20 +69,19 @@ class Fire:
     gain: Tensor
     threshold: Tensor
     shape: Shape
-    reset: AnyReset = "hard"
-    levels: int = 1
-    strict: bool = False
-    early: float = 0.0
-    signed: bool = False
-    scale: float = 1.0
-    start: float = 0.0
+    dynamics: Dynamics
+    scale: float
+    start: float
+
+    def spread(self, value: Tensor) -> Tensor:
+        """A number per channel, shaped so that it broadcasts over one step."""
+        return value.reshape((-1,) + (1,) * (len(self.shape) - 1) if value.dim() else ())
 
 
 Link = Affine | Convolution | AveragePool | Flatten | Fire
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """What happens at every step, from the encoder's current to the read-out's numbers.
 
     The prediction is the mean of the last link's output over T, or, for a task at every step, that output itself.
@@ -110,6 +101,19 @@ class Chain:
     outputs: int
     steps: int
     averaged: bool
+
+
+def package(name: str, format: str) -> Any:
+    """The package of a format.
+
+    Raises:
+        DiagnosticError: U496, it is missing.
+    """
+    try:
+        return import_module(name)
+    except ImportError:
+        help = f"pip install 'snnctl[{name}]'"
+        raise DiagnosticError(Diagnostic("U496", f"{format} needs the package {name}", help=help)) from None
 
 
 def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
@@ -216,20 +220,8 @@ def _fire(layer: SpikingLayer, shape: Shape) -> Fire:
         leak, gain = torch.tensor(1.0 - 1.0 / dynamics.tau), torch.tensor(1.0 / dynamics.tau)
     else:
         leak, gain = torch.as_tensor(dynamics.leak), torch.as_tensor(dynamics.gain)
-    threshold = torch.as_tensor(dynamics.v_threshold)
-    return Fire(
-        leak.detach().float(),
-        gain.detach().float(),
-        threshold.detach().float(),
-        shape,
-        dynamics.reset,
-        dynamics.levels,
-        dynamics.strict,
-        dynamics.early,
-        dynamics.signed,
-        neuron.scale,
-        neuron.start,
-    )
+    leak, gain, threshold = (t.detach().float() for t in (leak, gain, torch.as_tensor(dynamics.v_threshold)))
+    return Fire(leak, gain, threshold, shape, dynamics, neuron.scale, neuron.start)
 
 
 def _dense(name: str, layer: SpikingLinear, found: list[tuple[str, Link]], images: Shape = ()) -> Shape:

@@ -30,8 +30,6 @@ class Exported:
     """A file that was written and read back.
 
     Args:
-        path: the file.
-        format: its format.
         samples: of the validation split that were compared.
         worst: largest difference of a prediction.
         different: predictions whose largest class differs; None without classes.

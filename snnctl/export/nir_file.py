@@ -11,17 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.export.chain import Affine, AveragePool, Chain, Convolution, Fire, Flatten, Link
-
-
-def _package() -> Any:
-    try:
-        import nir
-    except ImportError:
-        help = "pip install 'snnctl[nir]'"
-        raise DiagnosticError(Diagnostic("U496", "NIR needs the package nir", help=help)) from None
-    return nir
+from snnctl.export.chain import Affine, AveragePool, Chain, Convolution, Fire, Flatten, Link, package
 
 
 def write_nir(made: Chain, path: Path, facts: dict[str, Any]) -> None:
@@ -37,7 +27,7 @@ def write_nir(made: Chain, path: Path, facts: dict[str, Any]) -> None:
         DiagnosticError: U496, the package is missing.
         OSError: the file cannot be written.
     """
-    nir = _package()
+    nir = package("nir", "NIR")
     nodes: dict[str, Any] = {"input": nir.Input({"input": np.array(made.inputs)})}
     for name, link in zip(made.names, made.links, strict=True):
         nodes[name] = _node(nir, link)
@@ -65,8 +55,7 @@ def _node(nir: Any, link: Link) -> Any:
 
 def _neuron(nir: Any, link: Fire) -> Any:
     def full(value: Tensor) -> Any:
-        axes = (-1,) + (1,) * (len(link.shape) - 1) if value.dim() else ()
-        return value.reshape(axes).expand(link.shape).double().numpy().copy()
+        return link.spread(value).expand(link.shape).double().numpy().copy()
 
     rest, threshold = np.zeros(link.shape), full(link.threshold)
     if bool((link.leak == 1).all()):
@@ -81,7 +70,7 @@ def run_nir(path: Path, x: Tensor) -> Tensor:
     Args:
         x: input currents [T, B, *], one step shaped as the graph's input says.
     """
-    nir = _package()
+    nir = package("nir", "NIR")
     graph = nir.read(str(path))
     following = dict(graph.edges)
     state: dict[str, Tensor] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.export.chain import Affine, AveragePool, Chain, Convolution, Fire, Flatten
+from snnctl.export.chain import Affine, AveragePool, Chain, Convolution, Fire, Flatten, package
 
 OPSET = 18
-
-
-def _package() -> Any:
-    try:
-        import onnx
-        import onnx.reference
-    except ImportError:
-        help = "pip install 'snnctl[onnx]'"
-        raise DiagnosticError(Diagnostic("U496", "ONNX needs the package onnx", help=help)) from None
-    return onnx
 
 
 class _Graph:
@@ -57,7 +47,7 @@ def write_onnx(made: Chain, path: Path, facts: dict[str, str]) -> None:
         DiagnosticError: U496, the package is missing.
         OSError: the file cannot be written.
     """
-    onnx = _package()
+    onnx = package("onnx", "ONNX")
     graph, helper, kind = _Graph(onnx), onnx.helper, onnx.TensorProto.FLOAT
     inputs = [helper.make_tensor_value_info("x", kind, ["batch", *made.inputs])]
     outputs: list[Any] = []
@@ -99,26 +89,27 @@ def _fire(graph: _Graph, link: Fire, x: str, name: str) -> str:
     """The equations of `Fire`; what goes on is what the neuron gives out."""
 
     def number(value: Tensor | float) -> str:
-        whole = torch.as_tensor(value, dtype=torch.float32)
-        axes = (-1,) + (1,) * (len(link.shape) - 1) if whole.dim() else ()
-        return graph.constant(whole.reshape(axes).numpy())
+        return graph.constant(link.spread(torch.as_tensor(value, dtype=torch.float32)).numpy())
 
+    dynamics = link.dynamics
     state, leak, threshold = f"state_{name}", number(link.leak), number(link.threshold)
     driven = graph.add("Mul", x, number(link.gain))
-    h = graph.add("Add", state if link.reset == "delayed" else graph.add("Mul", state, leak), driven)
-    raised = graph.add("Abs", h) if link.signed else h
-    if link.early:
-        raised = graph.add("Add", raised, number(link.threshold * link.early))
+    h = graph.add("Add", state if dynamics.reset == "delayed" else graph.add("Mul", state, leak), driven)
+    raised = graph.add("Abs", h) if dynamics.signed else h
+    if dynamics.early:
+        raised = graph.add("Add", raised, number(link.threshold * dynamics.early))
     counted = graph.add("Div", raised, threshold)
     # The largest k with h >= k thresholds, or h > k of them.
-    counted = graph.add("Sub", graph.add("Ceil", counted), number(1.0)) if link.strict else graph.add("Floor", counted)
-    size = graph.add("Clip", counted, number(0.0), number(float(link.levels)))
-    spikes = graph.add("Mul", size, graph.add("Sign", h)) if link.signed else size
-    if link.reset == "hard":
+    counted = (
+        graph.add("Sub", graph.add("Ceil", counted), number(1.0)) if dynamics.strict else graph.add("Floor", counted)
+    )
+    size = graph.add("Clip", counted, number(0.0), number(float(dynamics.levels)))
+    spikes = graph.add("Mul", size, graph.add("Sign", h)) if dynamics.signed else size
+    if dynamics.reset == "hard":
         fired = graph.add("Greater", size, number(0.0))
         graph.add("Where", fired, number(0.0), h, out=f"next_{name}")
     else:
-        kept = graph.add("Mul", h, leak) if link.reset == "delayed" else h
+        kept = graph.add("Mul", h, leak) if dynamics.reset == "delayed" else h
         graph.add("Sub", kept, graph.add("Mul", spikes, threshold), out=f"next_{name}")
     return graph.add("Mul", spikes, number(link.scale)) if link.scale != 1.0 else spikes
 
@@ -129,7 +120,7 @@ def run_onnx(path: Path, x: Tensor) -> Tensor:
     Args:
         x: input currents [T, B, *], one step shaped as the graph's input says.
     """
-    onnx = _package()
+    onnx = package("onnx", "ONNX")
     model = onnx.load(str(path))
     told = {entry.key: entry.value for entry in model.metadata_props}
     shapes = {
@@ -141,7 +132,7 @@ def run_onnx(path: Path, x: Tensor) -> Tensor:
         f"state_{name}": np.full((batch, *shapes[f"state_{name}"]), float(told[f"start_{name}"]), np.float32)
         for name in names
     }
-    step = onnx.reference.ReferenceEvaluator(model)
+    step = import_module("onnx.reference").ReferenceEvaluator(model)
     wanted = ["y", *(f"next_{name}" for name in names)]
     out = []
     for x_t in x.float():

@@ -1,12 +1,10 @@
 """Positional encodings: they tell a network which position of the sequence a spike belongs to."""
 
-from snnctl.positions.absolute import Learned, Sinusoid
+from snnctl.positions.absolute import Learned, Random, Sinusoid
 from snnctl.positions.attention_bias import Gray, LogDistance
-from snnctl.positions.base import Place, Position, PositionFactory, position_factory
+from snnctl.positions.base import NoPosition, Place, Position, PositionFactory, position_factory
 from snnctl.positions.conv import ConvPosition
 from snnctl.positions.cpg import CPG, CPGLinear, LearnedCPG
-from snnctl.positions.none import NoPosition
-from snnctl.positions.random import Random
 
 __all__ = [
     "CPG",

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.positions.base import Grid, Needs, Place, TablePosition, check_grid, concat, positions
+from snnctl.positions.base import Grid, Needs, Place, TablePosition, check_grid, combined, positions
 from snnctl.positions.ragged import Ragged
 
 
@@ -43,6 +43,8 @@ class Gray(TablePosition):
 
     Source: Lv et al. 2025, "Toward relative positional encoding in spiking transformers", arXiv 2501.16745.
     """
+
+    shown = ("bits", "combine", "grid")
 
     def __init__(
         self,
@@ -90,10 +92,7 @@ class Gray(TablePosition):
         return Place(bias=self.disturb((signs.shape[1] + signs @ signs.T) / 2, (0, 1)))
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        return x if self.combine == "attention" else concat(x, self.located(x, tokens))
-
-    def extra_repr(self) -> str:
-        return f"bits={self.bits}, combine={self.combine!r}, grid={self.grid}"
+        return x if self.combine == "attention" else combined(x, self.located(x, tokens))
 
 
 def gray_bits(position: Tensor, bits: int) -> Tensor:
@@ -128,9 +127,6 @@ class LogDistance(TablePosition):
         if signal is not None:  # sized at once: an average of the network's buffers is taken while it trains
             self._rows = self.table(signal.length).to(torch.get_default_dtype())
 
-    def describe(self, signal: SignalSpec) -> SignalSpec:
-        return signal
-
     def code(self, length: int) -> Tensor:
         return torch.empty(length, 0, device="cpu")
 
@@ -153,6 +149,3 @@ class LogDistance(TablePosition):
             with torch.inference_mode(False):
                 self._rows = self.table(length).to(like.device, torch.get_default_dtype())
         return self._rows.to(device=like.device, dtype=like.dtype)
-
-    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        return x

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from annotated_types import Ge, MaxLen, MinLen
@@ -20,6 +20,8 @@ MapKind = Literal["dot", "xnor"]
 # What a position can ask of the attention behind it: `agreement`, a map that counts agreeing channels; `pairs`,
 # anything that weighs pairs of positions by a bias.
 Needs = Literal["agreement", "pairs"]
+Combine = Literal["concat", "add"]
+Index = Literal["TL", "L"]  # what a row of a code belongs to: a position at one step, or a position
 Grid = Annotated[list[Annotated[int, Ge(1)]], MinLen(2), MaxLen(2)] | Literal["sequence"]
 
 
@@ -52,10 +54,11 @@ class Position(nn.Module):
 
     output: SignalSpec
     binary: bool = True  # whether binary spikes stay binary
-    index: Literal["TL", "L"] = "L"  # what a row of the code belongs to: a position, or a position at one step
+    index: Index = "L"
     input_code: int = 0
     block_code: int = 0
     needs: Needs | None = None  # of attention; None works without any
+    shown: ClassVar[tuple[str, ...]] = ()  # attributes that stand in its repr
 
     def __init__(self, signal: SignalSpec | None = None) -> None:
         super().__init__()
@@ -64,9 +67,9 @@ class Position(nn.Module):
         if signal is not None:
             self.output = self.describe(signal)
 
-    @abstractmethod
     def describe(self, signal: SignalSpec) -> SignalSpec:
-        """The output that belongs to the input `signal`."""
+        """The output that belongs to the input `signal`: the same, unless `forward` changes it."""
+        return signal
 
     def code(self, length: int) -> Tensor:
         """The first `length` rows [length, n] of the code, on the CPU; [length, 0] where there is none."""
@@ -79,6 +82,12 @@ class Position(nn.Module):
     def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
         """What the layers behind get for the input `x` [T, B, L, D] of `forward`."""
         return Place()
+
+    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
+        return x
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
 
     @contextmanager
     def disturbed(self, kind: Disturbance, *, seed: int = 0) -> Iterator[None]:
@@ -107,6 +116,27 @@ class Position(nn.Module):
         for axis in axes:
             code = code.index_select(axis, order)
         return code
+
+    def laid_out(self, rows: Callable[[int], Tensor], x: Tensor, tokens: Ragged | None) -> Tensor:
+        """The code of each place of `x` [T, B, L, D]: [T, 1, L, n] by index TL, [1, 1, L, n] by L.
+
+        Args:
+            rows: gives the first rows of the code, [count, n].
+        """
+        steps, length = x.shape[0] if self.index == "TL" else 1, positions(x, tokens)
+        code = self.disturb(rows(steps * length).view(steps, 1, length, -1), (2,))
+        return code if tokens is None else tokens.locate(code)
+
+
+@POSITIONS.register("none")
+class NoPosition(Position):
+    """Returns its input: the network is told nothing about position.
+
+    Args:
+        signal: what comes in; optional.
+
+    Shape: [T, B, L, D] -> [T, B, L, D].
+    """
 
 
 # Below the class: a quoted name would not resolve where other modules' annotations are evaluated.
@@ -150,11 +180,8 @@ class TablePosition(Position):
         return self._rows[:count].to(device=like.device, dtype=like.dtype)
 
     def located(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        """The code of each place of `x` [T, B, L, D]: [T, 1, L, n] by index TL, [1, 1, L, n] by L."""
-        steps = x.shape[0] if self.index == "TL" else 1
-        length = positions(x, tokens)
-        code = self.rows(steps * length, x).view(steps, 1, length, -1)
-        return spread(self.disturb(code, (2,)), tokens)
+        """The rows laid out over the places of `x`."""
+        return self.laid_out(lambda count: self.rows(count, x), x, tokens)
 
 
 def positions(x: Tensor, tokens: Ragged | None) -> int:
@@ -162,28 +189,23 @@ def positions(x: Tensor, tokens: Ragged | None) -> int:
     return x.shape[2] if tokens is None else tokens.length
 
 
-def spread(code: Tensor, tokens: Ragged | None) -> Tensor:
-    """A code with one row per position as it is, or with one per packed token."""
-    return code if tokens is None else tokens.locate(code)
+def combined(x: Tensor, code: Tensor, combine: Combine = "concat") -> Tensor:
+    """`x` [T, B, L, D] with `code` [T or 1, 1, L, n] beside its features or added to them."""
+    return x + code if combine == "add" else torch.cat((x, code.expand(*x.shape[:-1], code.shape[-1])), dim=-1)
 
 
-def concat(x: Tensor, code: Tensor) -> Tensor:
-    """`x` [T, B, L, D] with `code` [T or 1, 1, L, n] beside its features."""
-    return torch.cat((x, code.expand(*x.shape[:-1], code.shape[-1])), dim=-1)
-
-
-def check_width(neurons: int, signal: SignalSpec) -> None:
-    """Refuse a code that is to be added to a signal of another width.
+def combined_signal(signal: SignalSpec, neurons: int, combine: Combine) -> SignalSpec:
+    """What comes of a signal and a binary code of `neurons` columns.
 
     Raises:
-        ShapeError: `neurons` differs from the width.
+        ShapeError: the code is to be added, and `neurons` is not the signal's width.
     """
+    if combine == "concat":
+        return signal.replace(features=signal.features + neurons)
     if signal.features != neurons:
-        raise ShapeError(
-            f"`neurons` {neurons} must equal the width {signal.features} when `combine` is add",
-            knob="neurons",
-            help=f"use `neurons: {signal.features}` or `combine: concat`",
-        )
+        message = f"`neurons` {neurons} must equal the width {signal.features} when `combine` is add"
+        raise ShapeError(message, knob="neurons", help=f"use `neurons: {signal.features}` or `combine: concat`")
+    return signal.replace(levels=signal.levels + 1)
 
 
 def oscillation(length: int, width: int, base: float) -> Tensor:
@@ -225,9 +247,6 @@ def check_grid(grid: Sequence[int] | str | None, signal: SignalSpec) -> tuple[in
         raise ShapeError(f"`grid` needs two sizes, got {len(grid)}", knob="grid", help="grid: [rows, columns]")
     rows, columns = grid
     if rows * columns != signal.length:
-        raise ShapeError(
-            f"`grid` {rows} x {columns} does not hold the {signal.length} positions of the signal",
-            knob="grid",
-            help="rows times columns must be L",
-        )
+        message = f"`grid` {rows} x {columns} does not hold the {signal.length} positions of the signal"
+        raise ShapeError(message, knob="grid", help="rows times columns must be L")
     return rows, columns

@@ -1,10 +1,11 @@
-"""CPG positional encoding: spikes of thresholded sine and cosine pairs, fixed or learned."""
+"""CPG positional encoding: spikes of thresholded sine and cosine pairs, fixed, chosen to be distinct, or learned."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
@@ -16,12 +17,9 @@ from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import After, KnobGroup, takes_knobs
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
-from snnctl.positions.base import Place, Position, TablePosition, check_width, concat, oscillation, positions, spread
-from snnctl.positions.distinct import distinct_code
+from snnctl.positions.base import Combine, Index, Place, Position, TablePosition, combined, combined_signal, oscillation
 from snnctl.positions.ragged import Ragged
 
-Combine = Literal["concat", "add"]
-Index = Literal["TL", "L"]
 Where = Literal["input", "all"]
 Threshold = Annotated[float, Gt(-1.0), Lt(1.0)]
 
@@ -66,9 +64,8 @@ class CPGTable(TablePosition):
         self.index = index
         if base is None or threshold is None:
             if signal is None:
-                raise ShapeError(
-                    "choosing base or threshold needs the signal", knob="base" if base is None else "threshold"
-                )
+                missing = "base" if base is None else "threshold"
+                raise ShapeError("choosing base or threshold needs the signal", knob=missing)
             rows = signal.length * (signal.steps if index == "TL" else 1)
             base, threshold = distinct_code(neurons, rows, base, threshold)
         self.base, self.threshold = base, threshold
@@ -81,9 +78,6 @@ class CPGTable(TablePosition):
     def table(self, length: int) -> Tensor:
         # Compared in float64: in float32 single bits flip beyond some hundred positions.
         return self.membrane(length) >= self.threshold
-
-    def extra_repr(self) -> str:
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.shown)
 
 
 @POSITIONS.register("cpg")
@@ -141,17 +135,13 @@ class CPG(CPGTable):
             yield "where", "`where` all needs `combine` concat"
 
     def describe(self, signal: SignalSpec) -> SignalSpec:
-        if self.combine == "concat":
-            return signal.replace(features=signal.features + self.neurons)
-        check_width(self.neurons, signal)
-        return signal.replace(levels=signal.levels + 1)
+        return combined_signal(signal, self.neurons, self.combine)
 
     def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
         return Place(self.located(x, tokens)) if self.where == "all" else Place()
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        code = self.located(x, tokens)
-        return x + code if self.combine == "add" else concat(x, code)
+        return combined(x, self.located(x, tokens), self.combine)
 
 
 @POSITIONS.register("cpg_linear")
@@ -184,14 +174,8 @@ class CPGLinear(CPGTable):
         self.block_code = pairs.neurons if where == "all" else 0
         super().__init__(signal, pairs)
 
-    def describe(self, signal: SignalSpec) -> SignalSpec:
-        return signal
-
     def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
         return Place(self.located(x, tokens))
-
-    def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        return x
 
 
 @POSITIONS.register("cpg_learned")
@@ -217,6 +201,8 @@ class LearnedCPG(Position):
 
     Shape: [T, B, L, D] -> [T, B, L, D + neurons].
     """
+
+    shown = ("neurons", "index")
 
     @takes_knobs
     def __init__(
@@ -266,11 +252,61 @@ class LearnedCPG(Position):
         return spikes.to("cpu", torch.get_default_dtype())
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        steps = x.shape[0] if self.index == "TL" else 1
-        length = positions(x, tokens)
-        above = self._potential(steps * length) - self.raw_threshold.double().tanh()
-        code = self.surrogate.spike(above).to(x.dtype).view(steps, 1, length, self.neurons)
-        return concat(x, spread(self.disturb(code, (2,)), tokens))
+        def spikes(count: int) -> Tensor:
+            return self.surrogate.spike(self._potential(count) - self.raw_threshold.double().tanh()).to(x.dtype)
 
-    def extra_repr(self) -> str:
-        return f"neurons={self.neurons}, index={self.index!r}"
+        return combined(x, self.laid_out(spikes, x, tokens))
+
+
+# What base and threshold are chosen from; coarse on purpose: neighbours on either grid give nearly the same code.
+BASES = (2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0, 200.0, 300.0, 500.0, 1000.0, 2000.0, 5000.0, 10000.0)
+THRESHOLDS = (0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.0)
+
+
+@cache
+def distinct_code(neurons: int, rows: int, base: float | None, threshold: float | None) -> tuple[float, float]:
+    """Base and threshold with which the first `rows` codes of `neurons` columns are all distinct.
+
+    Tried are `BASES` with `THRESHOLDS`, and among those without a collision the one whose two nearest rows differ
+    in the most bits is taken; then the higher threshold (fewer spikes), then the larger base. Ours: the paper's
+    defaults do not avoid collisions.
+
+    Args:
+        neurons: columns of the code.
+        rows: positions in use: T * L, or L.
+        base, threshold: the given one stays; None is chosen.
+
+    Raises:
+        ShapeError: none of them is free of collisions.
+    """
+    best: tuple[int, float, float] | None = None
+    for tried_base in BASES if base is None else (base,):
+        membrane = oscillation(rows, neurons, tried_base)
+        for tried_threshold in THRESHOLDS if threshold is None else (threshold,):
+            distance = smallest_distance(membrane >= tried_threshold)
+            candidate = (distance, tried_threshold, tried_base)
+            if distance > 0 and (best is None or candidate > best):
+                best = candidate
+    if best is None:
+        given = f" with base {base:g}" if base is not None else ""
+        given += f" with threshold {threshold:g}" if threshold is not None else ""
+        message = f"no code of {neurons} neurons{given} tells {rows} positions apart"
+        help = "raise `neurons`, or let base and threshold both be chosen (null)"
+        raise ShapeError(message, knob="neurons", help=help)
+    return best[2], best[1]
+
+
+def smallest_distance(code: Tensor) -> int:
+    """Fewest bits in which two rows of the boolean `code` [rows, n] differ; n where there is one row."""
+    rows, n = code.shape
+    if rows < 2:
+        return n
+    if len(code.unique(dim=0)) < rows:  # sorts; far cheaper than comparing all pairs
+        return 0
+    signs = code.float() * 2 - 1
+    smallest = n
+    for first in range(0, rows, 2048):  # blocks bound the memory
+        agreement = signs[first : first + 2048] @ signs.T  # n - 2 * distance
+        agreement.diagonal(first).fill_(-n)
+        smallest = min(smallest, round((n - agreement.max().item()) / 2))
+    return smallest

@@ -11,7 +11,6 @@ With w_k = base^(-2k/neurons), read at t = 0, 1, 2, ..., these are the membranes
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -78,17 +77,12 @@ def integrate(neurons: int, base: float, length: int, *, method: Method = "rk4",
         raise ValueError(f"step must divide 1, got {step}")
     w = frequencies(neurons, base)
     unit = torch.eye(2, dtype=torch.float64, device="cpu")[:, None].expand(2, len(w), 2)
-    after = _repeat(lambda u: advance(u, w, step, method), unit, steps)
-    turn = after.permute(1, 2, 0)  # [pairs, 2, 2]: column j is where unit state j went
+    for _ in range(steps):
+        unit = advance(unit, w, step, method)
+    turn = unit.permute(1, 2, 0)  # [pairs, 2, 2]: column j is where unit state j went
     state = torch.tensor([0.0, 1.0], dtype=torch.float64, device="cpu").expand(len(w), 2)
     membranes = torch.empty(length, len(w), 2, dtype=torch.float64, device="cpu")
     for p in range(length):
         membranes[p] = state
         state = (turn @ state.unsqueeze(-1)).squeeze(-1)
     return membranes.flatten(1)[:, :neurons]
-
-
-def _repeat(function: Callable[[Tensor], Tensor], value: Tensor, times: int) -> Tensor:
-    for _ in range(times):
-        value = function(value)
-    return value

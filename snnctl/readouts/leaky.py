@@ -42,25 +42,28 @@ class LeakyReadout(Readout):
     """Base of the leaky read-outs: one integrator per output, without threshold.
 
     Args:
-        signal: the backbone's output [T, B, L, D].
-        outputs: numbers to predict.
+        signal, outputs, data: as in `Readout`.
         tau: time constant, in ms where the data says what a step lasts, else in steps; one for all, never learned.
         norm: of the currents.
     """
 
-    def __init__(self, signal: SignalSpec, outputs: int, tau: float, norm: NormKind) -> None:
+    def __init__(
+        self,
+        signal: SignalSpec,
+        outputs: int,
+        data: SignalSpec | None = None,
+        *,
+        tau: Annotated[float, Gt(0.0)] = 50.0,
+        norm: NormKind = "running",
+    ) -> None:
         super().__init__(signal, outputs)
         self.tau = tau
         self.linear = nn.Linear(signal.length * signal.features, outputs, bias=norm == "none")
         self.norm = make_norm(norm, outputs, 1.0)
         self.leak = math.exp(-(signal.dt_ms or 1.0) / tau)
 
-    def voltages(self, spikes: Tensor) -> Tensor:
-        """[T, B, outputs]."""
-        return leaky_integral(self.norm(self.linear(spikes.flatten(2))), self.leak)
-
     def read(self, spikes: Tensor) -> Tensor:
-        return self.decode(self.voltages(spikes))
+        return self.decode(leaky_integral(self.norm(self.linear(spikes.flatten(2))), self.leak))
 
     @abstractmethod
     def decode(self, voltages: Tensor) -> Tensor:
@@ -89,17 +92,6 @@ class LeakyStep(LeakyReadout):
     """
 
     answers = "step"
-
-    def __init__(
-        self,
-        signal: SignalSpec,
-        outputs: int,
-        data: SignalSpec | None = None,
-        *,
-        tau: Annotated[float, Gt(0.0)] = 50.0,
-        norm: NormKind = "running",
-    ) -> None:
-        super().__init__(signal, outputs, tau, norm)
 
     def decode(self, voltages: Tensor) -> Tensor:
         return voltages.transpose(0, 1)
@@ -139,7 +131,7 @@ class Leaky(LeakyReadout):
         decoder: Decoder = "cum",
         norm: NormKind = "running",
     ) -> None:
-        super().__init__(signal, outputs, tau, norm)
+        super().__init__(signal, outputs, tau=tau, norm=norm)
         self.decoder = decoder
         if decoder == "cum":
             twice = (
@@ -192,5 +184,5 @@ class SpikeCount(Readout):
         self.neuron = neuron_factory(neuron)(outputs)
 
     def read(self, spikes: Tensor) -> Tensor:
-        counts: Tensor = self.neuron(self.norm(self.linear(spikes.flatten(2)))).sum(dim=0)
-        return counts
+        fired: Tensor = self.neuron(self.norm(self.linear(spikes.flatten(2))))
+        return fired.sum(dim=0)

@@ -1,4 +1,4 @@
-"""Linear read-outs of the mean spike count over time: of all positions, of the last, or of each variable."""
+"""Read-outs without memory: linear maps of mean spike counts over time or of each step; frames as they are."""
 
 from __future__ import annotations
 
@@ -169,12 +169,9 @@ class VariateLinear(Readout):
             raise ShapeError(f"{self.targets} `targets`, but the backbone gives {signal.length} tokens", knob="targets")
         horizon, left = divmod(outputs, self.targets)
         if left or not horizon:
-            raise ShapeError(
-                f"{outputs} outputs are not a number of steps for each of {self.targets} tokens",
-                knob="targets",
-                help="`targets` is the number of variables to predict; it goes with a backbone whose tokens are"
-                " variables, such as ispikformer",
-            )
+            message = f"{outputs} outputs are not a number of steps for each of {self.targets} tokens"
+            help = "`targets` is the number of variables to predict; it goes with a backbone whose tokens are variables"
+            raise ShapeError(message, knob="targets", help=f"{help}, such as ispikformer")
         self.over_steps = over_steps
         self.linear = nn.Linear(signal.features, horizon)
 
@@ -182,3 +179,61 @@ class VariateLinear(Readout):
         tokens = spikes[:, :, : self.targets]
         y: Tensor = self.linear(tokens.mean(dim=0) if self.over_steps == "mean" else tokens[-1])
         return y.transpose(1, 2).flatten(1)
+
+
+@READOUTS.register("step_linear")
+class StepLinear(Readout):
+    """Linear map of the spikes of each step, the mean over positions; it remembers nothing itself.
+
+    Equation:
+        y[t] = W * mean_l x[t, l] + b
+
+    Args:
+        signal: the backbone's output [T, B, L, D].
+        outputs: numbers to predict per sample and step.
+        data: the raw data; not used.
+
+    Shape: [T, B, L, D] -> [B, T, outputs].
+    """
+
+    answers = "step"
+
+    def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None) -> None:
+        super().__init__(signal, outputs)
+        self.linear = nn.Linear(signal.features, outputs)
+
+    def read(self, spikes: Tensor) -> Tensor:
+        y: Tensor = self.linear(spikes.mean(dim=2)).transpose(0, 1)
+        return y
+
+
+@READOUTS.register("frames")
+class Frames(Readout):
+    """Hands on the frames that the backbone has made; a network that goes on from its own output reads it out itself.
+
+    Equation:
+        y[t] = x[t]
+
+    Args:
+        signal: the backbone's output, frames [F, B, L, C] of real numbers.
+        outputs: values per pixel, C.
+        data: the raw data; not used.
+
+    Shape: [F, B, L, C] -> [B, F, L, C].
+
+    Raises:
+        ShapeError: the backbone makes no frames.
+    """
+
+    answers = "frames"
+
+    def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None) -> None:
+        super().__init__(signal, outputs)
+        if signal.features != outputs or signal.kind != "real":
+            message = (
+                f"`frames` hands on frames of {outputs} values per pixel, and the backbone gives {signal.describe()}"
+            )
+            raise ShapeError(message, knob="type", help="backbones that make frames: video_stack, sim_vp")
+
+    def read(self, spikes: Tensor) -> Tensor:
+        return spikes.transpose(0, 1)

@@ -1,10 +1,10 @@
-"""The task contract: what a network must give, how wrong it is, and how that is measured."""
+"""The contract of a task: what a network must give, how wrong it is, and how that is measured."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from torch import Tensor, nn
@@ -14,44 +14,6 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.measure.items import Meter
 
 MetricT = TypeVar("MetricT", bound=str)
-
-
-class Task(Protocol):
-    """What the engine needs of a task; `batch` is whatever the task's data gives."""
-
-    @property
-    def headline(self) -> str:
-        """The metric shown first and watched by default."""
-
-    @property
-    def input_signal(self) -> SignalSpec:
-        """What the encoder gets."""
-
-    @property
-    def outputs(self) -> int:
-        """How many numbers the readout gives per item of its batch."""
-
-    def predict(self, network: nn.Module, batch: Any, /) -> Tensor:
-        """Predictions in the units of the targets."""
-
-    def loss(self, prediction: Tensor, batch: Any, /) -> Tensor:
-        """A scalar: the mean over the values that count."""
-
-    def loss_weight(self, batch: Any, /) -> int:
-        """How many values that mean is over, so that means of batches can be combined exactly."""
-
-    def meter(self) -> Meter:
-        """Fresh metrics."""
-
-    def run_baselines(
-        self,
-        split: str = "test",
-        *,
-        seed: int = 0,
-        batch_size: int = 512,
-        progress: Progress | None = None,
-    ) -> BaselineReport:
-        """Reference predictions, scored on `split`."""
 
 
 class HasSignal(Protocol):
@@ -64,8 +26,8 @@ class HasSignal(Protocol):
 DataT = TypeVar("DataT", bound=HasSignal)
 
 
-class ReportingTask(ABC, Generic[DataT, MetricT]):
-    """What tasks share: their data, the metrics they report, and the baselines beside them.
+class Task(ABC, Generic[DataT, MetricT]):
+    """Base of all tasks; `batch` is whatever the task's data gives.
 
     Args:
         data: whose inputs the network gets as they are, unless the task says otherwise.
@@ -88,13 +50,30 @@ class ReportingTask(ABC, Generic[DataT, MetricT]):
 
     @property
     def headline(self) -> MetricT:
-        """The first metric."""
+        """The first metric, which is watched by default."""
         return self.metrics[0]
 
     @property
     def input_signal(self) -> SignalSpec:
         """What the encoder gets: the data as it is."""
         return self.data.input_signal
+
+    @property
+    @abstractmethod
+    def outputs(self) -> int:
+        """How many numbers the readout gives per item of its batch."""
+
+    @abstractmethod
+    def predict(self, network: nn.Module | Callable[[Tensor], Tensor], batch: Any) -> Tensor:
+        """Predictions in the units of the targets."""
+
+    @abstractmethod
+    def loss(self, prediction: Tensor, batch: Any) -> Tensor:
+        """A scalar: the mean over the values that count."""
+
+    @abstractmethod
+    def loss_weight(self, batch: Any) -> int:
+        """How many values that mean is over, so that means of batches can be combined exactly."""
 
     @abstractmethod
     def meter(self) -> Meter:

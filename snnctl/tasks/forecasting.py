@@ -15,7 +15,7 @@ from snnctl.core.catalog import TASKS
 from snnctl.core.registry import NameOf
 from snnctl.core.shapes import SignalSpec
 from snnctl.measure.metrics import ForecastMetrics, MetricName
-from snnctl.tasks.base import ReportingTask
+from snnctl.tasks.base import Task
 
 # Rows (windows x channels) that baselines hold at once, so that wide series fit in memory.
 MOST_ROWS = 2**16
@@ -33,7 +33,7 @@ class ForecastSource(WindowData, Protocol):
 
 
 @TASKS.register("forecasting")
-class Forecasting(ReportingTask[ForecastSource, MetricName]):
+class Forecasting(Task[ForecastSource, MetricName]):
     """Predicts the next `horizon` values of every channel from a window of the series.
 
     Each window's normalisation is applied before the network and undone on its output, so loss and metrics

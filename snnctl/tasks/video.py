@@ -15,14 +15,14 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.registry import NameOf
 from snnctl.core.shapes import ShapeError
 from snnctl.measure.video import DATA_RANGES, VideoMetricName, VideoMetrics, large_enough
-from snnctl.tasks.base import ReportingTask
+from snnctl.tasks.base import Task
 
 DEFAULT_METRICS: list[VideoMetricName] = ["mse", "mae", "ssim", "ssim2", "psnr"]
 DEFAULT_BASELINES: list[str] = ["copy_last", "black", "train_mean"]
 
 
 @TASKS.register("video_prediction")
-class VideoPrediction(ReportingTask[VideoSource, VideoMetricName]):
+class VideoPrediction(Task[VideoSource, VideoMetricName]):
     """Predicts the frames of a video that follow those that are seen.
 
     In training the network is given whole sequences, as it may be shown true later frames for a while (scheduled

@@ -21,7 +21,7 @@ from snnctl.backbones.parts.weights import ConvWeights
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.encoders import Repeat
-from snnctl.encoders.none import NoEncoder
+from snnctl.encoders.direct import NoEncoder
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.readouts.linear import MeanLinear
 

@@ -15,7 +15,7 @@ from snnctl.backbones.sim_vp import SimVP
 from snnctl.backbones.video_stack import VideoStack
 from snnctl.core.catalog import NEURONS
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.readouts.steps import Frames
+from snnctl.readouts.linear import Frames
 
 
 def video(seen: int = 3, ahead: int = 4, grid: tuple[int, int] = (8, 4), features: int = 1) -> SignalSpec:

@@ -12,12 +12,11 @@ from snnctl.core.seeds import building_with
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import defaults
 from snnctl.data.made.mts_xor import MtsXor, XorRule
-from snnctl.encoders.direct import Repeat
-from snnctl.encoders.none import NoEncoder
+from snnctl.encoders.direct import NoEncoder, Repeat
 from snnctl.measure.classes import StepMetrics
-from snnctl.readouts.steps import StepLinear
+from snnctl.readouts.linear import StepLinear
 from snnctl.recipe.rules import readout_answers_task
-from snnctl.tasks.steps import StepClassification
+from snnctl.tasks.classification import StepClassification
 
 PUBLISHED = XorRule(40, 10, 6, 5, 10, 0.2, 0.6, 0.01)
 

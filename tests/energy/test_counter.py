@@ -12,7 +12,7 @@ from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Latency, Patch, Phase, Rate, Repeat
 from snnctl.encoders.coding import Coding
-from snnctl.encoders.none import NoEncoder
+from snnctl.encoders.direct import NoEncoder
 from snnctl.energy.count.counts import Counts, Row
 from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.energy.judge.neurobench import connection_sparsity, footprint, synaptic_operations

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from snnctl.backbones import DelayMLP, SpikeTCN, TemporalConv
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat
-from snnctl.encoders.none import NoEncoder
+from snnctl.encoders.direct import NoEncoder
 from snnctl.energy.count.counts import Counts, Row
 from snnctl.energy.count.dispatch import OperationCounter
 from snnctl.energy.judge.neurobench import connection_sparsity

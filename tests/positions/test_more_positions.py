@@ -14,7 +14,7 @@ from snnctl.core.seeds import building_with
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons import LIF
 from snnctl.positions import CPG, ConvPosition, CPGLinear, Gray, Learned, LearnedCPG, LogDistance, NoPosition, Random
-from snnctl.positions.distinct import distinct_code, smallest_distance
+from snnctl.positions.cpg import distinct_code, smallest_distance
 
 SIGNAL = SignalSpec(4, 12, 6, kind="spikes")
 

@@ -171,15 +171,6 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Uncounted:
-    """An operation that no rule covers: its name, where it ran, how many numbers it wrote per sample."""
-
-    op: str
-    layer: str
-    elements: float
-
-
-@dataclass(frozen=True)
 class Counts:
     """Everything that one network did for one sample.
 
@@ -209,6 +200,15 @@ class Counts:
     def neurons(self) -> list[Neurons]:
         """The places of neurons, in order of execution."""
         return [row.neurons for row in self.rows if row.neurons is not None]
+
+
+@dataclass(frozen=True)
+class Uncounted:
+    """An operation that no rule covers: its name, where it ran, how many numbers it wrote per sample."""
+
+    op: str
+    layer: str
+    elements: float
 
 
 def bits_of(levels: int) -> int:

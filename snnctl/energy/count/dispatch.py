@@ -17,11 +17,12 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
+from snnctl.core.catalog import NEURONS
 from snnctl.core.shapes import SignalSpec
 from snnctl.energy.count import operations as ops
 from snnctl.energy.count.counts import Counts, Elementwise, Geometry, Neurons
 from snnctl.energy.count.ledger import Ledger
-from snnctl.energy.count.neuron_work import name_of, work_per_update
+from snnctl.energy.count.neuron_work import work_per_update
 from snnctl.energy.count.products import Fan, codes_of
 from snnctl.energy.count.propagate import averaged, computed, moved
 from snnctl.energy.count.signals import Axes, Axis, Signal, fitting, forget, note, signal_of, without
@@ -74,7 +75,8 @@ class OperationCounter:
         with torch.no_grad(), self._declared(inputs, Signal("real", axes=axes, raw=True)), watch.hooks(), watch:
             run()
         self.check = False
-        watch.close()
+        for name in list(watch.fired):
+            watch.enter_fired(name)
         return ledger.counts(self.data_steps)
 
     @contextmanager
@@ -101,11 +103,6 @@ class _Watch(TorchDispatchMode):
         self.samples, self.steps = ledger.samples, ledger.steps
         self.inside_neuron = 0
         self.fired: dict[str, tuple[Tensor, Axes]] = {}
-
-    def close(self) -> None:
-        """Enter what can be told only now that the pass is over."""
-        for name in list(self.fired):
-            self._enter_fired(name)
 
     # -- modules ---------------------------------------------------------------------------------------------------
 
@@ -200,13 +197,14 @@ class _Watch(TorchDispatchMode):
         earlier = self.fired.get(name)
         if fresh or earlier is None or earlier[0].shape != fired.shape:
             if earlier is not None:
-                self._enter_fired(name)
+                self.enter_fired(name)
             tally.add("membranes", fired.numel())
             self.fired[name] = (fired, without(axes, 0))
         else:
             self.fired[name] = (earlier[0] | fired, earlier[1])
         work = self.counter.work[name]
-        tally.neurons = Neurons(name_of(neuron), leaky=neuron.leaks, levels=neuron.levels, per_update=work)
+        kind = NEURONS.name_of(type(neuron)) or type(neuron).__name__
+        tally.neurons = Neurons(kind, leaky=neuron.leaks, levels=neuron.levels, per_update=work)
         self.ledger.covered += spikes.numel()
         self.ledger.feed(name)
 
@@ -229,7 +227,8 @@ class _Watch(TorchDispatchMode):
         self.inside_neuron += 1
         self.ledger.feed(name)
 
-    def _enter_fired(self, name: str) -> None:
+    def enter_fired(self, name: str) -> None:
+        """Enter which neurons of a layer have fired, once that is known."""
         fired, axes = self.fired.pop(name)
         tally = self.ledger.tally((name, "neuron", "neuron", "real"))
         tally.spread(("ever_active",), (fired.to(torch.float32),), axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +10,6 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.hooks import RemovableHandle
 
-from snnctl.core.catalog import NEURONS
 from snnctl.energy.count.counts import SINGLE, Elementwise
 from snnctl.energy.count.operations import ELEMENTWISE, PRODUCTS, base_name
 from snnctl.neurons.base import SpikingNeuron
@@ -28,11 +28,7 @@ class _Work(TorchDispatchMode):
         self.elements = elements
         self.sums = dict.fromkeys(SINGLE, 0.0)
         self.unknown: set[str] = set()
-        self.apart = 0  # how many modules are running whose work is counted elsewhere
-
-    def set_apart(self, change: int) -> None:
-        """A module begins (1) or ends (-1) whose work is counted elsewhere."""
-        self.apart += change
+        self.apart = 0  # how many circuits are running, whose work is counted elsewhere
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
@@ -68,10 +64,14 @@ def work_per_update(neuron: SpikingNeuron, steps: int) -> Elementwise:
     work = _Work(x[0].numel())
     was_training = neuron.training
     neuron.eval()
+
+    def set_apart(change: int, *_: Any) -> None:
+        work.apart += change
+
     handles: list[RemovableHandle] = []
     for circuit in neuron.circuits:
-        handles.append(circuit.register_forward_pre_hook(lambda *_: work.set_apart(1)))
-        handles.append(circuit.register_forward_hook(lambda *_: work.set_apart(-1)))
+        handles.append(circuit.register_forward_pre_hook(partial(set_apart, 1)))
+        handles.append(circuit.register_forward_hook(partial(set_apart, -1)))
     try:
         with use_kernel("reference"), work:
             neuron(x)
@@ -80,8 +80,3 @@ def work_per_update(neuron: SpikingNeuron, steps: int) -> Elementwise:
         for handle in handles:
             handle.remove()
     return Elementwise(**{key: value / x.numel() for key, value in work.sums.items()})
-
-
-def name_of(neuron: SpikingNeuron) -> str:
-    """The registered name of the neuron's class, or the class's own."""
-    return NEURONS.name_of(type(neuron)) or type(neuron).__name__

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,8 +18,7 @@ from torch.nn import grad
 from snnctl.energy.count.signals import Signal
 
 
-@dataclass(frozen=True)
-class Tallied:
+class Tallied(NamedTuple):
     """One product.
 
     Args:

@@ -79,14 +79,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Uncharged:
-    """Work that is in the count and not in the bill.
-
-    Args:
-        layer: where.
-        what: the operations.
-        amount: how many, per sample.
-        reason: one phrase.
-    """
+    """Work of a layer that is in the count and not in the bill: `amount` operations per sample, and why."""
 
     layer: str
     what: str
@@ -134,10 +127,10 @@ class Bill:
 
     def by_layer(self) -> dict[str, Number]:
         """Joules of each layer, in order of execution."""
-        found: dict[str, list[Number]] = {}
+        found: dict[str, Number] = {}
         for line in self.lines:
-            found.setdefault(line.layer, []).append(line.total)
-        return {layer: total(parts) for layer, parts in found.items()}
+            found[line.layer] = found.get(line.layer, 0.0) + line.total
+        return found
 
     def policies(self) -> list[str]:
         """Everything that was decided on the way to the total, one sentence each."""

@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from snnctl.energy.count.counts import Geometry, Neurons, Number, Products, Row
 from snnctl.energy.price.rules import Ops, Rule
@@ -55,8 +56,7 @@ class Access:
     bits: int
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """What one row costs besides its synaptic operations and biases."""
 
     address: Ops

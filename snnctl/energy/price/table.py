@@ -51,15 +51,6 @@ _SECTIONS: dict[str, dict[str, type[Part]]] = {
 
 
 @dataclass(frozen=True)
-class SourcedValue:
-    """A constant of a table: dotted key, value, source."""
-
-    key: str
-    value: float
-    source: str
-
-
-@dataclass(frozen=True)
 class Table:
     """A validated cost table.
 
@@ -87,6 +78,15 @@ class Table:
             for name, constant in part or ()
             if isinstance(constant, Constant)
         ]
+
+
+@dataclass(frozen=True)
+class SourcedValue:
+    """A constant of a table: dotted key, value, source."""
+
+    key: str
+    value: float
+    source: str
 
 
 def table_names() -> list[str]:

@@ -19,8 +19,7 @@ from snnctl.inspect.positions.encoding import Encoding
 from snnctl.inspect.positions.probe import ProbeScore, probe
 from snnctl.inspect.positions.sensitivity import Cell, Sweep
 from snnctl.inspect.positions.theory import Integration
-from snnctl.positions.base import Disturbance, Position
-from snnctl.positions.none import NoPosition
+from snnctl.positions.base import Disturbance, NoPosition, Position
 from snnctl.report.saving import Tell
 
 # Long enough for the failing method to fail, and what the golden figures are measured at.
