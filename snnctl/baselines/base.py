@@ -20,6 +20,10 @@ Told = Callable[[float], None]  # share of the fit that is done, 0..1
 MeterT = TypeVar("MeterT", bound=Meter)
 
 
+def unheard(*_told: object) -> None:
+    """Progress that nobody wants to know."""
+
+
 class NotApplicableError(Exception):
     """A baseline does not fit this data; the message says why."""
 
@@ -110,7 +114,7 @@ def baseline_meters(
     progress: Progress | None = None,
 ) -> tuple[dict[str, MeterT], dict[str, str], dict[str, str]]:
     """As `run_baselines`, with the sums themselves: meters, what was chosen, what was left out and why."""
-    told = progress or _unheard
+    told = progress or unheard
     fitted: dict[str, Fitted] = {}
     omitted: dict[str, str] = {}
     for name in names:
@@ -128,7 +132,3 @@ def baseline_meters(
             found.update(fitted[name].predict(batch.inputs), batch.targets, batch.observed)
             told(name, (int(indices[-1]) + 1) / len(part))
     return meters, {name: found.chosen for name, found in fitted.items() if found.chosen}, omitted
-
-
-def _unheard(name: str, share: float) -> None:
-    """Nobody listens."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from snnctl.core.catalog import TASKS
 from snnctl.core.registry import NameOf
 from snnctl.measure.classes import ClassificationMetrics, ClassMetricName
-from snnctl.measure.labels import LabelledBatch, LabelledData
+from snnctl.measure.items import LabelledBatch, LabelledData
 from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy", "macro_f1"]

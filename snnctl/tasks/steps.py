@@ -13,7 +13,7 @@ from snnctl.core.catalog import TASKS
 from snnctl.core.registry import NameOf
 from snnctl.core.shapes import ShapeError
 from snnctl.measure.classes import ClassMetricName, StepMetrics
-from snnctl.measure.labels import StepBatch, StepData
+from snnctl.measure.items import StepBatch, StepData
 from snnctl.tasks.base import ReportingTask
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy"]
