@@ -9,10 +9,9 @@ from annotated_types import Gt
 from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.membrane import EulerLeak, leak_and_charge
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @NEURONS.register("clif")
@@ -48,7 +47,7 @@ class CLIF(EulerLeak, SpikingNeuron):
         *,
         tau: Annotated[float, Gt(1.0)] = 2.0,
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "rectangle",
+        surrogate: AnySurrogate = "rectangle",
     ) -> None:
         super().__init__(channels)
         self.tau: float | Tensor = tau

@@ -10,11 +10,10 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError
 from snnctl.neurons.base import Host, at_rest, scaled
 from snnctl.neurons.membrane import spike_above
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @NEURONS.register("glif")
@@ -70,7 +69,7 @@ class GLIF(Host):
         v_threshold: Annotated[float, Gt(0.0), Lt(1.0)] = 0.5,
         learn_gates: bool = True,
         conduct_steps: Annotated[int, Ge(1)] | None = None,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "rectangle",
+        surrogate: AnySurrogate = "rectangle",
     ) -> None:
         super().__init__(channels)
         self.learn_gates = learn_gates

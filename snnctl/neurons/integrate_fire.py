@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from snnctl.core.registry import Slot
 from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import Host, at_rest, scaled
 from snnctl.neurons.kernels import AnyReset, Dynamics, lif_scan
 from snnctl.neurons.kernels.reference import lif_charge, lif_fire
 from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.spike_format import SpikeFormat
-from snnctl.neurons.surrogate import StraightThrough, Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, StraightThrough, Surrogate, make_surrogate
 
 Share = Literal["layer", "channel"]
 Learned = Literal["none", "layer", "channel"]
@@ -36,7 +35,7 @@ class Spiking(KnobGroup):
 
     detach_reset: bool = True
     learn_threshold: Learned = "none"
-    surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan"
+    surrogate: AnySurrogate = "atan"
     spike: SpikeFormat | None = None
 
 

@@ -9,9 +9,8 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.neurons.base import Host, at_rest, scaled
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @NEURONS.register("lm_h")
@@ -46,7 +45,7 @@ class LMH(Host):
         *,
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         start: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "triangle",
+        surrogate: AnySurrogate = "triangle",
     ) -> None:
         super().__init__(channels)
         self.p1 = nn.Parameter(torch.tensor(0.0))

@@ -9,9 +9,8 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.neurons.base import Host, at_rest, scaled
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @NEURONS.register("tc_lif")
@@ -58,7 +57,7 @@ class TCLIF(Host):
         learn_gamma: bool = False,
         late_reset: bool = False,
         detach_reset: bool = False,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "triangle",
+        surrogate: AnySurrogate = "triangle",
     ) -> None:
         super().__init__(channels)
         self.c1 = nn.Parameter(torch.tensor(0.0))

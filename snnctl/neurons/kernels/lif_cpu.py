@@ -48,13 +48,9 @@ def _scalars(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[Any]:
 
 
 @cache
-def _forward(spec: ScanSpec) -> Compiled:
-    return Compiled("lif_forward", forward_ir(spec, "lif_forward"))
-
-
-@cache
-def _backward(spec: ScanSpec) -> Compiled:
-    return Compiled("lif_backward", backward_ir(spec, "lif_backward"))
+def _kernel(backwards: bool, spec: ScanSpec) -> Compiled:
+    name, text = ("lif_backward", backward_ir) if backwards else ("lif_forward", forward_ir)
+    return Compiled(name, text(spec, name))
 
 
 def _row_stride(x: Tensor) -> int:
@@ -80,9 +76,8 @@ def _scan_launch(
     given = {"elements": elements, "steps": steps, "x_stride": x_stride, "scalars": ctypes.addressof(held)}
     rows_kept = steps if backwards else 0
     plan = planned(max(elements, 1), (3 if backwards else 2) * steps, channels, rows_kept, real, threads)
-    if backwards:
-        return Launch(_backward(spec), BACKWARD, plan, real, rows_kept, given, held)
-    return Launch(_forward(spec), FORWARD, plan, real, rows_kept, given, held)
+    slots = BACKWARD if backwards else FORWARD
+    return Launch(_kernel(backwards, spec), slots, plan, real, rows_kept, given, held)
 
 
 def forward(spec: ScanSpec, x: Tensor, v: Tensor | None, parameters: Parameters) -> tuple[Tensor, Tensor | None]:
