@@ -4,158 +4,121 @@ from __future__ import annotations
 
 from snnctl.core.registry import Registry
 
-_LIF = "snnctl.neurons.lif"
-_CPG = "snnctl.positions.cpg"
-_SURROGATE = "snnctl.neurons.surrogate"
-_OPTIM = "snnctl.engine.optim"
-_SCHEDULE = "snnctl.engine.schedule"
-_SCALING = "snnctl.data.series.scaling"
 
-TASKS = Registry(
+def _registry(kind: str, room: str, modules: dict[str, str], *, in_lists: bool = False) -> Registry:
+    """A registry from the names that each module of a room registers."""
+    homes = {name: f"{room}.{module}" for module, names in modules.items() for name in names.split()}
+    return Registry(kind, homes, in_lists=in_lists)
+
+
+TASKS = _registry(
     "task",
+    "snnctl.tasks",
     {
-        "forecasting": "snnctl.tasks.forecasting",
-        "classification": "snnctl.tasks.classification",
-        "step_classification": "snnctl.tasks.steps",
-        "video_prediction": "snnctl.tasks.video",
+        "forecasting": "forecasting",
+        "classification": "classification",
+        "steps": "step_classification",
+        "video": "video_prediction",
     },
 )
-DATA = Registry(
+DATA = _registry(
     "data",
+    "snnctl.data",
     {
-        "timeseries": "snnctl.data.series.component",
-        "order": "snnctl.data.made.order",
-        "text": "snnctl.data.texts.component",
-        "image": "snnctl.data.images.component",
-        "event_frames": "snnctl.data.events.frames",
-        "sequential_image": "snnctl.data.images.sequential",
-        "event_spikes": "snnctl.data.events.component",
-        "mts_xor": "snnctl.data.made.mts_xor",
-        "moving_digits": "snnctl.data.video.moving.component",
-        "video": "snnctl.data.video.component",
+        "series.component": "timeseries",
+        "made.order": "order",
+        "texts.component": "text",
+        "images.component": "image",
+        "events.frames": "event_frames",
+        "images.sequential": "sequential_image",
+        "events.component": "event_spikes",
+        "made.mts_xor": "mts_xor",
+        "video.moving.component": "moving_digits",
+        "video.component": "video",
     },
 )
-SCALERS = Registry(
-    "scaler",
-    dict.fromkeys(("none", "standard", "global_standard", "max", "column_max", "minmax"), _SCALING),
-)
-TOKENIZERS = Registry(
-    "tokenizer", dict.fromkeys(("word", "character", "byte_pair", "pretrained"), "snnctl.data.texts.tokenizers")
-)
-ENCODERS = Registry(
+SCALERS = _registry("scaler", "snnctl.data.series", {"scaling": "none standard global_standard max column_max minmax"})
+TOKENIZERS = _registry("tokenizer", "snnctl.data.texts", {"tokenizers": "word character byte_pair pretrained"})
+ENCODERS = _registry(
     "encoder",
+    "snnctl.encoders",
     {
-        "repeat": "snnctl.encoders.direct",
-        "delta": "snnctl.encoders.direct",
-        "conv": "snnctl.encoders.conv",
-        "rate": "snnctl.encoders.coding",
-        "latency": "snnctl.encoders.coding",
-        "phase": "snnctl.encoders.coding",
-        "patch": "snnctl.encoders.patch",
-        "patch_split": "snnctl.encoders.patch_split",
-        "embedding": "snnctl.encoders.embedding",
-        "none": "snnctl.encoders.none",
+        "direct": "repeat delta",
+        "conv": "conv",
+        "coding": "rate latency phase",
+        "patch": "patch",
+        "patch_split": "patch_split",
+        "embedding": "embedding",
+        "none": "none",
     },
 )
-POSITIONS = Registry(
+POSITIONS = _registry(
     "position",
+    "snnctl.positions",
     {
-        "none": "snnctl.positions.none",
-        "cpg": _CPG,
-        "cpg_linear": _CPG,
-        "cpg_learned": _CPG,
-        "sinusoid": "snnctl.positions.absolute",
-        "learned": "snnctl.positions.absolute",
-        "conv": "snnctl.positions.conv",
-        "random": "snnctl.positions.random",
-        "gray": "snnctl.positions.attention_bias",
-        "log": "snnctl.positions.attention_bias",
+        "none": "none",
+        "cpg": "cpg cpg_linear cpg_learned",
+        "absolute": "sinusoid learned",
+        "conv": "conv",
+        "random": "random",
+        "attention_bias": "gray log",
     },
 )
-BACKBONES = Registry(
-    "backbone",
-    {
-        "spikformer": "snnctl.backbones.spikformer",
-        "ispikformer": "snnctl.backbones.ispikformer",
-        "spike_mlp": "snnctl.backbones.spike_mlp",
-        "spike_rnn": "snnctl.backbones.spike_rnn",
-        "spike_gru": "snnctl.backbones.spike_gru",
-        "spike_tcn": "snnctl.backbones.spike_tcn",
-        "spike_driven": "snnctl.backbones.spike_driven",
-        "qkformer": "snnctl.backbones.qkformer",
-        "qkformer_stages": "snnctl.backbones.qkformer_stages",
-        "temporal_conv": "snnctl.backbones.temporal_conv",
-        "delay_mlp": "snnctl.backbones.delay_mlp",
-        "spike_resnet": "snnctl.backbones.spike_resnet",
-        "spike_vgg": "snnctl.backbones.spike_vgg",
-        "video_stack": "snnctl.backbones.video_stack",
-        "sim_vp": "snnctl.backbones.sim_vp",
-    },
+_EACH_ITS_OWN = (
+    "spikformer ispikformer spike_mlp spike_rnn spike_gru spike_tcn spike_driven qkformer"
+    " qkformer_stages temporal_conv delay_mlp spike_resnet spike_vgg video_stack sim_vp"
 )
-NEURONS = Registry(
+BACKBONES = _registry("backbone", "snnctl.backbones", {name: name for name in _EACH_ITS_OWN.split()})
+NEURONS = _registry(
     "neuron",
+    "snnctl.neurons",
     {
-        "if": _LIF,
-        "lif": _LIF,
-        "plif": _LIF,
-        "tau_lif": "snnctl.neurons.tau_lif",
-        "alif": "snnctl.neurons.alif",
-        "glif": "snnctl.neurons.glif",
-        "klif": "snnctl.neurons.klif",
-        "clif": "snnctl.neurons.clif",
-        "shift_lif": "snnctl.neurons.shift_lif",
-        "cuba_lif": "snnctl.neurons.cuba_lif",
-        "tc_lif": "snnctl.neurons.tc_lif",
-        "lm_h": "snnctl.neurons.lm_h",
-        "psn": "snnctl.neurons.psn",
-        "masked_psn": "snnctl.neurons.psn",
-        "resonate_fire": "snnctl.neurons.resonate_fire",
-        "stc": "snnctl.neurons.stc",
-        "stc_lif": "snnctl.neurons.stc_forms",
-        "stc_plif": "snnctl.neurons.stc_forms",
-        "stc_lmh": "snnctl.neurons.stc_forms",
+        "lif": "if lif plif",
+        "tau_lif": "tau_lif",
+        "alif": "alif",
+        "glif": "glif",
+        "klif": "klif",
+        "clif": "clif",
+        "shift_lif": "shift_lif",
+        "cuba_lif": "cuba_lif",
+        "tc_lif": "tc_lif",
+        "lm_h": "lm_h",
+        "psn": "psn masked_psn",
+        "resonate_fire": "resonate_fire",
+        "stc": "stc",
+        "stc_forms": "stc_lif stc_plif stc_lmh",
     },
 )
-SURROGATES = Registry(
+SURROGATES = _registry(
     "surrogate",
-    dict.fromkeys(("atan", "sigmoid", "fast_sigmoid", "rectangle", "triangle", "straight_through"), _SURROGATE),
+    "snnctl.neurons",
+    {"surrogate": "atan sigmoid fast_sigmoid rectangle triangle straight_through"},
 )
-READOUTS = Registry(
+READOUTS = _registry(
     "readout",
+    "snnctl.readouts",
     {
-        "mean_linear": "snnctl.readouts.linear",
-        "flatten_linear": "snnctl.readouts.linear",
-        "last_linear": "snnctl.readouts.linear",
-        "variate_linear": "snnctl.readouts.linear",
-        "step_linear": "snnctl.readouts.steps",
-        "leaky": "snnctl.readouts.leaky",
-        "leaky_step": "snnctl.readouts.leaky",
-        "spike_count": "snnctl.readouts.leaky",
-        "frames": "snnctl.readouts.steps",
+        "linear": "mean_linear flatten_linear last_linear variate_linear",
+        "steps": "step_linear frames",
+        "leaky": "leaky leaky_step spike_count",
     },
 )
-BASELINES = Registry(
+BASELINES = _registry(
     "baseline",
+    "snnctl.baselines",
     {
-        "last_value": "snnctl.baselines.forecasts",
-        "seasonal_naive": "snnctl.baselines.forecasts",
-        "ridge": "snnctl.baselines.ridge",
-        "dlinear": "snnctl.baselines.dlinear",
-        "majority": "snnctl.baselines.classes",
-        "linear": "snnctl.baselines.classes",
-        "linear_pooled": "snnctl.baselines.classes",
-        "cnn": "snnctl.baselines.cnn",
-        "tfidf": "snnctl.baselines.tfidf",
-        "linear_step": "snnctl.baselines.classes",
-        "ceiling": "snnctl.baselines.classes",
-        "copy_last": "snnctl.baselines.continuations",
-        "black": "snnctl.baselines.continuations",
-        "train_mean": "snnctl.baselines.continuations",
+        "forecasts": "last_value seasonal_naive",
+        "ridge": "ridge",
+        "dlinear": "dlinear",
+        "classes": "majority linear linear_pooled linear_step ceiling",
+        "cnn": "cnn",
+        "tfidf": "tfidf",
+        "continuations": "copy_last black train_mean",
     },
     in_lists=True,
 )
-OPTIMS = Registry("optim", dict.fromkeys(("adam", "adamw", "sgd", "rmsprop"), _OPTIM))
-SCHEDULES = Registry("schedule", dict.fromkeys(("constant", "cosine", "step", "one_cycle", "plateau"), _SCHEDULE))
+OPTIMS = _registry("optim", "snnctl.engine", {"optim": "adam adamw sgd rmsprop"})
+SCHEDULES = _registry("schedule", "snnctl.engine", {"schedule": "constant cosine step one_cycle plateau"})
 
 REGISTRIES: dict[str, Registry] = {
     registry.kind: registry

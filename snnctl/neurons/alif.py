@@ -30,7 +30,6 @@ class ALIF(SpikingNeuron):
         a = rho * a + (1 - rho) * s
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps, > 0 (default of LSNN-official).
         tau_adapt: time constant of the threshold in steps, > 0 (default of LSNN-official).
         v_threshold: threshold without adaptation, > 0, in units of the membrane (default of LSNN-official).

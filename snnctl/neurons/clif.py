@@ -27,7 +27,6 @@ class CLIF(EulerLeak, SpikingNeuron):
         v = h - s * (v_threshold + sigmoid(m))
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps, > 1 (default of Complementary-LIF and spikingjelly 2.0).
         v_threshold: spike threshold, > 0, in units of the membrane (default of Complementary-LIF and spikingjelly 2.0).
         surrogate: derivative of the spike (rectangle of width 1 as in Complementary-LIF and spikingjelly 2.0).

@@ -43,7 +43,6 @@ class IntegrateAndFire(Host):
     """One membrane per element; the state is that membrane, kept in float32 or wider.
 
     Args:
-        channels: size of the last axis.
         v_threshold: spike threshold, > 0, in units of the membrane.
         reset: what a spike does to the membrane.
         spiking: what a spike is.

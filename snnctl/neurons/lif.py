@@ -36,7 +36,6 @@ class LIF(IntegrateAndFire):
         v = h - s * v_threshold          reset: soft
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps, > 1 (default of spikingjelly 2.0 and SeqSNN).
         v_threshold: spike threshold, > 0, in units of the membrane (default of spikingjelly 2.0).
         reset: hard sets the membrane to 0 after a spike, soft subtracts the threshold (hard as in SeqSNN).
@@ -103,7 +102,6 @@ class PLIF(IntegrateAndFire):
         v = h - s * v_threshold                  reset: soft
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps at initialisation, > 1 (default of spikingjelly 2.0).
         share: one time constant for the layer (as published), or one per channel.
         v_threshold: spike threshold, > 0, in units of the membrane.
@@ -174,7 +172,6 @@ class IF(IntegrateAndFire):
         v = h - s * v_threshold          reset: soft
 
     Args:
-        channels: size of the last axis.
         v_threshold: spike threshold, > 0, in units of the membrane (default of spikingjelly 2.0).
         reset: hard sets the membrane to 0 after a spike, soft subtracts the threshold.
         start: membrane at the start, 0 to 1, in quanta of the spike (.5 makes the mean over T round to the nearest, as

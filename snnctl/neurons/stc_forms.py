@@ -48,7 +48,6 @@ class STCLIF(_Published):
         h = u - s * v_threshold
 
     Args:
-        channels: size of the last axis.
         v_threshold: spike threshold, > 0, and what the reset takes off (as published).
         surrogate: derivative of the spike (sigmoid with alpha 4 as published).
 
@@ -75,7 +74,6 @@ class STCPLIF(STC):
         h = u - s * v_threshold
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps at initialisation, > 1 (2, a rate of 1/2, as published).
         v_threshold: spike threshold, > 0, and what the reset takes off (as published).
         surrogate: derivative of the spike (sigmoid with alpha 4 as published).
@@ -115,7 +113,6 @@ class STCLMH(_Published):
         h = u - s * v_threshold
 
     Args:
-        channels: size of the last axis.
         v_threshold: spike threshold of the soma, > 0, and what the reset takes off (as published).
         surrogate: derivative of the spike (sigmoid with alpha 4 as published).
 

@@ -81,14 +81,8 @@ def _scan_launch(
 
 
 def forward(spec: ScanSpec, x: Tensor, v: Tensor | None, parameters: Parameters) -> tuple[Tensor, Tensor | None]:
-    """Spikes [T, *] and the last membrane [*], or None unless the spec keeps the state.
-
-    Args:
-        spec: `from_rest` tells that `v` is None.
-        x: input [T, *], each step contiguous.
-        v: first membrane [*], contiguous.
-        parameters: as the spec needs them.
-    """
+    """Spikes [T, *] and the last membrane [*] (None unless the spec keeps it) for input [T, *], each step contiguous,
+    and the first membrane [*], contiguous (None where the spec says `from_rest`)."""
     spikes = torch.empty(x.shape, dtype=x.dtype)
     v_last = torch.empty(x.shape[1:], dtype=REAL_TYPES[spec.real]) if spec.keeps_state else None
     if not x.numel():
