@@ -52,10 +52,6 @@ class GLIF(Host):
         option of that code.
     """
 
-    alpha_logit: Tensor
-    beta_logit: Tensor
-    gamma_logit: Tensor
-
     def __init__(
         self,
         channels: int,
@@ -103,16 +99,8 @@ class GLIF(Host):
     ) -> tuple[Tensor, ...]:
         u, s, *seen = state
         alpha, beta, gamma, decay, leak, v_threshold, v_subtract = (
-            logit.to(u.dtype).sigmoid()
-            for logit in (
-                self.alpha_logit,
-                self.beta_logit,
-                self.gamma_logit,
-                self.decay_logit,
-                self.leak_logit,
-                self.v_threshold_logit,
-                self.v_subtract_logit,
-            )
+            getattr(self, f"{name}_logit").to(u.dtype).sigmoid()
+            for name in ("alpha", "beta", "gamma", "decay", "leak", "v_threshold", "v_subtract")
         )
         conduct = self._conductance(*seen).to(u.dtype).sigmoid()
         # Of the past are the membrane and its reset; the linear leak is a constant, and no factor lies on it.

@@ -96,13 +96,12 @@ class IntegrateAndFire(Host):
     def dynamics(self) -> Dynamics:
         """The parameters of the step equation as they stand now."""
         tau, leak, gain = self._charge()
-        threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
         return Dynamics(
             self.surrogate,
             tau,
             leak,
             gain,
-            threshold * self.spike.quantum,
+            self._quantum(),
             self.reset,
             self.detach_reset,
             self.levels,
@@ -113,12 +112,12 @@ class IntegrateAndFire(Host):
 
     @property
     def scale(self) -> float:
-        return float(self._quantum().detach()) if self.spike.emit == "value" else 1.0
+        return float(torch.as_tensor(self._quantum()).detach()) if self.spike.emit == "value" else 1.0
 
-    def _quantum(self) -> Tensor:
-        """The distance between two codes, []."""
+    def _quantum(self) -> float | Tensor:
+        """The distance between two codes: a number, or learned, [] or [channels]."""
         threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
-        return torch.as_tensor(threshold * self.spike.quantum)
+        return threshold * self.spike.quantum
 
     def initial_state(self, x0: Tensor) -> Tensor:
         rest = at_rest(x0)
@@ -135,7 +134,7 @@ class IntegrateAndFire(Host):
         return self._emitted(spikes), state
 
     def _emitted(self, spikes: Tensor) -> Tensor:
-        return spikes * self._quantum().to(spikes.dtype) if self.spike.emit == "value" else spikes
+        return spikes * torch.as_tensor(self._quantum()).to(spikes.dtype) if self.spike.emit == "value" else spikes
 
     def forward(
         self,

@@ -70,10 +70,8 @@ class LIF(IntegrateAndFire):
         super().__init__(channels, v_threshold, reset, spiking)
         self.tau = tau
         self.decay_input = decay_input
-        self.taus: Tensor | None = None
-        if tau_spread:
-            del self.taus
-            self.register_buffer("taus", _spread(channels, tau, tau_spread))
+        self.taus: Tensor | None
+        self.register_buffer("taus", _spread(channels, tau, tau_spread) if tau_spread else None)
 
     def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
         if self.taus is not None:
@@ -85,8 +83,7 @@ class LIF(IntegrateAndFire):
         return 1.0 - 1.0 / torch.as_tensor(self.tau if self.taus is None else self.taus)
 
     def set_leak(self, leak: Tensor) -> None:
-        vars(self).pop("taus", None)
-        self.register_buffer("taus", 1.0 / (1.0 - leak))
+        self.taus = 1.0 / (1.0 - leak)
 
 
 @NEURONS.register("plif")
