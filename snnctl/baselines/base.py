@@ -20,6 +20,10 @@ Told = Callable[[float], None]  # share of the fit that is done, 0..1
 MeterT = TypeVar("MeterT", bound=Meter)
 
 
+def unheard(*_told: object) -> None:
+    """Progress that nobody wants to know."""
+
+
 class NotApplicableError(Exception):
     """A baseline does not fit this data; the message says why."""
 
@@ -73,29 +77,9 @@ class BaselineReport:
     omitted: dict[str, str]
 
 
-def run_baselines(
-    names: Sequence[str],
-    data: Any,
-    meter: Callable[[], Meter],
-    *,
-    batch_size: int = 512,
-    split: str = "test",
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> BaselineReport:
-    """Fit each baseline on `train` (choices on `val`) and score it on `split`, which has no say in any choice.
-
-    Args:
-        names: which baselines, in report order.
-        data: what they need of it, see each baseline.
-        meter: gives fresh metrics.
-        batch_size: items gathered at once.
-        seed: of what is drawn.
-        progress: told how far each baseline is.
-    """
-    meters, chosen, omitted = baseline_meters(
-        names, data, meter, batch_size=batch_size, split=split, seed=seed, progress=progress
-    )
+def run_baselines(names: Sequence[str], data: Any, meter: Callable[[], Meter], **how: Any) -> BaselineReport:
+    """Scores of the baselines, from `baseline_meters` with the same arguments."""
+    meters, chosen, omitted = baseline_meters(names, data, meter, **how)
     return BaselineReport({name: found.compute() for name, found in meters.items()}, chosen, omitted)
 
 
@@ -109,8 +93,20 @@ def baseline_meters(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> tuple[dict[str, MeterT], dict[str, str], dict[str, str]]:
-    """As `run_baselines`, with the sums themselves: meters, what was chosen, what was left out and why."""
-    told = progress or _unheard
+    """Fit each baseline on `train` (choices on `val`) and score it on `split`, which has no say in any choice.
+
+    Args:
+        names: which baselines, in report order.
+        data: what they need of it, see each baseline.
+        meter: gives fresh metrics.
+        batch_size: items gathered at once.
+        seed: of what is drawn.
+        progress: told how far each baseline is.
+
+    Returns:
+        By baseline: the sums, what was chosen on validation, and why it was left out.
+    """
+    told = progress or unheard
     fitted: dict[str, Fitted] = {}
     omitted: dict[str, str] = {}
     for name in names:
@@ -128,7 +124,3 @@ def baseline_meters(
             found.update(fitted[name].predict(batch.inputs), batch.targets, batch.observed)
             told(name, (int(indices[-1]) + 1) / len(part))
     return meters, {name: found.chosen for name, found in fitted.items() if found.chosen}, omitted
-
-
-def _unheard(name: str, share: float) -> None:
-    """Nobody listens."""

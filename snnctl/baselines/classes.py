@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -11,8 +10,7 @@ from torch import Tensor
 from snnctl.baselines.base import Baseline, Fitted, NotApplicableError, Told
 from snnctl.baselines.logistic import fit_logistic
 from snnctl.core.catalog import BASELINES
-from snnctl.measure.items import ItemSplit
-from snnctl.measure.labels import LabelledBatch, LabelledData, StepBatch, StepData
+from snnctl.measure.items import ItemSplit, LabelledBatch, LabelledData, StepBatch, StepData
 
 # Input values up to which features are doubles, and the optimum is exact; more are single floats, which takes seconds.
 _MOST_DOUBLES = 2**22
@@ -26,7 +24,7 @@ _MOST_STEP_VALUES = 2**23
 class Majority(Baseline):
     """The most frequent class of `train`, always; of equally frequent ones the first."""
 
-    serves: ClassVar[tuple[str, ...]] = ("classes", "step_classes")
+    serves = ("classes", "step_classes")
 
     def fit(self, data: LabelledData | StepData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
         """Count the targets of `train`; of steps those that are scored."""
@@ -48,7 +46,7 @@ class Majority(Baseline):
 class Linear(Baseline):
     """Logistic regression on the flattened inputs: every value at its place."""
 
-    serves: ClassVar[tuple[str, ...]] = ("classes",)
+    serves = ("classes",)
 
     @staticmethod
     def features(inputs: Tensor) -> Tensor:
@@ -105,7 +103,7 @@ class LinearPooled(Linear):
 class LinearStep(Baseline):
     """Logistic regression on each step's own input, which remembers nothing."""
 
-    serves: ClassVar[tuple[str, ...]] = ("step_classes",)
+    serves = ("step_classes",)
 
     def fit(self, data: StepData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
         """Fit on the scored steps of an even selection of `train`; the penalty is chosen on `val`."""
@@ -123,10 +121,9 @@ class LinearStep(Baseline):
 class Ceiling(Baseline):
     """The best decoder there is, which the data brings where it knows how it was made."""
 
-    serves: ClassVar[tuple[str, ...]] = ("step_classes",)
+    serves = ("step_classes",)
 
     def fit(self, data: StepData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
-        """Nothing is fitted."""
         ceiling = getattr(data, "ceiling", None)
         if ceiling is None:
             raise NotApplicableError("the data know no best decoder")

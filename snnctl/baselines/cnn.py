@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from snnctl.baselines.base import Baseline, Fitted, NotApplicableError, Told
+from snnctl.baselines.base import Baseline, Fitted, NotApplicableError, Told, unheard
 from snnctl.baselines.classes import check_train
 from snnctl.core.catalog import BASELINES
 from snnctl.core.seeds import stream_seed
-from snnctl.measure.labels import LabelledData, labelled_batches
+from snnctl.measure.items import LabelledData, batches
 
 WIDTHS = (32, 64, 128)
 BATCH = 128
@@ -56,9 +55,7 @@ def steps_for(items: int) -> int:
     return min(MOST_STEPS, MOST_EPOCHS * -(-items // BATCH))
 
 
-def fit_cnn(
-    data: LabelledData, seed: int, progress: Callable[[float], None] | None = None
-) -> tuple[Callable[[Tensor], Tensor], str]:
+def fit_cnn(data: LabelledData, seed: int, progress: Told = unheard) -> tuple[Callable[[Tensor], Tensor], str]:
     """Train on `train` with Adam and one cycle of the learning rate; nothing is chosen, so `val` has no say either.
 
     The number of steps is fixed by the number of items, so that a seed gives the same on a slow machine. Images are
@@ -89,8 +86,7 @@ def fit_cnn(
                 optimizer.step()
                 schedule.step()
                 done += 1
-                if progress is not None:
-                    progress(done / steps)
+                progress(done / steps)
     _settle(network, data)
     weights = sum(p.numel() for p in network.parameters())
 
@@ -109,7 +105,7 @@ def _settle(network: SmallCNN, data: LabelledData) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
-    for number, batch in enumerate(labelled_batches(data.split("train"), BATCH)):
+    for number, batch in enumerate(batches(data.split("train"), BATCH)):
         if number == 32:
             break
         network(batch.inputs)
@@ -123,7 +119,7 @@ class CNN(Baseline):
     See `fit_cnn`.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("classes",)
+    serves = ("classes",)
 
     def fit(self, data: LabelledData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
         """Train on `train`; weights and order are drawn from `seed`."""

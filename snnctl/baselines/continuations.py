@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from snnctl.baselines.base import Baseline, Fitted, NotApplicableError, Told
 from snnctl.baselines.classes import evenly
 from snnctl.core.catalog import BASELINES
 from snnctl.core.shapes import SignalSpec
-from snnctl.measure.items import ItemSplit, TargetBatch
+from snnctl.measure.items import SplitData, TargetBatch
 
 # Numbers held at once, and numbers of train frames that a mean is taken of.
 _HELD = 1 << 23
@@ -26,13 +26,11 @@ class SequenceBatch(TargetBatch, Protocol):
     def frames(self) -> Tensor: ...
 
 
-class VideoSource(Protocol):
+class VideoSource(SplitData[SequenceBatch], Protocol):
     """Sequences of frames."""
 
     @property
     def input_signal(self) -> SignalSpec: ...
-    def split(self, name: str, /) -> ItemSplit[SequenceBatch]:
-        """The part called `train`, `val` or `test`."""
 
 
 def held_at_once(signal: SignalSpec, batch_size: int) -> int:
@@ -49,10 +47,9 @@ def _values(signal: SignalSpec) -> int:
 class CopyLast(Baseline):
     """The last frame that is seen, again and again."""
 
-    serves: ClassVar[tuple[str, ...]] = ("video",)
+    serves = ("video",)
 
     def fit(self, data: VideoSource, *, batch_size: int, seed: int, progress: Told) -> Fitted:
-        """Nothing is fitted."""
         ahead = data.input_signal.ahead
         return Fitted(lambda seen: seen[:, -1:].expand(-1, ahead, -1, -1))
 
@@ -61,10 +58,9 @@ class CopyLast(Baseline):
 class Black(Baseline):
     """Black frames."""
 
-    serves: ClassVar[tuple[str, ...]] = ("video",)
+    serves = ("video",)
 
     def fit(self, data: VideoSource, *, batch_size: int, seed: int, progress: Told) -> Fitted:
-        """Nothing is fitted."""
         ahead = data.input_signal.ahead
         return Fitted(lambda seen: torch.zeros_like(seen[:, -1:]).expand(-1, ahead, -1, -1))
 
@@ -73,7 +69,7 @@ class Black(Baseline):
 class TrainMean(Baseline):
     """The mean of all train frames at each pixel."""
 
-    serves: ClassVar[tuple[str, ...]] = ("video",)
+    serves = ("video",)
 
     def fit(self, data: VideoSource, *, batch_size: int, seed: int, progress: Told) -> Fitted:
         """The mean over an even selection of sequences of `train`."""

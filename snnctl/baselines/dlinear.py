@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from snnctl.baselines.base import Baseline, Fitted, Told
-from snnctl.baselines.windows import (
-    WindowBatch,
-    WindowData,
-    affine,
-    batches,
-    check_fittable,
-    fold_channels,
-    unfold_channels,
-)
+from snnctl.baselines.base import Baseline, Fitted, Told, unheard
+from snnctl.baselines.windows import WindowBatch, WindowData, affine, fittable, fold_channels, unfold_channels
 from snnctl.core.catalog import BASELINES
+from snnctl.measure.items import batches
 
 KERNEL = 25
 EPOCHS = 15
@@ -47,7 +39,7 @@ def fit_dlinear(
     seed: int,
     batch_size: int = 512,
     epochs: int = EPOCHS,
-    progress: Callable[[float], None] | None = None,
+    progress: Told = unheard,
 ) -> tuple[Callable[[Tensor], Tensor], int]:
     """Train with Adam on `train`, stop early on `val`; returns the predictor and the best epoch.
 
@@ -64,12 +56,15 @@ def fit_dlinear(
         seed: seeds the order of the windows; weights start at 1 / window, a plain mean.
         batch_size: most windows per step.
         epochs: most passes over `train`.
-        progress: called with the share of the epochs that are done, 0..1.
+        progress: told the share of the epochs that are done, 0..1.
+
+    Raises:
+        NotApplicableError: there are no windows to fit or to choose on.
 
     Source: Zeng et al., "Are Transformers Effective for Time Series Forecasting?", AAAI 2023
         (cure-lab/LTSF-Linear).
     """
-    train = data.split("train")
+    train, val = fittable(data)
     kernel = trend_kernel(data.window)
     generator = torch.Generator().manual_seed(seed)
     weights = torch.full((2 * data.window, data.horizon), 1.0 / data.window, requires_grad=True)
@@ -93,12 +88,12 @@ def fit_dlinear(
 
     @torch.no_grad()
     def validate() -> float:
-        sums = [squared_errors(batch) for batch in batches(data.split("val"), batch_size)]
+        sums = [squared_errors(batch) for batch in batches(val, batch_size)]
         return sum(float(error) for error, _ in sums) / max(1, sum(count for _, count in sums))
 
     optimiser = torch.optim.Adam([weights, bias], lr=LEARNING_RATE)
     best_error, best_epoch = validate(), 0
-    best = (weights.detach().clone(), bias.detach().clone())
+    best = [part.detach().clone() for part in (weights, bias)]
     for epoch in range(1, epochs + 1):
         with torch.enable_grad():
             for batch in batches(train, size, generator):
@@ -108,18 +103,16 @@ def fit_dlinear(
                 optimiser.zero_grad()
                 (error / count).backward()
                 optimiser.step()
-        if progress:
-            progress(epoch / epochs)
+        progress(epoch / epochs)
         if (reached := validate()) < best_error:
             best_error, best_epoch = reached, epoch
-            best = (weights.detach().clone(), bias.detach().clone())
+            best = [part.detach().clone() for part in (weights, bias)]
         elif epoch - best_epoch >= PATIENCE:
             break
     with torch.no_grad():
         weights.copy_(best[0])
         bias.copy_(best[1])
-    if progress:
-        progress(1.0)
+    progress(1.0)
     return torch.no_grad()(predict), best_epoch
 
 
@@ -130,10 +123,8 @@ class DLinear(Baseline):
     See `fit_dlinear`.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("series",)
+    serves = ("series",)
 
     def fit(self, data: WindowData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
-        """Fit on windows of `train`, choose on those of `val`."""
-        check_fittable(data)
         predict, epoch = fit_dlinear(data, batch_size=batch_size, seed=seed, progress=progress)
         return Fitted(predict, f"epoch {epoch}")

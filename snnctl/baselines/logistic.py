@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -70,9 +72,10 @@ def fit_logistic(
     z = centred.div_(scale).masked_fill_(constant, 0.0)
     weight = torch.zeros(classes, features.shape[1], dtype=features.dtype)
     bias = torch.zeros(classes, dtype=features.dtype)
+    search = partial(minimise, max_iter=_MOST_SINGLE_STEPS if single else _MOST_STEPS, tolerance_change=1e-12)
     best, lowest = None, float("inf")
     for penalty in penalties:
-        weight, bias = _minimise(z, targets, weight, bias, penalty)
+        weight, bias = search(partial(F.linear, z), targets, (weight, bias), penalty, tolerance_grad=1e-8)
         model = Logistic(shift, scale, weight.masked_fill(constant, 0.0), bias, penalty)
         reached = float(F.cross_entropy(model.scores(val[0]), val[1]))
         if best is None or reached < lowest:
@@ -81,20 +84,28 @@ def fit_logistic(
     return best
 
 
-def _minimise(z: Tensor, targets: Tensor, weight: Tensor, bias: Tensor, penalty: float) -> tuple[Tensor, Tensor]:
-    """The optimum, from the optimum of the penalty before."""
-    weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS(
-        [weight, bias],
-        max_iter=_MOST_SINGLE_STEPS if z.dtype == torch.float32 else _MOST_STEPS,
-        tolerance_grad=1e-8,
-        tolerance_change=1e-12,
-        line_search_fn="strong_wolfe",
-    )
+def minimise(
+    scores: Callable[[Tensor, Tensor], Tensor],
+    targets: Tensor,
+    start: tuple[Tensor, Tensor],
+    penalty: float,
+    **search: Any,
+) -> tuple[Tensor, Tensor]:
+    """Weight and bias with the least mean cross_entropy(scores(weight, bias), targets) + penalty / 2 |weight|^2.
+
+    Args:
+        scores: of all items, [N, K].
+        targets: classes [N].
+        start: weight and bias to begin with, as a rule the optimum of the penalty before.
+        penalty: on the weight.
+        search: settings of `torch.optim.LBFGS`.
+    """
+    weight, bias = (part.clone().requires_grad_() for part in start)
+    optimiser = torch.optim.LBFGS([weight, bias], line_search_fn="strong_wolfe", **search)
 
     def loss() -> Tensor:
         optimiser.zero_grad()
-        value = F.cross_entropy(F.linear(z, weight, bias), targets) + 0.5 * penalty * weight.square().sum()
+        value = F.cross_entropy(scores(weight, bias), targets) + 0.5 * penalty * weight.square().sum()
         value.backward()
         return value
 

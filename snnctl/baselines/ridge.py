@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from snnctl.baselines.base import Baseline, Fitted, Told
-from snnctl.baselines.windows import (
-    WindowBatch,
-    WindowData,
-    affine,
-    batches,
-    check_fittable,
-    fold_channels,
-    unfold_channels,
-)
+from snnctl.baselines.base import Baseline, Fitted, Told, unheard
+from snnctl.baselines.windows import WindowBatch, WindowData, affine, fittable, fold_channels, unfold_channels
 from snnctl.core.catalog import BASELINES
+from snnctl.measure.items import ItemSplit, batches
 
 # Penalties relative to the mean diagonal of the Gram matrix, so that they fit any number of windows.
 ALPHAS = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
@@ -31,7 +23,7 @@ def fit_ridge(
     *,
     batch_size: int = 512,
     alphas: Sequence[float] = ALPHAS,
-    progress: Callable[[float], None] | None = None,
+    progress: Told = unheard,
 ) -> tuple[Callable[[Tensor], Tensor], float]:
     """Fit on `train`, choose the penalty on `val`; returns the predictor and the penalty chosen.
 
@@ -48,9 +40,12 @@ def fit_ridge(
         data: forecasting data.
         batch_size: windows per streamed block.
         alphas: relative penalties to choose from.
-        progress: called with the share of the fit that is done, 0..1.
+        progress: told the share of the fit that is done, 0..1.
+
+    Raises:
+        NotApplicableError: there are no windows to fit or to choose on.
     """
-    train = data.split("train")
+    train, val = fittable(data)
     size, horizon = data.window + 1, data.horizon
     gram = torch.zeros(size, size, dtype=torch.float64)
     moments = torch.zeros(size, horizon, dtype=torch.float64)
@@ -62,8 +57,7 @@ def fit_ridge(
             gaps |= ~observed.all(0)
         gram += features.T @ features
         moments += features.T @ residual
-        if progress:
-            progress(0.8 * min(1.0, (done + 1) * batch_size / len(train)))
+        progress(0.8 * min(1.0, (done + 1) * batch_size / len(train)))
     shrink = gram.trace() / size
     penalty = shrink * torch.eye(size, dtype=torch.float64)
     penalty[-1, -1] = 0.0
@@ -73,10 +67,9 @@ def fit_ridge(
         for a, alpha in enumerate(alphas):
             systems = grams + alpha * penalty + jitter
             maps[a, :, steps] = torch.linalg.solve(systems, moments[:, steps].T.unsqueeze(-1)).squeeze(-1).T
-    best = int(_validation_errors(data, maps, batch_size).argmin())
+    best = int(_validation_errors(data, val, maps, batch_size).argmin())
     chosen = maps[best]
-    if progress:
-        progress(1.0)
+    progress(1.0)
 
     def predict(inputs: Tensor) -> Tensor:
         features, offset = _features(data, inputs)
@@ -111,9 +104,9 @@ def _gap_grams(data: WindowData, gaps: Tensor, batch_size: int, size: int) -> It
         yield steps, grams
 
 
-def _validation_errors(data: WindowData, maps: Tensor, batch_size: int) -> Tensor:
+def _validation_errors(data: WindowData, val: ItemSplit[WindowBatch], maps: Tensor, batch_size: int) -> Tensor:
     errors = torch.zeros(len(maps), dtype=torch.float64)
-    for batch in batches(data.split("val"), batch_size):
+    for batch in batches(val, batch_size):
         features, residual, observed = _rows(data, batch)
         for i, weights in enumerate(maps):
             error = (residual - features @ weights).square()
@@ -128,10 +121,8 @@ class Ridge(Baseline):
     See `fit_ridge`.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("series",)
+    serves = ("series",)
 
     def fit(self, data: WindowData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
-        """Fit on windows of `train`, choose on those of `val`."""
-        check_fittable(data)
         predict, alpha = fit_ridge(data, batch_size=batch_size, progress=progress)
         return Fitted(predict, f"relative penalty {alpha:g}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from snnctl.baselines.base import Baseline, Fitted, NotApplicableError, Told
 from snnctl.baselines.classes import fit_and_choose_on
+from snnctl.baselines.logistic import minimise
 from snnctl.core.catalog import BASELINES
-from snnctl.measure.items import ItemSplit
-from snnctl.measure.labels import LabelledBatch, LabelledData, labelled_batches
+from snnctl.measure.items import ItemSplit, LabelledBatch, LabelledData, batches
 
 # From strong to weak, so that a tie on validation keeps the simpler model.
 PENALTIES = (1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
@@ -159,40 +159,16 @@ def fit_tfidf(
     bags, judged = tfidf.bags(train[0]), tfidf.bags(val[0])
     weight = torch.zeros(tfidf.features, classes, dtype=torch.float64)
     bias = torch.zeros(classes, dtype=torch.float64)
+    search = {"max_iter": _MOST_STEPS, "history_size": 10, "tolerance_grad": 1e-9, "tolerance_change": tolerance}
     best, lowest = None, float("inf")
     for penalty in penalties:
-        weight, bias = _minimise(bags, train[1], weight, bias, penalty, tolerance)
+        weight, bias = minimise(bags.scores, train[1], (weight, bias), penalty, **search)
         reached = float(F.cross_entropy(judged.scores(weight, bias), val[1]))
         if reached >= lowest:  # along the path the loss on validation falls, then rises
             break
         best, lowest = TextClassifier(tfidf, weight, bias, penalty), reached
     assert best is not None
     return best
-
-
-def _minimise(
-    bags: Bags, targets: Tensor, weight: Tensor, bias: Tensor, penalty: float, tolerance: float
-) -> tuple[Tensor, Tensor]:
-    """The optimum, from the optimum of the penalty before."""
-    weight, bias = weight.clone().requires_grad_(), bias.clone().requires_grad_()
-    optimiser = torch.optim.LBFGS(
-        [weight, bias],
-        max_iter=_MOST_STEPS,
-        history_size=10,
-        tolerance_grad=1e-9,
-        tolerance_change=tolerance,
-        line_search_fn="strong_wolfe",
-    )
-
-    def loss() -> Tensor:
-        optimiser.zero_grad()
-        value = F.cross_entropy(bags.scores(weight, bias), targets) + 0.5 * penalty * weight.square().sum()
-        value.backward()
-        return value
-
-    with torch.enable_grad():
-        optimiser.step(loss)
-    return weight.detach(), bias.detach()
 
 
 @BASELINES.register("tfidf")
@@ -202,7 +178,7 @@ class WeighedWords(Baseline):
     See `fit_tfidf`.
     """
 
-    serves: ClassVar[tuple[str, ...]] = ("classes",)
+    serves = ("classes",)
 
     def fit(self, data: LabelledData, *, batch_size: int, seed: int, progress: Told) -> Fitted:
         """Fit on the tokens of `train`; the penalty is chosen on `val`."""
@@ -216,7 +192,7 @@ class WeighedWords(Baseline):
 
 def _tokens(split: ItemSplit[LabelledBatch], batch_size: int) -> tuple[Tensor, Tensor]:
     """All tokens [N, L] and classes [N] of a split."""
-    batches = list(labelled_batches(split, batch_size))
-    longest = max(batch.inputs.shape[1] for batch in batches)
-    padded = [F.pad(batch.inputs.cpu(), (0, longest - batch.inputs.shape[1])) for batch in batches]
-    return torch.cat(padded), torch.cat([batch.targets.cpu() for batch in batches])
+    every = list(batches(split, batch_size))
+    longest = max(batch.inputs.shape[1] for batch in every)
+    padded = [F.pad(batch.inputs.cpu(), (0, longest - batch.inputs.shape[1])) for batch in every]
+    return torch.cat(padded), torch.cat([batch.targets.cpu() for batch in every])

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 from snnctl.baselines.base import NotApplicableError
-from snnctl.measure.items import ItemSplit, TargetBatch
+from snnctl.measure.items import ItemSplit, SplitData, TargetBatch
 
 
 class WindowBatch(TargetBatch, Protocol):
@@ -26,7 +24,7 @@ class WindowNorm(Protocol):
         """`y` [B, H, C] back in the units of the unnormalised windows."""
 
 
-class WindowData(Protocol):
+class WindowData(SplitData[WindowBatch], Protocol):
     """Forecasting data: the first `channels` input channels are the series, calendar features follow."""
 
     @property
@@ -39,17 +37,6 @@ class WindowData(Protocol):
     def season(self) -> int | None: ...
     @property
     def window_norm(self) -> WindowNorm: ...
-    def split(self, name: str, /) -> ItemSplit[WindowBatch]:
-        """The part called `train`, `val` or `test`."""
-
-
-def batches(
-    split: ItemSplit[WindowBatch], batch_size: int, generator: torch.Generator | None = None
-) -> Iterator[WindowBatch]:
-    """All windows of `split` once, in order, or shuffled by `generator`."""
-    order = torch.arange(len(split)) if generator is None else torch.randperm(len(split), generator=generator)
-    for start in range(0, len(split), batch_size):
-        yield split.batch(order[start : start + batch_size])
 
 
 def affine(norm: WindowNorm, x: Tensor, horizon: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -70,12 +57,9 @@ def unfold_channels(rows: Tensor, channels: int) -> Tensor:
     return rows.reshape(-1, channels, rows.shape[1]).transpose(1, 2)
 
 
-def check_fittable(data: WindowData) -> None:
-    """What is fitted on windows needs some.
-
-    Raises:
-        NotApplicableError: there are none to fit or to choose on.
-    """
+def fittable(data: WindowData) -> tuple[ItemSplit[WindowBatch], ItemSplit[WindowBatch]]:
+    """Train and val; raises NotApplicableError where one of them is empty."""
     for part in ("train", "val"):
         if not len(data.split(part)):
             raise NotApplicableError(f"it needs {part} windows to fit on, and there are none")
+    return data.split("train"), data.split("val")

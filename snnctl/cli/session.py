@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from snnctl.commands.listener import Listener
 from snnctl.core.diagnostic import Diagnostic, ExitCode
-from snnctl.core.documents import finite
+from snnctl.core.files import finite
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""Writing files so that a kill at any moment leaves either the old or the new one, whole."""
+"""Writing files so that a kill at any moment leaves either the old or the new one, whole; JSON for any reader."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from snnctl.core.documents import finite
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -30,6 +28,17 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
     write_atomically(path, write)
+
+
+def finite(value: Any) -> Any:
+    """The same document with NaN and infinities, which JSON does not know, as None; tuples become lists."""
+    if isinstance(value, float):
+        return value if abs(value) < float("inf") else None
+    if isinstance(value, dict):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return value
 
 
 def write_json(path: Path, document: Any) -> None:

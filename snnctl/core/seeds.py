@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
+
+from snnctl.core.scoped import scoped
 
 STREAMS = ("init", "order", "augment", "encoder", "dropout", "position", "split", "data", "hierarchy")
 
@@ -32,11 +33,6 @@ def run_seed() -> int:
     return _RUN_SEED.get()
 
 
-@contextmanager
-def building_with(seed: int) -> Iterator[None]:
+def building_with(seed: int) -> AbstractContextManager[None]:
     """Components built within the block take `seed` for the fixed random parts they own."""
-    token = _RUN_SEED.set(seed)
-    try:
-        yield
-    finally:
-        _RUN_SEED.reset(token)
+    return scoped(_RUN_SEED, seed)

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.documents import finite
-from snnctl.core.files import write_json, write_text
+from snnctl.core.files import finite, write_json, write_text
 
 SCHEMA = 1
 

@@ -1,10 +1,1 @@
-from snnctl.measure.classes import ClassificationMetrics as ClassificationMetrics
-from snnctl.measure.classes import ClassMetricName as ClassMetricName
-from snnctl.measure.gradients import GradientMeter as GradientMeter
-from snnctl.measure.gradients import LayerGradients as LayerGradients
-from snnctl.measure.health import verdicts as verdicts
-from snnctl.measure.metrics import ForecastMetrics as ForecastMetrics
-from snnctl.measure.metrics import MetricName as MetricName
-from snnctl.measure.spikes import LayerSpikes as LayerSpikes
-from snnctl.measure.spikes import NetworkSpikes as NetworkSpikes
-from snnctl.measure.spikes import SpikeMeter as SpikeMeter
+"""Measuring what networks predict and how they spike: streaming sums, verdicts on health."""

@@ -9,6 +9,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from snnctl.measure.items import refuse_unknown
+
 ClassMetricName = Literal["accuracy", "balanced_accuracy", "macro_f1"]
 CLASS_METRIC_NAMES: tuple[ClassMetricName, ...] = get_args(ClassMetricName)
 
@@ -35,9 +37,7 @@ class ClassificationMetrics:
     """
 
     def __init__(self, names: Sequence[ClassMetricName], classes: int) -> None:
-        unknown = [name for name in names if name not in CLASS_METRIC_NAMES]
-        if unknown:
-            raise ValueError(f"unknown metric `{unknown[0]}`; known: {', '.join(CLASS_METRIC_NAMES)}")
+        refuse_unknown(names, CLASS_METRIC_NAMES)
         self.names = tuple(names)
         self.classes = classes
         self._counts = torch.zeros(classes, classes, dtype=torch.int64)

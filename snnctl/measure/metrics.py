@@ -9,6 +9,8 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from snnctl.measure.items import refuse_unknown
+
 MetricName = Literal["mse", "mae", "rmse", "r2", "r2_cell", "r2_column", "rse", "mape"]
 METRIC_NAMES: tuple[MetricName, ...] = get_args(MetricName)
 
@@ -46,9 +48,7 @@ class ForecastMetrics:
     """
 
     def __init__(self, names: Sequence[MetricName], horizon: int, channels: int) -> None:
-        unknown = [name for name in names if name not in METRIC_NAMES]
-        if unknown:
-            raise ValueError(f"unknown metric `{unknown[0]}`; known: {', '.join(METRIC_NAMES)}")
+        refuse_unknown(names, METRIC_NAMES)
         self.names = tuple(names)
         self.horizon, self.channels = horizon, channels
         cells = (horizon, channels)

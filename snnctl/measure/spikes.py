@@ -10,13 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from snnctl.measure.tally import exact_type
 from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron, neurons_in
 
 # A channel that gives at least this share of the spikes it could give is saturated.
 SATURATED_AT = 0.95
-# Up to here every whole number is exact in float32.
-_EXACT_FLOAT32 = 2**24
 
 MeterState = dict[str, dict[str, Tensor]]
 
@@ -97,8 +96,7 @@ class SpikeMeter(Watcher):
     @torch.no_grad()
     def _count(self, name: str, levels: int, spikes: Tensor) -> None:
         positions = spikes.numel() // spikes.shape[-1]
-        exact = torch.float32 if positions * levels <= _EXACT_FLOAT32 else torch.float64
-        sums = spikes.flatten(0, -2).sum(0, dtype=exact).to(torch.int64)
+        sums = spikes.flatten(0, -2).sum(0, dtype=exact_type(positions * levels)).to(torch.int64)
         if levels == 1:
             fired = sums.sum()
             histogram = torch.stack((spikes.numel() - fired, fired))

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from snnctl.measure.items import refuse_unknown
 from snnctl.measure.ssim import WINDOW, ssim
 
 VideoMetricName = Literal["mse", "mae", "ssim", "ssim2", "psnr"]
@@ -43,9 +44,7 @@ class VideoMetrics:
     """
 
     def __init__(self, names: Sequence[VideoMetricName], frames: int, grid: tuple[int, int]) -> None:
-        unknown = [name for name in names if name not in VIDEO_METRIC_NAMES]
-        if unknown:
-            raise ValueError(f"unknown metric `{unknown[0]}`; known: {', '.join(VIDEO_METRIC_NAMES)}")
+        refuse_unknown(names, VIDEO_METRIC_NAMES)
         self.names, self.frames, self.grid = tuple(names), frames, grid
         self._similar = [name for name in DATA_RANGES if name in self.names]
         if self._similar and not large_enough(grid):

@@ -10,9 +10,8 @@ from annotated_types import Gt, Le
 from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @NEURONS.register("alif")
@@ -31,7 +30,6 @@ class ALIF(SpikingNeuron):
         a = rho * a + (1 - rho) * s
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps, > 0 (default of LSNN-official).
         tau_adapt: time constant of the threshold in steps, > 0 (default of LSNN-official).
         v_threshold: threshold without adaptation, > 0, in units of the membrane (default of LSNN-official).
@@ -61,7 +59,7 @@ class ALIF(SpikingNeuron):
         beta: Annotated[float, Gt(0.0)] = 1.6,
         dampening: Annotated[float, Gt(0.0), Le(1.0)] = 0.3,
         detach_reset: bool = False,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "triangle",
+        surrogate: AnySurrogate = "triangle",
     ) -> None:
         super().__init__(channels)
         self.tau: float | Tensor = tau

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from snnctl.core.scoped import scoped
+
 _chunk: ContextVar[int | None] = ContextVar("chunk", default=None)
 
 
-@contextmanager
-def use_time_chunks(steps: int | None) -> Iterator[None]:
+def use_time_chunks(steps: int | None) -> AbstractContextManager[None]:
     """Neurons called within keep their state only every `steps` steps for the backward pass; None keeps everything.
 
     Memory for the backward pass falls from T steps of intermediate values to one chunk's, for one more forward pass.
@@ -25,11 +26,7 @@ def use_time_chunks(steps: int | None) -> Iterator[None]:
     """
     if steps is not None and steps < 1:
         raise ValueError(f"a chunk has at least one step, got {steps}")
-    token = _chunk.set(steps)
-    try:
-        yield
-    finally:
-        _chunk.reset(token)
+    return scoped(_chunk, steps)
 
 
 def scan_in_chunks(scan: Callable[[Tensor, Any], tuple[Tensor, Any]], x: Tensor, state: Any) -> tuple[Tensor, Any]:

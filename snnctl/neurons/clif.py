@@ -9,10 +9,9 @@ from annotated_types import Gt
 from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.membrane import EulerLeak, leak_and_charge
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @NEURONS.register("clif")
@@ -28,7 +27,6 @@ class CLIF(EulerLeak, SpikingNeuron):
         v = h - s * (v_threshold + sigmoid(m))
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps, > 1 (default of Complementary-LIF and spikingjelly 2.0).
         v_threshold: spike threshold, > 0, in units of the membrane (default of Complementary-LIF and spikingjelly 2.0).
         surrogate: derivative of the spike (rectangle of width 1 as in Complementary-LIF and spikingjelly 2.0).
@@ -48,7 +46,7 @@ class CLIF(EulerLeak, SpikingNeuron):
         *,
         tau: Annotated[float, Gt(1.0)] = 2.0,
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "rectangle",
+        surrogate: AnySurrogate = "rectangle",
     ) -> None:
         super().__init__(channels)
         self.tau: float | Tensor = tau

@@ -27,7 +27,6 @@ class CubaLIF(EulerLeak, OneThreshold):
         v = h - s * v_threshold          reset: soft
 
     Args:
-        channels: size of the last axis.
         tau_syn: time constant of the current in steps, >= 1 (default of spikingjelly 2.0, there `c_decay` 0.5).
         tau: membrane time constant in steps, >= 1 (default of spikingjelly 2.0, there `v_decay` 0.75).
         surrogate: derivative of the spike (rectangle of width 1 as in spikingjelly 2.0).

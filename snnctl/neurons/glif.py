@@ -10,11 +10,10 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError
 from snnctl.neurons.base import Host, at_rest, scaled
 from snnctl.neurons.membrane import spike_above
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @NEURONS.register("glif")
@@ -53,10 +52,6 @@ class GLIF(Host):
         option of that code.
     """
 
-    alpha_logit: Tensor
-    beta_logit: Tensor
-    gamma_logit: Tensor
-
     def __init__(
         self,
         channels: int,
@@ -70,7 +65,7 @@ class GLIF(Host):
         v_threshold: Annotated[float, Gt(0.0), Lt(1.0)] = 0.5,
         learn_gates: bool = True,
         conduct_steps: Annotated[int, Ge(1)] | None = None,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "rectangle",
+        surrogate: AnySurrogate = "rectangle",
     ) -> None:
         super().__init__(channels)
         self.learn_gates = learn_gates
@@ -104,16 +99,8 @@ class GLIF(Host):
     ) -> tuple[Tensor, ...]:
         u, s, *seen = state
         alpha, beta, gamma, decay, leak, v_threshold, v_subtract = (
-            logit.to(u.dtype).sigmoid()
-            for logit in (
-                self.alpha_logit,
-                self.beta_logit,
-                self.gamma_logit,
-                self.decay_logit,
-                self.leak_logit,
-                self.v_threshold_logit,
-                self.v_subtract_logit,
-            )
+            getattr(self, f"{name}_logit").to(u.dtype).sigmoid()
+            for name in ("alpha", "beta", "gamma", "decay", "leak", "v_threshold", "v_subtract")
         )
         conduct = self._conductance(*seen).to(u.dtype).sigmoid()
         # Of the past are the membrane and its reset; the linear leak is a constant, and no factor lies on it.

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from snnctl.core.registry import Slot
 from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import Host, at_rest, scaled
 from snnctl.neurons.kernels import AnyReset, Dynamics, lif_scan
 from snnctl.neurons.kernels.reference import lif_charge, lif_fire
 from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.spike_format import SpikeFormat
-from snnctl.neurons.surrogate import StraightThrough, Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, StraightThrough, Surrogate, make_surrogate
 
 Share = Literal["layer", "channel"]
 Learned = Literal["none", "layer", "channel"]
@@ -36,7 +35,7 @@ class Spiking(KnobGroup):
 
     detach_reset: bool = True
     learn_threshold: Learned = "none"
-    surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan"
+    surrogate: AnySurrogate = "atan"
     spike: SpikeFormat | None = None
 
 
@@ -44,7 +43,6 @@ class IntegrateAndFire(Host):
     """One membrane per element; the state is that membrane, kept in float32 or wider.
 
     Args:
-        channels: size of the last axis.
         v_threshold: spike threshold, > 0, in units of the membrane.
         reset: what a spike does to the membrane.
         spiking: what a spike is.
@@ -98,13 +96,12 @@ class IntegrateAndFire(Host):
     def dynamics(self) -> Dynamics:
         """The parameters of the step equation as they stand now."""
         tau, leak, gain = self._charge()
-        threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
         return Dynamics(
             self.surrogate,
             tau,
             leak,
             gain,
-            threshold * self.spike.quantum,
+            self._quantum(),
             self.reset,
             self.detach_reset,
             self.levels,
@@ -115,12 +112,12 @@ class IntegrateAndFire(Host):
 
     @property
     def scale(self) -> float:
-        return float(self._quantum().detach()) if self.spike.emit == "value" else 1.0
+        return float(torch.as_tensor(self._quantum()).detach()) if self.spike.emit == "value" else 1.0
 
-    def _quantum(self) -> Tensor:
-        """The distance between two codes, []."""
+    def _quantum(self) -> float | Tensor:
+        """The distance between two codes: a number, or learned, [] or [channels]."""
         threshold = self.v_threshold if self.log_threshold is None else self.log_threshold.exp()
-        return torch.as_tensor(threshold * self.spike.quantum)
+        return threshold * self.spike.quantum
 
     def initial_state(self, x0: Tensor) -> Tensor:
         rest = at_rest(x0)
@@ -137,7 +134,7 @@ class IntegrateAndFire(Host):
         return self._emitted(spikes), state
 
     def _emitted(self, spikes: Tensor) -> Tensor:
-        return spikes * self._quantum().to(spikes.dtype) if self.spike.emit == "value" else spikes
+        return spikes * torch.as_tensor(self._quantum()).to(spikes.dtype) if self.spike.emit == "value" else spikes
 
     def forward(
         self,

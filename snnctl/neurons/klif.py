@@ -29,7 +29,6 @@ class KLIF(EulerLeak, OneThreshold):
         v = v / k                        with `scale_reset`
 
     Args:
-        channels: size of the last axis.
         k: slope at the start, > 0 (default of spikingjelly 2.0); later values may have any sign.
         tau: membrane time constant in steps, > 1 (default of spikingjelly 2.0).
         scale_reset: whether the slope is divided out again after the reset (default of spikingjelly 2.0).

@@ -36,7 +36,6 @@ class LIF(IntegrateAndFire):
         v = h - s * v_threshold          reset: soft
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps, > 1 (default of spikingjelly 2.0 and SeqSNN).
         v_threshold: spike threshold, > 0, in units of the membrane (default of spikingjelly 2.0).
         reset: hard sets the membrane to 0 after a spike, soft subtracts the threshold (hard as in SeqSNN).
@@ -71,10 +70,8 @@ class LIF(IntegrateAndFire):
         super().__init__(channels, v_threshold, reset, spiking)
         self.tau = tau
         self.decay_input = decay_input
-        self.taus: Tensor | None = None
-        if tau_spread:
-            del self.taus
-            self.register_buffer("taus", _spread(channels, tau, tau_spread))
+        self.taus: Tensor | None
+        self.register_buffer("taus", _spread(channels, tau, tau_spread) if tau_spread else None)
 
     def _charge(self) -> tuple[float | None, float | Tensor, float | Tensor]:
         if self.taus is not None:
@@ -86,8 +83,7 @@ class LIF(IntegrateAndFire):
         return 1.0 - 1.0 / torch.as_tensor(self.tau if self.taus is None else self.taus)
 
     def set_leak(self, leak: Tensor) -> None:
-        vars(self).pop("taus", None)
-        self.register_buffer("taus", 1.0 / (1.0 - leak))
+        self.taus = 1.0 / (1.0 - leak)
 
 
 @NEURONS.register("plif")
@@ -103,7 +99,6 @@ class PLIF(IntegrateAndFire):
         v = h - s * v_threshold                  reset: soft
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps at initialisation, > 1 (default of spikingjelly 2.0).
         share: one time constant for the layer (as published), or one per channel.
         v_threshold: spike threshold, > 0, in units of the membrane.
@@ -174,7 +169,6 @@ class IF(IntegrateAndFire):
         v = h - s * v_threshold          reset: soft
 
     Args:
-        channels: size of the last axis.
         v_threshold: spike threshold, > 0, in units of the membrane (default of spikingjelly 2.0).
         reset: hard sets the membrane to 0 after a spike, soft subtracts the threshold.
         start: membrane at the start, 0 to 1, in quanta of the spike (.5 makes the mean over T round to the nearest, as

@@ -9,9 +9,8 @@ from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.neurons.base import Host, at_rest, scaled
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @NEURONS.register("lm_h")
@@ -28,7 +27,6 @@ class LMH(Host):
         h = u - s * v_threshold
 
     Args:
-        channels: size of the last axis.
         v_threshold: spike threshold of the soma, > 0 (default of STBP_LMH).
         start: soma before the first step, 0 <= start < 1, in thresholds (0 as in stclif; 0.5 in STBP_LMH).
         surrogate: derivative of the spike (triangle of half-width 1 as in STBP_LMH).
@@ -46,13 +44,10 @@ class LMH(Host):
         *,
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
         start: Annotated[float, Ge(0.0), Lt(1.0)] = 0.0,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "triangle",
+        surrogate: AnySurrogate = "triangle",
     ) -> None:
         super().__init__(channels)
-        self.p1 = nn.Parameter(torch.tensor(0.0))
-        self.p2 = nn.Parameter(torch.tensor(0.0))
-        self.p3 = nn.Parameter(torch.tensor(0.0))
-        self.p4 = nn.Parameter(torch.tensor(0.0))
+        self.p1, self.p2, self.p3, self.p4 = (nn.Parameter(torch.tensor(0.0)) for _ in range(4))
         self.v_threshold = v_threshold
         self.start = start
         self.surrogate: Surrogate = make_surrogate(surrogate)

@@ -9,11 +9,10 @@ import torch
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from snnctl.core.registry import Slot
 from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.kernels import Reset
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Firing(KnobGroup):
     v_threshold: Annotated[float, Gt(0.0)] = 1.0
     reset: Reset = "hard"
     detach_reset: bool = False
-    surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid"
+    surrogate: AnySurrogate = "sigmoid"
 
 
 class OneThreshold(SpikingNeuron):

@@ -11,10 +11,9 @@ from annotated_types import Ge
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError
 from snnctl.neurons.base import SpikingNeuron
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 class _Parallel(SpikingNeuron):
@@ -74,7 +73,7 @@ class PSN(_Parallel):
         channels: int,
         *,
         steps: Annotated[int, Ge(1)],
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
+        surrogate: AnySurrogate = "atan",
     ) -> None:
         super().__init__(channels, steps=steps, surrogate=surrogate)
 
@@ -127,7 +126,7 @@ class MaskedPSN(_Parallel):
         *,
         steps: Annotated[int, Ge(1)],
         order: Annotated[int, Ge(1)] | None = None,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
+        surrogate: AnySurrogate = "atan",
     ) -> None:
         super().__init__(channels, steps=steps, surrogate=surrogate)
         self.order = order

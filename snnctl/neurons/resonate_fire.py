@@ -30,7 +30,6 @@ class ResonateFire(OneThreshold):
         v = h - s * v_threshold          reset: soft
 
     Args:
-        channels: size of the last axis.
         tau: time constant of the damping in steps, > 0 (default of spikingjelly 2.0, there `b` -0.2).
         omega: angular frequency in radians per step, > 0; the period is 2 pi / omega (default of spikingjelly 2.0).
         v_threshold: spike threshold of the imaginary part, > 0 (default of spikingjelly 2.0).

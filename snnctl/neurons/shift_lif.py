@@ -29,7 +29,6 @@ class ShiftLIF(EulerLeak, OneThreshold):
         v = h - c q                      reset: soft
 
     Args:
-        channels: size of the last axis.
         octaves: powers of two that a spike can be, 1 to 8 (3: 1, 2 and 4; ours).
         fraction_bits: bits by which the lowest firing membrane lies below the threshold, 0 to 8.
         tau: membrane time constant in steps, > 1.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import partial
 from typing import Annotated, Any
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.registry import Slot
+from snnctl.core.scoped import scoped
 from snnctl.core.shapes import ShapeError
 from snnctl.core.signature import takes_knobs
 from snnctl.neurons.base import Host, NeuronFactory, SpikingNeuron, State, at_rest, neuron_factory
@@ -26,18 +27,13 @@ Take = Callable[["STC", Tensor | None, Tensor | None, Tensor], None]
 _take: ContextVar[Take | None] = ContextVar("take", default=None)
 
 
-@contextmanager
-def watch_circuits(take: Take) -> Iterator[None]:
+def watch_circuits(take: Take) -> AbstractContextManager[None]:
     """Tell `take(neuron, beta, gamma, u)` of every step that a neuron with circuits does within.
 
     beta and gamma are the circuits' factors [B, *, channels], None where there is no such circuit; u is the membrane
     before the reset.
     """
-    token = _take.set(take)
-    try:
-        yield
-    finally:
-        _take.reset(token)
+    return scoped(_take, take)
 
 
 @NEURONS.register("stc")
@@ -57,7 +53,6 @@ class STC(SpikingNeuron):
         s, h = as the host fires and resets
 
     Args:
-        channels: size of the last axis.
         host: the neuron that is modulated (if, as published): glif, if, lif, lm_h, plif, tau_lif, tc_lif.
         circuit: which circuits there are; none is the host itself.
         groups: of the circuits' convolutions, a divisor of the channels (16 as published).

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_types import Gt
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.core.signature import takes_knobs
+from snnctl.neurons.base import Host
 from snnctl.neurons.lif import IF, PLIF
 from snnctl.neurons.lm_h import LMH
 from snnctl.neurons.stc import STC
 from snnctl.neurons.stc_circuit import Autapses
-from snnctl.neurons.surrogate import Surrogate
+from snnctl.neurons.surrogate import AnySurrogate
+
+
+class _Published(STC):
+    """Circuits around one host, which has no knobs but its threshold and its surrogate."""
+
+    _host: ClassVar[Callable[..., Host]]
+
+    @takes_knobs
+    def __init__(
+        self,
+        channels: int,
+        *,
+        autapses: Autapses = Autapses(),
+        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
+        surrogate: AnySurrogate = "sigmoid",
+    ) -> None:
+        host = partial(self._host, v_threshold=v_threshold, surrogate=surrogate)
+        super().__init__(channels, host=host, autapses=autapses)
 
 
 @NEURONS.register("stc_lif")
-class STCLIF(STC):
+class STCLIF(_Published):
     """The published STC-LIF: circuits around integrate-and-fire with soft reset; despite its name it does not leak.
 
     The gradient goes through the reset.
@@ -29,7 +48,6 @@ class STCLIF(STC):
         h = u - s * v_threshold
 
     Args:
-        channels: size of the last axis.
         v_threshold: spike threshold, > 0, and what the reset takes off (as published).
         surrogate: derivative of the spike (sigmoid with alpha 4 as published).
 
@@ -41,17 +59,7 @@ class STCLIF(STC):
     Source: as `stc`.
     """
 
-    @takes_knobs
-    def __init__(
-        self,
-        channels: int,
-        *,
-        autapses: Autapses = Autapses(),
-        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
-    ) -> None:
-        host = partial(IF, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate)
-        super().__init__(channels, host=host, autapses=autapses)
+    _host = partial(IF, reset="soft", detach_reset=False)
 
 
 @NEURONS.register("stc_plif")
@@ -66,7 +74,6 @@ class STCPLIF(STC):
         h = u - s * v_threshold
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps at initialisation, > 1 (2, a rate of 1/2, as published).
         v_threshold: spike threshold, > 0, and what the reset takes off (as published).
         surrogate: derivative of the spike (sigmoid with alpha 4 as published).
@@ -87,14 +94,14 @@ class STCPLIF(STC):
         tau: Annotated[float, Gt(1.0)] = 2.0,
         autapses: Autapses = Autapses(),
         v_threshold: Annotated[float, Gt(0.0)] = 1.0,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
+        surrogate: AnySurrogate = "sigmoid",
     ) -> None:
         host = partial(PLIF, tau=tau, v_threshold=v_threshold, reset="soft", detach_reset=False, surrogate=surrogate)
         super().__init__(channels, host=host, autapses=autapses)
 
 
 @NEURONS.register("stc_lmh")
-class STCLMH(STC):
+class STCLMH(_Published):
     """The published STC-LMH: circuits around `lm_h`, the neuron of a dendrite and a soma with four learned factors.
 
     The gradient does not go through the reset.
@@ -106,7 +113,6 @@ class STCLMH(STC):
         h = u - s * v_threshold
 
     Args:
-        channels: size of the last axis.
         v_threshold: spike threshold of the soma, > 0, and what the reset takes off (as published).
         surrogate: derivative of the spike (sigmoid with alpha 4 as published).
 
@@ -118,14 +124,4 @@ class STCLMH(STC):
     Source: as `stc`, and as `lm_h`.
     """
 
-    @takes_knobs
-    def __init__(
-        self,
-        channels: int,
-        *,
-        autapses: Autapses = Autapses(),
-        v_threshold: Annotated[float, Gt(0.0)] = 1.0,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "sigmoid",
-    ) -> None:
-        host = partial(LMH, v_threshold=v_threshold, surrogate=surrogate)
-        super().__init__(channels, host=host, autapses=autapses)
+    _host = LMH

@@ -11,6 +11,7 @@ from annotated_types import Gt
 from torch import Tensor
 
 from snnctl.core.catalog import SURROGATES
+from snnctl.core.registry import Slot
 
 
 class _Spike(torch.autograd.Function):
@@ -232,6 +233,9 @@ class StraightThrough(Rectangle):
     def across(self, quantum: float) -> Rectangle:
         """The rectangle for thresholds that are this far apart."""
         return Rectangle(width=quantum)
+
+
+AnySurrogate = Annotated[str | Surrogate, Slot("surrogate")]  # of a constructor: a registered name, or an instance
 
 
 def make_surrogate(surrogate: str | Surrogate) -> Surrogate:

@@ -36,7 +36,6 @@ class TauLIF(IntegrateAndFire):
         gain = 1 (one), 1 - alpha (leak), sqrt(1 - alpha^2) (variance), (1 - alpha) / (1 - exp(-1/gain_tau)) (relative)
 
     Args:
-        channels: size of the last axis.
         tau: membrane time constant in steps, > 0 (7.1, 100 ms in steps of 14 ms as in the hSNN code); a `hierarchy`
             overrides it.
         v_threshold: spike threshold, > 0, in units of the membrane (as published).

@@ -9,9 +9,8 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
-from snnctl.core.registry import Slot
 from snnctl.neurons.base import Host, at_rest, scaled
-from snnctl.neurons.surrogate import Surrogate, make_surrogate
+from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 
 
 @NEURONS.register("tc_lif")
@@ -31,7 +30,6 @@ class TCLIF(Host):
         h = h - v_threshold * s          without
 
     Args:
-        channels: size of the last axis.
         gamma: what a spike takes from the dendrite, >= 0 (default of TC-LIF).
         v_threshold: spike threshold of the soma, > 0, and what a spike takes from it (default of TC-LIF).
         learn_gamma: whether `gamma` is learned, one number per layer, as in stclif (false as in TC-LIF).
@@ -58,11 +56,10 @@ class TCLIF(Host):
         learn_gamma: bool = False,
         late_reset: bool = False,
         detach_reset: bool = False,
-        surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "triangle",
+        surrogate: AnySurrogate = "triangle",
     ) -> None:
         super().__init__(channels)
-        self.c1 = nn.Parameter(torch.tensor(0.0))
-        self.c2 = nn.Parameter(torch.tensor(0.0))
+        self.c1, self.c2 = (nn.Parameter(torch.tensor(0.0)) for _ in range(2))
         if learn_gamma:
             self.register_parameter("gamma", nn.Parameter(torch.tensor(float(gamma))))
         else:

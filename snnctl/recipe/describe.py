@@ -11,16 +11,9 @@ from snnctl.core.annotations import bounds_text, is_optional, members, type_name
 from snnctl.core.catalog import REGISTRIES, TASKS
 from snnctl.core.docs import read_doc
 from snnctl.core.params import params_model
-from snnctl.core.signature import Knob, knobs
+from snnctl.core.signature import knobs
 from snnctl.recipe.resolve import dump_yaml
 from snnctl.recipe.schema import PLACEHOLDER, SLOTS, RecipeModel
-
-
-def default_of(knob: Knob) -> Any:
-    """The default as a recipe would write it, or None for a knob that must be given."""
-    if knob.required:
-        return None
-    return plain(knob.default)
 
 
 def plain(value: Any) -> Any:
@@ -32,21 +25,18 @@ def plain(value: Any) -> Any:
     return value
 
 
-def knob_row(knob: Knob) -> dict[str, Any]:
-    """`{name, type, default, required, bounds, doc}`."""
-    return {
-        "name": knob.name,
-        "type": knob.type_name,
-        "default": default_of(knob),
-        "required": knob.required,
-        "bounds": knob.bounds,
-        "doc": knob.doc,
-    }
-
-
 def knob_rows(component: Callable[..., Any]) -> list[dict[str, Any]]:
-    """A row per knob; a knob that is a mapping is followed by its keys, `hierarchy.delta`."""
-    return [row for knob in knobs(component) for row in (knob_row(knob), *_member_rows(knob.name, knob.annotation))]
+    """`{name, type, default, required, bounds, doc}` of each knob; of a mapping also of its keys, `hierarchy.delta`."""
+    rows = []
+    for knob in knobs(component):
+        rows.append(_row(knob.name, knob.type_name, knob.default, knob.required, knob.bounds, knob.doc))
+        rows += _member_rows(knob.name, knob.annotation)
+    return rows
+
+
+def _row(name: str, kind: str, default: Any, required: bool, bounds: str, doc: str) -> dict[str, Any]:
+    default = None if required else plain(default)
+    return {"name": name, "type": kind, "default": default, "required": required, "bounds": bounds, "doc": doc}
 
 
 def _member_rows(path: str, annotation: Any) -> Iterator[dict[str, Any]]:
@@ -57,16 +47,9 @@ def _member_rows(path: str, annotation: Any) -> Iterator[dict[str, Any]]:
         docs = read_doc(part).args  # type: ignore[arg-type]
         given = {field.name: field.default for field in fields(part)}
         for name, inner in members(part).items():
-            required = given[name] is MISSING
-            yield {
-                "name": f"{path}.{name}",
-                "type": type_name(inner),
-                "default": None if required else plain(given[name]),
-                "required": required,
-                "bounds": bounds_text(inner),
-                "doc": docs.get(name, ""),
-            }
-            yield from _member_rows(f"{path}.{name}", inner)
+            here, default = f"{path}.{name}", given[name]
+            yield _row(here, type_name(inner), default, default is MISSING, bounds_text(inner), docs.get(name, ""))
+            yield from _member_rows(here, inner)
 
 
 def paste_ready(kind: str, name: str) -> str:
@@ -77,7 +60,7 @@ def paste_ready(kind: str, name: str) -> str:
         return dump_yaml({"task": {"type": task, f"{kind}s": [name]}}).rstrip()
     values: dict[str, Any] = {"type": name}
     for knob in knobs(REGISTRIES[kind].get(name)):
-        values[knob.name] = PLACEHOLDER if knob.required else default_of(knob)
+        values[knob.name] = PLACEHOLDER if knob.required else plain(knob.default)
     key = {"backbone": "model"}.get(kind, kind)
     return dump_yaml({key: values}).rstrip()
 

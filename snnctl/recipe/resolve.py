@@ -13,14 +13,13 @@ import yaml
 
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.estimation import Energy
 from snnctl.core.signature import knobs
 from snnctl.core.training import Train
 from snnctl.recipe.overrides import apply_overrides
 from snnctl.recipe.plugins import Plugin, load_plugin
 from snnctl.recipe.rules import RULES
 from snnctl.recipe.scalars import plain_scalar
-from snnctl.recipe.schema import SLOTS
+from snnctl.recipe.schema import SLOTS, Energy
 from snnctl.recipe.slots import Validation
 from snnctl.recipe.source import KeyPath, Source, decode, parse_yaml, read_file
 

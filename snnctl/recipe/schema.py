@@ -1,17 +1,29 @@
-"""The fixed part of a recipe: its top level. Component sections are open slots."""
+"""The fixed part of a recipe: its top level and the `energy` section. Component sections are open slots."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from annotated_types import MinLen
+from annotated_types import Ge, MinLen
 from pydantic import Field
 
-from snnctl.core.estimation import Energy
+from snnctl.core.choices import RuleName, SplitName
 from snnctl.core.training import Section, Train
 
 SCHEMA = 1
 PLACEHOLDER = "..."  # what `snnctl show` offers for a value that has no default
+
+
+class Energy(Section):
+    """How the energy of a run is estimated; nothing here touches training."""
+
+    costs: Annotated[str, MinLen(1)] = Field(
+        "horowitz45_fp32,lemaire45",
+        description="cost tables, separated by commas: shipped names or YAML files; the first is the headline",
+    )
+    rule: RuleName | None = Field(None, description="how a spike is charged; null = as the table says")
+    split: SplitName = Field("test", description="which part of the data is counted on")
+    samples: Annotated[int, Ge(1)] = Field(256, description="samples to count on, the first of the split")
 
 
 class RecipeModel(Section):

@@ -13,7 +13,7 @@ from snnctl.core.catalog import TASKS
 from snnctl.core.registry import NameOf
 from snnctl.core.shapes import ShapeError
 from snnctl.measure.classes import ClassificationMetrics, ClassMetricName, StepMetrics
-from snnctl.measure.labels import LabelledBatch, LabelledData, StepBatch, StepData
+from snnctl.measure.items import LabelledBatch, LabelledData, StepBatch, StepData
 from snnctl.tasks.base import HasSignal, Task
 
 DEFAULT_METRICS: list[ClassMetricName] = ["accuracy", "balanced_accuracy", "macro_f1"]

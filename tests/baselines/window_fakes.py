@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snnctl.baselines.base import Baseline, BaselineReport, run_baselines
-from snnctl.baselines.windows import batches
+from snnctl.measure.items import batches
 from snnctl.measure.metrics import ForecastMetrics
 
 

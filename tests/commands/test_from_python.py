@@ -12,7 +12,7 @@ from snnctl.commands.listener import Listener
 from snnctl.commands.train import forecast, resume, train
 from snnctl.commands.validate import validate
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.documents import finite
+from snnctl.core.files import finite
 from snnctl.finished import open_run
 
 

@@ -17,7 +17,7 @@ import pytest
 from tiny_runs import command, go_on, outcome, start, tiny, trained, write_recipe
 
 from snnctl.cli.app import run as run_command
-from snnctl.core.documents import finite
+from snnctl.core.files import finite
 from snnctl.engine import run_dir
 from snnctl.engine.checkpoint import load_trainer
 from snnctl.engine.loop import Trainer

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from functools import cache
 from typing import Literal, get_args
@@ -11,13 +10,14 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
+from snnctl.core.scoped import scoped
+
 Kernel = Literal["auto", "reference", "compile", "triton"]
 
 chosen: ContextVar[Kernel] = ContextVar("kernel", default="auto")
 
 
-@contextmanager
-def use_kernel(kernel: Kernel) -> Iterator[None]:
+def use_kernel(kernel: Kernel) -> AbstractContextManager[None]:
     """Choose the kernel of all neurons that are called within: `auto` the fastest that fits, `reference` the
     definition, `compile` the definition through `torch.compile` (needs a compiler), `triton` the kernel for CUDA,
     which has been checked in Triton's interpreter but not been run or timed on a GPU yet.
@@ -27,11 +27,7 @@ def use_kernel(kernel: Kernel) -> Iterator[None]:
     """
     if kernel not in get_args(Kernel):
         raise ValueError(f"unknown kernel `{kernel}`; known: {', '.join(get_args(Kernel))}")
-    token = chosen.set(kernel)
-    try:
-        yield
-    finally:
-        chosen.reset(token)
+    return scoped(chosen, kernel)
 
 
 def can_be_fast(x: Tensor) -> bool:

@@ -20,19 +20,12 @@ from snnctl.neurons.kernels.vector_ir import Real
 
 
 class Maps(NamedTuple):
-    """How the maps lie.
-
-    Args:
-        spec: C, M and which circuits.
-        samples: N, whatever the convolution does not run over.
-        space: the sizes of the axes that it runs over.
-        groups: of the convolution.
-    """
+    """How the maps lie."""
 
     spec: CircuitSpec
-    samples: int
-    space: tuple[int, ...]
-    groups: int
+    samples: int  # N, whatever the convolution does not run over
+    space: tuple[int, ...]  # the sizes of the axes that it runs over
+    groups: int  # of the convolution
 
     @property
     def positions(self) -> int:

@@ -166,13 +166,7 @@ class _Levels:
         self.pairs = _Pairs(emit, spec)
 
     def factors(self, place: Any, wide: Any, channel: Any) -> tuple[Vec | None, Vec | None]:
-        """beta and gamma of the channels from `channel` on.
-
-        Args:
-            place: where the sample's row of scales and shifts begins.
-            wide: where the position's row of y begins.
-            channel: of the host.
-        """
+        """beta and gamma of the host's channels from `channel` on; the sample's scales lie at `place`, y at `wide`."""
         shift = self.pairs.load(self.at["shift"], place, channel)
         if self.spec.silent:
             return _factor(self.emit, None, None, shift[0]), _factor(self.emit, None, None, shift[1])

@@ -95,13 +95,9 @@ class SampleNorm:
     # forward
 
     def level(self, at: dict[str, Any], y: Any, sample: Any, *, silent: bool) -> None:
-        """Write scale and shift of a sample's channels, and mean and rstd of its groups.
+        """Write scale and shift of a sample's channels, mean and rstd of its groups, to the pointers `FORWARD_SUMS`.
 
-        Args:
-            at: pointers, `FORWARD_SUMS`.
-            y: pointer to the convolution's output.
-            sample: its number.
-            silent: whether y is zero throughout and not read.
+        A `silent` y, the convolution's output, is zero throughout and not read.
         """
         builder = self.emit.builder
         if not self.groups:
@@ -198,8 +194,6 @@ class SampleNorm:
 
         Args:
             at: pointers, `BACKWARD_SUMS` and "grad_gain", "grad_bias": float64 [N, M], which grow over the steps.
-            y, d: pointers to maps.
-            sample: its number.
             silent: whether y is zero throughout and not read; d then stays as it is.
         """
         builder = self.emit.builder

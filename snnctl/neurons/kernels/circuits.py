@@ -56,10 +56,7 @@ def scan(
 
     Args:
         x: input current [T, B, *, C].
-        v: the membrane to start from, of the dtype of `x`.
-        s: the spikes of the step before, alike.
-        dynamics: of the host.
-        circuits: what acts on it.
+        v, s: the membrane and the spikes of the step before, of the dtype of `x`.
         detach: whether no gradient goes back in time through the circuits.
         take: told beta, gamma and the membrane before the reset of each step.
     """

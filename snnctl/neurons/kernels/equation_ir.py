@@ -24,17 +24,10 @@ SCALARS = ("tau", "rate", "leak", "gain", "threshold", "first", "second")
 
 
 class ScanSpec(NamedTuple):
-    """What is fixed when a kernel is compiled.
+    """What is fixed when a kernel is compiled: parts of `reference.Dynamics`, the surrogate by name, and
 
     Args:
-        surrogate: name of a built-in surrogate.
-        reset: what a spike does to the membrane.
-        detach_reset: whether the gradient ignores the path through the reset.
-        levels: highest spike value.
-        strict: whether a membrane that just reaches the threshold does not fire.
-        early: by how much of a threshold spikes come early.
-        signed: whether a membrane below zero fires as one above does, with spikes below zero.
-        charge: h = v + (x - v) / tau, the same as a product where 1 / tau is a power of two, or leak * v + gain * x.
+        charge: as in `parameters.Flat`.
         per_channel: leak, gain and threshold differ between channels.
         normed: the input is scaled and shifted per channel first.
         sums: which gradients are summed per channel: "norm" (of the current, and of it times x - centre),

@@ -48,13 +48,9 @@ def _scalars(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[Any]:
 
 
 @cache
-def _forward(spec: ScanSpec) -> Compiled:
-    return Compiled("lif_forward", forward_ir(spec, "lif_forward"))
-
-
-@cache
-def _backward(spec: ScanSpec) -> Compiled:
-    return Compiled("lif_backward", backward_ir(spec, "lif_backward"))
+def _kernel(backwards: bool, spec: ScanSpec) -> Compiled:
+    name, text = ("lif_backward", backward_ir) if backwards else ("lif_forward", forward_ir)
+    return Compiled(name, text(spec, name))
 
 
 def _row_stride(x: Tensor) -> int:
@@ -80,20 +76,13 @@ def _scan_launch(
     given = {"elements": elements, "steps": steps, "x_stride": x_stride, "scalars": ctypes.addressof(held)}
     rows_kept = steps if backwards else 0
     plan = planned(max(elements, 1), (3 if backwards else 2) * steps, channels, rows_kept, real, threads)
-    if backwards:
-        return Launch(_backward(spec), BACKWARD, plan, real, rows_kept, given, held)
-    return Launch(_forward(spec), FORWARD, plan, real, rows_kept, given, held)
+    slots = BACKWARD if backwards else FORWARD
+    return Launch(_kernel(backwards, spec), slots, plan, real, rows_kept, given, held)
 
 
 def forward(spec: ScanSpec, x: Tensor, v: Tensor | None, parameters: Parameters) -> tuple[Tensor, Tensor | None]:
-    """Spikes [T, *] and the last membrane [*], or None unless the spec keeps the state.
-
-    Args:
-        spec: `from_rest` tells that `v` is None.
-        x: input [T, *], each step contiguous.
-        v: first membrane [*], contiguous.
-        parameters: as the spec needs them.
-    """
+    """Spikes [T, *] and the last membrane [*] (None unless the spec keeps it) for input [T, *], each step contiguous,
+    and the first membrane [*], contiguous (None where the spec says `from_rest`)."""
     spikes = torch.empty(x.shape, dtype=x.dtype)
     v_last = torch.empty(x.shape[1:], dtype=REAL_TYPES[spec.real]) if spec.keeps_state else None
     if not x.numel():

@@ -32,21 +32,12 @@ _BLOCK, _SMALL_BLOCK, _FEW, _PER_THREAD = 512, 128, 1 << 17, 4
 
 
 class _Plan(NamedTuple):
-    """What the kernels are called with besides tensors.
+    """What the kernels are called with besides tensors."""
 
-    Args:
-        numbers: leak, gain, threshold (unused where they are per channel), tau, 1 / tau.
-        slope: the surrogate's name and constants.
-        channels: over how many neighbouring neurons the parameters run.
-        options: what both kernels are compiled for.
-        detach_reset: for the backward kernel.
-        keeps_state: whether the last membrane is given out.
-    """
-
-    numbers: tuple[float, ...]
-    slope: tuple[str, float, float]
-    channels: int
-    options: dict[str, Any]
+    numbers: tuple[float, ...]  # leak, gain, threshold (unused where they are per channel), tau, 1 / tau
+    slope: tuple[str, float, float]  # the surrogate's name and constants
+    channels: int  # over how many neighbouring neurons the parameters run
+    options: dict[str, Any]  # what both kernels are compiled for
     detach_reset: bool
     keeps_state: bool
 
@@ -131,12 +122,7 @@ class _Scan(torch.autograd.Function):
 
 
 def scan(x: Tensor, v: Tensor | None, dynamics: Dynamics, *, return_state: bool = True) -> tuple[Tensor, Tensor | None]:
-    """As `reference.lif_scan`, for what `why_not` has nothing against.
-
-    Args:
-        x, v, dynamics: see there; `v` None starts from rest.
-        return_state: without it the second result is None, and nothing is done for it.
-    """
+    """As `reference.lif_scan`, where `why_not` says nothing; without `return_state` the second result is None."""
     plan, own = _prepared(x, dynamics, return_state)
     found = _Scan.apply(x, v, plan, *own)
     return found if return_state else (found, None)

@@ -62,15 +62,10 @@ def norm_gradient_ir(real: Real, stored: Stored, name: str) -> str:
 
 
 @cache
-def _statistics(stored: torch.dtype, real: torch.dtype) -> Compiled:
-    name = f"statistics_{REALS[stored]}"
-    return Compiled(name, statistics_ir(REALS[real], REALS[stored], name))  # type: ignore[arg-type]
-
-
-@cache
-def _norm_gradient(stored: torch.dtype, real: torch.dtype) -> Compiled:
-    name = f"norm_gradient_{REALS[stored]}"
-    return Compiled(name, norm_gradient_ir(REALS[real], REALS[stored], name))  # type: ignore[arg-type]
+def _kernel(gradient: bool, stored: torch.dtype, real: torch.dtype) -> Compiled:
+    name = f"{'norm_gradient' if gradient else 'statistics'}_{REALS[stored]}"
+    text = norm_gradient_ir if gradient else statistics_ir
+    return Compiled(name, text(REALS[real], REALS[stored], name))  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=512)
@@ -79,9 +74,8 @@ def _norm_launch(
 ) -> Launch:
     plan = planned(elements, 1, channels, 0, real, threads)
     given = {"elements": elements, "steps": 1}
-    if gradient:
-        return Launch(_norm_gradient(stored, real), NORM_GRADIENT, plan, real, 0, given)
-    return Launch(_statistics(stored, real), STATISTICS, plan, real, 0, given)
+    slots = NORM_GRADIENT if gradient else STATISTICS
+    return Launch(_kernel(gradient, stored, real), slots, plan, real, 0, given)
 
 
 def statistics(x: Tensor, real: torch.dtype) -> tuple[Tensor, Tensor]:

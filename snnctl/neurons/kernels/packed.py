@@ -56,57 +56,38 @@ def unpack(packed: Tensor) -> Tensor:
 @lru_cache(maxsize=512)
 def _launch(unpacks: bool, elements: int, threads: int) -> Launch:
     plan = planned(elements, 1, 1, 0, torch.float32, threads)
-    kernel, slots = (_unpack_kernel(), _UNPACK) if unpacks else (_pack_kernel(), _PACK)
-    return Launch(kernel, slots, plan, torch.float32, 0, {"elements": elements, "steps": 1})
+    slots = _UNPACK if unpacks else _PACK
+    return Launch(_kernel(unpacks), slots, plan, torch.float32, 0, {"elements": elements, "steps": 1})
 
 
 @cache
-def _pack_kernel() -> Compiled:
-    return Compiled("pack_spikes", _pack_ir("pack_spikes"))
+def _kernel(unpacks: bool) -> Compiled:
+    name, slots = ("unpack_spikes", _UNPACK) if unpacks else ("pack_spikes", _PACK)
+    emit = Emitter(name, slots, "float32")
+    source, target = (emit.pointer(slot) for slot in slots[len(COMMON) : len(COMMON) + 2])
+    convert = _widened if unpacks else _squeezed
+
+    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
+        emit.each_vector(count, lambda index, mask: convert(emit, source, target, emit.builder.add(base, index), mask))
+
+    segments(emit, segment)
+    return Compiled(name, emit.finish())
 
 
-@cache
-def _unpack_kernel() -> Compiled:
-    return Compiled("unpack_spikes", _unpack_ir("unpack_spikes"))
-
-
-def _pack_ir(name: str) -> str:
+def _squeezed(emit: Emitter, x: Any, packed: Any, at: Any, mask: Any) -> None:
     """packed <- x as bytes; `unfit` <- 1 if a value does not come back from its byte."""
-    emit = Emitter(name, _PACK, "float32")
     builder = emit.builder
-    x, packed = emit.pointer("x"), emit.pointer("packed")
-
-    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
-        def squeeze(index: Any, mask: Any) -> None:
-            at = builder.add(base, index)
-            value = emit.load(x, at, "float32", mask)
-            emit.store(value.clip(0.0, 255.0), packed, at, "uint8", mask)
-            back = emit.load(packed, at, "uint8", mask)
-            differs = builder.fcmp_unordered("une", value.value, back.value)
-            lanes = builder.bitcast(differs, ir.IntType(emit.lanes))
-            with builder.if_then(builder.icmp_signed("!=", lanes, lanes.type(0)), likely=False):
-                builder.store(I64(1), emit.slot("unfit"))
-
-        emit.each_vector(count, squeeze)
-
-    segments(emit, segment)
-    return emit.finish()
+    value = emit.load(x, at, "float32", mask)
+    emit.store(value.clip(0.0, 255.0), packed, at, "uint8", mask)
+    back = emit.load(packed, at, "uint8", mask)
+    differs = builder.fcmp_unordered("une", value.value, back.value)
+    lanes = builder.bitcast(differs, ir.IntType(emit.lanes))
+    with builder.if_then(builder.icmp_signed("!=", lanes, lanes.type(0)), likely=False):
+        builder.store(I64(1), emit.slot("unfit"))
 
 
-def _unpack_ir(name: str) -> str:
-    emit = Emitter(name, _UNPACK, "float32")
-    builder = emit.builder
-    packed, x = emit.pointer("packed"), emit.pointer("x")
-
-    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
-        def widen(index: Any, mask: Any) -> None:
-            at = builder.add(base, index)
-            emit.store(emit.load(packed, at, "uint8", mask), x, at, "float32", mask)
-
-        emit.each_vector(count, widen)
-
-    segments(emit, segment)
-    return emit.finish()
+def _widened(emit: Emitter, packed: Any, x: Any, at: Any, mask: Any) -> None:
+    emit.store(emit.load(packed, at, "uint8", mask), x, at, "float32", mask)
 
 
 class SpikeLinear(torch.autograd.Function):

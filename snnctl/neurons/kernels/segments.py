@@ -90,12 +90,8 @@ class Launch:
     """A kernel with all that does not change between calls of one shape; only addresses are left to fill in.
 
     Args:
-        kernel: the compiled code.
-        slots: names of its arguments.
-        plan: how the work is cut.
-        real: what is computed in.
         rows_kept: rows of a segment that the scratch memory holds besides the membranes.
-        given: values of some arguments.
+        given: values of some of the arguments, which are named by `slots`.
         held: kept alive as long as the launch.
     """
 

@@ -73,6 +73,65 @@ def _slope(u, first, second, SURROGATE: tl.constexpr):  # type: ignore[no-untype
 
 
 @_jit
+def _block(leak, gain, threshold, channels, elements, PER_CHANNEL: tl.constexpr, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+    """First neuron of this program, its lanes, which of them are neurons, and their parameters."""
+    first_element = tl.program_id(0).to(tl.int64) * BLOCK  # T * N may be beyond 32 bits
+    lane = tl.arange(0, BLOCK)
+    neuron = first_element + lane
+    mask = neuron < elements
+    if PER_CHANNEL:  # numbers otherwise
+        channel = neuron % channels
+        leak = tl.load(leak + channel)
+        gain = tl.load(gain + channel)
+        threshold = tl.load(threshold + channel)
+    return first_element, lane, mask, leak, gain, threshold
+
+
+@_jit
+def _given(values, neuron, mask, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+    """One value per neuron; zeros where there are none."""
+    found = tl.zeros((BLOCK,), tl.float32)
+    if values is not None:
+        found = tl.load(values + neuron, mask=mask, other=0.0)
+    return found
+
+
+@_jit
+def _run(  # type: ignore[no-untyped-def]
+    x,
+    membrane,
+    kept,
+    first_element,
+    lane,
+    mask,
+    leak,
+    gain,
+    threshold,
+    tau,
+    rate,
+    elements,
+    steps,
+    x_stride,
+    CHARGE: tl.constexpr,
+    SOFT: tl.constexpr,
+    LEVELS: tl.constexpr,
+    POTENTIALS: tl.constexpr,
+):
+    """All steps, spikes or potentials written to `kept`; the last membrane, and the rows behind the last."""
+    row = first_element
+    x_row = first_element
+    for _ in range(steps):
+        current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
+        h = _charge(current, membrane, tau, rate, leak, gain, CHARGE)
+        fired, _u, _nearest = _fire(h, threshold, LEVELS)
+        tl.store(kept + row + lane, h if POTENTIALS else fired, mask=mask)
+        membrane = _reset(h, fired, threshold, SOFT)
+        row += elements
+        x_row += x_stride
+    return membrane, row, x_row
+
+
+@_jit
 def forward_kernel(  # type: ignore[no-untyped-def]
     x,
     v,
@@ -93,28 +152,15 @@ def forward_kernel(  # type: ignore[no-untyped-def]
     LEVELS: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    first_element = tl.program_id(0).to(tl.int64) * BLOCK  # T * N may be beyond 32 bits
-    lane = tl.arange(0, BLOCK)
+    first_element, lane, mask, leak, gain, threshold = _block(
+        leak, gain, threshold, channels, elements, PER_CHANNEL, BLOCK
+    )
     neuron = first_element + lane
-    mask = neuron < elements
-    if PER_CHANNEL:  # numbers otherwise
-        channel = neuron % channels
-        leak = tl.load(leak + channel)
-        gain = tl.load(gain + channel)
-        threshold = tl.load(threshold + channel)
-    membrane = tl.zeros((BLOCK,), tl.float32)
-    if v is not None:
-        membrane = tl.load(v + neuron, mask=mask, other=0.0)
-    row = first_element
-    x_row = first_element
-    for _ in range(steps):
-        current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
-        h = _charge(current, membrane, tau, rate, leak, gain, CHARGE)
-        fired, _u, _nearest = _fire(h, threshold, LEVELS)
-        tl.store(spikes + row + lane, fired, mask=mask)
-        membrane = _reset(h, fired, threshold, SOFT)
-        row += elements
-        x_row += x_stride
+    start = _given(v, neuron, mask, BLOCK)
+    where, own = (first_element, lane, mask), (leak, gain, threshold, tau, rate)
+    membrane, _row, _x_row = _run(
+        x, start, spikes, *where, *own, elements, steps, x_stride, CHARGE, SOFT, LEVELS, POTENTIALS=False
+    )
     if v_last is not None:
         tl.store(v_last + neuron, membrane, mask=mask)
 
@@ -150,35 +196,18 @@ def backward_kernel(  # type: ignore[no-untyped-def]
     SURROGATE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
-    first_element = tl.program_id(0).to(tl.int64) * BLOCK
-    lane = tl.arange(0, BLOCK)
+    first_element, lane, mask, leak, gain, threshold = _block(
+        leak, gain, threshold, channels, elements, PER_CHANNEL, BLOCK
+    )
     neuron = first_element + lane
-    mask = neuron < elements
-    if PER_CHANNEL:
-        channel = neuron % channels
-        leak = tl.load(leak + channel)
-        gain = tl.load(gain + channel)
-        threshold = tl.load(threshold + channel)
-    start = tl.zeros((BLOCK,), tl.float32)
-    if v is not None:
-        start = tl.load(v + neuron, mask=mask, other=0.0)
-
-    membrane = start
-    row = first_element
-    x_row = first_element
-    for _ in range(steps):
-        current = tl.load(x + x_row + lane, mask=mask, other=0.0).to(tl.float32)
-        h = _charge(current, membrane, tau, rate, leak, gain, CHARGE)
-        fired, _u, _nearest = _fire(h, threshold, LEVELS)
-        tl.store(potentials + row + lane, h, mask=mask)
-        membrane = _reset(h, fired, threshold, SOFT)
-        row += elements
-        x_row += x_stride
+    start = _given(v, neuron, mask, BLOCK)
+    where, own = (first_element, lane, mask), (leak, gain, threshold, tau, rate)
+    _membrane, row, x_row = _run(
+        x, start, potentials, *where, *own, elements, steps, x_stride, CHARGE, SOFT, LEVELS, POTENTIALS=True
+    )
     tl.debug_barrier()  # what one thread has written, another may read
 
-    carried = tl.zeros((BLOCK,), tl.float32)  # the gradient of the membrane
-    if grad_v_last is not None:
-        carried = tl.load(grad_v_last + neuron, mask=mask, other=0.0)
+    carried = _given(grad_v_last, neuron, mask, BLOCK)  # the gradient of the membrane
     sum_leak = tl.zeros((BLOCK,), tl.float32)
     sum_gain = tl.zeros((BLOCK,), tl.float32)
     sum_threshold = tl.zeros((BLOCK,), tl.float32)
