@@ -129,16 +129,13 @@ class Session(Listener):
         return follow(self.console, shown=self.shows)
 
     def answer(
-        self,
-        document: dict[str, Any],
-        show: Callable[[Console], None],
-        code: ExitCode = ExitCode.DONE,
+        self, document: dict[str, Any], show: Callable[[Console, Any], None], code: ExitCode = ExitCode.DONE
     ) -> int:
-        """Print the result in the form asked for; the exit code."""
+        """Print the document in the form asked for; the exit code."""
         if self.json:
             self._print_json(document, code)
         elif not self.quiet:
-            show(self.out)
+            show(self.out, document)
         return int(code)
 
     def fail(self, diagnostics: Sequence[Diagnostic], code: ExitCode) -> int:
