@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from snnctl.cli.options import NoPlugins, PluginFiles, Set, Unset, folder, load_plugins, one_of, registered, seed_list
+from snnctl.cli.options import NoPlugins, PluginFiles, Set, Unset, folder, load_plugins, one_of, seed_list, specs
 from snnctl.cli.session import Session
 from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
@@ -20,12 +20,7 @@ def analyze_pe(
     ] = None,
     position: Annotated[
         list[str],
-        typer.Option(
-            "--position",
-            metavar="SPEC",
-            help="A position: cpg, or 'cpg: {neurons: 10}'. Repeatable; all are put side by side.",
-            autocompletion=registered("position"),
-        ),
+        specs("position", "A position: cpg, or 'cpg: {neurons: 10}'. Repeatable; all are put side by side."),
     ] = [],  # noqa: B006
     length: Annotated[int | None, typer.Option(metavar="L", min=1, help="Tokens; else the recipe's, or 168.")] = None,
     steps: Annotated[int | None, typer.Option(metavar="T", min=1, help="Time steps; else the recipe's, or 4.")] = None,
@@ -74,12 +69,7 @@ def analyze_neuron(
     ctx: typer.Context,
     neuron: Annotated[
         list[str],
-        typer.Option(
-            "--neuron",
-            metavar="SPEC",
-            help="A neuron: stc_lif, or 'stc_lif: {circuit: temporal}'. Repeatable; else LIF, IF and STC.",
-            autocompletion=registered("neuron"),
-        ),
+        specs("neuron", "A neuron: stc_lif, or 'stc_lif: {circuit: temporal}'. Repeatable; else LIF, IF and STC."),
     ] = [],  # noqa: B006
     steps: Annotated[int, typer.Option(metavar="T", min=2, help="Time steps.")] = 30,
     channels: Annotated[int, typer.Option(metavar="C", min=1, help="Channels.")] = 32,

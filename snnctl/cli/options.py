@@ -72,6 +72,11 @@ def one_of(
     return typer.Option(f"--{option}", metavar="|".join(words), help=help, parser=parse, autocompletion=complete)
 
 
+def specs(kind: str, help: str) -> Any:
+    """An option, to be repeated, that takes components of one kind with their knobs."""
+    return typer.Option(f"--{kind}", metavar="SPEC", help=help, autocompletion=registered(kind))
+
+
 def folder(help: str) -> Any:
     """An option that takes a folder."""
     return typer.Option(metavar="DIR", help=help)

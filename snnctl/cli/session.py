@@ -63,16 +63,16 @@ class Session(Listener):
     @property
     def console(self) -> Console:
         """Where people's text goes: stderr."""
-        from snnctl.ui.console import stderr_console
+        from snnctl.ui.console import make_console
 
-        return stderr_console()
+        return make_console(stderr=True)
 
     @property
     def out(self) -> Console:
         """Where results go: stdout."""
-        from snnctl.ui.console import stdout_console
+        from snnctl.ui.console import make_console
 
-        return stdout_console()
+        return make_console(stderr=False)
 
     @property
     def call(self) -> str:

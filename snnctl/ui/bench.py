@@ -81,9 +81,10 @@ def _bar(console: Console) -> Iterator[Callable[[Stand], None]]:
             elif stand.stage == "timing" and perf_counter() - drawn < 1 / _REFRESHES_PER_SECOND:
                 return
             drawn = perf_counter()
-            left = "-" if stand.seconds_left is None else duration(stand.seconds_left)
             text = f"trying {stand.text}" if stand.stage == "trying" else stand.text
-            drawing.update(bar, description=text, completed=stand.done, total=stand.total, left=left)
+            drawing.update(
+                bar, description=text, completed=stand.done, total=stand.total, left=duration(stand.seconds_left)
+            )
             drawing.refresh()
 
         yield tell

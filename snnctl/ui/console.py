@@ -12,24 +12,14 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.theme import Theme
 
-THEME = Theme({"good": "green", "bad": "red", "dim": "dim", "key": "cyan", "spike": "magenta"})
+_THEME = Theme({"good": "green", "bad": "red", "dim": "dim", "key": "cyan", "spike": "magenta"})
 _PLAIN_WIDTH = 120  # without a terminal nothing is cut to 80 columns
 
 
-def _console(to_stderr: bool) -> Console:
-    stream = sys.stderr if to_stderr else sys.stdout
-    width = None if stream.isatty() else _PLAIN_WIDTH
-    return Console(stderr=to_stderr, theme=THEME, highlight=False, width=width, soft_wrap=False)
-
-
-def stdout_console() -> Console:
-    """For results."""
-    return _console(False)
-
-
-def stderr_console() -> Console:
-    """For people."""
-    return _console(True)
+def make_console(*, stderr: bool) -> Console:
+    """For results, or on stderr for people."""
+    width = None if (sys.stderr if stderr else sys.stdout).isatty() else _PLAIN_WIDTH
+    return Console(stderr=stderr, theme=_THEME, highlight=False, width=width, soft_wrap=False)
 
 
 def table(*columns: str, rows: Iterable[Iterable[str]] = ()) -> Table:

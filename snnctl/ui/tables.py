@@ -91,11 +91,12 @@ def show_data(console: Console, document: Mapping[str, Any]) -> None:
     console.print(shown)
     if columns:
         names = list(next(iter(columns.values())))
-        statistics = table("column", *[f">{name}" for name in names])
-        for column, values in list(columns.items())[:24]:
-            statistics.add_row(f"[key]{escape(column)}[/]", *[figure(values[name]) for name in names])
+        rows = (
+            (f"[key]{escape(column)}[/]", *(figure(values[name]) for name in names))
+            for column, values in list(columns.items())[:24]
+        )
         console.print()
-        console.print(statistics)
+        console.print(table("column", *[f">{name}" for name in names], rows=rows))
         if len(columns) > 24:
             console.print(f"[dim]and {len(columns) - 24} more columns; --json lists all[/]")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
 from rich.progress import Progress, TaskID
@@ -70,11 +71,12 @@ class LiveTraining(_Training):
             "[spike]rate[/] {task.fields[rate]}",
             "[key]left[/] {task.fields[left]}",
         )
+        unknown: dict[str, Any] = dict.fromkeys(("loss", "speed", "rate", "left"), "-")
         self._bar = self._progress.add_task(
             f"epoch {event.start_epoch + 1}/{event.epochs}",
             total=event.epochs * event.steps_per_epoch,
             completed=event.start_epoch * event.steps_per_epoch,
-            **dict.fromkeys(("loss", "speed", "rate", "left"), "-"),
+            **unknown,
         )
         self._progress.start()
 
