@@ -53,20 +53,14 @@ def global_options(
 
 def _add_commands() -> None:
     from snnctl.cli import (
-        analyze_neuron,
-        analyze_pe,
+        analyze,
         bench,
         compare,
         convert,
         data,
-        doctor,
         energy,
         evaluate,
-        export,
-        init,
-        list_components,
-        schema,
-        show,
+        lookup,
         stats,
         sweep,
         train,
@@ -81,15 +75,15 @@ def _add_commands() -> None:
         ("stats", stats.stats, "Show the spikes of a run: rates, rasters, membranes, a page."),
         ("energy", energy.energy, "Estimate the energy of a run: counted, priced, beside its twins."),
         ("convert", convert.convert, "Turn a trained non-spiking network into a spiking one."),
-        ("export", export.export, "Write a run as NIR or as bare weights, read back and compared."),
-        ("analyze-pe", analyze_pe.analyze_pe, "Analyse positional encodings: codes, figures, a page."),
-        ("analyze-neuron", analyze_neuron.analyze_neuron, "Follow gradients of untrained neurons back in time."),
+        ("export", convert.export, "Write a run as NIR or as bare weights, read back and compared."),
+        ("analyze-pe", analyze.analyze_pe, "Analyse positional encodings: codes, figures, a page."),
+        ("analyze-neuron", analyze.analyze_neuron, "Follow gradients of untrained neurons back in time."),
         ("validate", validate.validate, "Find everything that is wrong with recipes."),
-        ("list", list_components.list_components, "List components or shipped recipes."),
-        ("show", show.show, "Show a component, or a recipe with every default filled in."),
-        ("init", init.init, "Copy a shipped recipe to start from."),
-        ("schema", schema.schema, "Print the JSON Schema of recipes, for editors."),
-        ("doctor", doctor.doctor, "Show what this machine has and what is used of it."),
+        ("list", lookup.list_components, "List components or shipped recipes."),
+        ("show", lookup.show, "Show a component, or a recipe with every default filled in."),
+        ("init", lookup.init, "Copy a shipped recipe to start from."),
+        ("schema", lookup.schema, "Print the JSON Schema of recipes, for editors."),
+        ("doctor", lookup.doctor, "Show what this machine has and what is used of it."),
     )
     for name, function, summary in commands:
         app.command(name, short_help=summary)(function)
@@ -110,7 +104,7 @@ def run(arguments: Sequence[str]) -> int:
     with redirect_stdout(others):
         code = _run(session, left)
     if not session.answered:
-        return session.answer({"text": others.getvalue()}, lambda _: None, ExitCode(code))
+        return session.answer({"text": others.getvalue()}, lambda *_: None, ExitCode(code))
     if code == ExitCode.DONE:
         sys.stderr.write(others.getvalue())
     return code

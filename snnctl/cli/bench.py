@@ -36,12 +36,7 @@ def neurons(
     """Measure one neuron layer; for lif beside spikingjelly and snntorch, as far as they are installed."""
     session: Session = ctx.obj
     load_plugins(plugin)
-    return _answer(
-        session,
-        lambda commands: commands.bench_neurons(
-            neuron, case, threads=threads, rounds=rounds, quick=quick, listener=session
-        ),
-    )
+    return _answer(session, lambda bench: bench.bench_neurons(neuron, case, threads, rounds, quick, listener=session))
 
 
 @app.command("blocks")
@@ -54,21 +49,16 @@ def blocks(
 ) -> int:
     """Measure training steps of whole blocks and networks, and a layer that streams."""
     session: Session = ctx.obj
-    return _answer(
-        session,
-        lambda commands: commands.bench_blocks(case, threads=threads, rounds=rounds, quick=quick, listener=session),
-    )
+    return _answer(session, lambda bench: bench.bench_blocks(case, threads, rounds, quick, listener=session))
 
 
 @app.command("recipe")
 def recipe(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe file (.yaml).", show_default=False)],
+    file: Annotated[Path, typer.Argument(metavar="RECIPE", help="Recipe file (.yaml).")],
     set_: Set = [],  # noqa: B006
     unset: Unset = [],  # noqa: B006
-    precision: Annotated[
-        str, typer.Option(metavar="fp32,bf16", help="Precisions; else the recipe's.", show_default=False)
-    ] = "",
+    precision: Annotated[str, typer.Option(metavar="fp32,bf16", help="Precisions; else the recipe's.")] = "",
     threads: Threads = None,
     rounds: Rounds = None,
     quick: Annotated[bool, typer.Option("--quick", help="Three rounds.")] = False,
@@ -78,37 +68,22 @@ def recipe(
     session: Session = ctx.obj
     wanted = [part.strip() for part in precision.split(",")] if precision else []
     if set(wanted) - {"fp32", "bf16"} or len(set(wanted)) < len(wanted):
-        raise DiagnosticError(
-            Diagnostic(
-                "U443", f"--precision must be fp32, bf16 or both, got `{precision}`", help="--precision fp32,bf16"
-            )
-        )
-    return _answer(
-        session,
-        lambda commands: commands.bench_recipe(
-            file,
-            set_,
-            unset,
-            precisions=wanted,
-            threads=threads,
-            rounds=rounds,
-            quick=quick,
-            allow_plugins=not no_plugins,
-            listener=session,
-        ),
-    )
+        message = f"--precision must be fp32, bf16 or both, got `{precision}`"
+        raise DiagnosticError(Diagnostic("U443", message, help="--precision fp32,bf16"))
+    more: dict[str, Any] = {"allow_plugins": not no_plugins, "listener": session}
+    return _answer(session, lambda bench: bench.bench_recipe(file, set_, unset, wanted, threads, rounds, quick, **more))
 
 
 def _answer(session: Session, measure: Callable[[Any], dict[str, Any]]) -> int:
     from snnctl.bench import silence_native_logs
 
     silence_native_logs()  # before torch is loaded
-    from snnctl.commands import bench as commands
+    from snnctl.commands import bench
     from snnctl.ui.bench import show_bench
 
     try:
-        found = measure(commands)
+        found = measure(bench)
     except KeyboardInterrupt:
         return session.fail([Diagnostic("E499", "interrupted; nothing was measured")], ExitCode.INTERRUPTED)
     code = ExitCode.INTERRUPTED if found["interrupted"] else ExitCode.DONE
-    return session.answer(found, lambda console: show_bench(console, found), code)
+    return session.answer(found, show_bench, code)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from snnctl.cli.options import folder
 from snnctl.cli.session import Session
 
 
@@ -14,7 +15,7 @@ def compare(
     ctx: typer.Context,
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN", help="Run directories, or folders that hold some.", show_default=False),
+        typer.Argument(metavar="RUN", help="Run directories, or folders that hold some."),
     ],
     metric: Annotated[
         list[str],
@@ -32,7 +33,7 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where files go.")] = Path("compare"),
+    out: Annotated[Path, folder("Where files go.")] = Path("compare"),
 ) -> int:
     """Compare trained runs: groups that differ in their seed alone, and paired differences between them.
 
@@ -43,5 +44,4 @@ def compare(
     from snnctl.commands import compare as commands
     from snnctl.ui.compare import show_comparison
 
-    document = commands.compare(runs, metric, against=against, out=out, listener=session)
-    return session.answer(document, lambda console: show_comparison(console, document))
+    return session.answer(commands.compare(runs, metric, against, out, listener=session), show_comparison)

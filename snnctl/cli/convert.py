@@ -1,4 +1,4 @@
-"""`snnctl convert`: a trained non-spiking network becomes a spiking one."""
+"""`snnctl convert` and `export`: a run as something else, a spiking network or a file in another format."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, one_of
+from snnctl.cli.options import NoPlugins, RunFolder, folder, one_of
 from snnctl.cli.session import Session
-from snnctl.core.choices import Calibration, Offset, SplitName
+from snnctl.core.choices import Calibration, ExportFormat, Offset, SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 
@@ -21,34 +21,25 @@ def convert(
     bits: Annotated[int, typer.Option(metavar="B", min=1, max=8, help="Bits of a spike.")] = 4,
     steps: Annotated[int, typer.Option(metavar="T", min=1, help="Steps.")] = 1,
     calibration: Annotated[
-        Calibration,
-        one_of("calibration", Calibration, "How thresholds of rectifiers are found."),
+        Calibration, one_of("calibration", Calibration, "How thresholds of rectifiers are found.")
     ] = "mse",
     percentile: Annotated[float, typer.Option(min=50, max=100, help="For that calibration.")] = 99.9,
     samples: Annotated[int, typer.Option(metavar="N", min=1, help="Of train, to calibrate on.")] = 512,
     offset: Annotated[Offset, one_of("offset", Offset, "bias: correct each layer's bias on the same data.")] = "bias",
-    table_bits: Annotated[
-        str, typer.Option(metavar="B,B,...", help="Further bits for the table.", show_default=False)
-    ] = "",
-    table_steps: Annotated[
-        str, typer.Option(metavar="T,T,...", help="Further steps for the table.", show_default=False)
-    ] = "",
+    table_bits: Annotated[str, typer.Option(metavar="B,B,...", help="Further bits for the table.")] = "",
+    table_steps: Annotated[str, typer.Option(metavar="T,T,...", help="Further steps for the table.")] = "",
     energy: Annotated[
         int, typer.Option(metavar="N", min=0, help="Samples to estimate the energy of each row on; 0: none.")
     ] = 0,
     costs: Annotated[
         str | None,
-        typer.Option(
-            metavar="NAME[,NAME|FILE...]", help="Cost tables for that; else the recipe's.", show_default=False
-        ),
+        typer.Option(metavar="NAME[,NAME|FILE...]", help="Cost tables for that; else the recipe's."),
     ] = None,
     split: Annotated[
         SplitName, one_of("split", SplitName, "What is measured on.", order=("test", "val", "train"))
     ] = "test",
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Parent of run directories.")] = Path("runs"),
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The new run's directory itself.", show_default=False)
-    ] = None,
+    runs: Annotated[Path, folder("Parent of run directories.")] = Path("runs"),
+    out: Annotated[Path | None, folder("The new run's directory itself.")] = None,
     no_plugins: NoPlugins = False,
 ) -> int:
     """Convert a non-spiking network: neurons that integrate take the place of its activations.
@@ -62,20 +53,32 @@ def convert(
     from snnctl.convert.convert import Settings
     from snnctl.ui.convert import show_conversion
 
+    settings = Settings(calibration, percentile, samples, offset, energy, costs)
+    table = (every_bits, every_steps)
     document = commands.convert(
-        run,
-        bits,
-        steps,
-        Settings(calibration, percentile, samples, offset, energy, costs),
-        table_bits=every_bits,
-        table_steps=every_steps,
-        split=split,
-        runs=runs,
-        out=out,
-        allow_plugins=not no_plugins,
-        listener=session,
+        run, bits, steps, settings, *table, split, runs, out, allow_plugins=not no_plugins, listener=session
     )
-    return session.answer(document, lambda console: show_conversion(console, document))
+    return session.answer(document, show_conversion)
+
+
+def export(
+    ctx: typer.Context,
+    run: RunFolder,
+    format: Annotated[ExportFormat, one_of("format", ExportFormat, "What to write.")] = "nir",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file; else RUN/export/network.FORMAT.")] = None,
+    no_plugins: NoPlugins = False,
+) -> int:
+    """Export a run: NIR for other simulators and hardware, one step as ONNX, or its weights alone.
+
+    The file is read back and run on samples of the validation split; the largest difference is told. What a format
+    cannot express is refused by name.
+    """
+    session: Session = ctx.obj
+    from snnctl.commands import convert as commands
+    from snnctl.ui.convert import show_export
+
+    found = commands.export(run, format, out, allow_plugins=not no_plugins, listener=session)
+    return session.answer(found, show_export)
 
 
 def _numbers(option: str, text: str, most: int | None) -> list[int]:

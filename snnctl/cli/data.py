@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from snnctl.cli.options import Set, Unset
+from snnctl.cli.options import Set, Unset, folder
 from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
@@ -30,9 +30,7 @@ def prep(
     from_: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="A local file instead of a download.")
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where prepared data lies.", show_default=False)
-    ] = None,
+    cache: Annotated[Path | None, folder("Where prepared data lies.")] = None,
 ) -> int:
     """Get named data ready: fetch or copy, verify, convert into the cache, write a manifest with checksums."""
     session: Session = ctx.obj
@@ -45,7 +43,7 @@ def prep(
     found = prepare(names, brought=from_, cache=cache, listener=session)
     rows = [each.document() for each in found]
 
-    def show(console: Any) -> None:
+    def show(console: Any, _: Any) -> None:
         for each, row in zip(found, rows, strict=True):
             console.print(f"[bold]{each.name}[/] {each.status}: {each.words}  [dim]{each.path}[/]", soft_wrap=True)
             console.print(f"  licence: {row['licence']}" + (f"; {each.note}" if each.note else ""), soft_wrap=True)
@@ -65,5 +63,4 @@ def info(
     from snnctl.commands.data import describe
     from snnctl.ui.tables import show_data
 
-    document = describe(what, set_, unset)
-    return session.answer({"data": document}, lambda console: show_data(console, document))
+    return session.answer({"data": describe(what, set_, unset)}, show_data)

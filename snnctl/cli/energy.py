@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from snnctl.cli.options import NoPlugins, one_of
+from snnctl.cli.options import NoPlugins, folder, one_of
 from snnctl.cli.session import Session
 from snnctl.core.choices import Checkpoint, Counted, Norms, Padding, RuleName, SplitName, Stem, Zeros
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
@@ -26,7 +26,7 @@ def _complete_costs(incomplete: str) -> Iterator[str]:
 
 def energy(
     ctx: typer.Context,
-    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)] = None,
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="Run directory.")] = None,
     costs: Annotated[
         str | None,
         typer.Option(
@@ -34,7 +34,6 @@ def energy(
             help="Cost tables: shipped names or YAML files, the first is the headline; else the recipe's"
             " (horowitz45_fp32,lemaire45).",
             autocompletion=_complete_costs,
-            show_default=False,
         ),
     ] = None,
     rule: Annotated[
@@ -46,7 +45,7 @@ def energy(
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Samples to count on; else the recipe's (256).", show_default=False),
+        typer.Option(metavar="N", min=1, help="Samples to count on; else the recipe's (256)."),
     ] = None,
     norms: Annotated[Norms, _one_of("norms", Norms, "Norms behind layers with weights.")] = "folded",
     stem: Annotated[Stem, _one_of("stem", Stem, "Layers whose input is the same at each step.")] = "run",
@@ -59,15 +58,11 @@ def energy(
     checkpoint: Annotated[
         Checkpoint, _one_of("checkpoint", Checkpoint, "Which weights; best falls back on last.")
     ] = "best",
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where files go; else RUN/energy.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, folder("Where files go; else RUN/energy.")] = None,
     list_costs: Annotated[bool, typer.Option("--list-costs", help="Show the cost tables and leave.")] = False,
     show_costs: Annotated[
         str | None,
-        typer.Option(
-            "--show-costs", metavar="NAME", help="Print one table's YAML, to copy and edit.", show_default=False
-        ),
+        typer.Option("--show-costs", metavar="NAME", help="Print one table's YAML, to copy and edit."),
     ] = None,
     no_plugins: NoPlugins = False,
 ) -> int:
@@ -85,18 +80,11 @@ def energy(
     from snnctl.energy.price.bill import Options
     from snnctl.ui.energy import show_energy
 
+    options = Options(rule, norms, stem, padding, neurons, elementwise, zeros)
     document = commands.energy(
-        run,
-        Options(rule, norms, stem, padding, neurons, elementwise, zeros),
-        costs=costs,
-        split=split,
-        samples=samples,
-        checkpoint=checkpoint,
-        out=out,
-        allow_plugins=not no_plugins,
-        listener=session,
+        run, options, costs, split, samples, checkpoint, out, allow_plugins=not no_plugins, listener=session
     )
-    return session.answer(document, lambda console: show_energy(console, document))
+    return session.answer(document, show_energy)
 
 
 def _tables(session: Session, name: str | None) -> int:
@@ -105,7 +93,7 @@ def _tables(session: Session, name: str | None) -> int:
     from snnctl.ui.energy import show_tables
 
     if name is not None:
-        table = commands.cost_table(name)
-        return session.answer(table, lambda console: console.out(table["yaml"], highlight=False, end=""))
-    rows = commands.cost_tables()
-    return session.answer({"tables": rows}, lambda console: show_tables(console, rows))
+        return session.answer(
+            commands.cost_table(name), lambda console, table: console.out(table["yaml"], highlight=False, end="")
+        )
+    return session.answer({"tables": commands.cost_tables()}, show_tables)

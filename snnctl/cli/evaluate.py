@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from snnctl.cli.options import NoPlugins, OfRun, one_of
+from snnctl.cli.options import NoPlugins, OfRun, RunFolder, folder, one_of
 from snnctl.cli.session import Session
 from snnctl.core.choices import Execution, SplitName
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def evaluate(
     ctx: typer.Context,
-    run: Annotated[Path, typer.Argument(help="Run directory.", show_default=False)],
+    run: RunFolder,
     split: Annotated[SplitName, one_of("split", SplitName, "Which part of the data.")] = "test",
     checkpoint: OfRun = "best",
     baselines: Annotated[bool, typer.Option(help="Also fit and score the baselines.")] = True,
@@ -27,7 +27,6 @@ def evaluate(
             metavar="N",
             min=0,
             help="Show N items: of a classifier with its confusion, of a video with its error from frame to frame.",
-            show_default=False,
         ),
     ] = None,
     execution: Annotated[
@@ -38,10 +37,7 @@ def evaluate(
             "integer: layers that spikes drive run on whole numbers; bitplane: as binary planes, and compared.",
         ),
     ] = "float",
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where --examples writes; else RUN/predictions.", show_default=False),
-    ] = None,
+    out: Annotated[Path | None, folder("Where --examples writes; else RUN/predictions.")] = None,
     no_plugins: NoPlugins = False,
 ) -> int:
     """Measure a run: metrics beside the baselines, firing rates per layer, health."""
@@ -50,21 +46,11 @@ def evaluate(
     from snnctl.ui.predictions import show_predictions
     from snnctl.ui.results import show_results
 
-    results = commands.evaluate(
-        run,
-        split,
-        checkpoint=checkpoint,
-        baselines=baselines,
-        examples=examples,
-        execution=execution,
-        out=out,
-        allow_plugins=not no_plugins,
-        listener=session,
-    )
-
-    def show(console: Console) -> None:
+    def show(console: Console, results: dict[str, Any]) -> None:
         show_results(console, results)
         if "predictions" in results:
             show_predictions(console, results["predictions"])
 
+    asked = (split, checkpoint, baselines, examples, execution)
+    results = commands.evaluate(run, *asked, out, allow_plugins=not no_plugins, listener=session)
     return session.answer(results, show)

@@ -72,7 +72,18 @@ def one_of(
     return typer.Option(f"--{option}", metavar="|".join(words), help=help, parser=parse, autocompletion=complete)
 
 
+def specs(kind: str, help: str) -> Any:
+    """An option, to be repeated, that takes components of one kind with their knobs."""
+    return typer.Option(f"--{kind}", metavar="SPEC", help=help, autocompletion=registered(kind))
+
+
+def folder(help: str) -> Any:
+    """An option that takes a folder."""
+    return typer.Option(metavar="DIR", help=help)
+
+
 OnDevice = Annotated[Device, one_of("device", Device, "Keep off accelerators with cpu.", code="U401")]
+RunFolder = Annotated[Path, typer.Argument(help="Run directory.")]
 OfRun = Annotated[Checkpoint, one_of("checkpoint", Checkpoint, "Which weights; best falls back on last.")]
 Set = Annotated[
     list[str],
@@ -86,6 +97,7 @@ Set = Annotated[
 Unset = Annotated[
     list[str], typer.Option("--unset", metavar="PATH", help="Remove a value, so that its default counts.")
 ]
+RecipeFile = Annotated[Path, typer.Argument(help="Recipe file (.yaml).")]
 NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="Refuse recipes that name plug-in files.")]
 PluginFiles = Annotated[
     list[Path], typer.Option("--plugin", metavar="FILE", help="Also load this plug-in file. Repeatable.")
@@ -105,11 +117,8 @@ def seed_list(text: str) -> list[int]:
     except ValueError:
         found = []
     if not found or min(found) < 0 or len(set(found)) < len(found):
-        raise DiagnosticError(
-            Diagnostic(
-                "U404", f"--seeds must be distinct whole numbers from 0, got `{text}`", help="--seeds 1,2,3 or 1-10"
-            )
-        )
+        message = f"--seeds must be distinct whole numbers from 0, got `{text}`"
+        raise DiagnosticError(Diagnostic("U404", message, help="--seeds 1,2,3 or 1-10"))
     return found
 
 

@@ -63,16 +63,16 @@ class Session(Listener):
     @property
     def console(self) -> Console:
         """Where people's text goes: stderr."""
-        from snnctl.ui.console import stderr_console
+        from snnctl.ui.console import make_console
 
-        return stderr_console()
+        return make_console(stderr=True)
 
     @property
     def out(self) -> Console:
         """Where results go: stdout."""
-        from snnctl.ui.console import stdout_console
+        from snnctl.ui.console import make_console
 
-        return stdout_console()
+        return make_console(stderr=False)
 
     @property
     def call(self) -> str:
@@ -129,16 +129,13 @@ class Session(Listener):
         return follow(self.console, shown=self.shows)
 
     def answer(
-        self,
-        document: dict[str, Any],
-        show: Callable[[Console], None],
-        code: ExitCode = ExitCode.DONE,
+        self, document: dict[str, Any], show: Callable[[Console, Any], None], code: ExitCode = ExitCode.DONE
     ) -> int:
-        """Print the result in the form asked for; the exit code."""
+        """Print the document in the form asked for; the exit code."""
         if self.json:
             self._print_json(document, code)
         elif not self.quiet:
-            show(self.out)
+            show(self.out, document)
         return int(code)
 
     def fail(self, diagnostics: Sequence[Diagnostic], code: ExitCode) -> int:

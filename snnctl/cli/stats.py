@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, one_of
+from snnctl.cli.options import NoPlugins, folder, one_of
 from snnctl.cli.session import Session
 from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
@@ -15,15 +15,13 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 def stats(
     ctx: typer.Context,
-    runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN", help="Run directory; several with --tau.", show_default=False)
-    ],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directory; several with --tau.")],
     split: Annotated[
         SplitName, one_of("split", SplitName, "Which part of the data.", order=("val", "test", "train"))
     ] = "val",
     samples: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="At most so many, evenly spread; else all.", show_default=False),
+        typer.Option(metavar="N", min=1, help="At most so many, evenly spread; else all."),
     ] = None,
     layers: Annotated[
         list[str],
@@ -36,10 +34,7 @@ def stats(
             help="Also the time constants by depth; of several RUNs, or folders of them, pooled over seeds, alone.",
         ),
     ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where files go; else RUN/stats, or ./stats of several.", show_default=False),
-    ] = None,
+    out: Annotated[Path | None, folder("Where files go; else RUN/stats, or ./stats of several.")] = None,
     no_plugins: NoPlugins = False,
 ) -> int:
     """Show the spikes of a run: rates, silent and saturated neurons, rasters, membranes, classes, health.
@@ -55,22 +50,13 @@ def stats(
         from snnctl.commands.stats import pooled_taus
         from snnctl.ui.stats import show_tau_of_several
 
-        pooled = pooled_taus(runs, out=out or Path("stats"), allow_plugins=not no_plugins, listener=session)
-        return session.answer(pooled, lambda console: show_tau_of_several(console, pooled))
+        pooled = pooled_taus(runs, out or Path("stats"), allow_plugins=not no_plugins, listener=session)
+        return session.answer(pooled, show_tau_of_several)
     if len(runs) > 1:
         help = "snnctl stats --tau RUN RUN... pools time constants; snnctl compare RUN RUN... compares results"
         raise DiagnosticError(Diagnostic("U472", "the spikes of one run at a time", help=help))
     from snnctl.commands import stats as commands
     from snnctl.ui.stats import show_stats
 
-    found = commands.stats(
-        runs[0],
-        split,
-        samples=samples,
-        layers=layers,
-        tau=tau,
-        out=out,
-        allow_plugins=not no_plugins,
-        listener=session,
-    )
-    return session.answer(found, lambda console: show_stats(console, found))
+    found = commands.stats(runs[0], split, samples, layers, tau, out, allow_plugins=not no_plugins, listener=session)
+    return session.answer(found, show_stats)

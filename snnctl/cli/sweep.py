@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, OnDevice, Set, Unset, seed_list
+from snnctl.cli.options import NoPlugins, OnDevice, RecipeFile, Set, Unset, folder, seed_list
 from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 
 
 def sweep(
     ctx: typer.Context,
-    recipe: Annotated[Path, typer.Argument(help="Recipe file (.yaml).", show_default=False)],
+    recipe: RecipeFile,
     over: Annotated[
         list[str],
         typer.Option(metavar="PATH=[...]", help="Take each of these values. Repeatable: all combinations."),
@@ -41,9 +41,7 @@ def sweep(
     jobs: Annotated[
         int, typer.Option(metavar="N", min=1, help="So many runs at once, each on its share of the threads.")
     ] = 1,
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where runs go; else sweeps/NAME.", show_default=False)
-    ] = None,
+    out: Annotated[Path | None, folder("Where runs go; else sweeps/NAME.")] = None,
     set_: Set = [],  # noqa: B006
     unset: Unset = [],  # noqa: B006
     skip_invalid: Annotated[
@@ -83,9 +81,9 @@ def sweep(
             else:
                 found = commands.grid(plan, over, case, skip_invalid=skip_invalid, dry_run=dry_run, listener=session)
             if dry_run:
-                return session.answer(found.document, lambda console: show_plan(console, found.document))
+                return session.answer(found.document, show_plan)
             return session.answer(
-                found.document, lambda console: show_sweep(console, found.document, session.call), found.code
+                found.document, lambda console, document: show_sweep(console, document, session.call), found.code
             )
     except KeyboardInterrupt:
         return session.fail([Diagnostic("E499", "interrupted; nothing was running")], ExitCode.INTERRUPTED)

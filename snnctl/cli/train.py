@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from snnctl.cli.options import NoPlugins, OnDevice, Set, Unset, seed_list
+from snnctl.cli.options import NoPlugins, OnDevice, Set, Unset, folder, seed_list
 from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 
@@ -19,21 +19,16 @@ if TYPE_CHECKING:
 
 def train(
     ctx: typer.Context,
-    recipe: Annotated[Path | None, typer.Argument(help="Recipe file (.yaml).", show_default=False)] = None,
+    recipe: Annotated[Path | None, typer.Argument(help="Recipe file (.yaml).")] = None,
     set_: Set = [],  # noqa: B006  # typer reads it, nobody changes it
     unset: Unset = [],  # noqa: B006
     seeds: Annotated[str, typer.Option(metavar="1,2,3|1-10", help="Train once per seed, report mean and sd.")] = "",
     jobs: Annotated[
         int, typer.Option(metavar="N", min=1, help="With --seeds: so many at once, each on its share of the threads.")
     ] = 1,
-    runs: Annotated[Path, typer.Option(metavar="DIR", help="Where run directories are made.")] = Path("runs"),
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Name the run directory itself; with --seeds its parent."),
-    ] = None,
-    resume: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.", show_default=False)
-    ] = None,
+    runs: Annotated[Path, folder("Where run directories are made.")] = Path("runs"),
+    out: Annotated[Path | None, folder("Name the run directory itself; with --seeds its parent.")] = None,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with an interrupted run.")] = None,
     continue_: Annotated[
         bool,
         typer.Option("--continue", help="With --out: skip runs that are done, resume those that are not."),
@@ -54,29 +49,14 @@ def train(
     from snnctl.engine.interrupt import StopRequest
 
     session: Session = ctx.obj
+    more: dict[str, Any] = {"allow_plugins": not no_plugins, "listener": session}
     with StopRequest() as stop, stop.at_once():
         if resume is not None:
-            given = {
-                "--seeds": seeds,
-                "--jobs": jobs > 1,
-                "--out": out,
-                "--continue": continue_,
-                "--dry-run": dry_run,
-            }
+            given = {"--seeds": seeds, "--jobs": jobs > 1, "--out": out, "--continue": continue_, "--dry-run": dry_run}
             _alone(recipe, [option for option, value in given.items() if value])
             from snnctl.commands import train as commands
 
-            found = commands.resume(
-                resume,
-                set_,
-                unset,
-                stop_after=stop_after,
-                device=device,
-                tensorboard=tensorboard,
-                allow_plugins=not no_plugins,
-                listener=session,
-            )
-            return _answer(session, found, 0)
+            return _answer(session, commands.resume(resume, set_, unset, stop_after, device, tensorboard, **more), 0)
         several = seed_list(seeds)
         if recipe is None:
             help = "snnctl train RECIPE.yaml; `snnctl init` copies one"
@@ -92,25 +72,9 @@ def train(
             from snnctl.ui.results import show_forecast
 
             first = [*set_, *(f"train.seed={seed}" for seed in several[:1])]
-            cost = commands.forecast(
-                recipe, first, unset, device=device, allow_plugins=not no_plugins, listener=session
-            )
-            return session.answer(cost, lambda console: show_forecast(console, cost))
-        found = commands.train(
-            recipe,
-            set_,
-            unset,
-            seeds=several,
-            jobs=jobs,
-            runs=runs,
-            out=out,
-            continue_=continue_,
-            stop_after=stop_after,
-            device=device,
-            tensorboard=tensorboard,
-            allow_plugins=not no_plugins,
-            listener=session,
-        )
+            return session.answer(commands.forecast(recipe, first, unset, device, **more), show_forecast)
+        how = (runs, out, continue_, stop_after, device, tensorboard)
+        found = commands.train(recipe, set_, unset, several, jobs, *how, **more)
         return _answer(session, found, len(several))
 
 
@@ -125,12 +89,12 @@ def _alone(recipe: Path | None, others: list[str]) -> None:
 def _answer(session: Session, found: Trained, seeds: int) -> int:
     from snnctl.ui.results import show_interrupted, show_results, show_seeds
 
-    def show(console: Console) -> None:
+    def show(console: Console, document: dict[str, Any]) -> None:
         if found.interrupted:
-            show_interrupted(console, found.document, seeds)
+            show_interrupted(console, document, seeds)
         elif seeds:
-            show_seeds(console, found.document)
+            show_seeds(console, document)
         else:
-            show_results(console, found.document, positions="position" in found.recipe.values["model"])
+            show_results(console, document, positions="position" in found.recipe.values["model"])
 
     return session.answer(found.document, show, ExitCode.INTERRUPTED if found.interrupted else ExitCode.DONE)

@@ -13,7 +13,7 @@ from snnctl.core.diagnostic import ExitCode, exit_code_of
 
 def validate(
     ctx: typer.Context,
-    files: Annotated[list[str], typer.Argument(help="Recipe files; - reads one from stdin.", show_default=False)],
+    files: Annotated[list[str], typer.Argument(help="Recipe files; - reads one from stdin.")],
     set_: Set = [],  # noqa: B006
     unset: Unset = [],  # noqa: B006
     no_plugins: NoPlugins = False,
@@ -30,7 +30,7 @@ def validate(
     code = exit_code_of(every)
     if session.json:
         session.diagnostics += every
-        return session.answer({"files": [file.to_json() for file in found]}, lambda _: None, code)
+        return session.answer({"files": [file.to_json() for file in found]}, lambda *_: None, code)
     for file in found:
         if file.ok and not session.quiet:
             session.out.print(f"[good]ok[/]  {escape(file.file)}", soft_wrap=True)

@@ -26,10 +26,10 @@ _QUICK_ROUNDS = 3
 def bench_neurons(
     neuron: str = "lif",
     cases: Sequence[str] = (),
-    *,
     threads: int | None = None,
     rounds: int | None = None,
     quick: bool = False,
+    *,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
     """One neuron layer; lif beside spikingjelly and snntorch, as far as they are installed.
@@ -61,10 +61,10 @@ def bench_neurons(
 
 def bench_blocks(
     cases: Sequence[str] = (),
-    *,
     threads: int | None = None,
     rounds: int | None = None,
     quick: bool = False,
+    *,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
     """Training steps of whole blocks and networks, and a layer that streams; arguments as those of `bench_neurons`."""
@@ -77,21 +77,18 @@ def bench_recipe(
     recipe: Path | str,
     sets: Sequence[str] = (),
     unsets: Sequence[str] = (),
-    *,
     precisions: Sequence[Literal["fp32", "bf16"]] = (),
     threads: int | None = None,
     rounds: int | None = None,
     quick: bool = False,
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
     """One training step of a recipe: batch, forward, loss, backward, clip, optimiser.
 
     Args:
-        recipe: file.
-        sets, unsets: changes, as `--set` and `--unset` take them.
-        precisions: none: the recipe's.
-        threads, rounds, quick: as those of `bench_neurons`.
+        precisions: none: the recipe's; all others as those of `bench_neurons`.
     """
     _prepare(threads)
     loaded = load_recipe(recipe, sets, unsets, allow_plugins=allow_plugins)

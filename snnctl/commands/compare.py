@@ -15,9 +15,9 @@ from snnctl.report.saving import prepare, write
 def compare(
     runs: Sequence[Path],
     metrics: Sequence[str] = (),
-    *,
     against: str | None = None,
     out: Path = Path("compare"),
+    *,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
     """Groups of runs that differ in their seed alone, and paired differences between them; nothing is run again.
@@ -26,13 +26,12 @@ def compare(
         runs: run directories, or folders that hold some.
         metrics: `test/accuracy`, `energy/TABLE` and so on; none: the task's first on test.
         against: the reference group: its name, one of its key=value, or a glob; None: that of the first run.
-        out: where files go.
 
     Returns:
         See `snnctl.compare.document`.
 
     Raises:
-        DiagnosticError: as `snnctl.compare.comparison.compare`; U453, `out` cannot be written.
+        DiagnosticError: as `snnctl.compare.comparison.compare`.
     """
     found = comparison.compare(runs, metrics, against)
     listener.warn(found.warnings)

@@ -1,4 +1,4 @@
-"""Turning a trained non-spiking network into a spiking one; a recipe is trained first."""
+"""A run as something else: a network that spikes in place of one that does not, or a file in another format."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from snnctl.convert.convert import convert as convert_run
 from snnctl.convert.page import report
 from snnctl.convert.spiking import Wanted
 from snnctl.convert.support import refuse_unsupported
-from snnctl.core.choices import SplitName
+from snnctl.core.choices import ExportFormat, SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.energy.price.table import load_table
+from snnctl.export import export as formats
 from snnctl.finished import open_run
 from snnctl.recipe import load_recipe
 from snnctl.report.saving import write
@@ -27,12 +28,12 @@ def convert(
     bits: int = 4,
     steps: int = 1,
     settings: Settings = Settings(),  # noqa: B008  # a frozen value
-    *,
     table_bits: Sequence[int] = (),
     table_steps: Sequence[int] = (),
     split: SplitName = "test",
     runs: Path = Path("runs"),
     out: Path | None = None,
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def convert(
 
     Raises:
         DiagnosticError: U490, U491, it cannot be converted, before any work; U493, the training was interrupted; as
-            `snnctl.finished.open_run`, `load_table` and `snnctl.engine.run_dir.RunDir.create`.
+            `load_table` and `snnctl.engine.run_dir.RunDir.create`.
     """
     more = [Wanted(b, t) for b in table_bits or [bits] for t in table_steps or [steps]]
     path = _trained(run, runs, allow_plugins, listener) if Path(run).suffix in (".yaml", ".yml") else run
@@ -75,3 +76,27 @@ def _trained(path: Path | str, runs: Path, allow_plugins: bool, listener: Listen
         help = f"snnctl train --resume {found['run']}, then snnctl convert {found['run']}"
         raise DiagnosticError(Diagnostic("U493", "training was interrupted; nothing is converted yet", help=help))
     return Path(found["run"])
+
+
+def export(
+    run: Path | str,
+    format: ExportFormat = "nir",
+    out: Path | None = None,
+    *,
+    allow_plugins: bool = True,
+    listener: Listener = NOBODY,
+) -> dict[str, Any]:
+    """Write the best weights of a run; what the format cannot express is refused by name.
+
+    Args:
+        out: the file; None: `RUN/export/network.FORMAT`.
+
+    Returns:
+        `{file, format, bytes, compared_samples, worst_difference, different_predictions, ...}`.
+
+    Raises:
+        DiagnosticError: as `snnctl.export.export.export`.
+    """
+    opened = open_run(run, allow_plugins=allow_plugins, warn=listener.warn)
+    path = out or opened.folder.path / "export" / f"network.{format.removesuffix('-step')}"
+    return formats.export(opened, format, path).document()

@@ -21,12 +21,12 @@ from snnctl.report.saving import write
 def energy(
     run: Path | str,
     options: Options = Options(),  # noqa: B008  # a frozen value
-    *,
     costs: str | None = None,
     split: SplitName | None = None,
     samples: int | None = None,
     checkpoint: Checkpoint = "best",
     out: Path | None = None,
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
@@ -36,15 +36,13 @@ def energy(
         options: what is charged; without a rule, the recipe's.
         costs: tables, shipped names or YAML files separated by commas, the headline first; None: the recipe's.
         split, samples: what is counted on; None: as the recipe says.
-        checkpoint: which weights; the last stand in where none were the best.
         out: where files go; None: `RUN/energy`.
 
     Returns:
         See `snnctl.energy.show`.
 
     Raises:
-        DiagnosticError: U408, `costs` names no table; as `load_table`, `snnctl.finished.open_run`, `build` and
-            `load_weights`; U453, `out` cannot be written.
+        DiagnosticError: U408, `costs` names no table; as `load_table`.
     """
     opened = open_run(run, checkpoint, allow_plugins=allow_plugins, warn=listener.warn)
     own = opened.recipe.energy

@@ -22,19 +22,18 @@ from snnctl.report.saving import write
 def evaluate(
     run: Path | str,
     split: SplitName = "test",
-    *,
     checkpoint: Checkpoint = "best",
     baselines: bool = True,
     examples: int | None = None,
     execution: Execution = "float",
     out: Path | None = None,
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
     """Measure a run on a split.
 
     Args:
-        checkpoint: which weights; the last stand in where none were the best.
         baselines: also fit and score the baselines.
         examples: show so many items, in files: of a classifier with its confusion, of a video with its error from frame
             to frame.
@@ -43,9 +42,6 @@ def evaluate(
 
     Returns:
         As `snnctl.engine.train.measure_run`; with `execution` and `predictions` where those were asked for.
-
-    Raises:
-        DiagnosticError: as `snnctl.finished.open_run`, `build` and `load_weights`; U453, `out` cannot be written.
     """
     opened = open_run(run, checkpoint, allow_plugins=allow_plugins, warn=listener.warn)
     experiment, runtime = opened.experiment, Runtime.of(opened.recipe.train)

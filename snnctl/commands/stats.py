@@ -23,11 +23,11 @@ from snnctl.report.saving import prepare, write
 def stats(
     run: Path | str,
     split: SplitName = "val",
-    *,
     samples: int | None = None,
     layers: Sequence[str] = (),
     tau: bool = False,
     out: Path | None = None,
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
@@ -43,8 +43,7 @@ def stats(
         See `snnctl.inspect.activity.page`; a network that does not spike leaves no files.
 
     Raises:
-        DiagnosticError: as `snnctl.finished.open_run`, `build`, `load_weights` and `survey`; U471, nothing has a time
-            constant; U453, `out` cannot be written.
+        DiagnosticError: U471, nothing has a time constant; as `survey`.
     """
     opened = open_run(run, allow_plugins=allow_plugins, warn=listener.warn)
     place = out or opened.folder.path / "stats"
@@ -63,8 +62,8 @@ def stats(
 
 def pooled_taus(
     runs: Sequence[Path],
-    *,
     out: Path = Path("stats"),
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
@@ -72,7 +71,6 @@ def pooled_taus(
 
     Args:
         runs: run directories, or folders that hold some.
-        out: where files go.
 
     Raises:
         DiagnosticError: U473, they differ in more than their seed; as `stats`.

@@ -43,12 +43,10 @@ class Plan:
     """What the points of a sweep share.
 
     Args:
-        recipe: file.
-        sets, unsets: changes that all points have, as `--set` and `--unset` take them.
+        sets, unsets: changes that all points have.
         seeds: every point once per seed; none takes the recipe's own.
         jobs: so many runs at once, each in a process of its own.
         out: where runs go; None: `sweeps/NAME`.
-        device: cpu keeps off accelerators.
     """
 
     recipe: Path | str

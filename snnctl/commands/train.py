@@ -65,7 +65,6 @@ def train(
     recipe: Path | str,
     sets: Sequence[str] = (),
     unsets: Sequence[str] = (),
-    *,
     seeds: Sequence[int] = (),
     jobs: int = 1,
     runs: Path = Path("runs"),
@@ -74,26 +73,23 @@ def train(
     stop_after: int | None = None,
     device: Device = "auto",
     tensorboard: bool = False,
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> Trained:
     """Train a recipe, then test its best weights beside the baselines.
 
     Args:
-        recipe: file.
-        sets, unsets: changes, as `--set` and `--unset` take them.
         seeds: train once per seed; none takes the recipe's own.
         jobs: of several seeds so many at once, each in a process of its own.
         runs: where run directories are made.
         out: the run directory itself; of several seeds the parent of theirs.
         continue_: with `out`: leave out runs that are done, and go on with those that are not.
         stop_after: stop as if interrupted after so many epochs.
-        device: cpu keeps off accelerators.
         tensorboard: also write curves for TensorBoard.
 
     Raises:
-        DiagnosticError: whatever is wrong with recipe or data, before anything is written; as `start_run` and
-            `train_run`.
+        DiagnosticError: as `start_run` and `train_run`; of the recipe before anything is written.
     """
     variants = [
         load_recipe(recipe, [*sets, *seeded], unsets, allow_plugins=allow_plugins)
@@ -119,16 +115,12 @@ def forecast(
     recipe: Path | str,
     sets: Sequence[str] = (),
     unsets: Sequence[str] = (),
-    *,
     device: Device = "auto",
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
-    """What training would cost: see `snnctl.engine.dry_run.forecast`. Nothing is written.
-
-    Raises:
-        DiagnosticError: whatever is wrong with recipe or data.
-    """
+    """What training would cost: see `snnctl.engine.dry_run.forecast`. Nothing is written."""
     loaded = load_recipe(recipe, sets, unsets, allow_plugins=allow_plugins)
     _refuse(loaded, listener)
     return dry_run.forecast(build(loaded), Runtime.of(loaded.train, device))
@@ -138,10 +130,10 @@ def resume(
     run: Path | str,
     sets: Sequence[str] = (),
     unsets: Sequence[str] = (),
-    *,
     stop_after: int | None = None,
     device: Device = "auto",
     tensorboard: bool = False,
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> Trained:
@@ -152,7 +144,7 @@ def resume(
         stop_after, device, tensorboard: as those of `train`.
 
     Raises:
-        DiagnosticError: U407, another change; U413, no run directory; as `train_run`.
+        DiagnosticError: U407, another change; as `train_run`.
     """
     foreign = [text for text in (*sets, *unsets) if text.partition("=")[0].strip() != "train.epochs"]
     if foreign:

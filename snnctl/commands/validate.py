@@ -43,7 +43,6 @@ def validate(
 
     Args:
         file: a recipe; `-` reads one from stdin.
-        sets, unsets: changes, as `--set` and `--unset` take them.
         load_data: also read the data whole, not only its head.
     """
     name = "<stdin>" if file == "-" else str(file)

@@ -120,14 +120,8 @@ def _watch_shapes(network: nn.Module, layers: list[dict[str, Any]]) -> list[Any]
             tensor = output[0] if isinstance(output, tuple) else output
             if isinstance(tensor, Tensor):
                 own = sum(p.numel() for p in module.parameters(recurse=False))
-                layers.append(
-                    {
-                        "name": name,
-                        "type": type(module).__name__,
-                        "shape": list(tensor.shape),
-                        "parameters": own,
-                    }
-                )
+                facts = {"name": name, "type": type(module).__name__, "shape": list(tensor.shape), "parameters": own}
+                layers.append(facts)
 
         return hook
 

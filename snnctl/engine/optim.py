@@ -8,22 +8,21 @@ from typing import Annotated
 import torch
 from annotated_types import Ge, Gt, Lt
 from torch import nn
+from torch.optim import Optimizer
 
 from snnctl.core.catalog import OPTIMS
 
-Parameters = Iterable[nn.Parameter]
-Betas = tuple[Annotated[float, Ge(0), Lt(1)], Annotated[float, Ge(0), Lt(1)]]
+Params = Iterable[nn.Parameter]
+Above0 = Annotated[float, Gt(0)]
+Decay = Annotated[float, Ge(0)]
+Share = Annotated[float, Ge(0), Lt(1)]
+Betas = tuple[Share, Share]
 
 
 @OPTIMS.register("adam")
 def adam(
-    parameters: Parameters,
-    *,
-    lr: Annotated[float, Gt(0)] = 1e-3,
-    betas: Betas = (0.9, 0.999),
-    eps: Annotated[float, Gt(0)] = 1e-8,
-    weight_decay: Annotated[float, Ge(0)] = 0.0,
-) -> torch.optim.Optimizer:
+    parameters: Params, *, lr: Above0 = 1e-3, betas: Betas = (0.9, 0.999), eps: Above0 = 1e-8, weight_decay: Decay = 0.0
+) -> Optimizer:
     """Adam.
 
     Args:
@@ -39,13 +38,13 @@ def adam(
 
 @OPTIMS.register("adamw")
 def adamw(
-    parameters: Parameters,
+    parameters: Params,
     *,
-    lr: Annotated[float, Gt(0)] = 1e-3,
+    lr: Above0 = 1e-3,
     betas: Betas = (0.9, 0.999),
-    eps: Annotated[float, Gt(0)] = 1e-8,
-    weight_decay: Annotated[float, Ge(0)] = 1e-2,
-) -> torch.optim.Optimizer:
+    eps: Above0 = 1e-8,
+    weight_decay: Decay = 1e-2,
+) -> Optimizer:
     """Adam with decoupled weight decay.
 
     Args:
@@ -61,13 +60,8 @@ def adamw(
 
 @OPTIMS.register("sgd")
 def sgd(
-    parameters: Parameters,
-    *,
-    lr: Annotated[float, Gt(0)] = 1e-2,
-    momentum: Annotated[float, Ge(0), Lt(1)] = 0.9,
-    nesterov: bool = False,
-    weight_decay: Annotated[float, Ge(0)] = 0.0,
-) -> torch.optim.Optimizer:
+    parameters: Params, *, lr: Above0 = 1e-2, momentum: Share = 0.9, nesterov: bool = False, weight_decay: Decay = 0.0
+) -> Optimizer:
     """Stochastic gradient descent with momentum.
 
     Args:
@@ -84,14 +78,14 @@ def sgd(
 
 @OPTIMS.register("rmsprop")
 def rmsprop(
-    parameters: Parameters,
+    parameters: Params,
     *,
-    lr: Annotated[float, Gt(0)] = 1e-2,
-    alpha: Annotated[float, Ge(0), Lt(1)] = 0.99,
-    eps: Annotated[float, Gt(0)] = 1e-8,
-    momentum: Annotated[float, Ge(0), Lt(1)] = 0.0,
-    weight_decay: Annotated[float, Ge(0)] = 0.0,
-) -> torch.optim.Optimizer:
+    lr: Above0 = 1e-2,
+    alpha: Share = 0.99,
+    eps: Above0 = 1e-8,
+    momentum: Share = 0.0,
+    weight_decay: Decay = 0.0,
+) -> Optimizer:
     """RMSprop.
 
     Args:

@@ -41,12 +41,7 @@ class RunDir:
 
     @classmethod
     def create(
-        cls,
-        parent: Path,
-        name: str,
-        digest: str,
-        fill: Callable[[RunDir], None],
-        out: Path | None = None,
+        cls, parent: Path, name: str, digest: str, fill: Callable[[RunDir], None], out: Path | None = None
     ) -> RunDir:
         """Make `<parent>/<name>/<UTC>-<6 hex of the digest>` (or exactly `out`).
 

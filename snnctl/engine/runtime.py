@@ -95,10 +95,6 @@ class Runtime:
             torch.nn.utils.clip_grads_with_norm_(trained, norm, total)
         return total
 
-    def sum(self, values: Tensor) -> Tensor:
-        """The sum over all processes."""
-        return torch.as_tensor(self._accelerator.reduce(values, reduction="sum"))
-
     def my_share(self, indices: Tensor) -> Tensor:
         """This process's slice of a global batch: every world-th item."""
         return indices[self.rank :: self.world] if self.world > 1 else indices

@@ -149,16 +149,9 @@ def one_cycle(
     Source: torch.optim.lr_scheduler.OneCycleLR; Smith and Topin, 2017.
     """
     rates = [float(group["lr"]) for group in optimizer.param_groups]
-    return Schedule(
-        OneCycleLR(
-            optimizer,
-            max_lr=rates,
-            total_steps=epochs * per_epoch + 1,
-            pct_start=rise,
-            anneal_strategy=anneal,
-            cycle_momentum=False,
-        )
-    )
+    steps = epochs * per_epoch + 1
+    curve = OneCycleLR(optimizer, rates, steps, pct_start=rise, anneal_strategy=anneal, cycle_momentum=False)
+    return Schedule(curve)
 
 
 @SCHEDULES.register("plateau")

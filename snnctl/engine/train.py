@@ -72,7 +72,6 @@ def train_run(
     resume: bool = False,
     extended: Head | None = None,
     stop_after: int | None = None,
-    progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
     """Train, then test the best weights beside the baselines; the results as `--json` prints them.
 
@@ -88,51 +87,38 @@ def train_run(
             process trains in the folder.
     """
     with run.claimed() if runtime.is_main else nullcontext():
-        return _train(experiment, run, observer, runtime, resume, extended, stop_after, progress)
-
-
-def _train(
-    experiment: Experiment,
-    run: RunDir,
-    observer: Observer,
-    runtime: Runtime,
-    resume: bool,
-    extended: Head | None,
-    stop_after: int | None,
-    progress: Callable[[str, float], None] | None,
-) -> dict[str, Any]:
-    changed = changed_data(experiment, run)
-    if changed is not None:
-        raise DiagnosticError(changed)
-    begun = perf_counter()
-    trainer = Trainer(experiment, run, observer, runtime)
-    if resume:
-        trainer.resume()
-    if extended is not None:
-        run.extend(extended.recipe, extended.digest)
-    with StopRequest() as stop, _failures_noted(run):
-        run.begin()
-        try:
-            status = trainer.fit(stop, stop_after)
-            if status == "interrupted":
-                raise Stopped
-            speed = trainer.items_done / max(trainer.state.seconds, 1e-9)
-            with stop.at_once():
-                results = measure_run(experiment, run, runtime, progress=progress)
-        except KeyboardInterrupt:  # Stopped, or a second Ctrl-C that would not wait for the step
-            run.update_manifest(status="interrupted", seconds=trainer.state.seconds)
-            return run.interrupted(trainer.saved_epochs)
-        results |= {
-            "status": status,
-            "epochs_done": trainer.state.epoch,
-            "best_epoch": trainer.state.best_epoch + 1,
-            "seconds": perf_counter() - begun,
-            "training_seconds": trainer.state.seconds,
-            "samples_per_second": speed,
-        }
-        run.write_results(results)
-        run.update_manifest(status="done", seconds=trainer.state.seconds, metrics=results["metrics"])
-    return results
+        changed = changed_data(experiment, run)
+        if changed is not None:
+            raise DiagnosticError(changed)
+        begun = perf_counter()
+        trainer = Trainer(experiment, run, observer, runtime)
+        if resume:
+            trainer.resume()
+        if extended is not None:
+            run.extend(extended.recipe, extended.digest)
+        with StopRequest() as stop, _failures_noted(run):
+            run.begin()
+            try:
+                status = trainer.fit(stop, stop_after)
+                if status == "interrupted":
+                    raise Stopped
+                speed = trainer.items_done / max(trainer.state.seconds, 1e-9)
+                with stop.at_once():
+                    results = measure_run(experiment, run, runtime)
+            except KeyboardInterrupt:  # Stopped, or a second Ctrl-C that would not wait for the step
+                run.update_manifest(status="interrupted", seconds=trainer.state.seconds)
+                return run.interrupted(trainer.saved_epochs)
+            results |= {
+                "status": status,
+                "epochs_done": trainer.state.epoch,
+                "best_epoch": trainer.state.best_epoch + 1,
+                "seconds": perf_counter() - begun,
+                "training_seconds": trainer.state.seconds,
+                "samples_per_second": speed,
+            }
+            run.write_results(results)
+            run.update_manifest(status="done", seconds=trainer.state.seconds, metrics=results["metrics"])
+        return results
 
 
 def changed_data(experiment: Experiment, run: RunDir) -> Diagnostic | None:
@@ -157,7 +143,6 @@ def measure_run(
     split: SplitName = "test",
     baselines: bool = True,
     checkpoint: Checkpoint = "best",
-    progress: Callable[[str, float], None] | None = None,
     inspect: Callable[[Evaluation], None] | None = None,
 ) -> dict[str, Any]:
     """Measure the weights of a checkpoint (the last where none was the best) on `split`.
@@ -171,7 +156,7 @@ def measure_run(
     found = evaluate(network, experiment.task, experiment.data.split(split), experiment.eval_batch_size, runtime)
     if inspect is not None:
         inspect(found)
-    report = experiment.task.run_baselines(split, progress=progress) if baselines else None
+    report = experiment.task.run_baselines(split) if baselines else None
     scores = dict(report.scores) if report else {}
     if baselines and experiment.network.has_skip:
         data = experiment.data.split(split)
@@ -193,14 +178,9 @@ def measure_run(
         "baselines": scores,
         "baselines_omitted": report.omitted if report else {},
         "baselines_chosen": report.chosen if report else {},
-        "spikes": spikes_document(found),
+        "spikes": {**asdict(found.totals), "layers": found.per_layer()},
         "health": [verdict.to_json() for verdict in verdicts(found.layers, None, found.circuits)],
     }
-
-
-def spikes_document(found: Evaluation) -> dict[str, Any]:
-    """`mean_rate`, `silent_share`, `saturated_share` and the same per layer."""
-    return {**asdict(found.totals), "layers": found.per_layer()}
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
+from snnctl.ui.console import progress
 from snnctl.ui.words import duration, figure, size
 
 if TYPE_CHECKING:
@@ -67,15 +67,10 @@ def forecast(stand: Stand) -> str:
 
 @contextmanager
 def _bar(console: Console) -> Iterator[Callable[[Stand], None]]:
-    columns = (
-        TextColumn("[bold]{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.percentage:>3.0f}%"),
-        TextColumn("[key]left[/] {task.fields[left]}"),
-    )
+    texts = ("{task.percentage:>3.0f}%", "[key]left[/] {task.fields[left]}")
     # Drawn when told and not by a thread of its own, which would take time from what is measured.
-    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
-        bar: TaskID = progress.add_task("", total=None, left="-")
+    with progress(console, *texts, auto_refresh=False) as drawing:
+        bar = drawing.add_task("", total=None, left="-")
         told, drawn = False, 0.0
 
         def tell(stand: Stand) -> None:
@@ -86,10 +81,11 @@ def _bar(console: Console) -> Iterator[Callable[[Stand], None]]:
             elif stand.stage == "timing" and perf_counter() - drawn < 1 / _REFRESHES_PER_SECOND:
                 return
             drawn = perf_counter()
-            left = "-" if stand.seconds_left is None else duration(stand.seconds_left)
             text = f"trying {stand.text}" if stand.stage == "trying" else stand.text
-            progress.update(bar, description=text, completed=stand.done, total=stand.total, left=left)
-            progress.refresh()
+            drawing.update(
+                bar, description=text, completed=stand.done, total=stand.total, left=duration(stand.seconds_left)
+            )
+            drawing.refresh()
 
         yield tell
 

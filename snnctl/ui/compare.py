@@ -35,7 +35,7 @@ def _groups(console: Console, document: Mapping[str, Any], metric: str) -> None:
     for group in document["groups"]:
         spread = group["metrics"].get(metric)
         name = escape(group["label"]) + (" [dim](reference)[/]" * _is_reference(document, group))
-        facts = (figure(group["mean_rate"], 3), f"{group['parameters']:,}", _seconds(group["training_seconds"]))
+        facts = (figure(group["mean_rate"], 3), f"{group['parameters']:,}", duration(group["training_seconds"]))
         shown.add_row(name, *_cells(metric, spread, good=bool(spread) and spread["mean"] == best), *facts)
         skip = (group["skip_alone"] or {}).get(metric)
         if skip:
@@ -79,10 +79,6 @@ def _signed(metric: str) -> Callable[[float], str]:
     if metric.startswith(f"{ENERGY}/"):
         return lambda value: "+" * (value >= 0) + joules(value, 3)
     return lambda value: f"{value:+.3g}"
-
-
-def _seconds(value: float | None) -> str:
-    return "-" if value is None else duration(value)
 
 
 def _pairs(console: Console, document: Mapping[str, Any], metric: str) -> None:

@@ -33,11 +33,11 @@ def show_conversion(console: Console, document: Mapping[str, Any]) -> None:
         )
     console.print(shown)
     console.print()
-    layers = table("layer", ">top", ">relative error", ">above the top")
-    for layer in document["layers"]:
-        cells = (figure(layer["top"], 3), figure(layer["relative"], 3), f"{layer['clipped']:.2%}")
-        layers.add_row(escape(layer["name"]), *cells)
-    console.print(layers)
+    layers = (
+        (escape(layer["name"]), figure(layer["top"], 3), figure(layer["relative"], 3), f"{layer['clipped']:.2%}")
+        for layer in document["layers"]
+    )
+    console.print(table("layer", ">top", ">relative error", ">above the top", rows=layers))
     for note in document["notes"]:
         console.print(f"note: {escape(note)}", soft_wrap=True)
     console.print(f"\nrun directory: {escape(document['run'])}", soft_wrap=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -70,10 +70,10 @@ def _totals(console: Console, document: Mapping[str, Any]) -> None:
     if any(row["bits"] > 1 and row["source"] == "spike" for row in document["rows"]) and several:
         console.print("\n[bold]spikes of several levels, by rule[/]")
         names = list(next(iter(several.values())))
-        rules = table("costs", *[f">{name}" for name in names])
-        for name, found in several.items():
-            rules.add_row(f"[key]{escape(name)}[/]", *[joules(found[rule]) for rule in names])
-        console.print(rules)
+        rows = (
+            (f"[key]{escape(name)}[/]", *(joules(found[rule]) for rule in names)) for name, found in several.items()
+        )
+        console.print(table("costs", *[f">{name}" for name in names], rows=rows))
 
 
 def _layers(console: Console, document: Mapping[str, Any], cost: Mapping[str, Any]) -> None:
@@ -81,12 +81,12 @@ def _layers(console: Console, document: Mapping[str, Any], cost: Mapping[str, An
     total = sum(layers.values()) or 1.0
     ranked = sorted(layers, key=lambda name: -layers[name])[:_MOST_LAYERS]
     most = max(layers.values(), default=0.0) or 1.0
-    shown = table("layer", ">energy", ">share", "")
-    for layer in (name for name in layers if name in ranked):
-        shown.add_row(
-            escape(layer), joules(layers[layer]), f"{layers[layer] / total:.1%}", bar(layers[layer] / most, _BAR)
-        )
-    console.print(shown)
+    rows = (
+        (escape(layer), joules(own), f"{own / total:.1%}", bar(own / most, _BAR))
+        for layer, own in layers.items()
+        if layer in ranked
+    )
+    console.print(table("layer", ">energy", ">share", "", rows=rows))
     if len(layers) > len(ranked):
         console.print(f"[dim]and {len(layers) - len(ranked)} cheaper ones; energy.csv has all[/]")
     terms = ", ".join(f"{name} {value / total:.1%}" for name, value in cost["terms"].items())
@@ -124,10 +124,8 @@ def _policies(console: Console, document: Mapping[str, Any]) -> None:
     console.print(f"  Twin: {escape(document['twin'])}.", soft_wrap=True)
 
 
-def show_tables(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:
+def show_tables(console: Console, document: Mapping[str, Any]) -> None:
     """The shipped cost tables."""
-    shown = table("costs", "rule", "what it is")
-    for row in rows:
-        shown.add_row(f"[key]{row['name']}[/]", row["rule"], escape(row["summary"]))
-    console.print(shown)
+    rows = ((f"[key]{row['name']}[/]", row["rule"], escape(row["summary"])) for row in document["tables"])
+    console.print(table("costs", "rule", "what it is", rows=rows))
     console.print("\n[dim]snnctl energy --show-costs NAME prints one with its sources; edit a copy, pass its path[/]")

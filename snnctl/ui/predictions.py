@@ -76,15 +76,13 @@ def _sequences(console: Console, document: Mapping[str, Any]) -> None:
     step = -(-ahead // _MOST_FRAMES)
     frames = range(0, ahead, step)
     console.print(f"\n[bold]{escape(metric)} at each frame ahead[/]")
-    shown = table("frame", *[f">{seen + 1 + frame}" for frame in frames])
-    for who, values in curves.items():
-        shown.add_row(f"[key]{escape(who)}[/]", *[figure(values[metric][frame]) for frame in frames])
-    console.print(shown)
+    rows = ((f"[key]{escape(who)}[/]", *(figure(of[metric][frame]) for frame in frames)) for who, of in curves.items())
+    console.print(table("frame", *[f">{seen + 1 + frame}" for frame in frames], rows=rows))
     if document["examples"]:
         names = [key for key in document["examples"][0] if key not in ("index", "spikes")]
         console.print("\n[bold]single sequences[/]")
-        shown = table("sequence", *[f">{name}" for name in names], ">spikes")
-        for item in document["examples"]:
-            cells = [figure(item[name]) for name in names]
-            shown.add_row(f"[key]{item['index']}[/]", *cells, f"{item['spikes']:,}")
-        console.print(shown)
+        items = (
+            (f"[key]{item['index']}[/]", *(figure(item[name]) for name in names), f"{item['spikes']:,}")
+            for item in document["examples"]
+        )
+        console.print(table("sequence", *[f">{name}" for name in names], ">spikes", rows=items))

@@ -185,25 +185,20 @@ def _layers(console: Console, spikes: Mapping[str, Any]) -> None:
 def show_forecast(console: Console, found: Mapping[str, Any]) -> None:
     """What a run would cost."""
     console.print(f"[bold]{escape(found['name'])}[/]  dry run on {found['device']}; nothing was written\n")
-    layers = table("layer", "type", "output", ">parameters")
-    for layer in found["layers"]:
-        shape = " x ".join(map(str, layer["shape"]))
-        layers.add_row(layer["name"], layer["type"], shape, f"{layer['parameters']:,}")
-    console.print(layers)
+    layers = (
+        (layer["name"], layer["type"], " x ".join(map(str, layer["shape"])), f"{layer['parameters']:,}")
+        for layer in found["layers"]
+    )
+    console.print(table("layer", "type", "output", ">parameters", rows=layers))
     console.print()
-    facts = table("", "")
-    for key, value in (
+    facts = (
         ("signals", "  ->  ".join(f"{name} ({signal})" for name, signal in found["signals"].items())),
         ("parameters", f"{found['parameters']:,}"),
         ("items", "  ".join(f"{name} {count:,}" for name, count in found["items"].items())),
         ("steps", f"{found['steps_per_epoch']:,} per epoch x {found['epochs']} epochs"),
-        (
-            "speed",
-            f"{rate(found['samples_per_second'])} samples/s ({found['step_seconds'] * 1000:.0f} ms a step)",
-        ),
+        ("speed", f"{rate(found['samples_per_second'])} samples/s ({found['step_seconds'] * 1000:.0f} ms a step)"),
         ("time", f"{duration(found['epoch_seconds'])} per epoch, {duration(found['seconds'])} in all"),
         ("memory", "  ".join(f"{name.replace('_', ' ')} {size(n)}" for name, n in found["memory"].items())),
-    ):
-        facts.add_row(f"[key]{key}[/]", escape(value))
-    console.print(facts)
+    )
+    console.print(table("", "", rows=((f"[key]{key}[/]", escape(value)) for key, value in facts)))
     _leaks(console, found["leaks"])

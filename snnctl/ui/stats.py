@@ -44,8 +44,7 @@ def show_tau_of_several(console: Console, document: Mapping[str, Any]) -> None:
 
 
 def _layers(console: Console, document: Mapping[str, Any]) -> None:
-    columns = ("layer", ">channels", ">rate", "", "by step", ">silent", ">of elements", ">saturated")
-    shown = table(*columns)
+    shown = table("layer", ">channels", ">rate", "", "by step", ">silent", ">of elements", ">saturated")
     for layer in document["layers"]:
         elements = layer["elements"]
         shown.add_row(
@@ -75,12 +74,9 @@ def _circuits(console: Console, layers: Sequence[Mapping[str, Any]]) -> None:
     if not found:
         return
     console.print()
-    shown = table("autaptic circuits", ">max |u|", ">mean beta", ">mean gamma")
-    for layer in found:
-        one = layer["circuits"]
-        values = (one["largest_membrane"], one["mean_beta"], one["mean_gamma"])
-        shown.add_row(escape(layer["name"]), *(figure(value) for value in values))
-    console.print(shown)
+    names = ("largest_membrane", "mean_beta", "mean_gamma")
+    rows = ((escape(layer["name"]), *(figure(layer["circuits"][name]) for name in names)) for layer in found)
+    console.print(table("autaptic circuits", ">max |u|", ">mean beta", ">mean gamma", rows=rows))
 
 
 def strip(values: Sequence[float]) -> str:

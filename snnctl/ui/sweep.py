@@ -18,12 +18,11 @@ _SKIP = "skip_alone"  # stands among the baselines of a run, and is the network'
 
 def show_plan(console: Console, document: Mapping[str, Any]) -> None:
     """Points with what each would take, alone on this machine."""
-    shown = table("point", ">parameters", ">epochs", ">training")
-    for row in document["points"]:
-        shown.add_row(
-            escape(row["name"]), f"{row['parameters']:,}", str(row["epochs"]), duration(row["seconds"])
-        )  # fmt: skip
-    console.print(shown)
+    points = (
+        (escape(row["name"]), f"{row['parameters']:,}", str(row["epochs"]), duration(row["seconds"]))
+        for row in document["points"]
+    )
+    console.print(table("point", ">parameters", ">epochs", ">training", rows=points))
     runs = f"{document['runs']} run{'s' * (document['runs'] != 1)}"
     console.print(
         f"{runs}, {duration(document['seconds'])} of training one after the other on all threads; nothing was written",

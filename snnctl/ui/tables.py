@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -13,11 +13,11 @@ from snnctl.ui.console import table
 from snnctl.ui.words import duration, figure, size
 
 
-def show_components(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:
+def show_components(console: Console, document: Mapping[str, Any]) -> None:
     """Kinds, names, summaries; the source only where it is not snnctl."""
     shown = table("kind", "name", "what it is")
     last = ""
-    for row in rows:
+    for row in document["components"]:
         kind = row["kind"] if row["kind"] != last else ""
         last = row["kind"]
         source = "" if row["source"] == "snnctl" else f"  [dim]({escape(row['source'])})[/]"
@@ -26,12 +26,10 @@ def show_components(console: Console, rows: Iterable[Mapping[str, Any]]) -> None
     console.print("\n[dim]snnctl show KIND NAME shows equation, knobs and YAML to paste[/]")
 
 
-def show_recipes(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:
+def show_recipes(console: Console, document: Mapping[str, Any]) -> None:
     """The shipped recipes."""
-    shown = table("recipe", "what it does")
-    for row in rows:
-        shown.add_row(f"[key]{row['name']}[/]", escape(row["summary"]))
-    console.print(shown)
+    rows = ((f"[key]{row['name']}[/]", escape(row["summary"])) for row in document["recipes"])
+    console.print(table("recipe", "what it does", rows=rows))
     console.print("\n[dim]snnctl init NAME copies one here[/]")
 
 
@@ -46,13 +44,8 @@ def show_component(console: Console, document: Mapping[str, Any]) -> None:
         shown = table("knob", "type", "default", "bounds", "what it does")
         for knob in document["knobs"]:
             default = "[bad]required[/]" if knob["required"] else escape(_short(knob["default"]))
-            shown.add_row(
-                f"[key]{knob['name']}[/]",
-                escape(knob["type"]),
-                default,
-                escape(knob["bounds"]),
-                escape(knob["doc"]),
-            )
+            others = (escape(knob["type"]), default, escape(knob["bounds"]), escape(knob["doc"]))
+            shown.add_row(f"[key]{knob['name']}[/]", *others)
         console.print()
         console.print(shown)
     console.print(f"\n[bold]paste[/]\n{escape(document['yaml'])}", soft_wrap=True)
@@ -70,17 +63,18 @@ def _short(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def show_origins(console: Console, rows: Iterable[Mapping[str, Any]]) -> None:
+def show_origins(console: Console, document: Mapping[str, Any]) -> None:
     """Every value of a recipe and where it comes from; defaults are dim."""
     shown = table("key", "value", "from")
-    for row in rows:
+    for row in document["origins"]:
         style = "dim" if row["origin"] == "default" else ""
         shown.add_row(escape(row["path"]), escape(_short(row["value"])), escape(row["origin"]), style=style)
     console.print(shown)
 
 
-def show_data(console: Console, facts: Mapping[str, Any]) -> None:
+def show_data(console: Console, document: Mapping[str, Any]) -> None:
     """What data holds: rows, columns, missing values, classes, splits, statistics."""
+    facts = document["data"]
     columns = facts.get("statistics", {})
     shown = table("", "")
     for key, value in facts.items():
@@ -97,11 +91,12 @@ def show_data(console: Console, facts: Mapping[str, Any]) -> None:
     console.print(shown)
     if columns:
         names = list(next(iter(columns.values())))
-        statistics = table("column", *[f">{name}" for name in names])
-        for column, values in list(columns.items())[:24]:
-            statistics.add_row(f"[key]{escape(column)}[/]", *[figure(values[name]) for name in names])
+        rows = (
+            (f"[key]{escape(column)}[/]", *(figure(values[name]) for name in names))
+            for column, values in list(columns.items())[:24]
+        )
         console.print()
-        console.print(statistics)
+        console.print(table("column", *[f">{name}" for name in names], rows=rows))
         if len(columns) > 24:
             console.print(f"[dim]and {len(columns) - 24} more columns; --json lists all[/]")
 

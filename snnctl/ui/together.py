@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import TaskID
 
+from snnctl.ui.console import progress, write_line
 from snnctl.ui.words import duration, figure
 
 if TYPE_CHECKING:
@@ -61,15 +61,7 @@ class LiveRuns:
     def __init__(self, console: Console, clock: Clock) -> None:
         self._console, self._clock = console, clock
         self._bars: dict[Path, TaskID] = {}
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[count]}"),
-            TextColumn("{task.fields[score]}"),
-            TextColumn("{task.fields[left]}"),
-            console=console,
-            transient=True,
-        )
+        self._progress = progress(console, *(f"{{task.fields[{name}]}}" for name in ("count", "score", "left")))
         self._all = self._progress.add_task("all", total=1.0, count="", score="", left="")
         self._progress.start()
         self._ended = 0
@@ -128,7 +120,7 @@ class PlainRuns:
         left = self._clock.left(self._done, waiting)
         if not self._forecast_told and left is not None:
             self._forecast_told = True
-            self._line(f"about {duration(left)} to go")
+            write_line(f"about {duration(left)} to go")
 
     def ended(self, found: Ended) -> None:
         """A line."""
@@ -136,14 +128,10 @@ class PlainRuns:
         self._done.pop(found.job.out, None)
         left = self._clock.left(self._done, self._waiting)
         more = f"  left {duration(left)}" if left else ""
-        self._line(f"{found.job.label}  {_state(found)}{more}")
+        write_line(f"{found.job.label}  {_state(found)}{more}")
 
     def close(self) -> None:
         """Nothing to take away."""
-
-    def _line(self, text: str) -> None:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
 
 
 def _state(found: Ended) -> str:

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import Progress, TaskID
 from rich.text import Text
 
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.core.run_events import EpochDone, Event, HealthNoted, RunFinished, RunStarted, StepDone
+from snnctl.ui.console import progress, write_line
 from snnctl.ui.diagnostics import render
 from snnctl.ui.words import duration, figure, rate
 
 _STEPS_BEFORE_FORECAST = 3  # the first step is slower than the rest
 
 
-class LiveTraining:
+class _Training:
+    """What is told of a layer's health is told once."""
+
+    def __init__(self) -> None:
+        self._told: set[tuple[str, str]] = set()
+
+    def _is_new(self, said: Diagnostic) -> bool:
+        key, before = (said.code, said.path), len(self._told)
+        self._told.add(key)
+        return len(self._told) > before
+
+
+class LiveTraining(_Training):
     """Bar with loss, validation metric, samples/s, firing rate and time left; one line per epoch above it."""
 
     def __init__(self, console: Console) -> None:
+        super().__init__()
         self._console = console
         self._progress: Progress | None = None
         self._bar: TaskID | None = None
         self._per_epoch = 1
-        self._told: set[tuple[str, str]] = set()
 
     def notify(self, event: Event) -> None:
         """Draw `event`."""
@@ -35,11 +49,8 @@ class LiveTraining:
                 self._step(event)
             case EpochDone():
                 self._epoch(event)
-            case HealthNoted():
-                key = (event.diagnostic.code, event.diagnostic.path)
-                if key not in self._told:
-                    self._told.add(key)
-                    render(self._console, [event.diagnostic])
+            case HealthNoted() if self._is_new(event.diagnostic):
+                render(self._console, [event.diagnostic])
             case RunFinished():
                 self.close()
 
@@ -52,25 +63,20 @@ class LiveTraining:
     def _start(self, event: RunStarted) -> None:
         self._per_epoch = event.steps_per_epoch
         self._console.print(header(event))
-        self._progress = Progress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=24),
-            TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("[key]loss[/] {task.fields[loss]}"),
-            TextColumn("[key]samples/s[/] {task.fields[speed]}"),
-            TextColumn("[spike]rate[/] {task.fields[rate]}"),
-            TextColumn("[key]left[/] {task.fields[left]}"),
-            console=self._console,
-            transient=True,
+        self._progress = progress(
+            self._console,
+            "{task.percentage:>3.0f}%",
+            "[key]loss[/] {task.fields[loss]}",
+            "[key]samples/s[/] {task.fields[speed]}",
+            "[spike]rate[/] {task.fields[rate]}",
+            "[key]left[/] {task.fields[left]}",
         )
+        unknown: dict[str, Any] = dict.fromkeys(("loss", "speed", "rate", "left"), "-")
         self._bar = self._progress.add_task(
             f"epoch {event.start_epoch + 1}/{event.epochs}",
             total=event.epochs * event.steps_per_epoch,
             completed=event.start_epoch * event.steps_per_epoch,
-            loss="-",
-            speed="-",
-            rate="-",
-            left="-",
+            **unknown,
         )
         self._progress.start()
 
@@ -96,35 +102,28 @@ class LiveTraining:
             )
 
 
-class PlainTraining:
+class PlainTraining(_Training):
     """One line per `every` epochs on stderr, with rate and time left."""
 
     def __init__(self, every: int = 1) -> None:
+        super().__init__()
         self._every = every
         self._forecast_told = False
-        self._told: set[tuple[str, str]] = set()
 
     def notify(self, event: Event) -> None:
         """Write a line for `event`, if it is worth one."""
         match event:
             case RunStarted():
-                self._line(header(event).plain)
+                write_line(header(event).plain)
             case StepDone() if not self._forecast_told and event.step >= _STEPS_BEFORE_FORECAST:
                 self._forecast_told = True
-                self._line(f"about {duration(event.seconds_left)} to go")
+                write_line(f"about {duration(event.seconds_left)} to go")
             case EpochDone() if (event.epoch + 1) % self._every == 0 or event.epoch + 1 == event.epochs:
-                self._line(epoch_text(event).plain)
-            case HealthNoted():
-                key = (event.diagnostic.code, event.diagnostic.path)
-                if key not in self._told:
-                    self._told.add(key)
-                    self._line(event.diagnostic.to_line())
+                write_line(epoch_text(event).plain)
+            case HealthNoted() if self._is_new(event.diagnostic):
+                write_line(event.diagnostic.to_line())
             case RunFinished():
-                self._line(f"{event.status} after {event.epochs_done} epochs, {duration(event.seconds)}")
-
-    def _line(self, text: str) -> None:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+                write_line(f"{event.status} after {event.epochs_done} epochs, {duration(event.seconds)}")
 
 
 def header(event: RunStarted) -> Text:

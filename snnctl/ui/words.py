@@ -9,9 +9,9 @@ from typing import Any
 from snnctl.core.energy_units import unit_of
 
 
-def duration(seconds: float) -> str:
-    """`3 s`, `2 min 05 s`, `1 h 12 min`, `7 d`."""
-    if not math.isfinite(seconds):
+def duration(seconds: float | None) -> str:
+    """`3 s`, `2 min 05 s`, `1 h 12 min`, `7 d`; `-` where it is not known."""
+    if seconds is None or not math.isfinite(seconds):
         return "-"
     whole = round(seconds)
     if whole < 60:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from engine.tiny_runs import codes, command, tiny, trained, write_recipe
 
+from snnctl.commands.convert import export
 from snnctl.commands.evaluate import evaluate
-from snnctl.commands.export import export
 from snnctl.commands.listener import Listener
 from snnctl.commands.train import forecast, resume, train
 from snnctl.commands.validate import validate

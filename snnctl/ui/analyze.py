@@ -1,4 +1,4 @@
-"""The analysis of positional encodings on a terminal: the code as a picture, the comparison, where the files lie."""
+"""Analyses of parts on a terminal: positional encodings with the code as a picture, gradients against lag."""
 
 from __future__ import annotations
 
@@ -110,10 +110,8 @@ def _trained(console: Console, found: Mapping[str, Any]) -> None:
     console.print()
     if found["disturbance"]:
         metrics = list(found["disturbance"][0]["metrics"])
-        shown = table(f"position, {found['split']} split", *[f">{name}" for name in metrics])
-        for row in found["disturbance"]:
-            shown.add_row(row["kind"], *[spread(row["metrics"][name]) for name in metrics])
-        console.print(shown)
+        rows = ((row["kind"], *(spread(row["metrics"][name]) for name in metrics)) for row in found["disturbance"])
+        console.print(table(f"position, {found['split']} split", *[f">{name}" for name in metrics], rows=rows))
         console.print()
     if found["probe"]["layers"]:
         chance = figure(found["probe"]["chance"], 3)
@@ -124,3 +122,38 @@ def _trained(console: Console, found: Mapping[str, Any]) -> None:
         console.print(shown)
         console.print()
     show_sentences(console, found["sentences"])
+
+
+def show_lags(console: Console, document: Mapping[str, Any]) -> None:
+    """Everything that fits."""
+    setting, lags = document["setting"], document["lags"]
+    seeds = ", ".join(map(str, setting["seeds"]))
+    size = f"{setting['channels']} channels, {setting['size']} x {setting['size']}, T={setting['steps']}"
+    console.print(f"[bold]gradient against lag[/]  {size}, batch {setting['batch']}, seeds {seeds}\n", soft_wrap=True)
+    steps = list(document["neurons"][0]["largest_membrane"])
+    named = [(escape(one["name"]), one) for one in document["neurons"]]
+    membranes = (
+        (name, *(figure(each["mean"], 3) for each in (one["rate"], *(one["largest_membrane"][t] for t in steps))))
+        for name, one in named
+    )
+    console.print(table("neuron", ">rate", *(f">max |u| t={t}" for t in steps), rows=membranes))
+    console.print()
+    at_lags = [f">lag {lag}" for lag in lags]
+    slopes = (
+        (name, *(f"{_short(one, 'mean', lag)} / {_short(one, 'median', lag)}" for lag in lags)) for name, one in named
+    )
+    console.print(table("mean / median of |dU/dU|", *at_lags, rows=slopes))
+    console.print()
+    seen = ((name, *(_short(one, "effective", lag) for lag in lags)) for name, one in named)
+    console.print(table("seen by a loss on spikes", *at_lags, rows=seen))
+    console.print(
+        "[dim]dU[T-1] / dU[T-1-lag], over all neurons, means over seeds; seen by a loss: times the surrogate's "
+        "derivative at the last membrane[/]\n",
+        soft_wrap=True,
+    )
+    show_sentences(console, document["sentences"], document["notes"])
+    show_files(console, document)
+
+
+def _short(one: Mapping[str, Any], which: str, lag: int) -> str:
+    return figure(one[which][str(lag)]["mean"], 2)

@@ -1,4 +1,4 @@
-"""Analysing positional encodings: what they tell apart, and what a trained network does with its own."""
+"""Analysing parts by themselves: what positional encodings tell apart, how far gradients of neurons reach back."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from typing import Any
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.core.choices import SplitName
 from snnctl.finished import open_run
+from snnctl.inspect.gradients import page as gradients_page
+from snnctl.inspect.gradients.collect import Setting, parse_neurons, study
+from snnctl.inspect.positions import page as positions_page
 from snnctl.inspect.positions.collect import analyse, measure
 from snnctl.inspect.positions.encoding import Encoding
-from snnctl.inspect.positions.page import report
 from snnctl.inspect.positions.sensitivity import read_sweep
 from snnctl.inspect.positions.subject import make_encodings, of_positions, of_recipe, of_run, parse_specs
 from snnctl.recipe import load_recipe
-from snnctl.report.saving import write
+from snnctl.report.saving import prepare, write
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class Analysed:
 def analyze_pe(
     subject: Path | None = None,
     positions: Sequence[str] = (),
-    *,
+    sets: Sequence[str] = (),
+    unsets: Sequence[str] = (),
     length: int | None = None,
     steps: int | None = None,
     out: Path | None = None,
@@ -38,8 +41,7 @@ def analyze_pe(
     network: bool = True,
     split: SplitName = "val",
     samples: int = 256,
-    sets: Sequence[str] = (),
-    unsets: Sequence[str] = (),
+    *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
 ) -> Analysed:
@@ -52,18 +54,16 @@ def analyze_pe(
         out: where files go; None: `RUN/pe` or `pe/NAME`.
         sweep: CSV with base, neurons and a metric to draw as well.
         network, split, samples: for a run: whether its network is measured, and on what.
-        sets, unsets: changes of a recipe.
 
     Raises:
-        DiagnosticError: as `parse_specs`, `read_sweep`, `open_run` and `snnctl.build.check`; U453, `out` cannot be
-            written.
+        DiagnosticError: as `parse_specs` and `read_sweep`.
     """
     wanted = parse_specs(positions)
     swept = None if sweep is None else read_sweep(sweep)
     run = None
     if subject is None:
         found = of_positions(wanted, length, steps)
-    elif is_run(subject):
+    elif subject.suffix not in (".yaml", ".yml"):
         run = open_run(subject, allow_plugins=allow_plugins, warn=listener.warn)
         found = of_run(run, wanted, length, steps)
     else:
@@ -77,9 +77,29 @@ def analyze_pe(
             tell("data", 0.0)
             trained = measure(run, split=split, samples=samples, tell=tell)
         analysis = analyse(found.name, encodings, sweep=swept, trained=trained, notes=notes)
-        return Analysed(write(report(analysis), out or found.out, listener.call, tell), encodings[0])
+        return Analysed(write(positions_page.report(analysis), out or found.out, listener.call, tell), encodings[0])
 
 
-def is_run(subject: Path) -> bool:
-    """Whether what is analysed is a run, and not a recipe."""
-    return subject.suffix not in (".yaml", ".yml")
+def analyze_neuron(
+    neurons: Sequence[str] = (),
+    setting: Setting = Setting(),  # noqa: B008  # a frozen value
+    *,
+    out: Path = Path("lags"),
+    listener: Listener = NOBODY,
+) -> dict[str, Any]:
+    """Products of dU[t+1]/dU[t] against the lag, under noise.
+
+    Args:
+        neurons: `stc_lif`, `stc_lif: {circuit: temporal}` and so on; none: LIF, IF and STC.
+        setting: what the neurons are put under.
+
+    Returns:
+        See `snnctl.inspect.gradients.page`.
+
+    Raises:
+        DiagnosticError: as `parse_neurons` and `study`.
+    """
+    wanted, notes = parse_neurons(neurons)
+    prepare(out)
+    with listener.work() as tell:
+        return write(gradients_page.report(study(wanted, setting, notes, tell)), out, listener.call, tell)
