@@ -80,9 +80,9 @@ class EveryLayer(KnobGroup):
     hierarchy: Hierarchy | None = None
     spiking: bool = True
 
-    def units(self, neuron: str | NeuronFactory, levels: int | None = None) -> Units:
-        """What makes the units; `levels` are those of the twin's activations."""
-        return Units(neuron, self.spiking, levels)
+    def units(self, neuron: str | NeuronFactory) -> Units:
+        """What makes the units."""
+        return Units(neuron, self.spiking)
 
 
 @dataclass(frozen=True)
