@@ -6,7 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from torch import nn
 
 from snnctl.backbones.parts.hierarchy import Hierarchy, LayerTau, cautions, impose
@@ -16,6 +16,8 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.base import PositionFactory
+
+Count = Annotated[int, Ge(1)]  # of layers, channels, taps
 
 
 class Backbone(nn.Module):
@@ -63,6 +65,19 @@ class Places(KnobGroup):
 
     position: Annotated[str | PositionFactory, Slot("position", factory=True)] = "none"
     neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif"
+
+
+@dataclass(frozen=True)
+class Stack(KnobGroup):
+    """Hidden layers of one width, one after the other.
+
+    Args:
+        width: neurons per layer, >= 1.
+        layers: hidden layers, >= 1.
+    """
+
+    width: Count = 128
+    layers: Count = 2
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,8 @@ class QKFormer(Transformer):
         every_layer: NormedLayer = NormedLayer(),
     ) -> None:
         super().__init__()
-        units = every_layer.units(plan.neuron)
         offers: tuple[Needs, ...] = ("agreement", "pairs") if plan.depth else ()
         kind = "qkformer" if plan.depth else "qkformer with `depth: 0`"
+        units = every_layer.units(plan.neuron)
         self.position = units.place(plan.position, signal, offers, kind)
         self.assemble(signal, plan, attention, embedding, units, every_layer, token_blocks=qk_depth)

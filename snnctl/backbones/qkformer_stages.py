@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import NormedLayer, Places
+from snnctl.backbones.base import Count, NormedLayer, Places
 from snnctl.backbones.parts.images import grid_of, to_images, to_tokens
 from snnctl.backbones.parts.mask_attention import token_attention
 from snnctl.backbones.parts.patch_embed import PatchEmbedding
@@ -93,12 +93,12 @@ class QKFormerStages(Transformer):
         self,
         signal: SignalSpec,
         *,
-        dim: Annotated[int, Ge(1)] = 384,
-        depths: list[Annotated[int, Ge(1)]] = [1, 1, 2],  # noqa: B006  # never changed
-        heads: Annotated[int, Ge(1)] = 8,
+        dim: Count = 384,
+        depths: list[Count] = [1, 1, 2],  # noqa: B006  # never changed
+        heads: Count = 8,
         mlp_ratio: Annotated[float, Gt(0.0)] = 4.0,
         first_layers: Annotated[int, Ge(2)] = 2,
-        first_pools: list[Annotated[int, Ge(1)]] = [],  # noqa: B006  # never changed
+        first_pools: list[Count] = [],  # noqa: B006  # never changed
         places: Places = Places(),
         attention: Attention = Attention(),
         every_layer: NormedLayer = NormedLayer(),

@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.base import EveryLayer, Layered, Places
+from snnctl.backbones.base import Count, EveryLayer, Layered, Places
 from snnctl.backbones.parts.layers import SpikingTemporalConv
 from snnctl.backbones.parts.units import Units
 from snnctl.backbones.parts.weights import LinearWeights
@@ -139,10 +138,10 @@ class SpikeTCN(Layered):
         self,
         signal: SignalSpec,
         *,
-        channels: Annotated[int, Ge(1)] = 16,
-        levels: Annotated[int, Ge(1)] = 3,
-        kernel: Annotated[int, Ge(1)] = 3,
-        dilation: Annotated[int, Ge(1)] = 2,
+        channels: Count = 16,
+        levels: Count = 3,
+        kernel: Count = 3,
+        dilation: Count = 2,
         variables: Literal["shared", "mixed"] = "shared",
         between: Between = "spikes",
         places: Places = Places(),

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Layered, NormedLayer, Places
+from snnctl.backbones.base import Count, Layered, NormedLayer, Places
 from snnctl.backbones.parts.attention import SoftmaxAttention, SpikingSelfAttention, default_scale
 from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.backbones.parts.mask_attention import token_attention
@@ -35,10 +35,10 @@ class Size(KnobGroup):
         hidden: width inside the MLP, >= 1; null means 4 * dim (SeqSNN's d_ff 1024).
     """
 
-    dim: Annotated[int, Ge(1)] = 256
-    depth: Annotated[int, Ge(1)] = 2
-    heads: Annotated[int, Ge(1)] = 8
-    hidden: Annotated[int, Ge(1)] | None = None
+    dim: Count = 256
+    depth: Count = 2
+    heads: Count = 8
+    hidden: Count | None = None
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
