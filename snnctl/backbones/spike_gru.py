@@ -35,8 +35,7 @@ class SpikingGRUCell(nn.Module):
         h[l] = (1 - z) * n + z * h[l-1]                 h[-1] = 0
 
     Args:
-        inputs: size of the last axis.
-        width: neurons of each gate.
+        inputs, width: size of the last axis of the input, and neurons of each gate.
         form: recurrent or released.
         surrogate: derivative of the spikes; None makes the cell of an ordinary GRU, with sigmoid and tanh.
         code: as in `SpikingLinear`.

@@ -29,14 +29,9 @@ class SpikingTCNBlock(nn.Module):
         rates: each input is its mean over T, fed for T steps
 
     Args:
-        inputs: size of the last axis of the input.
-        outputs: size of the last axis of the output.
+        inputs, outputs: sizes of the last axis.
         units: makes the neurons.
-        kernel: taps over L, >= 1.
-        dilation: positions from one tap to the next, >= 1.
-        norm_gain: initial gain of the BatchNorms; None leaves them out.
-        norm_join: whether BatchNorm follows the residual add.
-        between: what goes from layer to layer.
+        kernel, dilation, norm_gain, norm_join, between: knobs of the network.
         codes: columns of a code that comes beside the input of the first and of the second convolution.
         last: whether the network ends here; a twin then has no rectifier, which could cut off its one channel.
 

@@ -104,7 +104,11 @@ class SpikingSelfAttention(nn.Module):
 
 
 class _Softmax(nn.Module):
-    """Softmax attention over heads that lie side by side in what the layer `packed` makes, the values last."""
+    """Softmax attention over heads that lie side by side in what the layer `packed` makes, the values last.
+
+    Args:
+        dim, heads, norm_gain: as in `SpikingSelfAttention`.
+    """
 
     parts: ClassVar[int]
     packed: ClassVar[str]
@@ -139,11 +143,6 @@ class SoftmaxAttention(_Softmax):
     Equation:
         q, k, v = BN(Linear(x))              split into heads of width d
         y       = BN(Linear(softmax((q k^T + bias) / sqrt(d)) v))
-
-    Args:
-        dim: D, width.
-        heads: number of heads; divides `dim`.
-        norm_gain: initial gain of the BatchNorms.
 
     Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None.
 

@@ -170,11 +170,8 @@ class SpikingMLP(nn.Module):
         y = neuron(BN(Linear(neuron(BN(Linear(x))))))
 
     Args:
-        dim: D, width of input and output.
-        hidden: width between the layers.
-        neuron: factory of neurons, called once per place.
-        norm_gain: initial gain of the BatchNorms.
-        code: columns of a code of the position that both layers have weights for; 0 = none.
+        dim, hidden: D, width of input and output, and the width between the layers.
+        neuron, norm_gain, code: of both layers, as in `SpikingLinear`.
         ends_with: factory of the last unit; None means `neuron`.
 
     Shape: [T, B, L, D] -> [T, B, L, D]; the code is [T or 1, 1, L, code].
