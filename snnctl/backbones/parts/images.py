@@ -220,7 +220,8 @@ class ImageLayers(KnobGroup):
     @property
     def inner(self) -> Inner | None:
         """What layers have to hand on beside their spikes."""
-        return None if self.interlaminar is None else self.interlaminar.inner
+        wanted = self.interlaminar
+        return None if wanted is None or wanted.tap == "spike" else wanted.tap
 
     def connection(self, inputs: int, outputs: int, tapped: Grid, grid: Grid) -> Connection | None:
         """The connection to a layer, if there are any."""

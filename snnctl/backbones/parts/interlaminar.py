@@ -42,11 +42,6 @@ class Interlaminar:
     tap: Tap = "spike"
     shared_over_time: bool = False
 
-    @property
-    def inner(self) -> Inner | None:
-        """What layers have to hand on beside their spikes."""
-        return None if self.tap == "spike" else self.tap
-
 
 def current_unit(channels: int) -> Any:
     """What stands in a neuron's place where currents are handed on."""

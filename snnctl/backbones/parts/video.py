@@ -91,7 +91,6 @@ class LSTMCell(nn.Module):
         super().__init__()
         self.conv = ConvWeights(inputs, 4 * outputs, kernel, 1, kernel // 2)
         self.recurrent = ConvWeights(outputs, 4 * outputs, kernel, 1, kernel // 2, bias=False)
-        self.outputs = outputs
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Run over the leading time axis: h of every step, and the state after the last one."""
