@@ -6,7 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Gt
+from annotated_types import Ge, Gt
 from torch import nn
 
 from snnctl.backbones.parts.hierarchy import Hierarchy, LayerTau, cautions, impose
@@ -16,6 +16,8 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.base import PositionFactory
+
+Count = Annotated[int, Ge(1)]  # of layers, channels, taps
 
 
 class Backbone(nn.Module):
@@ -66,6 +68,19 @@ class Places(KnobGroup):
 
 
 @dataclass(frozen=True)
+class Stack(KnobGroup):
+    """Hidden layers of one width, one after the other.
+
+    Args:
+        width: neurons per layer, >= 1.
+        layers: hidden layers, >= 1.
+    """
+
+    width: Count = 128
+    layers: Count = 2
+
+
+@dataclass(frozen=True)
 class EveryLayer(KnobGroup):
     """What holds for all layers of a network.
 
@@ -80,9 +95,9 @@ class EveryLayer(KnobGroup):
     hierarchy: Hierarchy | None = None
     spiking: bool = True
 
-    def units(self, neuron: str | NeuronFactory, levels: int | None = None) -> Units:
-        """What makes the units; `levels` are those of the twin's activations."""
-        return Units(neuron, self.spiking, levels)
+    def units(self, neuron: str | NeuronFactory) -> Units:
+        """What makes the units."""
+        return Units(neuron, self.spiking)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
+from snnctl.backbones.base import Stack
 from snnctl.backbones.parts.time_layers import AlongTime, TimeLayers
 from snnctl.backbones.parts.weights import TimeWeights
 from snnctl.core.catalog import BACKBONES
@@ -145,8 +146,7 @@ class DelayMLP(AlongTime):
         self,
         signal: SignalSpec,
         *,
-        width: Annotated[int, Ge(1)] = 256,
-        layers: Annotated[int, Ge(1)] = 2,
+        stack: Stack = Stack(256),
         max_delay: Annotated[float, Ge(0.0)] = 250.0,
         sigma: Annotated[float, Gt(0.0)] | None = None,
         sigma_end: Annotated[float, Gt(0.0)] = 0.5,
@@ -161,17 +161,11 @@ class DelayMLP(AlongTime):
                 knob="max_delay",
                 help="0 builds the network without delays",
             )
+        start = max(whole / 2, sigma_end) if sigma is None else sigma
+        sizes = pairwise([signal.length * signal.features, *[stack.width] * stack.layers])
         synapses = (
-            DelayedWeights(
-                before,
-                after,
-                whole,
-                bias=every_layer.bias,
-                sigma=max(whole / 2, sigma_end) if sigma is None else sigma,
-                sigma_end=sigma_end,
-                anneal=anneal,
-            )
-            for before, after in pairwise([signal.length * signal.features, *[width] * layers])
+            DelayedWeights(*size, whole, bias=every_layer.bias, sigma=start, sigma_end=sigma_end, anneal=anneal)
+            for size in sizes
         )
         super().__init__(signal, synapses, every_layer)
         self.max_delay = whole

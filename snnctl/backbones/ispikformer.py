@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from snnctl.backbones.base import NormedLayer, Places
-from snnctl.backbones.parts.transformer import Attention, Size, Transformer, highest_value, spiking_layer
+from snnctl.backbones.parts.transformer import Attention, Embedding, Plan, Transformer, TransformerLayers
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import After, takes_knobs
@@ -46,8 +45,6 @@ class ISpikformer(Transformer):
         learn_attention_scale: whether the scale is learned, as a sigmoid that starts at `attention_scale`.
         attention_threshold: threshold of the neuron after the attention product as a share of the neuron's own, > 0
             (0.5 as in Spikformer).
-        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
-            too), softmax attention.
 
     Shape: [T, B, L, C] -> [T, B, C, dim].
 
@@ -58,28 +55,25 @@ class ISpikformer(Transformer):
         arXiv 2310.06625.
     """
 
+    takes_ragged = False
+
     @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
         *,
-        size: Size = Size(),
-        places: Places = Places(),
+        plan: Plan = Plan(),
         code_variables: Annotated[bool, After("position")] = False,
         attention: Attention = Attention(),
-        every_layer: NormedLayer = NormedLayer(),
+        every_layer: TransformerLayers = TransformerLayers(),
     ) -> None:
         super().__init__()
-        units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain
+        units = every_layer.units(plan.neuron)
         tokens = signal.replace(length=signal.features, features=signal.length)
-        self.position = units.place(places.position, tokens, ("agreement", "pairs"), "ispikformer")
+        self.position = units.place(plan.position, tokens, ("agreement", "pairs"), "ispikformer")
         if not code_variables and not isinstance(self.position, NoPosition):
             raise ShapeError(_REFUSED, knob="position", help=_INSTEAD)
-        self.embed = spiking_layer("always", self.position, size.dim, units, norm_gain)
-        blocks = attention.blocks(size, self.position, units, length=tokens.length, norm_gain=norm_gain)
-        self.blocks = nn.ModuleList(blocks)
-        self.output = units.output(signal, size.dim, highest_value(self.embed, self.blocks), length=tokens.length)
-        self.impose(every_layer.hierarchy, signal)
+        self.assemble(tokens, plan, attention, Embedding(embed_norm=True), units, every_layer)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

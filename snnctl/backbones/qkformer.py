@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge
-from torch import nn
 
-from snnctl.backbones.base import NormedLayer, Places
-from snnctl.backbones.parts.mask_attention import token_attention
-from snnctl.backbones.parts.transformer import Attention, Embedding, Size, Transformer, TransformerBlock, highest_value
+from snnctl.backbones.base import NormedLayer
+from snnctl.backbones.parts.transformer import Attention, Embedding, Plan, Transformer
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import After, takes_knobs
@@ -18,7 +16,7 @@ from snnctl.positions.base import Needs
 
 
 @dataclass(frozen=True)
-class LaterBlocks(Size):
+class LaterBlocks(Plan):
     """The size of a network that may do without blocks with self-attention."""
 
     depth: Annotated[int, Ge(0)] = 2
@@ -57,38 +55,20 @@ class QKFormer(Transformer):
     Source: Zhou et al. 2024, "QKFormer", arXiv 2403.16552; for series as in arXiv 2501.16745.
     """
 
-    takes_ragged = True
-
     @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
         *,
-        size: LaterBlocks = LaterBlocks(),
+        plan: LaterBlocks = LaterBlocks(),
         qk_depth: Annotated[int, Ge(1), After("dim")] = 2,
-        places: Places = Places(),
         attention: Attention = Attention(),
         embedding: Embedding = Embedding(),
         every_layer: NormedLayer = NormedLayer(),
     ) -> None:
         super().__init__()
-        units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain
-        offers: tuple[Needs, ...] = ("agreement", "pairs") if size.depth else ()
-        kind = "qkformer" if size.depth else "qkformer with `depth: 0`"
-        self.position = units.place(places.position, signal, offers, kind)
-        self.embed = embedding.layer(self.position, size.dim, units, norm_gain)
-        cheap = [
-            TransformerBlock(
-                token_attention(size.dim, size.heads, units, norm_gain=norm_gain),
-                size.dim,
-                size.inside,
-                units,
-                norm_gain=norm_gain,
-                code=self.position.block_code,
-            )
-            for _ in range(qk_depth)
-        ]
-        blocks = attention.blocks(size, self.position, units, length=signal.length, norm_gain=norm_gain)
-        self.blocks = nn.ModuleList([*cheap, *blocks])
-        self.output = units.output(signal, size.dim, highest_value(self.embed, self.blocks))
-        self.impose(every_layer.hierarchy, signal)
+        offers: tuple[Needs, ...] = ("agreement", "pairs") if plan.depth else ()
+        kind = "qkformer" if plan.depth else "qkformer with `depth: 0`"
+        units = every_layer.units(plan.neuron)
+        self.position = units.place(plan.position, signal, offers, kind)
+        self.assemble(signal, plan, attention, embedding, units, every_layer, token_blocks=qk_depth)

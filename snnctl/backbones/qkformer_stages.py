@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import NormedLayer, Places
+from snnctl.backbones.base import Count, NormedLayer, Places
 from snnctl.backbones.parts.images import grid_of, to_images, to_tokens
 from snnctl.backbones.parts.mask_attention import token_attention
 from snnctl.backbones.parts.patch_embed import PatchEmbedding
-from snnctl.backbones.parts.transformer import (
-    Attention,
-    Size,
-    Transformer,
-    TransformerBlock,
-    highest_value,
-    spiking_layer,
-)
+from snnctl.backbones.parts.transformer import Attention, Embedding, Size, Transformer, TransformerBlock
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
@@ -94,17 +86,19 @@ class QKFormerStages(Transformer):
         the BatchNorm behind takes out again.
     """
 
+    takes_ragged = False
+
     @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
         *,
-        dim: Annotated[int, Ge(1)] = 384,
-        depths: list[Annotated[int, Ge(1)]] = [1, 1, 2],  # noqa: B006  # never changed
-        heads: Annotated[int, Ge(1)] = 8,
+        dim: Count = 384,
+        depths: list[Count] = [1, 1, 2],  # noqa: B006  # never changed
+        heads: Count = 8,
         mlp_ratio: Annotated[float, Gt(0.0)] = 4.0,
         first_layers: Annotated[int, Ge(2)] = 2,
-        first_pools: list[Annotated[int, Ge(1)]] = [],  # noqa: B006  # never changed
+        first_pools: list[Count] = [],  # noqa: B006  # never changed
         places: Places = Places(),
         attention: Attention = Attention(),
         every_layer: NormedLayer = NormedLayer(),
@@ -135,16 +129,12 @@ class QKFormerStages(Transformer):
             for embedding, depth, width, inside in before_last
         )
         self.embedding = embeddings[-1]
-        length = grid[0] * grid[1]
-        tokens = units.output(signal, dim, self.embedding.levels, length).replace(grid=grid)
+        tokens = units.output(signal, dim, self.embedding.levels, grid[0] * grid[1]).replace(grid=grid)
         self.position = units.place(places.position, tokens, ("agreement", "pairs"), "qkformer_stages")
         # Asked of spikes in the twin as well, which has to have the same layers.
         adds_real = self.position.describe(tokens.replace(kind="spikes")).kind == "real"
-        self.embed = spiking_layer("always" if adds_real else "needed", self.position, dim, units, norm_gain)
-        size = Size(dim, depths[-1], heads, hidden[-1])
-        self.blocks = nn.ModuleList(attention.blocks(size, self.position, units, length=length, norm_gain=norm_gain))
-        self.output = units.output(signal, dim, highest_value(self.embed, self.blocks), length).replace(grid=grid)
-        self.impose(every_layer.hierarchy, signal)
+        embedding = Embedding("always" if adds_real else "needed", embed_norm=True)
+        self.assemble(tokens, Size(dim, depths[-1], heads, hidden[-1]), attention, embedding, units, every_layer)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -162,9 +152,8 @@ class QKFormerStages(Transformer):
             yield "heads", f"`heads` must divide {first}, the width of the first stage"
         if max(pools, default=0) > layers:
             yield "first_pools", f"there is no convolution {max(pools)}: `first_layers` is {layers}"
-        twice = [layer for layer, count in Counter(pools).items() if count > 1]
-        if twice:
-            yield "first_pools", f"convolution {twice[0]} stands in `first_pools` twice"
+        for pool in [pool for pool in pools if pools.count(pool) > 1][:1]:
+            yield "first_pools", f"convolution {pool} stands in `first_pools` twice"
 
     @property
     def stages(self) -> list[nn.Module]:

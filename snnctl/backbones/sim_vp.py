@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import torch
-from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Backbone
-from snnctl.backbones.parts.images import grid_of
-from snnctl.backbones.parts.video import check_kernel, check_video, patch_grid
+from snnctl.backbones.base import Backbone, Count
+from snnctl.backbones.parts.video import patch_grid, video_grid
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import ShapeError, SignalSpec
 
@@ -72,15 +68,13 @@ class SimVP(Backbone):
         self,
         signal: SignalSpec,
         *,
-        dim: Annotated[int, Ge(1)] = 16,
-        hidden: Annotated[int, Ge(1)] = 128,
-        depth: Annotated[int, Ge(1)] = 4,
-        kernel: Annotated[int, Ge(1)] = 7,
+        dim: Count = 16,
+        hidden: Count = 128,
+        depth: Count = 4,
+        kernel: Count = 7,
     ) -> None:
         super().__init__()
-        check_video(signal, "sim_vp")
-        check_kernel(kernel)
-        self.grid = grid_of(signal, "sim_vp")
+        self.grid = video_grid(signal, kernel, "sim_vp")
         try:
             patch_grid(self.grid, 4)
         except ShapeError as error:

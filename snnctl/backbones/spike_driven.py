@@ -7,11 +7,10 @@ from typing import Annotated
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import NormedLayer, Places
 from snnctl.backbones.parts.attention import SoftmaxAttention
 from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.backbones.parts.mask_attention import SpikeDrivenAttention
-from snnctl.backbones.parts.transformer import Embed, Size, Transformer, current_layer
+from snnctl.backbones.parts.transformer import Embed, Plan, Transformer, TransformerLayers, current_layer
 from snnctl.backbones.parts.units import Units
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
@@ -60,8 +59,6 @@ class SpikeDriven(Transformer):
             (patch_split with `ends_with: current`, as published for images) and the position adds no code.
         attention_scale: factor on the sum of coincidences, > 0 (1: the sum itself, as published; a log bias
             makes sums larger).
-        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
-            too), softmax attention.
 
     Shape: [T, B, L, F] -> [T, B, L, dim].
 
@@ -71,35 +68,32 @@ class SpikeDriven(Transformer):
     Source: Yao et al. 2023, "Spike-driven Transformer", arXiv 2307.01694.
     """
 
-    takes_ragged = True
-
     @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
         *,
-        size: Size = Size(),
-        places: Places = Places(),
+        plan: Plan = Plan(),
         embed: Embed = "always",
         attention_scale: Annotated[float, Gt(0.0)] = 1.0,
-        every_layer: NormedLayer = NormedLayer(),
+        every_layer: TransformerLayers = TransformerLayers(),
     ) -> None:
         super().__init__()
-        units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain
+        units, norm_gain = every_layer.units(plan.neuron), every_layer.norm_gain
 
         def attention() -> nn.Module:
             if not units.spiking:
-                return SoftmaxAttention(size.dim, size.heads, norm_gain=norm_gain)
-            return SpikeDrivenAttention(size.dim, units.hidden, scale=attention_scale, norm_gain=norm_gain)
+                return SoftmaxAttention(plan.dim, plan.heads, norm_gain=norm_gain)
+            return SpikeDrivenAttention(plan.dim, units.hidden, scale=attention_scale, norm_gain=norm_gain)
 
-        self.position = units.place(places.position, signal, ("pairs",), "spike_driven")
-        self.embed = current_layer(embed, self.position, size.dim, norm_gain)
+        self.position = units.place(plan.position, signal, ("pairs",), "spike_driven")
+        self.embed = current_layer(embed, self.position, plan.dim, norm_gain)
         self.blocks = nn.ModuleList(
-            _Block(size.dim, size.inside, attention(), units, norm_gain, self.position.block_code)
-            for _ in range(size.depth)
+            _Block(plan.dim, plan.inside, attention(), units, norm_gain, self.position.block_code)
+            for _ in range(plan.depth)
         )
-        self.neuron = units.hidden(size.dim)
-        self.output = units.output(signal, size.dim, self.neuron.levels)
+        self.neuron = units.hidden(plan.dim)
+        self.output = units.output(signal, plan.dim, self.neuron.levels)
         self.impose(every_layer.hierarchy, signal)
 
     @property

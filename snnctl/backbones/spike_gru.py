@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.base import EveryLayer, Places
+from snnctl.backbones.base import EveryLayer, Places, Stack
 from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.backbones.parts.recurrence import Gate, OverPositions, goes_on
 from snnctl.backbones.parts.units import Sigmoid, Tanh
@@ -36,8 +35,7 @@ class SpikingGRUCell(nn.Module):
         h[l] = (1 - z) * n + z * h[l-1]                 h[-1] = 0
 
     Args:
-        inputs: size of the last axis.
-        width: neurons of each gate.
+        inputs, width: size of the last axis of the input, and neurons of each gate.
         form: recurrent or released.
         surrogate: derivative of the spikes; None makes the cell of an ordinary GRU, with sigmoid and tanh.
         code: as in `SpikingLinear`.
@@ -155,14 +153,13 @@ class SpikeGRU(OverPositions):
         self,
         signal: SignalSpec,
         *,
-        width: Annotated[int, Ge(1)] = 128,
-        layers: Annotated[int, Ge(1)] = 1,
+        stack: Stack = Stack(layers=1),
         form: Form = "recurrent",
         places: Places = Places(),
         surrogate: Annotated[str | Surrogate, Slot("surrogate")] = "atan",
         every_layer: EveryLayer = EveryLayer(),
     ) -> None:
-        units, gain = every_layer.units(places.neuron), every_layer.norm_gain
+        width, units, gain = stack.width, every_layer.units(places.neuron), every_layer.norm_gain
         super().__init__(signal, width, places.position, units, norm_gain=gain, kind="spike_gru")
         code = self.position.block_code
 
@@ -171,7 +168,7 @@ class SpikeGRU(OverPositions):
             cell = SpikingGRUCell(width, width, form=form, surrogate=made, code=code)
             return _Layer(cell, SequenceLinear(width, width, units.hidden, norm_gain=gain, code=code))
 
-        made = [layer() for _ in range(layers)]
+        made = [layer() for _ in range(stack.layers)]
         self.layers = nn.ModuleList(made)
         self.output = units.output(signal, width, made[-1].out.neuron.levels)
         self.impose(every_layer.hierarchy, signal)

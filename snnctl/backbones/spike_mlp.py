@@ -9,7 +9,7 @@ import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Layered
+from snnctl.backbones.base import Count, Layered, Stack
 from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.backbones.parts.recurrence import goes_on
@@ -42,8 +42,8 @@ class SelfRecurrent(SpikingLinear):
         ValueError: the neuron keeps no state from step to step.
     """
 
-    def __init__(self, inputs: int, outputs: int, neuron: NeuronFactory, *, norm_gain: float, norm: NormKind) -> None:
-        super().__init__(inputs, outputs, neuron, norm_gain=norm_gain, norm=norm)
+    def __init__(self, inputs: int, outputs: int, neuron: NeuronFactory, **knobs: Any) -> None:
+        super().__init__(inputs, outputs, neuron, **knobs)
         self.recurrent = nn.Parameter(torch.empty(outputs, outputs))
         nn.init.uniform_(self.recurrent, -(outputs**-0.5), outputs**-0.5)
         self.others: Tensor
@@ -114,8 +114,7 @@ class SpikeMLP(Layered):
         self,
         signal: SignalSpec,
         *,
-        width: Annotated[int, Ge(1)] = 128,
-        layers: Annotated[int, Ge(1)] = 3,
+        stack: Stack = Stack(layers=3),
         recurrent: bool = False,
         dropout: Annotated[float, Ge(0.0), Lt(1.0)] = 0.1,
         norm: NormKind = "running",
@@ -125,10 +124,10 @@ class SpikeMLP(Layered):
         hierarchy: Hierarchy | None = None,
         spiking: bool = True,
         twin: Literal["rectifier", "integrator"] = "rectifier",
-        levels: Annotated[int, Ge(1)] | None = None,
+        levels: Count | None = None,
     ) -> None:
         super().__init__()
-        units = Units(neuron, spiking, levels)
+        width, units = stack.width, Units(neuron, spiking, levels)
         self.convertible = not recurrent and norm in ("running", "none")
         self.norm: NormKind = norm
 
@@ -138,8 +137,8 @@ class SpikeMLP(Layered):
             return Tanh() if recurrent and not spiking else units.hidden(channels)
 
         kind = SelfRecurrent if recurrent else SpikingLinear
-        sizes = [signal.length * signal.features, *[width] * layers]
-        made = [kind(sizes[i], width, unit, norm_gain=norm_gain, norm=norm) for i in range(layers)]
+        sizes = [signal.length * signal.features, *[width] * stack.layers]
+        made = [kind(inputs, width, unit, norm_gain=norm_gain, norm=norm) for inputs in sizes[:-1]]
         if recurrent and spiking and not goes_on(made[0].neuron):
             message = f"{type(made[0].neuron).__name__} keeps no state from step to step, so it cannot be recurrent"
             raise ShapeError(message, knob="neuron", help="take another neuron, or `recurrent: false`")

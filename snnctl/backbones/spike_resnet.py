@@ -4,33 +4,30 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Layered
 from snnctl.backbones.parts.images import (
     Grid,
     ImageLayer,
     ImageLayers,
+    ImageNetwork,
     ImagePool,
     Passed,
     channels_last,
     channels_second,
     divided,
     fire,
-    grid_of,
     scaled_width,
     to_images,
     to_tokens,
     with_membranes,
 )
-from snnctl.backbones.parts.interlaminar import current_unit, extra_parameters
-from snnctl.backbones.parts.layers import SpikingLinear
+from snnctl.backbones.parts.interlaminar import current_unit
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
 
-Depth = Literal[18, 19, 20, 34]
 # Channels and blocks of each stage; the first stage keeps rows and columns, the others halve them.
 PLANS: dict[int, tuple[tuple[int, int], ...]] = {
     18: ((64, 2), (128, 2), (256, 2), (512, 2)),
@@ -56,14 +53,7 @@ class _Block(nn.Module):
     starts_with_neuron: ClassVar[bool] = False
 
     def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        every_layer: ImageLayers,
-        *,
-        stride: int,
-        tapped: Grid,
-        grid: Grid,
+        self, inputs: int, outputs: int, every_layer: ImageLayers, *, stride: int, tapped: Grid, grid: Grid
     ) -> None:
         super().__init__()
         after = divided(grid, stride)
@@ -72,23 +62,12 @@ class _Block(nn.Module):
         self.neuron = neuron(inputs) if self.starts_with_neuron else None
         if self.neuron is not None:
             self.neuron.over_space(2)
+        past = every_layer.connection(inputs, outputs, tapped, after)
         self.first = ImageLayer(
-            inputs,
-            outputs,
-            neuron,
-            norm_gain=norm_gain,
-            stride=stride,
-            connection=every_layer.connection(inputs, outputs, tapped, after),
-            hands_on=hands_on,
+            inputs, outputs, neuron, norm_gain=norm_gain, stride=stride, connection=past, hands_on=hands_on
         )
-        self.second = ImageLayer(
-            outputs,
-            outputs,
-            ends_with,
-            norm_gain=norm_gain,
-            connection=every_layer.connection(outputs, outputs, after, after),
-            hands_on=hands_on,
-        )
+        past = every_layer.connection(outputs, outputs, after, after)
+        self.second = ImageLayer(outputs, outputs, ends_with, norm_gain=norm_gain, connection=past, hands_on=hands_on)
         self.shortcut: ImageLayer | None = None
         if stride > 1 or inputs != outputs:
             self.shortcut = ImageLayer(inputs, outputs, ends_with, norm_gain=norm_gain, kernel=1, stride=stride)
@@ -139,7 +118,7 @@ class CurrentBlock(_Block):
 
 
 @BACKBONES.register("spike_resnet")
-class SpikeResNet(Layered):
+class SpikeResNet(ImageNetwork):
     """Spiking ResNet of basic blocks, for images on the grid of the positions.
 
     Where currents are added, the 1 x 1 convolution on a shortcut sees currents, not spikes: real products. The twin has
@@ -181,17 +160,14 @@ class SpikeResNet(Layered):
         self,
         signal: SignalSpec,
         *,
-        depth: Depth = 18,
+        depth: Literal[18, 19, 20, 34] = 18,
         width: Annotated[float, Gt(0.0)] = 1.0,
         residual: Literal["sew", "membrane"] = "sew",
         stem: Literal["small", "large"] = "small",
-        hidden: Annotated[int, Ge(1)] | None = None,
         every_layer: ImageLayers = ImageLayers(),
     ) -> None:
-        super().__init__()
-        self.grid = grid_of(signal, "spike_resnet")
-        self.depth, self.adds_spikes = depth, residual == "sew"
-        self.convertible = every_layer.interlaminar is None
+        super().__init__(signal, "spike_resnet", depth, every_layer)
+        self.adds_spikes = residual == "sew"
         units, norm_gain = every_layer.units, every_layer.norm_gain
         large = stem == "large"
         channels = scaled_width(PLANS[depth][0][0], width)
@@ -217,16 +193,7 @@ class SpikeResNet(Layered):
                 stride = 2 if stage and not number else 1
                 kind = SpikeBlock if self.adds_spikes else CurrentBlock
                 outputs = scaled_width(planned, width)
-                made.append(
-                    kind(
-                        channels,
-                        outputs,
-                        every_layer,
-                        stride=stride,
-                        tapped=tapped,
-                        grid=grid,
-                    )
-                )
+                made.append(kind(channels, outputs, every_layer, stride=stride, tapped=tapped, grid=grid))
                 channels = outputs
                 grid = tapped = divided(grid, stride)
                 if isinstance(made[-1], SpikeBlock):
@@ -238,14 +205,9 @@ class SpikeResNet(Layered):
             last.over_space(2)
             highest = last.levels
         self.output = units.output(signal, channels, highest, length=grid[0] * grid[1]).replace(grid=grid)
-        self.hidden: SpikingLinear | None = None
-        if hidden is not None:
+        if every_layer.hidden is not None:
             self.mean = nn.AvgPool2d(grid)
-            self.hidden = SpikingLinear(channels, hidden, units.hidden, norm_gain=norm_gain)
-            found = units.output(signal, hidden, self.hidden.neuron.levels, length=1)
-            self.output = found.replace(grid=None)
-        self.extra_parameters = extra_parameters(self)
-        self.impose(every_layer.hierarchy, signal)
+        self.finish(signal, channels, every_layer)
 
     @property
     def stages(self) -> list[nn.Module]:
@@ -264,6 +226,3 @@ class SpikeResNet(Layered):
         means = self.mean(images.flatten(0, 1)).unflatten(0, images.shape[:2])
         spikes: Tensor = self.hidden(to_tokens(means))
         return spikes
-
-    def extra_repr(self) -> str:
-        return f"depth={self.depth}, extra_parameters={self.extra_parameters}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import EveryLayer, Places
+from snnctl.backbones.base import EveryLayer, Places, Stack
 from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.backbones.parts.recurrence import OverPositions, goes_on
 from snnctl.backbones.parts.units import Tanh
@@ -37,17 +37,8 @@ class SpikingRecurrent(SpikingLinear):
     Shape: [T, B, L, inputs] -> [T, B, L, outputs].
     """
 
-    def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        neuron: NeuronFactory,
-        *,
-        norm_gain: float | None = 1.0,
-        code: int = 0,
-        gain: float = 1.0,
-    ) -> None:
-        super().__init__(inputs, outputs, neuron, norm_gain=norm_gain, code=code)
+    def __init__(self, inputs: int, outputs: int, neuron: NeuronFactory, *, gain: float = 1.0, **knobs: Any) -> None:
+        super().__init__(inputs, outputs, neuron, **knobs)
         self.recurrent = nn.Linear(outputs, outputs, bias=False)
         nn.init.orthogonal_(self.recurrent.weight, gain)
 
@@ -111,14 +102,13 @@ class SpikeRNN(OverPositions):
         self,
         signal: SignalSpec,
         *,
-        width: Annotated[int, Ge(1)] = 128,
-        layers: Annotated[int, Ge(1)] = 2,
+        stack: Stack = Stack(),
         form: Literal["recurrent", "pooled"] = "recurrent",
         places: Places = Places(),
         recurrent_gain: Annotated[float, Gt(0.0)] = 1.0,
         every_layer: EveryLayer = EveryLayer(),
     ) -> None:
-        units, gain = every_layer.units(places.neuron), every_layer.norm_gain
+        width, units, gain = stack.width, every_layer.units(places.neuron), every_layer.norm_gain
         super().__init__(signal, width, places.position, units, norm_gain=gain, kind="spike_rnn")
         code = self.position.block_code
 
@@ -130,7 +120,7 @@ class SpikeRNN(OverPositions):
                 return SpikingLinear(width, width, units.hidden, norm_gain=gain, code=code)
             return SpikingRecurrent(width, width, cell, norm_gain=gain, code=code, gain=recurrent_gain)
 
-        made = [layer() for _ in range(layers)]
+        made = [layer() for _ in range(stack.layers)]
         self.layers = nn.ModuleList(made)
         self.output = units.output(signal, width, made[-1].neuron.levels)
         self.impose(every_layer.hierarchy, signal)

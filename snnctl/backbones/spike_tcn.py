@@ -5,10 +5,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.base import EveryLayer, Layered, Places
+from snnctl.backbones.base import Count, EveryLayer, Layered, Places
 from snnctl.backbones.parts.layers import SpikingTemporalConv
 from snnctl.backbones.parts.units import Units
 from snnctl.backbones.parts.weights import LinearWeights
@@ -30,14 +29,9 @@ class SpikingTCNBlock(nn.Module):
         rates: each input is its mean over T, fed for T steps
 
     Args:
-        inputs: size of the last axis of the input.
-        outputs: size of the last axis of the output.
+        inputs, outputs: sizes of the last axis.
         units: makes the neurons.
-        kernel: taps over L, >= 1.
-        dilation: positions from one tap to the next, >= 1.
-        norm_gain: initial gain of the BatchNorms; None leaves them out.
-        norm_join: whether BatchNorm follows the residual add.
-        between: what goes from layer to layer.
+        kernel, dilation, norm_gain, norm_join, between: knobs of the network.
         codes: columns of a code that comes beside the input of the first and of the second convolution.
         last: whether the network ends here; a twin then has no rectifier, which could cut off its one channel.
 
@@ -139,10 +133,10 @@ class SpikeTCN(Layered):
         self,
         signal: SignalSpec,
         *,
-        channels: Annotated[int, Ge(1)] = 16,
-        levels: Annotated[int, Ge(1)] = 3,
-        kernel: Annotated[int, Ge(1)] = 3,
-        dilation: Annotated[int, Ge(1)] = 2,
+        channels: Count = 16,
+        levels: Count = 3,
+        kernel: Count = 3,
+        dilation: Count = 2,
         variables: Literal["shared", "mixed"] = "shared",
         between: Between = "spikes",
         places: Places = Places(),

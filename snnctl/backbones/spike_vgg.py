@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Layered
 from snnctl.backbones.parts.images import (
     ImageLayer,
     ImageLayers,
+    ImageNetwork,
     ImagePool,
     Passed,
     divided,
-    grid_of,
     scaled_width,
     to_images,
     to_tokens,
 )
-from snnctl.backbones.parts.interlaminar import extra_parameters
-from snnctl.backbones.parts.layers import SpikingLinear
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
@@ -37,7 +34,7 @@ PLANS: dict[int, tuple[int, ...]] = {
 
 
 @BACKBONES.register("spike_vgg")
-class SpikeVGG(Layered):
+class SpikeVGG(ImageNetwork):
     """Spiking VGG: 3 x 3 convolutions with BatchNorm and neuron, and 2 x 2 pools, on the grid of the positions.
 
     Pools round up where rows or columns are odd, so that small images do not vanish. The twin has an activation at
@@ -78,13 +75,9 @@ class SpikeVGG(Layered):
         depth: Depth = 9,
         width: Annotated[float, Gt(0.0)] = 1.0,
         pool: Literal["average", "max"] = "average",
-        hidden: Annotated[int, Ge(1)] | None = None,
         every_layer: ImageLayers = ImageLayers(),
     ) -> None:
-        super().__init__()
-        self.grid = grid_of(signal, "spike_vgg")
-        self.depth = depth
-        self.convertible = every_layer.interlaminar is None
+        super().__init__(signal, "spike_vgg", depth, every_layer)
         units, norm_gain, hands_on = every_layer.units, every_layer.norm_gain, every_layer.inner
         channels, grid, tapped = signal.features, self.grid, self.grid
         made: list[ImageLayer | ImagePool] = []
@@ -99,28 +92,17 @@ class SpikeVGG(Layered):
             if made:
                 before = grid if hands_on is None else tapped
                 connection = every_layer.connection(channels, outputs, before, grid)
-            made.append(
-                ImageLayer(
-                    channels,
-                    outputs,
-                    units.hidden,
-                    norm_gain=norm_gain,
-                    connection=connection,
-                    hands_on=hands_on,
-                )
+            layer = ImageLayer(
+                channels, outputs, units.hidden, norm_gain=norm_gain, connection=connection, hands_on=hands_on
             )
+            made.append(layer)
             channels, tapped = outputs, grid
         self.features = nn.ModuleList(made)
         last = next(part for part in reversed(made) if isinstance(part, ImageLayer))
         self.output = units.output(signal, channels, last.neuron.levels, length=grid[0] * grid[1]).replace(grid=grid)
         if pool == "average" and isinstance(made[-1], ImagePool):  # a mean of spikes is no whole number
             self.output = self.output.replace(kind="real", levels=1)
-        self.hidden: SpikingLinear | None = None
-        if hidden is not None:
-            self.hidden = SpikingLinear(channels * self.output.length, hidden, units.hidden, norm_gain=norm_gain)
-            self.output = units.output(signal, hidden, self.hidden.neuron.levels, length=1).replace(grid=None)
-        self.extra_parameters = extra_parameters(self)
-        self.impose(every_layer.hierarchy, signal)
+        self.finish(signal, channels * self.output.length, every_layer)
 
     @property
     def stages(self) -> list[nn.Module]:
@@ -136,6 +118,3 @@ class SpikeVGG(Layered):
             return tokens
         spikes: Tensor = self.hidden(tokens.flatten(2).unsqueeze(2))
         return spikes
-
-    def extra_repr(self) -> str:
-        return f"depth={self.depth}, extra_parameters={self.extra_parameters}"

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
-
-from snnctl.backbones.base import NormedLayer, Places
-from snnctl.backbones.parts.transformer import Attention, Embedding, Size, Transformer, highest_value
+from snnctl.backbones.parts.transformer import Attention, Embedding, Plan, Transformer, TransformerLayers
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
@@ -27,8 +24,6 @@ class Spikformer(Transformer):
         signal: the encoder's output [T, B, L, F].
         embed_norm: whether BatchNorm follows the embedding (the published time-series code has none; with
             few features the first layer may start silent without it).
-        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
-            too), softmax attention.
 
     Shape: [T, B, L, F] -> [T, B, L, dim].
 
@@ -39,24 +34,17 @@ class Spikformer(Transformer):
         github.com/microsoft/SeqSNN.
     """
 
-    takes_ragged = True
-
     @takes_knobs
     def __init__(
         self,
         signal: SignalSpec,
         *,
-        size: Size = Size(),
-        places: Places = Places(),
+        plan: Plan = Plan(),
         attention: Attention = Attention(),
         embedding: Embedding = Embedding(),
-        every_layer: NormedLayer = NormedLayer(),
+        every_layer: TransformerLayers = TransformerLayers(),
     ) -> None:
         super().__init__()
-        units, norm_gain = every_layer.units(places.neuron), every_layer.norm_gain
-        self.position = units.place(places.position, signal, ("agreement", "pairs"), "spikformer")
-        self.embed = embedding.layer(self.position, size.dim, units, norm_gain)
-        blocks = attention.blocks(size, self.position, units, length=signal.length, norm_gain=norm_gain)
-        self.blocks = nn.ModuleList(blocks)
-        self.output = units.output(signal, size.dim, highest_value(self.embed, self.blocks))
-        self.impose(every_layer.hierarchy, signal)
+        units = every_layer.units(plan.neuron)
+        self.position = units.place(plan.position, signal, ("agreement", "pairs"), "spikformer")
+        self.assemble(signal, plan, attention, embedding, units, every_layer)

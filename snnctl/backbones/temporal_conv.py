@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MinLen
 
+from snnctl.backbones.base import Count, Stack
 from snnctl.backbones.parts.time_layers import AlongTime, TimeLayers
 from snnctl.backbones.parts.weights import TimeConv
 from snnctl.core.catalog import BACKBONES
@@ -16,7 +17,7 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
 
 Rounding = Literal["paper", "nearest"]
-Sizes = Annotated[list[Annotated[int, Ge(1)]], MinLen(1)]
+Sizes = Annotated[list[Count], MinLen(1)]
 
 
 def kernels_by_depth(layers: int, kernel: int, delta: float, rounding: Rounding = "paper") -> list[int]:
@@ -115,19 +116,19 @@ class TemporalConv(AlongTime):
         self,
         signal: SignalSpec,
         *,
-        width: Annotated[int, Ge(1)] = 128,
-        layers: Annotated[int, Ge(1)] = 2,
-        kernel: Annotated[int, Ge(1)] = 5,
-        dilation: Annotated[int, Ge(1)] = 5,
+        stack: Stack = Stack(),
+        kernel: Count = 5,
+        dilation: Count = 5,
         kernel_delta: float = 0.0,
         dilation_delta: float = 0.0,
         rounding: Rounding = "paper",
         kernels: Sizes | None = None,
         dilations: Sizes | None = None,
-        match_parameters: Annotated[int, Ge(1)] | None = None,
+        match_parameters: Count | None = None,
         match_outputs: Annotated[int, Ge(0)] = 0,
         every_layer: TimeLayers = TimeLayers(),
     ) -> None:
+        width, layers = stack.width, stack.layers
         taps = list(kernels or kernels_by_depth(layers, kernel, kernel_delta, rounding))
         gaps = list(dilations or dilations_by_depth(layers, dilation, dilation_delta, rounding))
         inputs = signal.length * signal.features

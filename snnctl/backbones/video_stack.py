@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import torch
-from annotated_types import Ge
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Layered
+from snnctl.backbones.base import Count, Layered
 from snnctl.backbones.parts.hierarchy import Hierarchy
-from snnctl.backbones.parts.images import grid_of
 from snnctl.backbones.parts.recurrence import goes_on
 from snnctl.backbones.parts.video import (
     CellNorm,
@@ -18,12 +16,11 @@ from snnctl.backbones.parts.video import (
     LSTMCell,
     Sampling,
     SpikingCell,
-    check_kernel,
-    check_video,
     drawn,
     from_patches,
     patch_grid,
     to_patches,
+    video_grid,
 )
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.registry import Slot
@@ -75,21 +72,19 @@ class VideoStack(Layered):
         self,
         signal: SignalSpec,
         *,
-        patch: Annotated[int, Ge(1)] = 4,
-        dim: Annotated[int, Ge(1)] = 64,
-        layers: Annotated[int, Ge(1)] = 3,
-        kernel: Annotated[int, Ge(1)] = 5,
+        patch: Count = 4,
+        dim: Count = 64,
+        layers: Count = 3,
+        kernel: Count = 5,
         norm: CellNorm = "group",
-        norm_groups: Annotated[int, Ge(1)] = 16,
+        norm_groups: Count = 16,
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif",
         hierarchy: Hierarchy | None = None,
         sampling: Sampling = Sampling(),
         spiking: bool = True,
     ) -> None:
         super().__init__()
-        check_video(signal, "video_stack")
-        check_kernel(kernel)
-        self.grid, self.patch, self.sampling = grid_of(signal, "video_stack"), patch, sampling
+        self.grid, self.patch, self.sampling = video_grid(signal, kernel, "video_stack"), patch, sampling
         patch_grid(self.grid, patch)
         self.seen, self.ahead = signal.steps, signal.ahead
         pixels = patch * patch * signal.features

@@ -104,14 +104,23 @@ class SpikingSelfAttention(nn.Module):
 
 
 class _Softmax(nn.Module):
-    """Softmax attention over heads that lie side by side in one packed tensor, the values last."""
+    """Softmax attention over heads that lie side by side in what the layer `packed` makes, the values last.
+
+    Args:
+        dim, heads, norm_gain: as in `SpikingSelfAttention`.
+    """
 
     parts: ClassVar[int]
-    heads: int
-    projection: nn.Module
+    packed: ClassVar[str]
 
-    def attend(self, packed: Tensor, bias: Tensor | None, tokens: Ragged | None) -> Tensor:
-        """[T, B, L, parts * D] -> [T, B, L, D]."""
+    def __init__(self, dim: int, heads: int, *, norm_gain: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.add_module(self.packed, NormedLinear(dim, self.parts * dim, norm_gain=norm_gain))
+        self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
+        packed = self.get_submodule(self.packed)(x)
         if tokens is not None:
             packed = tokens.unpack(packed)
             bias = None if bias is None else tokens.pairs(bias)
@@ -135,26 +144,12 @@ class SoftmaxAttention(_Softmax):
         q, k, v = BN(Linear(x))              split into heads of width d
         y       = BN(Linear(softmax((q k^T + bias) / sqrt(d)) v))
 
-    Args:
-        dim: D, width.
-        heads: number of heads; divides `dim`.
-        norm_gain: initial gain of the BatchNorms.
-
     Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None.
 
     Source: Vaswani et al. 2017, arXiv 1706.03762.
     """
 
-    parts = 3
-
-    def __init__(self, dim: int, heads: int, *, norm_gain: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qkv = NormedLinear(dim, 3 * dim, norm_gain=norm_gain)
-        self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
-
-    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
-        return self.attend(self.qkv(x), bias, tokens)
+    parts, packed = 3, "qkv"
 
 
 class SharedKeyAttention(_Softmax):
@@ -167,16 +162,7 @@ class SharedKeyAttention(_Softmax):
     Shape: [T, B, L, D] -> [T, B, L, D]; bias [L, L] or None.
     """
 
-    parts = 2
-
-    def __init__(self, dim: int, heads: int, *, norm_gain: float) -> None:
-        super().__init__()
-        self.heads = heads
-        self.qk = NormedLinear(dim, 2 * dim, norm_gain=norm_gain)
-        self.projection = NormedLinear(dim, dim, norm_gain=norm_gain)
-
-    def forward(self, x: Tensor, bias: Tensor | None = None, tokens: Ragged | None = None) -> Tensor:
-        return self.attend(self.qk(x), bias, tokens)
+    parts, packed = 2, "qk"
 
 
 def default_scale(kind: MapKind, length: int, width: int) -> float:

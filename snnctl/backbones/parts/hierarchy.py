@@ -147,15 +147,12 @@ def _random(use: int) -> np.random.Generator:
 
 
 def impose(hierarchy: Hierarchy | None, stages: Iterable[nn.Module], signal: SignalSpec) -> tuple[LayerTau, ...]:
-    """Give the neurons of each stage the time constants of its depth.
+    """Give the neurons of each stage the time constants of its depth, and say what each got.
 
     Args:
         hierarchy: None leaves the neurons as they are.
         stages: layers or blocks in order of depth; those without neurons (of a twin) are passed over.
         signal: what the network gets; its `dt_ms` is the unit.
-
-    Returns:
-        What each stage got.
 
     Raises:
         ShapeError: as `profile` and `ordered`; or a neuron has no time constant to set.

@@ -1,4 +1,4 @@
-"""Spiking convolutions over images: what layers hand on, the layer itself, and the way from positions and back."""
+"""Spiking convolutions over images: what layers hand on, the layer, the network, the way from positions and back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 from torch import Tensor, nn
 
+from snnctl.backbones.base import Count, Layered
 from snnctl.backbones.parts.hierarchy import Hierarchy
-from snnctl.backbones.parts.interlaminar import Connection, Inner, Interlaminar
-from snnctl.backbones.parts.layers import SpikingLayer
+from snnctl.backbones.parts.interlaminar import Connection, Inner, Interlaminar, extra_parameters
+from snnctl.backbones.parts.layers import SpikingLayer, SpikingLinear
 from snnctl.backbones.parts.units import Units
 from snnctl.backbones.parts.weights import ConvWeights
 from snnctl.core.registry import Slot
@@ -184,9 +185,10 @@ def scaled_width(channels: int, width: float) -> int:
 
 @dataclass(frozen=True)
 class ImageLayers(KnobGroup):
-    """What holds for all layers of a network for images.
+    """What stands behind the convolutions of a network for images, and what holds for all its layers.
 
     Args:
+        hidden: neurons of a fully connected layer behind the convolutions, >= 1; null has none.
         neuron: neuron of every layer; one instance per place.
         norm_gain: initial gain of every BatchNorm, > 0 (1 is torch's; 2 roughly triples the initial rate).
         hierarchy: time constants over depth, layer by layer or block by block; null leaves the neuron's.
@@ -195,12 +197,13 @@ class ImageLayers(KnobGroup):
         levels: of the twin's activations, >= 1 steps above 0 with a learned top; null makes them rectifiers.
     """
 
+    hidden: Count | None = None
     neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "lif"
     norm_gain: Annotated[float, Gt(0.0)] = 1.0
     interlaminar: Interlaminar | None = None
     hierarchy: Hierarchy | None = None
     spiking: bool = True
-    levels: Annotated[int, Ge(1)] | None = None
+    levels: Count | None = None
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -217,10 +220,45 @@ class ImageLayers(KnobGroup):
     @property
     def inner(self) -> Inner | None:
         """What layers have to hand on beside their spikes."""
-        return None if self.interlaminar is None else self.interlaminar.inner
+        wanted = self.interlaminar
+        return None if wanted is None or wanted.tap == "spike" else wanted.tap
 
     def connection(self, inputs: int, outputs: int, tapped: Grid, grid: Grid) -> Connection | None:
         """The connection to a layer, if there are any."""
         if self.interlaminar is None:
             return None
         return Connection(self.interlaminar, inputs, outputs, tapped, grid, norm_gain=self.norm_gain)
+
+
+class ImageNetwork(Layered):
+    """A network of convolutions on the grid of the positions, and a fully connected layer behind them.
+
+    Attributes:
+        extra_parameters: how many of its parameters are those of interlaminar connections.
+
+    Args:
+        signal: the encoder's output [T, B, L, C], with a grid.
+        kind: what the network is called.
+        depth: knob.
+        every_layer: knobs.
+    """
+
+    def __init__(self, signal: SignalSpec, kind: str, depth: int, every_layer: ImageLayers) -> None:
+        super().__init__()
+        self.grid = grid_of(signal, kind)
+        self.depth = depth
+        self.convertible = every_layer.interlaminar is None
+        self.hidden: SpikingLinear | None = None
+        self.extra_parameters = 0
+
+    def finish(self, signal: SignalSpec, inputs: int, every_layer: ImageLayers) -> None:
+        """Add the hidden layer, which sees so many `inputs`, if there is one; impose the hierarchy on all layers."""
+        units, width = every_layer.units, every_layer.hidden
+        if width is not None:
+            self.hidden = SpikingLinear(inputs, width, units.hidden, norm_gain=every_layer.norm_gain)
+            self.output = units.output(signal, width, self.hidden.neuron.levels, length=1).replace(grid=None)
+        self.extra_parameters = extra_parameters(self)
+        self.impose(every_layer.hierarchy, signal)
+
+    def extra_repr(self) -> str:
+        return f"depth={self.depth}, extra_parameters={self.extra_parameters}"

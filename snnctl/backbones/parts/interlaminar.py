@@ -42,11 +42,6 @@ class Interlaminar:
     tap: Tap = "spike"
     shared_over_time: bool = False
 
-    @property
-    def inner(self) -> Inner | None:
-        """What layers have to hand on beside their spikes."""
-        return None if self.tap == "spike" else self.tap
-
 
 def current_unit(channels: int) -> Any:
     """What stands in a neuron's place where currents are handed on."""
@@ -54,8 +49,7 @@ def current_unit(channels: int) -> Any:
 
 
 def attention_kernel(channels: int) -> int:
-    """How many neighbouring channels decide on the weight of one: the odd whole number next to (log2 C + 1) / 2, at
-    least 3."""
+    """How many neighbouring channels decide on the weight of one: odd, next to (log2 C + 1) / 2, at least 3."""
     found = int((math.log2(channels) + 1) / 2)
     return max(found if found % 2 else found + 1, 3)
 

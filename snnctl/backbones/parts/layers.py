@@ -108,8 +108,7 @@ class SpikingLinear(SpikingLayer):
         S = neuron(BN(W * x + b))
 
     Args:
-        inputs: size of the last axis of the input.
-        outputs: size of the last axis of the output.
+        inputs, outputs: sizes of the last axis.
         neuron: factory of the neuron, called with `outputs`.
         norm_gain: initial gain of the BatchNorm; None leaves the norm out.
         code: columns of a code of the position that comes beside the input, see `LinearWeights`; 0 = none.
@@ -152,13 +151,11 @@ class SpikingTemporalConv(SpikingLayer):
         S[l] = neuron(BN(sum_j W[j] x[l - j * dilation] + b))
 
     Args:
-        inputs: size of the last axis of the input.
-        outputs: size of the last axis of the output.
+        inputs, outputs: sizes of the last axis.
         neuron: factory of the neuron, called with `outputs`.
         kernel: taps over L, >= 1.
         dilation: positions from one tap to the next, >= 1.
-        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
-        code: as in `SpikingLinear`.
+        norm_gain, code: as in `SpikingLinear`.
 
     Shape: [T, B, L, inputs] -> [T, B, L, outputs].
     """
@@ -198,8 +195,7 @@ class SpikingConv(SpikingLayer):
         S = neuron(BN(W * x + b))
 
     Args:
-        inputs: C of the input.
-        outputs: C of the output.
+        inputs, outputs: C.
         neuron: factory of the neuron, called with `outputs`.
         kernel: size of the square kernel, >= 1.
         stride: step of the kernel, >= 1.

@@ -25,10 +25,8 @@ class SpikeDrivenAttention(nn.Module):
         u       = BN(Linear(g * v))                                 a current, added to the membrane of the block
 
     Args:
-        dim: D, width.
-        neuron: factory of neurons, called once per place.
+        dim, neuron, norm_gain: as in `SpikingSelfAttention`.
         scale: factor on the sum, > 0 (1: the sum itself, as published).
-        norm_gain: initial gain of the BatchNorms.
 
     Shape: spikes [T, B, L, D] -> currents [T, B, L, D]; bias [L, L] or None.
 
@@ -70,12 +68,8 @@ class QKTokenAttention(nn.Module):
         y    = neuron(BN(Linear(a * k)))
 
     Args:
-        dim: D, width.
-        heads: number of heads; divides `dim`.
-        neuron: factory of neurons, called once per place.
-        norm_gain: initial gain of the BatchNorms.
-        threshold: threshold of the inner neuron as a share of the neuron's own, as in `SpikingSelfAttention` (0.5 in
-            the authors' code for images).
+        dim, heads, neuron, norm_gain: as in `SpikingSelfAttention`.
+        threshold: likewise (0.5 in the authors' code for images).
 
     Shape: [T, B, L, D] -> [T, B, L, D]; a bias for maps is not used, there is no map.
 

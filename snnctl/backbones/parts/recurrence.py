@@ -56,9 +56,7 @@ class OverPositions(Layered):
 
     Args:
         signal: the encoder's output [T, B, L, F].
-        width: D.
-        position, norm_gain: knobs.
-        units: makes the neurons.
+        width, position, norm_gain: knobs; `units` makes the neurons.
         kind: what the network is called.
 
     Shape: [T, B, L, F] -> [T, B, L, D].

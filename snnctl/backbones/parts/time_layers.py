@@ -139,7 +139,6 @@ class AlongTime(Layered):
 
     @property
     def stages(self) -> list[nn.Module]:
-        """The hidden layers in order of depth."""
         return list(self.layers)
 
     def forward(self, x: Tensor) -> Tensor:

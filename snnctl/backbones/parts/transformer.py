@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Gt
+from annotated_types import Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Layered
+from snnctl.backbones.base import Count, Layered, NormedLayer, Places
 from snnctl.backbones.parts.attention import SoftmaxAttention, SpikingSelfAttention, default_scale
 from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
+from snnctl.backbones.parts.mask_attention import token_attention
 from snnctl.backbones.parts.units import Units
-from snnctl.core.shapes import ShapeError
+from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.base import MapKind, Place, Position
@@ -34,10 +35,10 @@ class Size(KnobGroup):
         hidden: width inside the MLP, >= 1; null means 4 * dim (SeqSNN's d_ff 1024).
     """
 
-    dim: Annotated[int, Ge(1)] = 256
-    depth: Annotated[int, Ge(1)] = 2
-    heads: Annotated[int, Ge(1)] = 8
-    hidden: Annotated[int, Ge(1)] | None = None
+    dim: Count = 256
+    depth: Count = 2
+    heads: Count = 8
+    hidden: Count | None = None
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -49,6 +50,21 @@ class Size(KnobGroup):
     def inside(self) -> int:
         """Width inside the MLPs."""
         return 4 * self.dim if self.hidden is None else self.hidden
+
+
+@dataclass(frozen=True)
+class Plan(Places, Size):
+    """How large a transformer is, and then what stands at its places."""
+
+
+@dataclass(frozen=True)
+class TransformerLayers(NormedLayer):
+    """What holds for all layers of a transformer.
+
+    Args:
+        spiking: false builds the non-spiking twin: the same layers and sizes, rectifiers for neurons (the encoder's
+            too), softmax attention.
+    """
 
 
 @dataclass(frozen=True)
@@ -65,8 +81,12 @@ class Embedding(KnobGroup):
     embed_norm: bool = False
 
     def layer(self, position: Position, dim: int, units: Units, norm_gain: float) -> Any:
-        """That layer."""
-        return spiking_layer(self.embed, position, dim, units, norm_gain if self.embed_norm else None)
+        """That layer; currents always need one, to become spikes."""
+        is_current = units.spiking and position.output.kind == "real"
+        if not is_needed(self.embed, position, dim) and not is_current:
+            return NoLayer(position.output.levels)
+        features, code = position.output.features, position.input_code
+        return SpikingLinear(features, dim, units.hidden, norm_gain=norm_gain if self.embed_norm else None, code=code)
 
 
 @dataclass(frozen=True)
@@ -150,11 +170,8 @@ class SpikingMLP(nn.Module):
         y = neuron(BN(Linear(neuron(BN(Linear(x))))))
 
     Args:
-        dim: D, width of input and output.
-        hidden: width between the layers.
-        neuron: factory of neurons, called once per place.
-        norm_gain: initial gain of the BatchNorms.
-        code: columns of a code of the position that both layers have weights for; 0 = none.
+        dim, hidden: D, width of input and output, and the width between the layers.
+        neuron, norm_gain, code: of both layers, as in `SpikingLinear`.
         ends_with: factory of the last unit; None means `neuron`.
 
     Shape: [T, B, L, D] -> [T, B, L, D]; the code is [T or 1, 1, L, code].
@@ -221,26 +238,12 @@ def is_needed(embed: Embed, position: Position, dim: int) -> bool:
     return embed == "always" or position.output.features != dim or position.input_code > 0
 
 
-def spiking_layer(embed: Embed, position: Position, dim: int, units: Units, norm_gain: float | None) -> Any:
-    """The first layer of a network whose blocks add spikes; currents always need one, to become spikes."""
-    is_current = units.spiking and position.output.kind == "real"
-    if not is_needed(embed, position, dim) and not is_current:
-        return NoLayer(position.output.levels)
-    return SpikingLinear(position.output.features, dim, units.hidden, norm_gain=norm_gain, code=position.input_code)
-
-
 def current_layer(embed: Embed, position: Position, dim: int, norm_gain: float) -> Any:
     """The first layer of a network whose blocks add currents; spikes always need one: by themselves they are too weak
     a current to make a neuron with a leak fire."""
     if not is_needed(embed, position, dim) and position.output.kind == "real":
         return NoLayer(position.output.levels)
     return NormedLinear(position.output.features, dim, norm_gain=norm_gain, code=position.input_code)
-
-
-def highest_value(layer: Any, blocks: Iterable[Any]) -> int:
-    """The highest value behind blocks that each add the spikes of an attention and of an MLP."""
-    first: int = layer.levels if isinstance(layer, NoLayer) else layer.neuron.levels
-    return first + sum(2 * block.mlp.narrow.neuron.levels for block in blocks)
 
 
 class Transformer(Layered):
@@ -252,6 +255,42 @@ class Transformer(Layered):
     position: Position
     embed: Any
     blocks: nn.ModuleList
+    takes_ragged = True
+
+    def assemble(
+        self,
+        tokens: SignalSpec,
+        size: Size,
+        attention: Attention,
+        embedding: Embedding,
+        units: Units,
+        every_layer: NormedLayer,
+        *,
+        token_blocks: int = 0,
+    ) -> None:
+        """Make what stands behind the position of a network whose blocks add spikes, all for `tokens`.
+
+        So many `token_blocks` with token attention come before those with self-attention.
+        """
+        norm_gain, code = every_layer.norm_gain, self.position.block_code
+        self.embed = embedding.layer(self.position, size.dim, units, norm_gain)
+        made = [
+            TransformerBlock(
+                token_attention(size.dim, size.heads, units, norm_gain=norm_gain),
+                size.dim,
+                size.inside,
+                units,
+                norm_gain=norm_gain,
+                code=code,
+            )
+            for _ in range(token_blocks)
+        ]
+        made += attention.blocks(size, self.position, units, length=tokens.length, norm_gain=norm_gain)
+        self.blocks = nn.ModuleList(made)
+        first: int = self.embed.levels if isinstance(self.embed, NoLayer) else self.embed.neuron.levels
+        added = sum(2 * block.mlp.narrow.neuron.levels for block in made)  # of an attention and of an MLP
+        self.output = units.output(tokens, size.dim, first + added)
+        self.impose(every_layer.hierarchy, tokens)
 
     @property
     def stages(self) -> list[nn.Module]:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
 from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
+from snnctl.backbones.parts.images import Grid, grid_of
 from snnctl.backbones.parts.layers import SpikingLayer
 from snnctl.backbones.parts.weights import ConvWeights
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.neurons.base import NeuronFactory, State
 
 CellNorm = Literal["group", "none"]
-Grid = tuple[int, int]
 
 
 class MapNorm(nn.GroupNorm):
@@ -56,7 +56,8 @@ class SpikingCell(SpikingLayer):
     ) -> None:
         super().__init__(outputs, neuron, None)
         self.conv = ConvWeights(inputs, outputs, kernel, 1, kernel // 2, bias=norm == "none")
-        self.norm = nn.Identity() if norm == "none" else _map_norm(norm_groups, outputs)
+        if norm != "none":
+            self.norm = _map_norm(norm_groups, outputs)
 
     @property
     def weights(self) -> ConvWeights:
@@ -79,7 +80,6 @@ class LSTMCell(nn.Module):
     Args:
         inputs, outputs: channels.
         kernel: of both convolutions, odd.
-        norm: group normalises W_x * x + b and W_h * h, each gate by itself.
 
     Shape: [T, B, H, W, inputs] -> [T, B, H, W, outputs]; the state is (h, c), each [B, H, W, outputs].
 
@@ -87,22 +87,19 @@ class LSTMCell(nn.Module):
         github.com/chengtan9907/OpenSTL, whose forget bias of 1 it has too.
     """
 
-    def __init__(self, inputs: int, outputs: int, *, kernel: int, norm: bool = False) -> None:
+    def __init__(self, inputs: int, outputs: int, *, kernel: int) -> None:
         super().__init__()
         self.conv = ConvWeights(inputs, 4 * outputs, kernel, 1, kernel // 2)
         self.recurrent = ConvWeights(outputs, 4 * outputs, kernel, 1, kernel // 2, bias=False)
-        self.outputs = outputs
-        self.input_norm: nn.Module = MapNorm(4, 4 * outputs) if norm else nn.Identity()
-        self.state_norm: nn.Module = MapNorm(4, 4 * outputs) if norm else nn.Identity()
 
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Run over the leading time axis: h of every step, and the state after the last one."""
-        driven = self.input_norm(_convolved(self.conv, x))
+        driven = _convolved(self.conv, x)
         h, c = (None, None) if state is None else state
         out = []
         for gates in driven.unbind(0):
             if h is not None:
-                gates = gates + self.state_norm(_convolved(self.recurrent, h[None]))[0]
+                gates = gates + _convolved(self.recurrent, h[None])[0]
             i, f, g, o = gates.chunk(4, dim=-1)
             taken = i.sigmoid() * g.tanh()
             c = taken if c is None else (f + 1).sigmoid() * c + taken
@@ -132,7 +129,7 @@ def _convolved(conv: ConvWeights, x: Tensor) -> Tensor:
     return y.permute(0, 2, 3, 1).unflatten(0, x.shape[:2])
 
 
-def _map_norm(groups: int, channels: int) -> Any:
+def _map_norm(groups: int, channels: int) -> MapNorm:
     if channels % groups:
         fitting = [size for size in range(1, min(channels, 32) + 1) if channels % size == 0]
         help = f"divisors: {', '.join(map(str, fitting))}"
@@ -204,22 +201,15 @@ def patch_grid(grid: Grid, patch: int) -> Grid:
     return grid[0] // patch, grid[1] // patch
 
 
-def check_video(signal: SignalSpec, kind: str) -> None:
-    """Refuse a signal that is no video to be continued.
+def video_grid(signal: SignalSpec, kernel: int, kind: str) -> Grid:
+    """Rows and columns of the frames that a backbone `kind`, whose maps keep their size, continues.
 
     Raises:
-        ShapeError: nothing is to follow, or the steps are not frames.
+        ShapeError: nothing is to follow, the steps are not frames, or the kernel is even.
     """
     if not signal.ahead or not signal.steps:
         help = "take data of type `moving_digits` or `video`, task `video_prediction` and encoder `none`"
         raise ShapeError(f"{kind} continues videos, not {signal.describe()}", knob="type", help=help)
-
-
-def check_kernel(kernel: int) -> None:
-    """Refuse a kernel that would make maps larger or smaller.
-
-    Raises:
-        ShapeError: it is even.
-    """
     if kernel % 2 == 0:
         raise ShapeError(f"a kernel of {kernel} does not keep the size of a map", knob="kernel", help="take an odd one")
+    return grid_of(signal, kind)

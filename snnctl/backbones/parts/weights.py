@@ -86,8 +86,7 @@ class TemporalWeights(nn.Conv1d):
         inputs, outputs: sizes of the last axis.
         kernel: taps, >= 1.
         dilation: positions from one tap to the next, >= 1.
-        adds_bias: as in `LinearWeights`.
-        code: as in `LinearWeights`.
+        adds_bias, code: as in `LinearWeights`.
 
     Shape: [T, B, L, inputs] -> [T, B, L, outputs].
     """
