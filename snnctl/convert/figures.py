@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from snnctl.convert.measure import Cell, LayerError
-from snnctl.report.drawing import look, names_beside
-from snnctl.report.style import BLUE, GREY, ORANGE, Picture, sheet, short, styled
+from snnctl.report.drawing import look, names_beside, plots
+from snnctl.report.style import BLUE, GREY, ORANGE, Drawn, picture, short
 
 
-@styled
-def over_steps(name: str, metric: str, cells: Sequence[Cell], reference: float) -> Picture:
-    """The metric against T, a line per number of bits; the non-spiking network dashed."""
-    figure = sheet(8.4, 4.2, f"{name}: {metric} after conversion")
-    axes = figure.subplots()
+@picture("over_steps", "Over steps and bits")
+def over_steps(name: str, metric: str, cells: Sequence[Cell], reference: float) -> Drawn:
+    figure, axes = plots(8.4, 4.2, f"{name}: {metric} after conversion")
     for number, bits in enumerate(sorted({cell.bits for cell in cells})):
         line = sorted((c.steps, c.metrics[metric]) for c in cells if c.bits == bits)
         axes.plot(
@@ -31,23 +29,20 @@ def over_steps(name: str, metric: str, cells: Sequence[Cell], reference: float) 
     axes.minorticks_off()
     axes.set(xlabel="steps T", ylabel=metric)
     axes.legend(title="spikes of")
-    caption = f"{metric} of the converted network over steps, by bits of a spike; dashed: the network it was made of."
-    return Picture("over_steps", "Over steps and bits", caption, figure)
+    dashed = "dashed: the network it was made of."
+    return figure, f"{metric} of the converted network over steps, by bits of a spike; {dashed}"
 
 
-@styled
-def by_layer(name: str, errors: Sequence[LayerError]) -> Picture:
-    """Relative error and clipped share of each layer."""
-    figure = sheet(8.4, 1.4 + 0.32 * len(errors), f"{name}: error by layer")
-    left, right = figure.subplots(1, 2, sharey=True)
+@picture("by_layer", "By layer")
+def by_layer(name: str, errors: Sequence[LayerError]) -> Drawn:
+    figure, (left, right) = plots(8.4, 1.4 + 0.32 * len(errors), f"{name}: error by layer", 1, 2, sharey=True)
     places = range(len(errors))
     left.barh(places, [error.relative for error in errors], color=BLUE)
     right.barh(places, [100 * error.clipped for error in errors], color=ORANGE)
     names_beside(left, [short(error.name, 40) for error in errors])
     left.set(xlabel="root mean square error, relative")
     right.set(xlabel="activations above the top, %")
-    caption = (
+    return figure, (
         "How far the mean over steps of each layer's spikes is from the activation in its place, and how many of the "
         "activations are larger than the neurons can say."
     )
-    return Picture("by_layer", "By layer", caption, figure)

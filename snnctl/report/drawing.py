@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from snnctl.report.style import COLOURS, DASHES, MAP, PALE, sheet
+from snnctl.report.style import COLOURS, DASHES, MAP, PALE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,8 +16,13 @@ COLUMNS = 4  # of small multiples
 
 
 def plots(width: float, height: float, title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A sheet of `width` x `height` inches and its axes, as `Figure.subplots` gives them."""
-    figure = sheet(width, height, title)
+    """A figure of `width` x `height` inches that belongs to no window system, and its axes as `subplots` gives them."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    layout: Any = figure.get_layout_engine()
+    layout.set(w_pad=0.08, h_pad=0.08, hspace=0.04, wspace=0.04)
+    figure.suptitle(title, x=0.01, ha="left")
     return figure, figure.subplots(rows, columns, **options)
 
 

@@ -7,10 +7,10 @@ from statistics import fmean
 from typing import Any
 
 from snnctl.compare.comparison import Comparison
-from snnctl.compare.figures.labels import axis_label, block_title, blocks, file_name, in_joules, title_line
+from snnctl.compare.figures.labels import axis_label, block_title, blocks, in_joules, title_line
 from snnctl.compare.recipes import shown, title_of
-from snnctl.report.drawing import gridlines, legend_above
-from snnctl.report.style import COLOURS, DASHES, INK, Picture, sheet, styled
+from snnctl.report.drawing import gridlines, legend_above, plots
+from snnctl.report.style import COLOURS, DASHES, INK, Drawn, picture
 
 _MOST_CURVES = 12  # more cannot be told apart
 
@@ -22,18 +22,15 @@ def has_curves(found: Comparison, metric: str) -> bool:
     )
 
 
-@styled
-def curves(found: Comparison, metric: str) -> Picture:
-    """The metric on validation, epoch by epoch: thin lines are seeds, thick ones their mean."""
-    name = metric.partition("/")[2]
-    figure = sheet(8.6, 4.6 + 0.2 * ((len(found.groups) + 2) // 3), title_line(found))
-    axes: Any = figure.subplots()
+@picture("curves-{split}-{name}", "{name} on validation by epoch")
+def curves(found: Comparison, split: str, name: str) -> Drawn:
+    figure, axes = plots(8.6, 4.6 + 0.2 * ((len(found.groups) + 2) // 3), title_line(found))
     for number, group in enumerate(found.groups):
         style: dict[str, Any] = {
             "color": COLOURS[number % len(COLOURS)],
             "ls": DASHES[number // len(COLOURS) % len(DASHES)],
         }
-        known = [curve for run in group.runs if (curve := run.curve(metric))]
+        known = [curve for run in group.runs if (curve := run.curve(f"{split}/{name}"))]
         for curve in known:
             axes.plot([epoch + 1 for epoch in curve], list(curve.values()), lw=0.7, alpha=0.45, **style)
         epochs = sorted(set.intersection(*(set(curve) for curve in known))) if known else []
@@ -44,18 +41,15 @@ def curves(found: Comparison, metric: str) -> Picture:
     gridlines(axes)
     axes.xaxis.get_major_locator().set_params(integer=True)
     legend_above(axes, 3)
-    caption = (
+    return figure, (
         f"{name} on validation after each epoch; thin lines are runs, thick ones the mean over a group. The "
         f"weights of the best epoch of each run were tested."
     )
-    return Picture(f"curves-{file_name(metric)}", f"{name} on validation by epoch", caption, figure)
 
 
-@styled
-def trade(found: Comparison, metric: str, energy: str) -> Picture:
-    """A metric against energy: a point per group, groups that differ in one key alone joined."""
-    figure = sheet(8.6, 4.9, title_line(found))
-    axes: Any = figure.subplots()
+@picture("trade-{metric}-{energy}", "{metric} against {energy}")
+def trade(found: Comparison, metric: str, energy: str) -> Drawn:
+    figure, axes = plots(8.6, 4.9, title_line(found))
     parts = blocks(found)
     joined = len(parts) > 1
     lowest, highest = math.inf, 0.0
@@ -96,11 +90,10 @@ def trade(found: Comparison, metric: str, energy: str) -> Picture:
     if joined:
         title = f"points: {title_of(found.varied).rpartition('.')[2]}"
         legend_above(axes, 4, title=title, title_fontsize=8.5)
-    caption = (
+    return figure, (
         f"{metric} against energy per sample under the costs {energy.partition('/')[2]}; a point is the mean of a "
         f"group, its bar one standard deviation over seeds."
     )
-    return Picture(f"trade-{file_name(metric)}-{file_name(energy)}", f"{metric} against {energy}", caption, figure)
 
 
 def _few_ticks(axes: Any) -> None:

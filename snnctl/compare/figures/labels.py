@@ -97,8 +97,3 @@ def title_line(found: Comparison) -> str:
     """The name of the recipe, or how many there are."""
     titles = dict.fromkeys(str(run.results["name"]) for run in found.runs)
     return next(iter(titles)) if len(titles) == 1 else f"{len(titles)} recipes"
-
-
-def file_name(metric: str) -> str:
-    """The metric as part of the name of a file."""
-    return metric.replace("/", "-")

@@ -64,8 +64,9 @@ def _sections(found: Estimate, made: Mapping[str, Any]) -> Iterator[Section]:
             f"Not charged: {mean(item.amount):,.0f} {item.what} in {item.layer}: {item.reason}."
             for item in bill.uncharged
         ]
-        picture = figures.layers(found, priced, f"layers_{number}_{bill.table.name}")
-        yield Section(bill.table.name, [picture], [*bill.policies(), *left], [rules_table(priced)])
+        yield Section(
+            bill.table.name, [figures.layers(found, priced, number)], [*bill.policies(), *left], [rules_table(priced)]
+        )
     pictures = [figures.steps(found)] if figures.timed_rows(found) else []
     yield Section("Operations", pictures, (), [operations_table(found)])
     words = ["By their definitions, for comparison; the NeuroBench package was not run."]

@@ -15,7 +15,7 @@ from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.engine.runtime import Runtime
 from snnctl.finished import FinishedRun
-from snnctl.inspect.chosen import chosen_channels, chosen_layers, spread
+from snnctl.inspect.chosen import chosen_channels, chosen_layers, shown_name, spread
 from snnctl.inspect.circuits.collect import Circuits, MapRecorder, mapped_channels
 from snnctl.inspect.membranes.collect import MEMBRANE_SAMPLES, PotentialMeter, Potentials
 from snnctl.measure.activity import ActivityMeter, LayerActivity
@@ -57,6 +57,11 @@ class Raster:
     of_places: int
     of_steps: int
     levels: int
+
+    @property
+    def title(self) -> str:
+        """The name, as short as a heading."""
+        return shown_name(self.name, 60)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from snnctl.inspect.chosen import chosen_channels, spread
+from snnctl.inspect.chosen import chosen_channels, shown_name, spread
 from snnctl.measure.circuits import BINS, CircuitWatcher, LayerCircuits, Modulators, Spread, circuits_in
 from snnctl.measure.spikes import codes
 from snnctl.neurons.stc import STC
@@ -44,6 +44,11 @@ class FactorMaps:
     channels: list[int]
     spikes: Maps
     factors: dict[str, Maps]
+
+    @property
+    def title(self) -> str:
+        """The name, as short as a heading."""
+        return shown_name(self.name, 60)
 
 
 @dataclass(frozen=True)

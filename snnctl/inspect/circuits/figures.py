@@ -11,7 +11,7 @@ from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.circuits.collect import EDGES, Circuits, FactorMaps
 from snnctl.measure.circuits import FLOAT16_MAX, Modulators
 from snnctl.report.drawing import gridlines, legend_below, look, panels, plots
-from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, RED, Picture, sheet, styled, whole_ticks
+from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, RED, Drawn, picture, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,9 +29,8 @@ def _panels(layers: Sequence[Modulators], title: str, x: str, y: str) -> tuple[F
     return panels([shown_name(layer.name, 26) for layer in layers], title, x, y, 1.95)
 
 
-@styled
-def histograms(found: Circuits) -> Picture:
-    """Share of neurons and steps by factor, a panel per layer."""
+@picture("circuits-histograms", "Factors of the circuits")
+def histograms(found: Circuits) -> Drawn:
     layers, cut = some(found.layers)
     figure, grid = _panels(layers, "Factors of the circuits", "factor", "% of neurons and steps")
     for axes, layer in zip(grid, layers, strict=True):
@@ -45,16 +44,14 @@ def histograms(found: Circuits) -> Picture:
         axes.set_xticks(*_TICKS)
         axes.set_ylim(bottom=0)
     legend_below(figure, grid, 2, _TITLES)
-    caption = (
+    return figure, (
         f"Factors of all neurons, steps and {found.samples:,} samples, in {len(EDGES) - 1} bins over 0 to 2. What "
         f"piles up at 1 (dotted) is left as it is: as long as a layer is silent, fresh circuits do nothing.{cut}"
     )
-    return Picture("circuits-histograms", "Factors of the circuits", caption, figure)
 
 
-@styled
-def over_time(found: Circuits) -> Picture:
-    """Mean factor with a band of one standard deviation at each step, a panel per layer."""
+@picture("circuits-over-time", "Factors over time")
+def over_time(found: Circuits) -> Drawn:
     layers, cut = some(found.layers)
     figure, grid = _panels(layers, "Factors of the circuits over time", "time step t of the layer", "factor")
     for axes, layer in zip(grid, layers, strict=True):
@@ -72,15 +69,13 @@ def over_time(found: Circuits) -> Picture:
         axes.set_yticks(*_TICKS)
         whole_ticks(axes, y=False, most=6)
     legend_below(figure, grid, 2, _TITLES)
-    caption = (
+    return figure, (
         f"Mean over neurons and {found.samples:,} samples; thin lines and bands are one standard deviation away.{cut}"
     )
-    return Picture("circuits-over-time", "Factors over time", caption, figure)
 
 
-@styled
-def membranes(found: Circuits) -> Picture:
-    """Largest membrane of each layer at each step, on a logarithmic scale."""
+@picture("circuits-membranes", "Largest membrane over time")
+def membranes(found: Circuits) -> Drawn:
     layers, cut = some(found.layers)
     figure, axes = plots(8, 3.9, "Largest membrane over time")
     highest = 0.0
@@ -97,16 +92,14 @@ def membranes(found: Circuits) -> Picture:
     whole_ticks(axes, y=False, most=12)
     axes.set(xlabel="time step t of the layer", ylabel="max |u| (logarithmic)")
     legend_below(figure, axes, 4)
-    caption = (
+    return figure, (
         f"Largest size of a membrane before the reset, over all neurons and {found.samples:,} samples; steps at which "
         f"every membrane is 0, or one is no number, are left out.{cut}"
     )
-    return Picture("circuits-membranes", "Largest membrane over time", caption, figure)
 
 
-@styled
-def maps(found: Circuits, one: FactorMaps) -> Picture:
-    """Factors of one layer over space: a row for each, a column for each step that is shown."""
+@picture("circuits-maps-{one.name}", "Over space: {one.title}")
+def maps(found: Circuits, one: FactorMaps) -> Drawn:
     rows: list[tuple[str, Any, bool]] = []
     for name, values in one.factors.items():
         letter = FACTORS[name][0]
@@ -115,8 +108,7 @@ def maps(found: Circuits, one: FactorMaps) -> Picture:
     height, width = one.spikes.shape[-2:]
     tall = float(np.clip(_TILE * height / width, 0.4, 2.5))
     size = (1.9 + 1.08 * _TILE * len(one.steps), 0.9 + (tall + 0.16) * (1 + len(rows)))
-    figure = sheet(*size, f"{shown_name(one.name, 50)}: circuits over space")
-    lines: Any = figure.subplots(1 + len(rows), 1)
+    figure, lines = plots(*size, f"{shown_name(one.name, 50)}: circuits over space", 1 + len(rows), 1)
     most = max(float(one.spikes.max()), 1e-9)
     image = _row(lines[0], "spikes before,\nmean", one.spikes, cmap="Greys", vmin=0, vmax=most)
     figure.colorbar(image, ax=lines[0], pad=0.02, aspect=8)
@@ -132,12 +124,11 @@ def maps(found: Circuits, one: FactorMaps) -> Picture:
         lines[0].text((left + right) / 2, top - 0.05 * height, f"t = {step}", ha="center", va="bottom", fontsize=8.5)
     index, label = found.sample
     of_class = "" if label is None else f" (class {label})"
-    caption = (
+    return figure, (
         f"Sample {index}{of_class} of the {found.split} split at {len(one.steps)} of {one.of_steps} steps: the spikes "
         f"of the step before (black where many channels fire), and the factors that follow from them: white leaves a "
         f"neuron as it is, purple weakens, orange strengthens. {_channels(one)}; means have a scale of their own."
     )
-    return Picture(f"circuits-maps-{one.name}", f"Over space: {shown_name(one.name, 60)}", caption, figure)
 
 
 def _channels(one: FactorMaps) -> str:

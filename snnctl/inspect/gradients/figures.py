@@ -6,8 +6,8 @@ import numpy as np
 
 from snnctl.inspect.gradients.collect import Study
 from snnctl.measure.circuits import FLOAT16_MAX
-from snnctl.report.drawing import legend_below, look
-from snnctl.report.style import GREY, Picture, sheet, short, styled, whole_ticks
+from snnctl.report.drawing import legend_below, look, plots
+from snnctl.report.style import GREY, Drawn, picture, short, whole_ticks
 
 _FLOOR = 1e-14  # what lies below is not drawn: no optimiser sees it
 _PANELS = (
@@ -17,11 +17,9 @@ _PANELS = (
 )
 
 
-@styled
-def curves(found: Study) -> Picture:
-    """The product's mean and median, and what a loss on spikes sees, over the lag."""
-    figure = sheet(11, 4.4, "How far back the gradient reaches")
-    axes = figure.subplots(1, len(_PANELS), sharey=True)
+@picture("lags", "Gradient against lag")
+def curves(found: Study) -> Drawn:
+    figure, axes = plots(11, 4.4, "How far back the gradient reaches", 1, len(_PANELS), sharey=True)
     lags = np.array(found.setting.lags)
     for panel, (which, title) in zip(axes, _PANELS, strict=True):
         panel.axhline(1.0, color=GREY, lw=0.8)
@@ -34,19 +32,16 @@ def curves(found: Study) -> Picture:
         panel.margins(x=0.01)
     axes[0].set_ylabel("|dU[T-1] / dU[T-1-lag]|")
     legend_below(figure, axes[0], 6)
-    caption = (
+    return figure, (
         "The derivative of the last membrane with respect to an earlier one, over all neurons and samples, means over "
         "seeds; logarithmic. On the right it is multiplied by the surrogate's derivative at the last membrane. Values "
         f"below {_FLOOR:g} are left out. Where mean and median part, a few neurons carry the mean."
     )
-    return Picture("lags", "Gradient against lag", caption, figure)
 
 
-@styled
-def membranes(found: Study) -> Picture:
-    """The largest membrane of each step, against what float16 can hold."""
-    figure = sheet(7, 4.0, "Largest membrane")
-    axes = figure.subplots()
+@picture("membranes", "Largest membrane")
+def membranes(found: Study) -> Drawn:
+    figure, axes = plots(7, 4.0, "Largest membrane")
     for number, one in enumerate(found.neurons):
         axes.plot(np.arange(found.setting.steps), one.curve("largest"), **look(number), lw=1.7, label=short(one.name))
     axes.axhline(FLOAT16_MAX, color=GREY, lw=0.8)
@@ -56,8 +51,7 @@ def membranes(found: Study) -> Picture:
     whole_ticks(axes, y=False)
     axes.margins(x=0.01)
     legend_below(figure, axes, 3)
-    caption = (
+    return figure, (
         f"max |U| before the reset over all neurons and samples, mean over seeds; the line is {FLOAT16_MAX:.0f}. "
         "Spikes stay 0 or 1 whatever the membrane is; half precision overflows above the line."
     )
-    return Picture("membranes", "Largest membrane", caption, figure)

@@ -9,11 +9,11 @@ import numpy as np
 from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.membranes.collect import Potentials
 from snnctl.report.drawing import panels
-from snnctl.report.style import BLUE, INK, ORANGE, Picture, styled
+from snnctl.report.style import BLUE, INK, ORANGE, Drawn, picture
 
 
-@styled
-def membranes(potentials: Sequence[Potentials], samples: int) -> Picture:
+@picture("membranes", "Membranes before the reset")
+def membranes(potentials: Sequence[Potentials], samples: int) -> Drawn:
     """Distance of the membranes from their threshold before the reset, a panel per layer.
 
     Args:
@@ -34,9 +34,8 @@ def membranes(potentials: Sequence[Potentials], samples: int) -> Picture:
         axes.set_yticks((0.01, 0.1, 1, 10, 100), ("0.01", "0.1", "1", "10", "100"))
         axes.minorticks_off()
         axes.margins(x=0.02)
-    caption = (
+    return figure, (
         f"Membrane minus threshold before the reset, in units of the membrane, in percent of all neurons and steps of "
         f"{samples} samples; from the step-by-step definition on the recorded input. "
         f"Orange has fired. The range holds the middle 99.8 % of the values.{cut}"
     )
-    return Picture("membranes", "Membranes before the reset", caption, figure)

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from snnctl.inspect.predictions.collect import Predictions, Sequences
-from snnctl.inspect.predictions.figures.classes import confusion_picture, contact_sheet
-from snnctl.inspect.predictions.figures.videos import curves_picture, moving, strips
+from snnctl.inspect.predictions.figures import confusion_picture, contact_sheet, curves_picture, moving, strips
 from snnctl.inspect.predictions.tables import classes_table, document, sequences_table, tables, texts_table
 from snnctl.report.page import Page, Section
 from snnctl.report.saving import Report

@@ -9,19 +9,17 @@ import numpy as np
 
 from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.time_constants.collect import StageTaus, TauSurvey, quantile, with_initial
-from snnctl.report.drawing import gridlines, legend_below, panels
-from snnctl.report.style import BLUE, GREY, INK, ORANGE, SKY, Picture, sheet, styled, whole_ticks
+from snnctl.report.drawing import gridlines, legend_below, panels, plots
+from snnctl.report.style import BLUE, GREY, INK, ORANGE, SKY, Drawn, picture, whole_ticks
 
 _BINS = 24
 _WIDE_RANGE = 30.0  # ratio of the greatest to the least from which the scale is logarithmic
 
 
-@styled
-def by_stage(found: TauSurvey) -> Picture:
-    """Median and 15-85 % band of each stage, a thin line per run, the medians before training dashed."""
+@picture("tau-by-stage", "Time constants by depth")
+def by_stage(found: TauSurvey) -> Drawn:
     pooled, initial, scale = found.pooled, found.initial, found.scale
-    figure = sheet(max(6.0, min(11.0, 3.6 + 0.9 * len(pooled))), 4.4, "Time constants by depth")
-    axes: Any = figure.subplots()
+    figure, axes = plots(max(6.0, min(11.0, 3.6 + 0.9 * len(pooled))), 4.4, "Time constants by depth")
     x = range(len(pooled))
     low, middle, high = (
         np.array([quantile(one.steps, share) * scale for one in pooled]) for share in (0.15, 0.5, 0.85)
@@ -54,16 +52,14 @@ def by_stage(found: TauSurvey) -> Picture:
     gridlines(axes)
     legend_below(figure, axes, 2)
     several = f", a thin line for each of {len(found.runs)} runs" if len(found.runs) > 1 else ""
-    caption = (
+    return figure, (
         f"Median time constant of the neurons of each stage, with the band that holds 15 to 85 % of them, pooled over "
         f"runs{several}; dashed, the medians before training."
     )
-    return Picture("tau-by-stage", "Time constants by depth", caption, figure)
 
 
-@styled
-def histograms(found: TauSurvey) -> Picture:
-    """How many neurons have which time constant, a panel per stage, with the state before training."""
+@picture("tau-histograms", "Time constants of the neurons")
+def histograms(found: TauSurvey) -> Drawn:
     chosen, cut = some(with_initial(found.pooled, found.initial))
     titles = [f"{_name(stage).replace(chr(10), ' ')}: {len(stage.steps):,} neurons" for stage, _ in chosen]
     figure, grid = panels(titles, "Time constants of the neurons", f"time constant ({found.unit})", "neurons", 1.95)
@@ -83,8 +79,8 @@ def histograms(found: TauSurvey) -> Picture:
             axes.xaxis.set_major_formatter(_plain)
         whole_ticks(axes, x=False, most=4)
     outlined = "" if found.initial is None else " Orange is the state before training."
-    caption = f"Neurons of {len(found.runs)} run(s) by time constant; the dashed line is the median.{outlined}{cut}"
-    return Picture("tau-histograms", "Time constants of the neurons", caption, figure)
+    line = "the dashed line is the median"
+    return figure, f"Neurons of {len(found.runs)} run(s) by time constant; {line}.{outlined}{cut}"
 
 
 def bin_edges(stages: list[StageTaus], scale: float) -> Any:

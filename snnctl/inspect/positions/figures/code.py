@@ -19,9 +19,9 @@ from snnctl.report.style import (
     ORANGE,
     PALE,
     RED,
+    Drawn,
     Picture,
-    sheet,
-    styled,
+    picture,
     whole_ticks,
 )
 
@@ -53,14 +53,13 @@ def position_label(encoding: Encoding) -> str:
     return "position p = t·L + l (rows of T·L)" if encoding.index == "TL" else "position p = l (rows of L)"
 
 
-@styled
-def raster(encoding: Encoding) -> Picture:
-    """Membranes of the first pairs with their threshold, and a bar wherever the code is 1."""
+@picture("raster-{encoding.slug}", "Spikes and membranes")
+def raster(encoding: Encoding) -> Drawn:
     assert encoding.membrane is not None
     assert encoding.threshold is not None
     rows, pairs = min(encoding.rows, ROWS_SHOWN), min((encoding.neurons + 1) // 2, PAIRS_SHOWN)
-    figure = sheet(10, 1.1 + 1.45 * pairs, f"{encoding.name}: membranes, threshold and spikes")
-    grid: Any = figure.subplots(pairs, 2, sharex=True, sharey=True, squeeze=False)
+    title = f"{encoding.name}: membranes, threshold and spikes"
+    figure, grid = plots(10, 1.1 + 1.45 * pairs, title, pairs, 2, sharex=True, sharey=True, squeeze=False)
     p = np.arange(rows)
     for neuron in range(2 * pairs):
         axes: Axes = grid[neuron // 2][neuron % 2]
@@ -81,11 +80,10 @@ def raster(encoding: Encoding) -> Picture:
         whole_ticks(axes, y=False)
     for axes in grid[:, 0]:
         axes.set_ylabel("membrane U")
-    caption = (
+    return figure, (
         f"Potential of the first {pairs} pairs over the first {rows} positions (dots where it is read), threshold "
         f"{encoding.threshold:g} (dashed), and a bar at every position where the neuron fires."
     )
-    return Picture(f"raster-{encoding.slug}", "Spikes and membranes", caption, figure)
 
 
 def _smooth(encoding: Encoding, neuron: int, rows: int) -> tuple[Any, Any]:
@@ -105,9 +103,8 @@ def _period(encoding: Encoding, neuron: int) -> str:
     return f", period {2 * np.pi / encoding.omegas[neuron]:,.1f}"
 
 
-@styled
-def code_matrix(encoding: Encoding) -> Picture:
-    """The code over positions."""
+@picture("code-{encoding.slug}", "Code matrix")
+def code_matrix(encoding: Encoding) -> Drawn:
     height = float(np.clip(1.6 + 0.075 * encoding.neurons, 2.4, 6.5))
     figure, axes = plots(10, height, f"{encoding.name}: code")
     draw_code(axes, encoding, encoding.code, colour_bar=True)
@@ -121,8 +118,7 @@ def code_matrix(encoding: Encoding) -> Picture:
     on, all_constant = int(encoding.always_on.sum()), int(encoding.constant.sum())
     constant = f" {all_constant} of {encoding.neurons} neurons never change" if all_constant else ""
     always = f" ({on} always fire)." if constant and encoding.kind == "spikes" else "." if constant else ""
-    caption = f"One column per position, one row per neuron; {_dark(encoding)}.{constant}{always}"
-    return Picture(f"code-{encoding.slug}", "Code matrix", caption, figure)
+    return figure, f"One column per position, one row per neuron; {_dark(encoding)}.{constant}{always}"
 
 
 def _dark(encoding: Encoding) -> str:
@@ -147,19 +143,16 @@ def draw_code(axes: Axes, encoding: Encoding, code: codes.Floats, *, colour_bar:
     whole_ticks(axes)
 
 
-@styled
-def similarity(encoding: Encoding) -> Picture:
-    """Hamming distance and dot product (cosine for real codes) of all pairs, and against their distance."""
+@picture("similarity-{encoding.slug}", "Similarity of positions")
+def similarity(encoding: Encoding) -> Drawn:
     rows = len(encoding.paired)
     if encoding.kind == "real":
         panels: list[tuple[Any, str]] = [(encoding.cosine, "cosine")]
     else:
         panels = [(encoding.hamming, "Hamming distance"), (encoding.dot, "dot product")]
-    figure = sheet(
-        10 if len(panels) > 1 else 9.5, 8 if len(panels) > 1 else 4.3, f"{encoding.name}: pairs of positions"
-    )
-    grid: Any = figure.subplots(2, 2) if len(panels) > 1 else figure.subplots(1, 2, squeeze=False)
-    places = [(grid[0][0], grid[1][0]), (grid[0][1], grid[1][1])] if len(panels) > 1 else [(grid[0][0], grid[0][1])]
+    width, tall, lines = (10, 8, 2) if len(panels) > 1 else (9.5, 4.3, 1)
+    figure, grid = plots(width, tall, f"{encoding.name}: pairs of positions", lines, 2, squeeze=False)
+    places = grid.T if len(panels) > 1 else grid
     short_label = "p = t·L + l" if encoding.index == "TL" else "p = l"
     for (matrix, name), (above, below) in zip(panels, places, strict=True):
         image = heat(above, matrix, origin="upper")
@@ -172,16 +165,14 @@ def similarity(encoding: Encoding) -> Picture:
         whole_ticks(below, y=False)
         below.legend(loc="best")
     cut = f" The first {rows} of {encoding.rows} positions." if rows < encoding.rows else ""
-    caption = (
+    return figure, (
         f"{' and '.join(name for _, name in panels)} of each two positions, and their mean over pairs at the same "
         f"distance; the band is one standard deviation.{cut}"
     )
-    return Picture(f"similarity-{encoding.slug}", "Similarity of positions", caption, figure)
 
 
-@styled
-def neurons(encoding: Encoding) -> Picture:
-    """Firing rate of each neuron; those that never change stand out."""
+@picture("neurons-{encoding.slug}", "Neurons")
+def neurons(encoding: Encoding) -> Drawn:
     assert encoding.rates is not None
     figure, axes = plots(10, 3.3, f"{encoding.name}: firing rate of each neuron")
     k = np.arange(encoding.neurons)
@@ -204,16 +195,14 @@ def neurons(encoding: Encoding) -> Picture:
     axes.margins(x=0.01)
     whole_ticks(axes, y=False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    caption = (
+    return figure, (
         f"Share of the {encoding.rows} positions at which each neuron fires. {int(on.sum())} always fire and "
         f"{int(off.sum())} never do; those carry nothing at this length."
     )
-    return Picture(f"neurons-{encoding.slug}", "Neurons", caption, figure)
 
 
-@styled
-def spectrum(encoding: Encoding) -> Picture:
-    """Amplitude spectrum of each pair's membrane beside the frequency that theory gives, and the periods."""
+@picture("spectrum-{encoding.slug}", "Spectrum and periods")
+def spectrum(encoding: Encoding) -> Drawn:
     from matplotlib.ticker import FuncFormatter
 
     assert encoding.membrane is not None
@@ -224,8 +213,8 @@ def spectrum(encoding: Encoding) -> Picture:
     pairs = np.arange(scaled.shape[1])
     theory = encoding.omegas[0::2] / (2 * np.pi)
     bins = frequency[1:]
-    figure = sheet(10, 4.6, f"{encoding.name}: spectrum and periods of the membranes")
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    title = f"{encoding.name}: spectrum and periods of the membranes"
+    figure, (left, right) = plots(10, 4.6, title, 1, 2, sharey=True, width_ratios=(3, 2))
     half = 0.5 / encoding.rows
     edges = np.concatenate(([bins[0] - half], bins + half))
     image = left.pcolormesh(edges, np.arange(len(pairs) + 1) - 0.5, scaled.T, cmap=MAP, rasterized=True)
@@ -257,21 +246,19 @@ def spectrum(encoding: Encoding) -> Picture:
     right.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     right.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="none")
     full = int((theory * encoding.rows >= 1).sum())
-    caption = (
+    return figure, (
         f"Spectrum of the membranes (not of the spikes, whose harmonics can beat the fundamental) with the theoretical "
         f"frequency of each pair. {full} of {len(pairs)} pairs complete a period within {encoding.rows} positions."
     )
-    return Picture(f"spectrum-{encoding.slug}", "Spectrum and periods", caption, figure)
 
 
-@styled
-def attention_bias(encoding: Encoding) -> Picture:
-    """Whole numbers that the position adds to attention maps."""
+@picture("bias-{encoding.slug}", "Attention bias")
+def attention_bias(encoding: Encoding) -> Drawn:
     assert encoding.bias is not None
     figure, axes = plots(6, 4.8, f"{encoding.name}: added to attention maps")
     image = heat(axes, encoding.bias)
     axes.set(xlabel="key position j (of L)", ylabel="query position i (of L)")
     whole_ticks(axes)
     figure.colorbar(image, ax=axes, label="added to the map, before its scale", pad=0.02)
-    caption = f"Added to entry (i, j) of every attention map: from {encoding.bias.min():g} to {encoding.bias.max():g}."
-    return Picture(f"bias-{encoding.slug}", "Attention bias", caption, figure)
+    least, most = encoding.bias.min(), encoding.bias.max()
+    return figure, f"Added to entry (i, j) of every attention map: from {least:g} to {most:g}."
