@@ -40,13 +40,7 @@ def sections(found: Comparison) -> list[Section]:
 
 def report(found: Comparison) -> Report:
     """All of it, ready for `snnctl.report.saving.write`."""
-    return Report(
-        document=document(found),
-        tables=partial(tables, found),
-        page=partial(page, found),
-        document_name="compare.json",
-        page_name="compare.html",
-    )
+    return Report(document(found), partial(tables, found), partial(page, found), "compare.json", "compare.html")
 
 
 def page(found: Comparison) -> Page:

@@ -26,7 +26,7 @@ class Report:
     """What a study leaves: the one value that `write` makes a folder of.
 
     A study is a folder of four steps: `collect.py` measures, `tables.py` makes the document and CSV of what was found,
-    `figures.py` draws it, and `page.py` puts them together: `report(found) -> Report`.
+    `figures.py` draws it where there is much to draw, and `page.py` puts all together: `report(found) -> Report`.
 
     Args:
         document: what `--json` prints; `provenance`, `out`, `page` and `files` are added.

@@ -26,15 +26,9 @@ _COLUMNS = (
 
 def report(found: Analysis) -> Report:
     """All of it, ready for `snnctl.report.saving.write`."""
-    return Report(
-        document=document(found),
-        tables=partial(tables, found),
-        page=lambda: page(found, sections(found)),
-        document_name="summary.json",
-        page_name="index.html",
-        knobs={encoding.name: encoding.config for encoding in found.encodings},
-        told=("tables", "figures"),
-    )
+    knobs = {encoding.name: encoding.config for encoding in found.encodings}
+    made, csv, told = document(found), partial(tables, found), ("tables", "figures")
+    return Report(made, csv, lambda: page(found, sections(found)), "summary.json", "index.html", knobs, told=told)
 
 
 def page(found: Analysis, parts: Sequence[Section]) -> Page:

@@ -20,12 +20,8 @@ _PER_SHEET = 3
 def report(found: Predictions | Sequences) -> Report:
     """All of it, ready for `snnctl.report.saving.write`."""
     made = document(found)
-    return Report(
-        document=made,
-        tables=partial(tables, found, made["examples"]),
-        page=partial(page, found, made["examples"]),
-        document_name="predictions.json",
-    )
+    examples = made["examples"]
+    return Report(made, partial(tables, found, examples), partial(page, found, examples), "predictions.json")
 
 
 def page(found: Predictions | Sequences, examples: Sequence[dict[str, Any]]) -> Page:

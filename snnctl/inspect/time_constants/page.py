@@ -13,14 +13,8 @@ from snnctl.report.saving import Report
 
 def report(found: TauSurvey) -> Report:
     """All of it, ready for `snnctl.report.saving.write`."""
-    return Report(
-        document={"name": found.name, "runs": [run.run for run in found.runs], "tau": document(found)},
-        tables=partial(tables, found),
-        page=partial(page, found),
-        document_name="tau.json",
-        page_name="tau.html",
-        begun=0.6,
-    )
+    made = {"name": found.name, "runs": [run.run for run in found.runs], "tau": document(found)}
+    return Report(made, partial(tables, found), partial(page, found), "tau.json", "tau.html", begun=0.6)
 
 
 def page(found: TauSurvey) -> Page:
