@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
 from snnctl.convert.convert import Converted
-from snnctl.convert.measure import Cell, LayerError
 from snnctl.convert.tables import cells_table, document, layers_table, notes, tables
 from snnctl.report.drawing import look, names_beside, plots
 from snnctl.report.page import Page, Section
@@ -23,20 +21,21 @@ def report(found: Converted) -> Report:
 def page(found: Converted) -> Page:
     """What stands on it."""
     reference = found.source[found.metric]
-    pictures = [over_steps(found.name, found.metric, found.cells, reference)] if len(found.cells) > 1 else []
+    pictures = [over_steps(found)] if len(found.cells) > 1 else []
     return Page(
         title=f"Conversion: {found.name}",
         lead=f"{found.metric} of the non-spiking network on {found.split}: {reference:.4f}.",
         sections=[
             Section("Bits and steps", pictures, notes(found), [cells_table(found)]),
-            Section("Layers", [by_layer(found.name, found.layers)], (), [layers_table(found)]),
+            Section("Layers", [by_layer(found)], (), [layers_table(found)]),
         ],
     )
 
 
 @picture("over_steps", "Over steps and bits")
-def over_steps(name: str, metric: str, cells: Sequence[Cell], reference: float) -> Drawn:
-    figure, axes = plots(8.4, 4.2, f"{name}: {metric} after conversion")
+def over_steps(found: Converted) -> Drawn:
+    metric, cells, reference = found.metric, found.cells, found.source[found.metric]
+    figure, axes = plots(8.4, 4.2, f"{found.name}: {metric} after conversion")
     for number, bits in enumerate(sorted({cell.bits for cell in cells})):
         line = sorted((c.steps, c.metrics[metric]) for c in cells if c.bits == bits)
         axes.plot(*zip(*line, strict=True), **look(number), marker="o", label=f"{bits} bit{'s' if bits > 1 else ''}")
@@ -54,8 +53,9 @@ def over_steps(name: str, metric: str, cells: Sequence[Cell], reference: float) 
 
 
 @picture("by_layer", "By layer")
-def by_layer(name: str, errors: Sequence[LayerError]) -> Drawn:
-    figure, (left, right) = plots(8.4, 1.4 + 0.32 * len(errors), f"{name}: error by layer", 1, 2, sharey=True)
+def by_layer(found: Converted) -> Drawn:
+    errors = found.layers
+    figure, (left, right) = plots(8.4, 1.4 + 0.32 * len(errors), f"{found.name}: error by layer", 1, 2, sharey=True)
     places = range(len(errors))
     left.barh(places, [error.relative for error in errors], color=BLUE)
     right.barh(places, [100 * error.clipped for error in errors], color=ORANGE)

@@ -39,7 +39,6 @@ class Raster:
     """Spikes of one layer for a few samples.
 
     Args:
-        name: of the layer.
         spikes: [samples, channels, T, places] uint8.
         channels: which they are, the busiest first.
         of_channels: how many the layer has.
@@ -66,23 +65,17 @@ class Raster:
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found.
+    """What was found on a split of the data of an experiment.
 
     Args:
-        name: of the experiment.
         run: its folder.
-        split: which part of the data.
-        samples: how many of it were passed through.
-        of_samples: how many it has.
+        samples: how many were passed through, of `of_samples`.
         layers: in the network's order; empty if nothing spikes.
         potentials: membranes before the reset, of `MEMBRANE_SAMPLES` samples.
-        rasters: of the chosen layers.
         raster_samples: index of each sample in the split, and its class or None.
         per_sample: spikes of the network per sample.
         by_class: mean spikes of the network per sample of each class, or None.
         class_sizes: samples of each class.
-        checkpoint: whose weights.
-        circuits: what autaptic circuits do, where there are any.
     """
 
     name: str
@@ -102,7 +95,7 @@ class Survey:
 
     @property
     def totals(self) -> NetworkSpikes:
-        """Totals of the network."""
+        """Of the network."""
         return network_totals([layer.spikes for layer in self.layers])
 
     @property
@@ -116,10 +109,8 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
 
     Args:
         run: a finished run.
-        split: which part of its data.
         samples: at most so many, evenly spread over the split; None takes all.
         layers: patterns of the layers to record as rasters.
-        tell: told what is being done, and which share of it is.
 
     Raises:
         DiagnosticError: E410, E411 as `load_weights`; U470 as `chosen_layers`.
@@ -200,12 +191,7 @@ def _batches(indices: Tensor, size: int) -> list[tuple[int, Tensor]]:
 
 
 class Recorder(Watcher):
-    """Keeps the spikes of chosen layers while the `with` block runs one forward pass over a few samples.
-
-    Args:
-        network: whose layers they are.
-        channels: layer -> the channels to keep.
-    """
+    """Keeps the spikes of layers while the `with` block runs one forward pass: `channels` names those of each layer."""
 
     def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:
         modules = dict(network.named_modules())

@@ -149,10 +149,8 @@ def classes(found: Survey) -> Drawn:
     if len(numbers) <= _NUMBERS:
         for row, line in enumerate(table.tolist()):
             for column, value in enumerate(line):
-                far = abs(change[row, column]) > 0.45 * most
-                axes.text(
-                    column, row, f"{value:,.1f}", ha="center", va="center", fontsize=9, color="white" if far else INK
-                )
+                colour = "white" if abs(change[row, column]) > 0.45 * most else INK
+                axes.text(column, row, f"{value:,.1f}", ha="center", va="center", fontsize=9, color=colour)
     axes.tick_params(length=0)
     axes.set_yticks(range(len(layers) + 1), [*_named(layers), "all layers"])
     axes.axhline(len(layers) - 0.5, color=INK, lw=1)
@@ -193,8 +191,8 @@ def raster(found: Survey, one: Raster) -> Drawn:
     colours = colours.resampled(one.levels + 1)
     image: Any = None
     for axes, spikes, (index, label) in zip(grid.ravel(), one.spikes, found.raster_samples, strict=True):
-        grey = {"cmap": colours, "vmin": -0.5, "vmax": one.levels + 0.5}
-        image = heat(axes, spikes.reshape(rows, columns), aspect="auto", **grey)
+        tile = spikes.reshape(rows, columns)
+        image = heat(axes, tile, aspect="auto", cmap=colours, vmin=-0.5, vmax=one.levels + 0.5)
         for t in range(1, steps) if places > 1 else ():
             axes.axvline(t * places - 0.5, color=RED, lw=1.0 if steps <= 12 else 0.4)
         axes.set_title(f"sample {index}" + ("" if label is None else f", class {label}"), fontsize=9)
@@ -205,25 +203,17 @@ def raster(found: Survey, one: Raster) -> Drawn:
         axes.set_yticks([0, rows - 1], [f"{one.channels[0]}", f"{one.channels[-1]}"])
     if one.levels > 1:
         figure.colorbar(image, ax=grid.ravel().tolist(), pad=0.015, label="spike value", ticks=range(one.levels + 1))
+    across = f"time step t; within it {places} of {one.of_places} places"
     for axes in grid[-1]:
-        axes.set_xlabel(_columns_label(one, places))
+        axes.set_xlabel(across if places > 1 else f"time step t ({steps} of {one.of_steps})")
     for axes in grid[:, 0]:
         axes.set_ylabel(f"channel ({rows} of {one.of_channels})")
     return figure, _caption(one, steps, places)
 
 
-def _columns_label(one: Raster, places: int) -> str:
-    if places == 1:
-        return f"time step t ({one.spikes.shape[2]} of {one.of_steps})"
-    return f"time step t; within it {places} of {one.of_places} places"
-
-
 def _caption(one: Raster, steps: int, places: int) -> str:
-    which = (
-        "every channel"
-        if len(one.channels) == one.of_channels
-        else (f"{len(one.channels)} of {one.of_channels} channels, evenly spread over the ranks of their rates")
-    )
+    some_of = f"{len(one.channels)} of {one.of_channels} channels, evenly spread over the ranks of their rates"
+    which = "every channel" if len(one.channels) == one.of_channels else some_of
     more = "" if one.levels == 1 else ", the darker the higher its spike"
     parts = [f"Dark where a neuron fires{more}. Rows: {which}, the busiest on top."]
     if places > 1:

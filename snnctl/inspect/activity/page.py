@@ -21,11 +21,7 @@ Sections = Callable[[Survey], list[Section]]
 
 
 def report(found: Survey, taus: TauSurvey | None = None) -> Report:
-    """All of it, ready for `snnctl.report.saving.write`.
-
-    Args:
-        taus: the time constants of the same run, for a section, tables and an entry of the document of their own.
-    """
+    """All of it; `taus` of the same run get a section, tables and an entry of the document of their own."""
     made = document(found) | ({} if taus is None else {"tau": taus_in_numbers.document(taus)})
 
     def csv() -> dict[str, str | bytes]:

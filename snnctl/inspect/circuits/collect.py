@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from snnctl.inspect.chosen import chosen_channels, shown_name, spread
 from snnctl.measure.circuits import BINS, CircuitWatcher, LayerCircuits, Modulators, Spread, circuits_in
 from snnctl.measure.spikes import codes
 from snnctl.neurons.stc import STC
+from snnctl.report.tables import npz
 
 EDGES = np.linspace(0.0, 2.0, BINS + 1)
 STEPS_SHOWN = 6
@@ -29,7 +29,6 @@ class FactorMaps:
     """Factors of one layer over space, for one sample.
 
     Args:
-        name: of the layer.
         steps: which are kept, counted from 0.
         of_steps: how many the layer runs.
         channels: which are kept by themselves.
@@ -57,7 +56,6 @@ class Circuits:
 
     Args:
         samples: how many the factors are of.
-        split: of the data.
         layers: those with circuits, in the network's order.
         maps: of one sample, of layers that are drawn as rasters and have a height and a width.
         sample: its index in the split, and its class or None.
@@ -67,7 +65,7 @@ class Circuits:
     split: str = ""
     layers: Sequence[Modulators] = ()
     maps: Sequence[FactorMaps] = ()
-    sample: tuple[int, int | None] = field(default=(0, None))
+    sample: tuple[int, int | None] = (0, None)
 
     @property
     def totals(self) -> list[LayerCircuits]:
@@ -92,9 +90,7 @@ class Circuits:
         for number, maps in enumerate(self.maps):
             shown = {"steps": maps.steps, "of_steps": maps.of_steps, "channels": maps.channels, "spikes": maps.spikes}
             arrays |= {f"map/{number}/{part}": values for part, values in (shown | maps.factors).items()}
-        data = io.BytesIO()
-        np.savez_compressed(data, **{key: np.asarray(values) for key, values in arrays.items()})  # type: ignore[arg-type]
-        return data.getvalue()
+        return npz(arrays)
 
 
 def read(path: Path) -> Circuits:
@@ -140,11 +136,10 @@ def mapped_channels(rates: Tensor) -> list[int]:
 class MapRecorder(CircuitWatcher):
     """Keeps the factors of the first sample while the `with` block runs one forward pass.
 
-    Only layers are kept whose circuits span two axes: others have no space to draw.
+    Of the layers in `channels`, those are kept whose circuits span two axes: others have no space to draw.
 
     Args:
-        network: whose layers they are.
-        channels: layer -> the channels to keep by themselves; layers that are not named are not kept.
+        channels: layer -> the channels to keep by themselves.
     """
 
     def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:

@@ -125,17 +125,13 @@ def maps(found: Circuits, one: FactorMaps) -> Drawn:
         lines[0].text((left + right) / 2, top - 0.05 * height, f"t = {step}", ha="center", va="bottom", fontsize=8.5)
     index, label = found.sample
     of_class = "" if label is None else f" (class {label})"
+    others = f"Channel {one.channels[0]} is the busiest, {one.channels[-1]} one of middling rate"
+    channels = others if len(one.channels) > 1 else "There is one channel"
     return figure, (
         f"Sample {index}{of_class} of the {found.split} split at {len(one.steps)} of {one.of_steps} steps: the spikes "
         f"of the step before (black where many channels fire), and the factors that follow from them: white leaves a "
-        f"neuron as it is, purple weakens, orange strengthens. {_channels(one)}; means have a scale of their own."
+        f"neuron as it is, purple weakens, orange strengthens. {channels}; means have a scale of their own."
     )
-
-
-def _channels(one: FactorMaps) -> str:
-    if len(one.channels) < 2:
-        return "There is one channel"
-    return f"Channel {one.channels[0]} is the busiest, {one.channels[1]} one of middling rate"
 
 
 def _row(axes: Axes, title: str, values: Any, **options: Any) -> Any:
@@ -160,9 +156,8 @@ def sections(found: Circuits) -> list[Section]:
         return []
     rows: list[list[Cell]] = []
     for layer in found.layers:
-        cells = [
-            None if one is None else f"{one.total[0]:.3f} ± {one.total[1]:.3f}" for one in (layer.beta, layer.gamma)
-        ]
+        totals = (None if one is None else one.total for one in (layer.beta, layer.gamma))
+        cells = (None if total is None else f"{total[0]:.3f} ± {total[1]:.3f}" for total in totals)
         rows.append([layer.name, layer.totals.largest_membrane, *cells])
     shown = Table(["layer", "max |u|", "beta, mean ± sd", "gamma, mean ± sd"], rows)
     pictures = [histograms(found), over_time(found), membranes(found)]

@@ -24,14 +24,14 @@ from snnctl.neurons.base import SpikingNeuron, State, neurons_in
 from snnctl.neurons.stc import STC
 from snnctl.neurons.surrogate import Surrogate
 
-MEMBRANE_SAMPLES = 8  # of a split: the definition runs step by step
-MOST_VALUES = 2**19  # kept of one layer and call, evenly taken
-BINS = 60
-
 NO_STATE = "it keeps no state, so it has no membrane"
 NO_MEMBRANE = "its state is no membrane: nothing in it has the shape of one time step"
 NO_SURROGATE = "it does not fire by a surrogate, so its distance from the threshold is not known"
 UNEXPLAINED = "the argument of its surrogate does not explain its spikes"
+
+MEMBRANE_SAMPLES = 8  # of a split: the definition runs step by step
+MOST_VALUES = 2**19  # kept of one layer and call, evenly taken
+BINS = 60
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,7 @@ class Potentials:
     """Membranes of one layer before the reset.
 
     Args:
-        name: of the layer.
-        neuron: class of its neurons.
+        neuron: class of the layer's neurons.
         distances: membrane minus threshold, in units of the membrane, float32 [N]; `alif` gives it in thresholds.
             0 and above has fired. Empty if `reason` is not.
         agreement: share of spikes that the definition and the kernel in use have alike; nan without distances.
@@ -154,10 +153,7 @@ def _threshold(neuron: SpikingNeuron) -> float | Tensor | None:
 class PotentialMeter(Watcher):
     """Runs the definition of every `SpikingNeuron` on the input it gets while the `with` block runs.
 
-    For a few samples: it keeps up to `MOST_VALUES` distances per layer and call.
-
-    Args:
-        network: whose neurons are watched, in evaluation mode.
+    For a few samples, in evaluation mode: it keeps up to `MOST_VALUES` distances per layer and call.
     """
 
     def __init__(self, network: nn.Module) -> None:

@@ -37,7 +37,8 @@ def page(found: Analysis, parts: Sequence[Section]) -> Page:
     rows: list[list[Cell]] = []
     for encoding in found.encodings:
         facts = encoding.summary()
-        rows.append([encoding.name, *(_cell(facts[key]) for key, _ in _COLUMNS)])
+        values = (facts[key] for key, _ in _COLUMNS)
+        rows.append([encoding.name, *(f"{value:.3f}" if isinstance(value, float) else value for value in values)])
     return Page(
         title=f"Positional encoding: {found.name}",
         lead=(
@@ -48,10 +49,6 @@ def page(found: Analysis, parts: Sequence[Section]) -> Page:
         sentences=found.notes,
         tables=[Table(["encoding", *(title for _, title in _COLUMNS)], rows)],
     )
-
-
-def _cell(value: float | None) -> Cell:
-    return f"{value:.3f}" if isinstance(value, float) else value
 
 
 def sections(found: Analysis) -> list[Section]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from snnctl.engine.experiment import Experiment
 from snnctl.measure.classes import ClassificationMetrics
 from snnctl.measure.spikes import SpikeMeter
 from snnctl.measure.video import VideoMetrics
+from snnctl.report.tables import npz
 
 NETWORK = "network"
 Frames = NDArray[np.float32]
@@ -58,7 +58,6 @@ class Predictions:
     """A split in the eyes of a classifier.
 
     Args:
-        names: of the classes.
         confusion: [K, K] counts; the row is the class, the column what was predicted.
         per_class: recall, precision and F1 of each class.
         examples: wrong ones first, then by confidence.
@@ -101,10 +100,7 @@ def predictions(
     """Examples of a split beside what `meter` has counted on all of it.
 
     Args:
-        network: in evaluation mode.
-        meter: of the whole split.
-        wanted: how many examples, drawn evenly over the split with the run's seed; each runs alone, so that its spikes
-            are its own.
+        wanted: how many examples, drawn evenly over the split with the run's seed.
 
     Raises:
         DiagnosticError: U419, the task is no classification.
@@ -135,7 +131,6 @@ class Sequences:
     """Videos with what was predicted of them: all that pictures are drawn from.
 
     Args:
-        name, split: of the run.
         seen: F_in.
         indices: [N] in the split.
         frames: [N, F_in + F_out, H, W, C] true ones.
@@ -155,12 +150,10 @@ class Sequences:
 
     def to_bytes(self) -> bytes:
         """An .npz with everything; see `read`."""
-        arrays = {name: np.asarray(values) for name, values in vars(self).items() if name != "curves"}
+        arrays = {name: values for name, values in vars(self).items() if name != "curves"}
         for who, metrics in self.curves.items():
-            arrays |= {f"curve/{who}/{metric}": np.array(values) for metric, values in metrics.items()}
-        data = io.BytesIO()
-        np.savez_compressed(data, **arrays)  # type: ignore[arg-type]
-        return data.getvalue()
+            arrays |= {f"curve/{who}/{metric}": values for metric, values in metrics.items()}
+        return npz(arrays)
 
 
 def read(path: Path) -> Sequences:
@@ -189,10 +182,7 @@ def sequences(
     """Sequences of a split beside what `meter` has measured on all of it.
 
     Args:
-        network: in evaluation mode.
-        meter: of the whole split.
-        wanted: how many sequences, drawn evenly over the split with the run's seed; each runs alone, so that its spikes
-            are its own.
+        wanted: how many sequences, drawn evenly over the split with the run's seed.
         baselines: whether curves of the task's baselines are measured, too.
     """
     task: Any = experiment.task

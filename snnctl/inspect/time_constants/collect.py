@@ -26,7 +26,6 @@ class StageTaus:
     """Time constants of the neurons of one stage.
 
     Args:
-        name: of its module.
         number: depth, counted from 1 over all stages of the network.
         steps: [neurons] float64, in steps; a constant that channels share counts once for each.
         at_low, at_high: neurons whose leak is at the bound of its neuron; None where leaks have no bounds.
@@ -48,12 +47,9 @@ class StageTaus:
 
 @dataclass(frozen=True)
 class RunTaus:
-    """One run.
+    """One run, `run` being its folder.
 
     Args:
-        run: its folder.
-        seed: of its training.
-        checkpoint: whose weights.
         trained: one per stage that has time constants.
         initial: the same before training; None where that cannot be told.
     """
@@ -80,7 +76,6 @@ class TauSurvey:
     """Runs that differ in their seed alone.
 
     Args:
-        name: of the experiment.
         dt_ms: what a step lasts, or 0 where the data does not say.
         runs: at least one, all of the same stages.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -40,13 +39,13 @@ def by_stage(found: TauSurvey) -> Drawn:
         cap = next(iter(longest)) * scale  # type: ignore[operator]
         if cap <= 2 * float(np.max(high)):  # farther away it would only press the rest together
             axes.axhline(cap, color=INK, lw=1, ls=":", label=f"longest allowed: {cap:.4g} {found.unit}")
-    values = [value for value in (*low, *high) if value > 0 and math.isfinite(value)]
+    values = [value for value in (*low, *high) if 0 < value < np.inf]
     if values and max(values) / min(values) > _WIDE_RANGE:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(_plain)
+        axes.yaxis.set_major_formatter("{x:g}")
     else:
         axes.set_ylim(bottom=0)
-    axes.set_xticks(x, [_name(one) for one in pooled])
+    axes.set_xticks(x, [f"{one.number}\n{shown_name(one.name, 18)}" for one in pooled])
     axes.set_xlim(-0.4, len(pooled) - 0.6)
     axes.set(xlabel="stage, by depth", ylabel=f"membrane time constant ({found.unit})")
     gridlines(axes)
@@ -61,7 +60,7 @@ def by_stage(found: TauSurvey) -> Drawn:
 @picture("tau-histograms", "Time constants of the neurons")
 def histograms(found: TauSurvey) -> Drawn:
     chosen, cut = some(with_initial(found.pooled, found.initial))
-    titles = [f"{_name(stage).replace(chr(10), ' ')}: {len(stage.steps):,} neurons" for stage, _ in chosen]
+    titles = [f"{stage.number} {shown_name(stage.name, 18)}: {len(stage.steps):,} neurons" for stage, _ in chosen]
     figure, grid = panels(titles, "Time constants of the neurons", f"time constant ({found.unit})", "neurons", 1.95)
     edges = bin_edges([stage for pair in chosen for stage in pair if stage is not None], found.scale)
     for axes, (stage, before) in zip(grid, chosen, strict=True):
@@ -76,7 +75,7 @@ def histograms(found: TauSurvey) -> Drawn:
         axes.axvline(stage.median * found.scale, color=INK, lw=1.2, ls=(0, (4, 2)))
         if edges[0] > 0 and edges[-1] / edges[0] > _WIDE_RANGE:
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(_plain)
+            axes.xaxis.set_major_formatter("{x:g}")
         whole_ticks(axes, x=False, most=4)
     outlined = "" if found.initial is None else " Orange is the state before training."
     line = "the dashed line is the median"
@@ -93,11 +92,3 @@ def bin_edges(stages: list[StageTaus], scale: float) -> Any:
     if low > 0 and high / low > _WIDE_RANGE:
         return np.geomspace(low, high * (1 + 1e-9), _BINS + 1)
     return np.linspace(low, high, _BINS + 1)
-
-
-def _name(stage: StageTaus) -> str:
-    return f"{stage.number}\n{shown_name(stage.name, 18)}"
-
-
-def _plain(value: float, _: float) -> str:
-    return f"{value:g}"

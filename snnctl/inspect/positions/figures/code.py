@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 PAIRS_SHOWN = 4
 ROWS_SHOWN = 64  # of the raster: more bars than that run into each other
+_MEANING = {
+    "spikes": "dark where the neuron fires",
+    "signs": "dark where the entry is +1, else −1",
+    "real": "colour is the value",
+}
 
 
 def pictures(encoding: Encoding) -> list[Picture]:
@@ -74,7 +79,9 @@ def raster(encoding: Encoding) -> Drawn:
         axes.set_ylim(-1.15, 1.25)
         axes.set_yticks((-1, 0, 1))
         wave = "sine" if neuron % 2 == 0 else "cosine"
-        axes.set_title(f"neuron {neuron}: {wave} of pair {neuron // 2}{_period(encoding, neuron)}", fontsize=9)
+        omega = 0.0 if encoding.omegas is None else encoding.omegas[neuron]
+        period = f", period {2 * np.pi / omega:,.1f}" if omega else ""
+        axes.set_title(f"neuron {neuron}: {wave} of pair {neuron // 2}{period}", fontsize=9)
     for axes in grid[-1]:
         axes.set_xlabel(position_label(encoding))
         whole_ticks(axes, y=False)
@@ -97,12 +104,6 @@ def _smooth(encoding: Encoding, neuron: int, rows: int) -> tuple[Any, Any]:
     return np.arange(rows), encoding.membrane[:rows, neuron]
 
 
-def _period(encoding: Encoding, neuron: int) -> str:
-    if encoding.omegas is None or not encoding.omegas[neuron]:
-        return ""
-    return f", period {2 * np.pi / encoding.omegas[neuron]:,.1f}"
-
-
 @picture("code-{encoding.slug}", "Code matrix")
 def code_matrix(encoding: Encoding) -> Drawn:
     height = float(np.clip(1.6 + 0.075 * encoding.neurons, 2.4, 6.5))
@@ -118,15 +119,7 @@ def code_matrix(encoding: Encoding) -> Drawn:
     on, all_constant = int(encoding.always_on.sum()), int(encoding.constant.sum())
     constant = f" {all_constant} of {encoding.neurons} neurons never change" if all_constant else ""
     always = f" ({on} always fire)." if constant and encoding.kind == "spikes" else "." if constant else ""
-    return figure, f"One column per position, one row per neuron; {_dark(encoding)}.{constant}{always}"
-
-
-def _dark(encoding: Encoding) -> str:
-    return {
-        "spikes": "dark where the neuron fires",
-        "signs": "dark where the entry is +1, else −1",
-        "real": "colour is the value",
-    }[encoding.kind]
+    return figure, f"One column per position, one row per neuron; {_MEANING[encoding.kind]}.{constant}{always}"
 
 
 def draw_code(axes: Axes, encoding: Encoding, code: codes.Floats, *, colour_bar: bool) -> None:
@@ -179,19 +172,15 @@ def neurons(encoding: Encoding) -> Drawn:
     on, off = encoding.always_on, encoding.constant & ~encoding.always_on
     free = ~encoding.constant
     axes.bar(k[free], encoding.rates[free], color=BLUE, width=0.8, label=f"fires at times ({free.sum()})")
-    axes.bar(
-        k[on], encoding.rates[on], color=ORANGE, width=0.8, label=f"always on ({on.sum()})", hatch="///", ec="white"
-    )
+    marked = {"color": ORANGE, "hatch": "///", "ec": "white"}
+    axes.bar(k[on], encoding.rates[on], width=0.8, label=f"always on ({on.sum()})", **marked)
     axes.plot(k[off], np.zeros(off.sum()) + 0.02, "x", color=RED, ms=6, mew=1.8, label=f"always off ({off.sum()})")
     mean = float(encoding.rates.mean())
     axes.axhline(mean, color=INK, lw=1, label=f"mean {mean:.3f}")
     if encoding.duty is not None:
         axes.axhline(encoding.duty, color=GREY, lw=1, ls=(0, (4, 2)), label=f"long-run {encoding.duty:.3f}")
-    axes.set(
-        xlabel="neuron k (sine, cosine, sine, ...; slower to the right)", ylabel="share of positions", ylim=(0, 1.04)
-    )
-    if encoding.membrane is None:
-        axes.set_xlabel("neuron k")
+    order = "" if encoding.membrane is None else " (sine, cosine, sine, ...; slower to the right)"
+    axes.set(xlabel=f"neuron k{order}", ylabel="share of positions", ylim=(0, 1.04))
     axes.margins(x=0.01)
     whole_ticks(axes, y=False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -203,8 +192,6 @@ def neurons(encoding: Encoding) -> Drawn:
 
 @picture("spectrum-{encoding.slug}", "Spectrum and periods")
 def spectrum(encoding: Encoding) -> Drawn:
-    from matplotlib.ticker import FuncFormatter
-
     assert encoding.membrane is not None
     assert encoding.omegas is not None
     frequency, amplitude = codes.spectrum(encoding.membrane)
@@ -221,18 +208,13 @@ def spectrum(encoding: Encoding) -> Drawn:
     seen = theory >= edges[0]
     left.plot(theory[seen], pairs[seen], "o", mfc="none", mec="white", ms=6.5, mew=2.6)
     left.plot(theory[seen], pairs[seen], "o", mfc="none", mec=RED, ms=6.5, mew=1.4, label="w_k / 2π")
-    left.plot(
-        np.full((~seen).sum(), edges[0]), pairs[~seen], "<", color=RED, ms=5, clip_on=False, label="slower than shown"
-    )
-    left.set(
-        xscale="log",
-        xlabel="frequency (cycles per position)",
-        ylabel="pair k",
-        title="amplitude, each pair's largest = 1",
-    )
+    slow = np.full((~seen).sum(), edges[0])
+    left.plot(slow, pairs[~seen], "<", color=RED, ms=5, clip_on=False, label="slower than shown")
+    left.set(xscale="log", xlabel="frequency (cycles per position)", ylabel="pair k")
+    left.set_title("amplitude, each pair's largest = 1")
     left.set_xlim(edges[0], 0.5)
-    left.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    left.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
+    left.xaxis.set_major_formatter("{x:g}")
+    left.xaxis.set_minor_formatter("")
     left.invert_yaxis()
     whole_ticks(left, x=False)
     figure.colorbar(image, ax=left, pad=0.02)
@@ -243,7 +225,7 @@ def spectrum(encoding: Encoding) -> Drawn:
     right.plot(measured[two], pairs[two], "o", color=BLUE, ms=5, label="measured (2 or more periods)")
     right.axvline(encoding.rows, color=GREY, lw=1, ls=(0, (4, 2)), label=f"M = {encoding.rows}")
     right.set(xscale="log", xlabel="period (positions)", title="periods")
-    right.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    right.xaxis.set_major_formatter("{x:g}")
     right.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="none")
     full = int((theory * encoding.rows >= 1).sum())
     return figure, (

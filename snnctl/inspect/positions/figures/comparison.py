@@ -71,9 +71,11 @@ def side_by_side(encodings: Sequence[Encoding]) -> Drawn:
             band(bottom, mean, sd, color=colour)
             lowest = min(lowest, float((mean - sd).min()))
         else:
-            _empty(top, "no code")
-            _empty(middle, "no code")
-            bottom.text(0.5, 0.5, "no code", ha="center", va="center", color=GREY, transform=bottom.transAxes)
+            for axes in (top, middle, bottom):
+                axes.text(0.5, 0.5, "no code", ha="center", va="center", color=GREY, transform=axes.transAxes)
+            for axes in (top, middle):
+                axes.set_yticks(())
+                axes.spines[:].set_visible(False)
         whole_ticks(bottom, y=False, most=5)
         bottom.set(xlim=(-0.5, tokens - 0.5), xlabel="token l, or |i − j| (of L)")
         if column:
@@ -88,15 +90,8 @@ def side_by_side(encodings: Sequence[Encoding]) -> Drawn:
         figure.colorbar(image, ax=list(grid[1]), label="cosine of tokens", pad=0.01)
     return figure, (
         "Top: the code at the first step t = 0. Middle: cosine of each two tokens, all codes taken together. Bottom: "
-        "its mean against distance, with one standard deviation. All columns have the same "
-        "scales."
+        "its mean against distance, with one standard deviation. All columns have the same scales."
     )
-
-
-def _empty(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=axes.transAxes)
-    axes.set_yticks(())
-    axes.spines[:].set_visible(False)
 
 
 @picture("sensitivity", "Sensitivity to base and neurons")
@@ -146,9 +141,8 @@ def theory(found: Sequence[Integration], neurons: int) -> Drawn:
         p = np.arange(1, len(one.error))  # they all begin at the exact state
         left.plot(p, np.maximum(one.error[1:], 1e-17), **style)
         right.plot(p, one.wrong_bits[1:], **style)
-    left.set(
-        yscale="log", xlabel="time = position p", ylabel="largest |U − closed form|", title="error of the membranes"
-    )
+    left.set(yscale="log", xlabel="time = position p", ylabel="largest |U − closed form|")
+    left.set_title("error of the membranes")
     right.set(xlabel="time = position p", ylabel="wrong bits up to p", title="spikes that come out wrong")
     right.set_yscale("symlog", linthresh=1)
     right.set_ylim(bottom=-0.2)

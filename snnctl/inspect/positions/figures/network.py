@@ -58,9 +58,8 @@ def probe(found: Trained) -> Drawn:
         axes.barh(y + 0.18, without, height=0.36, color=ORANGE, label="position removed")
     axes.axvline(found.chance, color=INK, lw=1, ls=(0, (4, 2)), label=f"chance 1/L = {found.chance:.3f}")
     names_beside(axes, layers)
-    axes.set(
-        xlim=(0, 1.02), xlabel=f"share of tokens whose position l is named exactly ({found.tested} unseen samples)"
-    )
+    axes.set_xlim(0, 1.02)
+    axes.set_xlabel(f"share of tokens whose position l is named exactly ({found.tested} unseen samples)")
     legend_below(figure, axes, 3)
     return figure, (
         f"Linear probe of a token's spike counts over T, fitted on {found.fitted} samples and scored on {found.tested} "
