@@ -14,13 +14,9 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Spread:
-    """Values in a few numbers.
+    """Values in a few numbers."""
 
-    Args:
-        values: as they came; at least one.
-    """
-
-    values: tuple[float, ...]
+    values: tuple[float, ...]  # as they came; at least one
 
     @classmethod
     def of(cls, values: Iterable[float | None]) -> Spread | None:
@@ -53,17 +49,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Paired:
-    """Differences of one group from another, seed by seed.
+    """Differences of one group from another, seed by seed."""
 
-    Args:
-        seeds: those that both have; at least one.
-        differences: own value minus the other's, per seed.
-        wanted: which way is better; None where that is not known.
-    """
-
-    seeds: tuple[int, ...]
-    differences: tuple[float, ...]
-    wanted: Literal["min", "max"] | None
+    seeds: tuple[int, ...]  # those that both have; at least one
+    differences: tuple[float, ...]  # own value minus the other's, per seed
+    wanted: Literal["min", "max"] | None  # which way is better; None where that is not known
 
     @property
     def interval(self) -> tuple[float, float] | None:

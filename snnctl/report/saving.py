@@ -27,25 +27,17 @@ class Report:
 
     A study is a folder of four steps: `collect.py` measures, `tables.py` makes the document and CSV of what was found,
     `figures.py` draws it where there is much to draw, and `page.py` puts all together: `report(found) -> Report`.
-
-    Args:
-        document: what `--json` prints; `provenance`, `out`, `page` and `files` are added.
-        tables: makes file name -> CSV text, or the bytes of arrays that pictures can be drawn from anew.
-        page: draws the page, when a folder is there to take it.
-        document_name, page_name: file names.
-        knobs: name of a part -> its settings, for the provenance.
-        begun: the share of all work that is done before, 0..1.
-        told: of `tables` and `figures`, those that take so long that their beginning is told.
     """
 
-    document: Mapping[str, Any]
+    document: Mapping[str, Any]  # what `--json` prints; `provenance`, `out`, `page` and `files` are added
+    # makes file name -> CSV text, or the bytes of arrays that pictures can be drawn from anew
     tables: Callable[[], Mapping[str, str | bytes]]
-    page: Callable[[], Page]
+    page: Callable[[], Page]  # draws the page, when a folder is there to take it
     document_name: str
     page_name: str = "report.html"
-    knobs: Mapping[str, Any] = field(default_factory=dict)
-    begun: float = 0.1
-    told: tuple[str, ...] = ()
+    knobs: Mapping[str, Any] = field(default_factory=dict)  # name of a part -> its settings, for the provenance
+    begun: float = 0.1  # the share of all work that is done before, 0..1
+    told: tuple[str, ...] = ()  # of `tables` and `figures`, those that take so long that their beginning is told
 
 
 def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None) -> dict[str, Any]:

@@ -53,19 +53,12 @@ Drawn = tuple["Figure", str]  # with its caption
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its words.
+    """A figure with its words."""
 
-    Args:
-        name: of its files, without ending.
-        title: heading on the page.
-        caption: what is drawn and what it shows, for the page and for people who cannot see it.
-        figure: drawn and laid out, not yet rendered.
-    """
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
+    name: str  # of its files, without ending
+    title: str  # heading on the page
+    caption: str  # what is drawn and what it shows, for the page and for people who cannot see it
+    figure: Figure  # drawn and laid out, not yet rendered
 
     @property
     def width(self) -> int:

@@ -26,10 +26,8 @@ def has_curves(found: Comparison, metric: str) -> bool:
 def curves(found: Comparison, split: str, name: str) -> Drawn:
     figure, axes = plots(8.6, 4.6 + 0.2 * ((len(found.groups) + 2) // 3), title_line(found))
     for number, group in enumerate(found.groups):
-        style: dict[str, Any] = {
-            "color": COLOURS[number % len(COLOURS)],
-            "ls": DASHES[number // len(COLOURS) % len(DASHES)],
-        }
+        dashes = DASHES[number // len(COLOURS) % len(DASHES)]
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "ls": dashes}
         known = [curve for run in group.runs if (curve := run.curve(f"{split}/{name}"))]
         for curve in known:
             axes.plot([epoch + 1 for epoch in curve], list(curve.values()), lw=0.7, alpha=0.45, **style)
@@ -49,6 +47,8 @@ def curves(found: Comparison, split: str, name: str) -> Drawn:
 
 @picture("trade-{metric}-{energy}", "{metric} against {energy}")
 def trade(found: Comparison, metric: str, energy: str) -> Drawn:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure, axes = plots(8.6, 4.9, title_line(found))
     parts = blocks(found)
     joined = len(parts) > 1
@@ -63,26 +63,18 @@ def trade(found: Comparison, metric: str, energy: str) -> Drawn:
         sds = [y.sd or 0.0 for _, _, y in places]
         if joined:
             axes.plot(xs, ys, color=colour, lw=1.2, alpha=0.7, zorder=2)
-        axes.errorbar(
-            xs,
-            ys,
-            yerr=sds,
-            fmt="o",
-            color=colour,
-            ms=5.5,
-            mec=INK,
-            mew=0.6,
-            elinewidth=1,
-            zorder=3,
-            label=block_title(found, part) if joined else None,
-        )
+        point: Any = {"ms": 5.5, "mec": INK, "mew": 0.6, "elinewidth": 1, "zorder": 3}
+        name = block_title(found, part) if joined else None
+        axes.errorbar(xs, ys, yerr=sds, fmt="o", color=colour, label=name, **point)
         for group, x, y in places:
             word = shown(group.keys[found.varied]) if joined else found.label(group)
             axes.annotate(word, (x.mean, y.mean), xytext=(5, 4), textcoords="offset points", fontsize=7.5, color=INK)
     axes.margins(x=0.12)
     if highest > 3 * lowest:
         axes.set_xscale("log")
-        _few_ticks(axes)
+        # On an axis of a decade or two also 2, 3 and 5 of each.
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(axis_label(found, energy).replace("\n", " "))
     axes.set_ylabel(axis_label(found, metric))
     in_joules(axes.xaxis, energy)
@@ -94,11 +86,3 @@ def trade(found: Comparison, metric: str, energy: str) -> Drawn:
         f"{metric} against energy per sample under the costs {energy.partition('/')[2]}; a point is the mean of a "
         f"group, its bar one standard deviation over seeds."
     )
-
-
-def _few_ticks(axes: Any) -> None:
-    """On an axis of a decade or two also 2, 3 and 5 of each."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
-    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -42,7 +42,10 @@ def runs(found: Comparison, metric: str) -> Drawn:
     figure, axes = plots(width, 4.6 + 0.15 * lines, title_line(found))
     seeds = sorted({seed for group in found.groups for seed in group.seeds})
     aside = {seed: 0.22 * (i / (len(seeds) - 1) - 0.5) if len(seeds) > 1 else 0.0 for i, seed in enumerate(seeds)}
-    values = {group.name: _by_seed(group, metric) for group in found.groups}
+    values = {
+        group.name: {run.seed: value for run in group.runs if (value := run.value(metric)) is not None}
+        for group in found.groups
+    }
     for part in parts:
         for seed in seeds:
             line = [(place[g.name] + aside[seed], values[g.name].get(seed, math.nan)) for g in part]
@@ -88,11 +91,7 @@ def _places(parts: Sequence[Sequence[Group]]) -> dict[str, float]:
 
 
 def _group_axis(
-    axes: Axes,
-    found: Comparison,
-    parts: Sequence[Sequence[Group]],
-    place: dict[str, float],
-    labels: Sequence[str],
+    axes: Axes, found: Comparison, parts: Sequence[Sequence[Group]], place: dict[str, float], labels: Sequence[str]
 ) -> None:
     key, several = found.varied, len(parts) > 1
     axes.set_xticks([place[group.name] for group in found.groups], labels)
@@ -121,22 +120,17 @@ def _baselines(axes: Axes, found: Comparison, metric: str, values: Sequence[floa
     pad = 0.06 * (high - low) or 0.02 * abs(high) or 1.0
     axes.set_ylim(low - pad, high + pad)
     for name, y in near.items():
-        style = (
-            {"color": INK, "lw": 1.4, "ls": "-"} if name == CEILING else {"color": RED, "lw": 1.1, "ls": (0, (4, 2))}
-        )
-        axes.axhline(y, zorder=1.5, **style)  # type: ignore[arg-type]
+        style: dict[str, Any] = {"color": RED, "lw": 1.1, "ls": (0, (4, 2))}
+        axes.axhline(y, zorder=1.5, **({"color": INK, "lw": 1.4} if name == CEILING else style))
     height = high - low + 2 * pad
-    texts = [((y - low + pad) / height, f"{_title_of_baseline(name)} {y:.4g}") for name, y in near.items()]
+    said = {name: f"{name.replace('_', ' ')} {y:.4g}" for name, y in lines.items()}
+    texts = [((y - low + pad) / height, said[name]) for name, y in near.items()]
     above = sorted((y, name) for name, y in lines.items() if name not in near and y > high)
     below = sorted((y, name) for name, y in lines.items() if name not in near and y < low)
-    texts += [(1.0 + 0.05 * i, f"↑ {_title_of_baseline(name)} {y:.4g}") for i, (y, name) in enumerate(above)]
-    texts += [(-0.05 * i, f"↓ {_title_of_baseline(name)} {y:.4g}") for i, (y, name) in enumerate(reversed(below))]
+    texts += [(1.0 + 0.05 * i, f"↑ {said[name]}") for i, (_, name) in enumerate(above)]
+    texts += [(-0.05 * i, f"↓ {said[name]}") for i, (_, name) in enumerate(reversed(below))]
     for share, text in _apart(texts, 0.05):
         axes.annotate(text, (1.01, share), xycoords="axes fraction", va="center", fontsize=8.5, annotation_clip=False)
-
-
-def _title_of_baseline(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _apart(texts: Sequence[tuple[float, str]], gap: float) -> list[tuple[float, str]]:
@@ -195,8 +189,3 @@ def _limits(axes: Axes, pairs: Sequence[Any]) -> None:
     low, high = min(points + ends), max(points + ends)
     pad = 0.05 * (high - low) or 1.0
     axes.set_xlim(low - pad, high + pad)
-
-
-def _by_seed(group: Group, metric: str) -> dict[int, float]:
-    found = {run.seed: run.value(metric) for run in group.runs}
-    return {seed: value for seed, value in found.items() if value is not None}

@@ -36,26 +36,16 @@ CLASS_SEARCH = 256  # samples among which one of each class is looked for
 
 @dataclass(frozen=True)
 class Raster:
-    """Spikes of one layer for a few samples.
-
-    Args:
-        spikes: [samples, channels, T, places] uint8.
-        channels: which they are, the busiest first.
-        of_channels: how many the layer has.
-        places: which places along the flattened axes between batch and channels.
-        of_places: how many there are.
-        of_steps: how many steps the layer runs; the first ones are kept.
-        levels: highest spike value.
-    """
+    """Spikes of one layer for a few samples."""
 
     name: str
-    spikes: np.ndarray[Any, Any]
-    channels: list[int]
-    of_channels: int
-    places: list[int]
-    of_places: int
-    of_steps: int
-    levels: int
+    spikes: np.ndarray[Any, Any]  # [samples, channels, T, places] uint8
+    channels: list[int]  # which they are, the busiest first
+    of_channels: int  # how many the layer has
+    places: list[int]  # which places along the flattened axes between batch and channels
+    of_places: int  # how many there are
+    of_steps: int  # how many steps the layer runs; the first ones are kept
+    levels: int  # highest spike value
 
     @property
     def title(self) -> str:
@@ -65,31 +55,20 @@ class Raster:
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found on a split of the data of an experiment.
-
-    Args:
-        run: its folder.
-        samples: how many were passed through, of `of_samples`.
-        layers: in the network's order; empty if nothing spikes.
-        potentials: membranes before the reset, of `MEMBRANE_SAMPLES` samples.
-        raster_samples: index of each sample in the split, and its class or None.
-        per_sample: spikes of the network per sample.
-        by_class: mean spikes of the network per sample of each class, or None.
-        class_sizes: samples of each class.
-    """
+    """What was found on a split of the data of an experiment."""
 
     name: str
     run: str
     split: str
-    samples: int
+    samples: int  # how many were passed through, of `of_samples`
     of_samples: int
-    layers: list[LayerActivity]
-    potentials: list[Potentials]
+    layers: list[LayerActivity]  # in the network's order; empty if nothing spikes
+    potentials: list[Potentials]  # membranes before the reset, of `MEMBRANE_SAMPLES` samples
     rasters: list[Raster]
-    raster_samples: list[tuple[int, int | None]]
-    per_sample: Tally
-    by_class: list[float] | None
-    class_sizes: list[int]
+    raster_samples: list[tuple[int, int | None]]  # index of each sample in the split, and its class or None
+    per_sample: Tally  # spikes of the network per sample
+    by_class: list[float] | None  # mean spikes of the network per sample of each class, or None
+    class_sizes: list[int]  # samples of each class
     checkpoint: dict[str, Any]
     circuits: Circuits
 

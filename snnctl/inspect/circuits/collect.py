@@ -26,22 +26,14 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FactorMaps:
-    """Factors of one layer over space, for one sample.
-
-    Args:
-        steps: which are kept, counted from 0.
-        of_steps: how many the layer runs.
-        channels: which are kept by themselves.
-        spikes: mean over channels of the spikes of the step before, which drive the circuits [steps, H, W].
-        factors: beta and gamma, where there is such a circuit [1 + channels, steps, H, W]; the mean over channels
-            comes first.
-    """
+    """Factors of one layer over space, for one sample."""
 
     name: str
-    steps: list[int]
-    of_steps: int
-    channels: list[int]
-    spikes: Maps
+    steps: list[int]  # which are kept, counted from 0
+    of_steps: int  # how many the layer runs
+    channels: list[int]  # which are kept by themselves
+    spikes: Maps  # mean over channels of the spikes of the step before, which drive the circuits [steps, H, W]
+    # beta and gamma, where there is such a circuit [1 + channels, steps, H, W]; the mean over channels comes first
     factors: dict[str, Maps]
 
     @property
@@ -52,20 +44,13 @@ class FactorMaps:
 
 @dataclass(frozen=True)
 class Circuits:
-    """All that the pictures of a network's circuits are drawn from.
+    """All that the pictures of a network's circuits are drawn from."""
 
-    Args:
-        samples: how many the factors are of.
-        layers: those with circuits, in the network's order.
-        maps: of one sample, of layers that are drawn as rasters and have a height and a width.
-        sample: its index in the split, and its class or None.
-    """
-
-    samples: int = 0
+    samples: int = 0  # how many the factors are of
     split: str = ""
-    layers: Sequence[Modulators] = ()
-    maps: Sequence[FactorMaps] = ()
-    sample: tuple[int, int | None] = (0, None)
+    layers: Sequence[Modulators] = ()  # those with circuits, in the network's order
+    maps: Sequence[FactorMaps] = ()  # of one sample, of layers that are drawn as rasters and have a height and a width
+    sample: tuple[int, int | None] = (0, None)  # its index in the split, and its class or None
 
     @property
     def totals(self) -> list[LayerCircuits]:

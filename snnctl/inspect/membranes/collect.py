@@ -36,21 +36,15 @@ BINS = 60
 
 @dataclass(frozen=True)
 class Potentials:
-    """Membranes of one layer before the reset.
-
-    Args:
-        neuron: class of the layer's neurons.
-        distances: membrane minus threshold, in units of the membrane, float32 [N]; `alif` gives it in thresholds.
-            0 and above has fired. Empty if `reason` is not.
-        agreement: share of spikes that the definition and the kernel in use have alike; nan without distances.
-        reason: why there are none.
-    """
+    """Membranes of one layer before the reset."""
 
     name: str
-    neuron: str
+    neuron: str  # class of the layer's neurons
+    # membrane minus threshold, in units of the membrane, float32 [N]; `alif` gives it in thresholds. 0 and above has
+    # fired. Empty if `reason` is not
     distances: Tensor
-    agreement: float
-    reason: str = ""
+    agreement: float  # share of spikes that the definition and the kernel in use have alike; nan without distances
+    reason: str = ""  # why there are none
 
     @property
     def share_above(self) -> float:

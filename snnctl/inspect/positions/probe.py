@@ -21,19 +21,12 @@ RIDGE = 1e-2  # added to the within-class variance, as a share of a channel's ow
 
 @dataclass(frozen=True)
 class ProbeScore:
-    """How well positions are read back on samples that the probe has not been fitted on.
+    """How well positions are read back on samples that the probe has not been fitted on."""
 
-    Args:
-        layer: dotted name of the neurons.
-        channels: how many features a token has.
-        accuracy: share of tokens whose position is named exactly; chance is 1/L.
-        mean_error: mean |named - true| in positions.
-    """
-
-    layer: str
-    channels: int
-    accuracy: float
-    mean_error: float
+    layer: str  # dotted name of the neurons
+    channels: int  # how many features a token has
+    accuracy: float  # share of tokens whose position is named exactly; chance is 1/L
+    mean_error: float  # mean |named - true| in positions
 
 
 class Discriminant:

@@ -30,38 +30,23 @@ MOST_ROWS = 65536
 
 @dataclass(frozen=True)
 class Wanted:
-    """An encoding to be analysed.
+    """An encoding to be analysed."""
 
-    Args:
-        config: `{type, knobs...}`, validated, every default filled in.
-        origin: where it comes from, for people.
-        module: the trained position, where there is one.
-        label: what to name in a diagnostic, e.g. `--position cpg (1st)`.
-    """
-
-    config: dict[str, Any]
-    origin: str
-    module: Position | None = None
-    label: str = ""
+    config: dict[str, Any]  # `{type, knobs...}`, validated, every default filled in
+    origin: str  # where it comes from, for people
+    module: Position | None = None  # the trained position, where there is one
+    label: str = ""  # what to name in a diagnostic, e.g. `--position cpg (1st)`
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Encodings that are wanted, and for which signal.
+    """Encodings that are wanted, and for which signal."""
 
-    Args:
-        name: heading of the page.
-        wanted: the one in question first.
-        signal: T, L and width of what the positions get.
-        out: where files go unless told otherwise.
-        seed: of random and learned tables.
-    """
-
-    name: str
-    wanted: list[Wanted]
-    signal: SignalSpec
-    out: Path
-    seed: int = 0
+    name: str  # heading of the page
+    wanted: list[Wanted]  # the one in question first
+    signal: SignalSpec  # T, L and width of what the positions get
+    out: Path  # where files go unless told otherwise
+    seed: int = 0  # of random and learned tables
 
 
 def parse_specs(texts: Sequence[str]) -> list[Wanted]:

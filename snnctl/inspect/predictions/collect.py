@@ -28,23 +28,15 @@ Curves = dict[str, dict[str, list[float]]]  # who -> metric -> value at each fra
 
 @dataclass(frozen=True)
 class Example:
-    """One item and what the network said of it.
+    """One item and what the network said of it."""
 
-    Args:
-        index: in the split.
-        target, predicted: classes.
-        confidence: softmax of the highest score, 0..1.
-        target_confidence: of the right class.
-        spikes: in the whole network, of this item alone.
-        shown: the text, or the picture as uint8 [H, W, C]; None where the data shows neither.
-    """
-
-    index: int
-    target: int
-    predicted: int
-    confidence: float
-    target_confidence: float
-    spikes: int
+    index: int  # in the split
+    target: int  # class
+    predicted: int  # class
+    confidence: float  # softmax of the highest score, 0..1
+    target_confidence: float  # of the right class
+    spikes: int  # in the whole network, of this item alone
+    # the text, or the picture as uint8 [H, W, C]; None where the data shows neither
     shown: str | NDArray[np.uint8] | None
 
     @property
@@ -55,20 +47,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Predictions:
-    """A split in the eyes of a classifier.
-
-    Args:
-        confusion: [K, K] counts; the row is the class, the column what was predicted.
-        per_class: recall, precision and F1 of each class.
-        examples: wrong ones first, then by confidence.
-    """
+    """A split in the eyes of a classifier."""
 
     name: str
     split: SplitName
     names: tuple[str, ...]
-    confusion: NDArray[np.int64]
-    per_class: dict[str, list[float]]
-    examples: tuple[Example, ...]
+    confusion: NDArray[np.int64]  # [K, K] counts; the row is the class, the column what was predicted
+    per_class: dict[str, list[float]]  # recall, precision and F1 of each class
+    examples: tuple[Example, ...]  # wrong ones first, then by confidence
 
 
 def class_names(data: Any, classes: int) -> tuple[str, ...]:
@@ -128,25 +114,16 @@ def predictions(
 
 @dataclass(frozen=True)
 class Sequences:
-    """Videos with what was predicted of them: all that pictures are drawn from.
-
-    Args:
-        seen: F_in.
-        indices: [N] in the split.
-        frames: [N, F_in + F_out, H, W, C] true ones.
-        predicted: [N, F_out, H, W, C].
-        spikes: [N] of the whole network, for each alone.
-        curves: metrics of the whole split at each frame ahead, of the network and of the reference predictions.
-    """
+    """Videos with what was predicted of them: all that pictures are drawn from."""
 
     name: str
     split: str
-    seen: int
-    indices: NDArray[np.int64]
-    frames: Frames
-    predicted: Frames
-    spikes: NDArray[np.int64]
-    curves: Curves
+    seen: int  # F_in
+    indices: NDArray[np.int64]  # [N] in the split
+    frames: Frames  # [N, F_in + F_out, H, W, C] true ones
+    predicted: Frames  # [N, F_out, H, W, C]
+    spikes: NDArray[np.int64]  # [N] of the whole network, for each alone
+    curves: Curves  # metrics of the whole split at each frame ahead, of the network and of the reference predictions
 
     def to_bytes(self) -> bytes:
         """An .npz with everything; see `read`."""
