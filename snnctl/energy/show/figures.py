@@ -93,14 +93,8 @@ def steps(found: Estimate) -> Drawn:
     rows = sorted(timed_rows(found), key=lambda row: -sum(row.events_by_step))[: len(COLOURS)]
     figure, axes = plots(7.6, 3.8, f"{found.name}: synaptic operations by time step")
     for number, row in enumerate(rows):
-        axes.plot(
-            range(1, len(row.events_by_step) + 1),
-            row.events_by_step,
-            **look(number),
-            marker="o",
-            ms=3.5,
-            label=short(f"{row.layer} ({row.op})", 46),
-        )
+        x, name = range(1, len(row.events_by_step) + 1), short(f"{row.layer} ({row.op})", 46)
+        axes.plot(x, row.events_by_step, **look(number), marker="o", ms=3.5, label=name)
     axes.set(xlabel="time step t", ylabel="operations per sample, rule event")
     axes.set_ylim(bottom=0)
     whole_ticks(axes, y=False)

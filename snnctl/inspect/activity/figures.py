@@ -127,10 +127,8 @@ def per_sample(found: Survey) -> Drawn:
     whole_ticks(axes)
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     axes.legend(loc="best")
-    return figure, (
-        f"{tally.count:,} samples in bins of {width:,}: mean {tally.mean:,.1f}, standard deviation "
-        f"{tally.sd:,.1f}, from {tally.least:,} to {tally.most:,}."
-    )
+    moments = f"mean {tally.mean:,.1f}, standard deviation {tally.sd:,.1f}, from {tally.least:,} to {tally.most:,}"
+    return figure, f"{tally.count:,} samples in bins of {width:,}: {moments}."
 
 
 @picture("spikes-by-class", "Spikes by class")

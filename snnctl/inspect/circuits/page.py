@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.circuits.collect import EDGES, Circuits, FactorMaps
-from snnctl.measure.circuits import FLOAT16_MAX, Modulators
+from snnctl.measure.circuits import FLOAT16_MAX
 from snnctl.report.drawing import gridlines, legend_below, look, panels, plots
 from snnctl.report.page import Cell, Section, Table
 from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, RED, Drawn, picture, whole_ticks
@@ -26,20 +25,22 @@ _TILE = 1.1  # inches
 _LIMIT_SHOWN = 1e-3  # of the largest float16: smaller membranes would only be pressed together
 
 
-def _panels(layers: Sequence[Modulators], title: str, x: str, y: str) -> tuple[Figure, list[Axes]]:
-    return panels([shown_name(layer.name, 26) for layer in layers], title, x, y, 1.95)
+def _panels(found: Circuits, title: str, x: str, y: str) -> tuple[Figure, list[Axes], list[Any], str]:
+    """A panel per layer; the factors to be drawn, with panel, letter, colour and dashes; a remark on those left out."""
+    layers, cut = some(found.layers)
+    figure, grid = panels([shown_name(layer.name, 26) for layer in layers], title, x, y, 1.95)
+    named = [(axes, name, one) for axes, layer in zip(grid, layers, strict=True) for name, one in layer.factors.items()]
+    return figure, grid, [(axes, one, *FACTORS[name]) for axes, name, one in named], cut
 
 
 @picture("circuits-histograms", "Factors of the circuits")
 def histograms(found: Circuits) -> Drawn:
-    layers, cut = some(found.layers)
-    figure, grid = _panels(layers, "Factors of the circuits", "factor", "% of neurons and steps")
-    for axes, layer in zip(grid, layers, strict=True):
-        for name, one in layer.factors.items():
-            letter, colour, dashes = FACTORS[name]
-            shares = 100 * one.counts.sum(0).numpy() / int(one.counts.sum())
-            axes.stairs(shares, EDGES, color=colour, fill=True, alpha=0.18)
-            axes.stairs(shares, EDGES, color=colour, lw=1.5, ls=dashes, label=letter)
+    figure, grid, drawn, cut = _panels(found, "Factors of the circuits", "factor", "% of neurons and steps")
+    for axes, one, letter, colour, dashes in drawn:
+        shares = 100 * one.counts.sum(0).numpy() / int(one.counts.sum())
+        axes.stairs(shares, EDGES, color=colour, fill=True, alpha=0.18)
+        axes.stairs(shares, EDGES, color=colour, lw=1.5, ls=dashes, label=letter)
+    for axes in grid:
         axes.axvline(1, color=INK, lw=0.8, ls=":")
         axes.set_xlim(0, 2)
         axes.set_xticks(*_TICKS)
@@ -53,18 +54,17 @@ def histograms(found: Circuits) -> Drawn:
 
 @picture("circuits-over-time", "Factors over time")
 def over_time(found: Circuits) -> Drawn:
-    layers, cut = some(found.layers)
-    figure, grid = _panels(layers, "Factors of the circuits over time", "time step t of the layer", "factor")
-    for axes, layer in zip(grid, layers, strict=True):
-        for name, one in layer.factors.items():
-            letter, colour, dashes = FACTORS[name]
-            mean, sd = one.mean.numpy(), one.sd.numpy()
-            steps = np.arange(len(mean))
-            axes.fill_between(steps, mean - sd, mean + sd, color=colour, alpha=0.12, lw=0)
-            for edge in (mean - sd, mean + sd):
-                axes.plot(steps, edge, color=colour, ls=dashes, lw=0.9)
-            mark = "." if len(mean) <= 24 else ""
-            axes.plot(steps, mean, color=colour, ls=dashes, lw=1.6, marker=mark, label=letter)
+    title = "Factors of the circuits over time"
+    figure, grid, drawn, cut = _panels(found, title, "time step t of the layer", "factor")
+    for axes, one, letter, colour, dashes in drawn:
+        mean, sd = one.mean.numpy(), one.sd.numpy()
+        steps = np.arange(len(mean))
+        axes.fill_between(steps, mean - sd, mean + sd, color=colour, alpha=0.12, lw=0)
+        for edge in (mean - sd, mean + sd):
+            axes.plot(steps, edge, color=colour, ls=dashes, lw=0.9)
+        mark = "." if len(mean) <= 24 else ""
+        axes.plot(steps, mean, color=colour, ls=dashes, lw=1.6, marker=mark, label=letter)
+    for axes in grid:
         axes.axhline(1, color=INK, lw=0.8, ls=":")
         axes.set_ylim(0, 2)
         axes.set_yticks(*_TICKS)

@@ -236,11 +236,10 @@ def spectrum(encoding: Encoding) -> Drawn:
 
 @picture("bias-{encoding.slug}", "Attention bias")
 def attention_bias(encoding: Encoding) -> Drawn:
-    assert encoding.bias is not None
     figure, axes = plots(6, 4.8, f"{encoding.name}: added to attention maps")
-    image = heat(axes, encoding.bias)
+    bias = np.asarray(encoding.bias)
+    image = heat(axes, bias)
     axes.set(xlabel="key position j (of L)", ylabel="query position i (of L)")
     whole_ticks(axes)
     figure.colorbar(image, ax=axes, label="added to the map, before its scale", pad=0.02)
-    least, most = encoding.bias.min(), encoding.bias.max()
-    return figure, f"Added to entry (i, j) of every attention map: from {least:g} to {most:g}."
+    return figure, f"Added to entry (i, j) of every attention map: from {bias.min():g} to {bias.max():g}."
