@@ -157,11 +157,7 @@ def chosen(grouping: Grouping, pattern: str) -> list[Group]:
 
 
 def _partners(grouping: Grouping, references: Sequence[Group]) -> list[tuple[Group, Group]]:
-    """Each group with the reference that it differs from in the fewest keys.
-
-    Raises:
-        DiagnosticError: U486, that is not one reference.
-    """
+    """Each group with the reference that it differs from in the fewest keys; U486 where that is not one."""
     pairs = []
     for group in grouping.groups:
         if any(group is one for one in references):
@@ -197,11 +193,7 @@ def _metrics(runs: Sequence[Run], wanted: Sequence[str]) -> list[str]:
 
 
 def _refuse_other_prices(runs: Sequence[Run], metrics: Sequence[str]) -> None:
-    """Stop where energies were estimated in different ways.
-
-    Raises:
-        DiagnosticError: U488, naming what was decided otherwise.
-    """
+    """U488 where energies were estimated in different ways, naming what was decided otherwise."""
     for metric in metrics:
         split, _, table = metric.partition("/")
         if split != ENERGY:

@@ -26,7 +26,6 @@ class Spread:
 
     @property
     def mean(self) -> float:
-        """Arithmetic mean."""
         return fmean(self.values)
 
     @property
@@ -144,11 +143,8 @@ def student_cdf(t: float, df: int) -> float:
 def student_quantile(p: float, df: int) -> float:
     """The t that Student's distribution stays below with probability `p`, by bisection of `student_cdf`.
 
-    Args:
-        p: 0.5 <= p < 1.
-
     Raises:
-        ValueError: `p` lies outside, or `df` is below 1.
+        ValueError: `p` is not in [0.5, 1), or `df` is below 1.
     """
     if not 0.5 <= p < 1:
         raise ValueError(f"p must be in [0.5, 1), got {p}")

@@ -62,8 +62,7 @@ def legend_below(
 ) -> None:
     """What is drawn in one or several panels, each label once, below all of them, at most so many in a row.
 
-    Args:
-        words: what each label is called, in the order in which they are to stand; without it as they came.
+    `words` is what each label is called, in the order in which they are to stand; without it as they came.
     """
     handles: dict[str, Any] = {}
     for panel in axes if isinstance(axes, Sequence) else [axes]:
@@ -83,8 +82,6 @@ def panels(titles: Sequence[str], title: str, x: str, y: str, height: float = 1.
     """A panel for each of `titles`, four in a row, with words for the axes at the left and the bottom ones alone.
 
     Args:
-        titles: of the panels.
-        title: of the figure.
         x, y: what the axes count.
         height: of a panel, in inches.
     """

@@ -80,12 +80,7 @@ class Page:
 
 
 def html(page: Page, images: Mapping[str, bytes], files: Sequence[str]) -> str:
-    """The page as text.
-
-    Args:
-        images: picture name -> PNG.
-        files: names beside the page, which it links to.
-    """
+    """The page as text, with `images` (picture name -> PNG) in it and links to the `files` beside it."""
     made = page.provenance
     versions = ", ".join(f"{name} {found}" for name, found in made["versions"].items())
     return _template().render(

@@ -49,7 +49,7 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
     Args:
         out: made if it is missing.
         command: for the page, so that a reader can repeat it.
-        tell: told what is being done, and which share of it is.
+        tell: told what is being done, and which share of it, 0..1, is.
 
     Returns:
         The document as written.
@@ -66,7 +66,7 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
     page = replace(report.page(), provenance=provenance(command, report.knobs))
     earlier = _files_of(out / report.document_name)
     names = [report.page_name, report.document_name]
-    with writing(out):
+    with _writing(out):
 
         def put(name: str, data: bytes) -> None:
             names.append(name)
@@ -93,12 +93,8 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
 
 
 @contextmanager
-def writing(out: Path) -> Iterator[None]:
-    """Failures to write into `out` become U453.
-
-    Raises:
-        DiagnosticError: U453, the folder cannot be made or written to.
-    """
+def _writing(out: Path) -> Iterator[None]:
+    """Failures to write into `out` become U453."""
     try:
         yield
     except OSError as error:
@@ -112,19 +108,14 @@ def prepare(out: Path) -> None:
     """Make the folder: before hours are spent on what is to lie in it.
 
     Raises:
-        DiagnosticError: U453, as `writing`.
+        DiagnosticError: U453, the folder cannot be made or written to.
     """
-    with writing(out):
+    with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
 
 
 def provenance(command: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts for the page and the document.
-
-    Args:
-        command: so that a reader can repeat it.
-        knobs: name of a part -> its settings; may be empty.
-    """
+    """Facts for the page and the document; `knobs` are the settings of each part."""
     return {
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

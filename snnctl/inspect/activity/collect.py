@@ -87,7 +87,6 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
     """Pass a split through the weights of `run`.
 
     Args:
-        run: a finished run.
         samples: at most so many, evenly spread over the split; None takes all.
         layers: patterns of the layers to record as rasters.
 

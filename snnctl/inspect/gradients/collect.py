@@ -89,10 +89,7 @@ class Study:
 
 
 def parse_neurons(texts: Sequence[str]) -> tuple[list[tuple[dict[str, Any], str]], list[str]]:
-    """The neurons that were named, or the usual ones; with IF added beside STC, as the control.
-
-    Returns:
-        (config, label) of each, and notes.
+    """(config, label) of the neurons that were named, or of the usual ones, IF beside STC as the control; and notes.
 
     Raises:
         DiagnosticError: as `components_of`.

@@ -95,8 +95,7 @@ def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> t
     """Distances from the threshold and spikes, both [T, B, *, channels], or the reason why they are not known.
 
     Args:
-        neuron: run step by step, as its definition says.
-        x: input current [T, B, *, channels].
+        x: input current [T, B, *, channels], through which the neuron runs step by step, as its definition says.
         state: where to go on from; None starts from rest.
     """
     if not neuron.streams:

@@ -21,12 +21,6 @@ def section(found: Sequence[Potentials], samples: int) -> Section:
 
 @picture("membranes", "Membranes before the reset")
 def membranes(potentials: Sequence[Potentials], samples: int) -> Drawn:
-    """Distance of the membranes from their threshold before the reset, a panel per layer.
-
-    Args:
-        potentials: of all layers; those without distances are left out.
-        samples: how many were looked at.
-    """
     known, cut = some([one for one in potentials if len(one.distances)])
     titles = [f"{shown_name(one.name, 26)}\n{100 * one.share_above:.1f} % fire" for one in known]
     figure, grid = panels(titles, "Membranes before the reset", "membrane − threshold", "% (logarithmic)", 1.95)

@@ -106,11 +106,8 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
     """Measure the weights of `run`.
 
     Args:
-        run: a finished run.
-        split: which part of its data.
         samples: at most so many, evenly spread over the split, for probe and attention; two thirds of them, the
             first ones, fit the probe and the others test it.
-        tell: told what is being done, and which share of it is.
 
     Raises:
         DiagnosticError: E410, E411 as `load_weights`.

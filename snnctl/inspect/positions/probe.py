@@ -30,12 +30,7 @@ class ProbeScore:
 
 
 class Discriminant:
-    """Sums for a linear discriminant between L positions; nothing is kept per sample.
-
-    Args:
-        length: L.
-        channels: features per token.
-    """
+    """Sums for a linear discriminant between L = `length` positions; nothing is kept per sample."""
 
     def __init__(self, length: int, channels: int) -> None:
         self.sums = torch.zeros(length, channels, dtype=torch.float64)
@@ -91,7 +86,6 @@ def probe(
     """Fit a probe per layer while `fitting` runs the network, then score it while `testing` does.
 
     Args:
-        network: what is watched.
         length: L; layers of another length are passed over.
         fitting: runs the network on samples to fit on.
         testing: runs it on other samples.

@@ -137,13 +137,11 @@ def make_encodings(wanted: Sequence[Wanted], signal: SignalSpec, seed: int = 0) 
     """Encodings in the order given, equal ones once; and notes on companions that do not fit the signal.
 
     Args:
-        wanted: what to make.
         signal: T, L and width of what the position gets.
         seed: a run's; random and learned tables are those that training with it begins with.
 
     Raises:
-        DiagnosticError: R401, a named position does not fit the signal.
-            U455, more rows than can be analysed.
+        DiagnosticError: R401, a named position does not fit the signal; U455, more rows than can be analysed.
     """
     if signal.steps * signal.length > MOST_ROWS:
         message = f"T*L is {signal.steps * signal.length:,} rows; at most {MOST_ROWS:,} can be analysed"

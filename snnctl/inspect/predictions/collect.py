@@ -85,8 +85,7 @@ def predictions(
 ) -> Predictions:
     """Examples of a split beside what `meter` has counted on all of it.
 
-    Args:
-        wanted: how many examples, drawn evenly over the split with the run's seed.
+    `wanted` of them are drawn evenly over the split with the run's seed.
 
     Raises:
         DiagnosticError: U419, the task is no classification.
@@ -158,9 +157,7 @@ def sequences(
 ) -> Sequences:
     """Sequences of a split beside what `meter` has measured on all of it.
 
-    Args:
-        wanted: how many sequences, drawn evenly over the split with the run's seed.
-        baselines: whether curves of the task's baselines are measured, too.
+    `wanted` of them are drawn evenly over the split with the run's seed; `baselines` measures the task's, too.
     """
     task: Any = experiment.task
     indices, frames, predicted, spikes = [], [], [], []

@@ -146,12 +146,7 @@ def _strip(axes: Any, rows: list[tuple[str, int, Frames]], columns: int, names: 
 
 @picture("per_frame", "From frame to frame")
 def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Drawn:
-    """Every metric at each frame ahead, of the network and of the reference predictions.
-
-    Args:
-        seen: F_in.
-        curves: who -> metric -> value at each frame; the network comes first.
-    """
+    """Curves are who -> metric -> value at each frame; `seen` is F_in."""
     metrics = list(next(iter(curves.values())))
     columns = min(len(metrics), 3)
     rows = -(-len(metrics) // columns)

@@ -112,10 +112,7 @@ def quantile(values: Tensor, share: float) -> float:
 
 
 def stage_taus(network: nn.Module) -> list[StageTaus]:
-    """The time constants of each stage of a network's backbone; stages without any are left out.
-
-    Args:
-        network: its `backbone` names its `stages` in order of depth.
+    """The time constants of each of the `stages` that a network's backbone names; stages without any are left out.
 
     Raises:
         DiagnosticError: U471, no stage has a neuron with a time constant, or there are no stages.
@@ -178,8 +175,7 @@ def _together(parts: Sequence[StageTaus]) -> StageTaus:
 def run_taus(run: FinishedRun) -> RunTaus:
     """Time constants of a run's weights and of the network it began with: a pure function of the seed.
 
-    Args:
-        run: a finished run whose weights have not been loaded.
+    The weights of `run` have not been loaded.
 
     Raises:
         DiagnosticError: U471 as `stage_taus`; E410, E411 as `load_weights`.
