@@ -45,11 +45,11 @@ def pictures(encoding: Encoding) -> list[Picture]:
     if encoding.neurons:
         drawn += [code_matrix(encoding), similarity(encoding)]
     if encoding.rates is not None:
-        drawn.append(neurons(encoding))
+        drawn.append(neurons(encoding, encoding.rates))
     if encoding.omegas is not None and encoding.rows > 2:
         drawn.append(spectrum(encoding))
     if encoding.bias is not None:
-        drawn.append(attention_bias(encoding))
+        drawn.append(attention_bias(encoding, encoding.bias))
     return drawn
 
 
@@ -165,17 +165,16 @@ def similarity(encoding: Encoding) -> Drawn:
 
 
 @picture("neurons-{encoding.slug}", "Neurons")
-def neurons(encoding: Encoding) -> Drawn:
-    assert encoding.rates is not None
-    figure, axes = plots(10, 3.3, f"{encoding.name}: firing rate of each neuron")
+def neurons(encoding: Encoding, rates: codes.Floats) -> Drawn:
     k = np.arange(encoding.neurons)
     on, off = encoding.always_on, encoding.constant & ~encoding.always_on
     free = ~encoding.constant
-    axes.bar(k[free], encoding.rates[free], color=BLUE, width=0.8, label=f"fires at times ({free.sum()})")
+    figure, axes = plots(10, 3.3, f"{encoding.name}: firing rate of each neuron")
+    axes.bar(k[free], rates[free], color=BLUE, width=0.8, label=f"fires at times ({free.sum()})")
     marked = {"color": ORANGE, "hatch": "///", "ec": "white"}
-    axes.bar(k[on], encoding.rates[on], width=0.8, label=f"always on ({on.sum()})", **marked)
+    axes.bar(k[on], rates[on], width=0.8, label=f"always on ({on.sum()})", **marked)
     axes.plot(k[off], np.zeros(off.sum()) + 0.02, "x", color=RED, ms=6, mew=1.8, label=f"always off ({off.sum()})")
-    mean = float(encoding.rates.mean())
+    mean = float(rates.mean())
     axes.axhline(mean, color=INK, lw=1, label=f"mean {mean:.3f}")
     if encoding.duty is not None:
         axes.axhline(encoding.duty, color=GREY, lw=1, ls=(0, (4, 2)), label=f"long-run {encoding.duty:.3f}")
@@ -235,9 +234,8 @@ def spectrum(encoding: Encoding) -> Drawn:
 
 
 @picture("bias-{encoding.slug}", "Attention bias")
-def attention_bias(encoding: Encoding) -> Drawn:
+def attention_bias(encoding: Encoding, bias: codes.Floats) -> Drawn:
     figure, axes = plots(6, 4.8, f"{encoding.name}: added to attention maps")
-    bias = np.asarray(encoding.bias)
     image = heat(axes, bias)
     axes.set(xlabel="key position j (of L)", ylabel="query position i (of L)")
     whole_ticks(axes)
