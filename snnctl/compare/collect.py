@@ -22,19 +22,12 @@ _DEPTH = 4  # folders below an argument in which runs are looked for
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run.
+    """One finished run."""
 
-    Args:
-        folder: where it lies.
-        flat: its recipe, see `flatten`.
-        results: of results.json.
-        manifest: of manifest.json.
-    """
-
-    folder: RunDir
-    flat: dict[str, Any]
-    results: dict[str, Any]
-    manifest: dict[str, Any] = field(repr=False)
+    folder: RunDir  # where it lies
+    flat: dict[str, Any]  # its recipe, see `flatten`
+    results: dict[str, Any]  # of results.json
+    manifest: dict[str, Any] = field(repr=False)  # of manifest.json
 
     @property
     def path(self) -> str:
@@ -164,10 +157,10 @@ def finished(folders: Sequence[RunDir]) -> tuple[list[Run], list[Diagnostic]]:
         manifest, results = folder.manifest(), folder.results()
         if results is None:
             status = manifest.get("status", "unknown")
-            message = f"`{folder.path}` is left out: " + (
-                "its results.json is missing or damaged" if status == "done" else f"not finished ({status})"
-            )
-            left_out.append(Diagnostic("U482", message, severity="warning", help=_way_on(status, folder)))
+            why = "its results.json is missing or damaged" if status == "done" else f"not finished ({status})"
+            message = f"`{folder.path}` is left out: {why}"
+            help = f"snnctl train --resume {folder.path}" if status in ("interrupted", "failed") else ""
+            left_out.append(Diagnostic("U482", message, severity="warning", help=help))
             continue
         flat = flatten(parse_yaml(read_file(folder.recipe), str(folder.recipe)).values)
         read.append((folder, flat, results, manifest))
@@ -176,20 +169,12 @@ def finished(folders: Sequence[RunDir]) -> tuple[list[Run], list[Diagnostic]]:
     flats = aligned([flat for _, flat, _, _ in read])
     if unexplained(flats):
         flats = aligned([_today(folder, flat) for folder, flat, _, _ in read])
-    runs = [
-        Run(folder, flat | _plugins(manifest), results, manifest)
-        for flat, (folder, _, results, manifest) in zip(flats, read, strict=True)
-    ]
+    runs = []
+    for flat, (folder, _, results, manifest) in zip(flats, read, strict=True):
+        # A fingerprint of each plug-in file is a key of its own: code that changed is another experiment.
+        plugins = {f"plug-in {Path(one['path']).name}": one["sha256"][:8] for one in manifest.get("plugins", ())}
+        runs.append(Run(folder, flat | plugins, results, manifest))
     return runs, left_out
-
-
-def _way_on(status: str, folder: RunDir) -> str:
-    return f"snnctl train --resume {folder.path}" if status in ("interrupted", "failed") else ""
-
-
-def _plugins(manifest: dict[str, Any]) -> dict[str, str]:
-    """A fingerprint of each plug-in file, as a key of its own: code that changed is another experiment."""
-    return {f"plug-in {Path(one['path']).name}": one["sha256"][:8] for one in manifest.get("plugins", ())}
 
 
 def _today(folder: RunDir, flat: dict[str, Any]) -> dict[str, Any]:

@@ -31,25 +31,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was found.
+    """Everything that was found."""
 
-    Args:
-        grouping: the groups in order, and what tells them apart.
-        metrics: names with their split: `test/accuracy`; at least one.
-        references: the group that the others are held against; several where each of the others has one of its own.
-        pairs: for each metric and each other group that shares a seed with its reference.
-        baselines: name -> metric -> its values, one per seed.
-        warnings: what was left out or passed over.
-        notes: what a reader has to know.
-    """
-
-    grouping: Grouping
-    metrics: list[str]
+    grouping: Grouping  # the groups in order, and what tells them apart
+    metrics: list[str]  # names with their split: `test/accuracy`; at least one
+    # the group that the others are held against; several where each of the others has one of its own
     references: list[Group]
-    pairs: list[Pair]
-    baselines: dict[str, dict[str, Spread]]
-    warnings: list[Diagnostic] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    pairs: list[Pair]  # for each metric and each other group that shares a seed with its reference
+    baselines: dict[str, dict[str, Spread]]  # name -> metric -> its values, one per seed
+    warnings: list[Diagnostic] = field(default_factory=list)  # what was left out or passed over
+    notes: list[str] = field(default_factory=list)  # what a reader has to know
 
     @property
     def groups(self) -> list[Group]:
@@ -147,15 +138,16 @@ def chosen(grouping: Grouping, pattern: str) -> list[Group]:
     glob = pattern.replace("[", "[[]")  # lists stand in names; only * and ? are wild
     short = short_keys(grouping.keys)
 
-    def parts(group: Group) -> list[str]:
-        return [f"{title_of(key)}={shown(value)}" for key, value in group.keys.items()]
+    def ends(group: Group) -> bool:  # `delta=0` means `model.hierarchy.delta=0`, and not `model.subdelta=0`
+        parts = (f".{title_of(key)}={shown(value)}" for key, value in group.keys.items())
+        return any(part.endswith(f".{pattern}") for part in parts)
 
     def both(group: Group) -> list[str]:
         return [group.name, ", ".join(f"{short[key]}={shown(value)}" for key, value in group.keys.items())]
 
     for found in (
         [group for group in grouping.groups if pattern in both(group)],
-        [group for group in grouping.groups if any(_ends(part, pattern) for part in parts(group))],
+        [group for group in grouping.groups if ends(group)],
         [group for group in grouping.groups if any(fnmatchcase(name, glob) for name in both(group))],
     ):
         if found:
@@ -164,22 +156,15 @@ def chosen(grouping: Grouping, pattern: str) -> list[Group]:
     raise DiagnosticError(Diagnostic("U486", f"no group matches `{pattern}`", help=help))
 
 
-def _ends(part: str, pattern: str) -> bool:
-    """`delta=0` means `model.hierarchy.delta=0`, and not `model.subdelta=0`."""
-    return part == pattern or part.endswith(f".{pattern}")
-
-
 def _partners(grouping: Grouping, references: Sequence[Group]) -> list[tuple[Group, Group]]:
-    """Each group with the reference that it differs from in the fewest keys.
-
-    Raises:
-        DiagnosticError: U486, that is not one reference.
-    """
+    """Each group with the reference that it differs from in the fewest keys; U486 where that is not one."""
     pairs = []
     for group in grouping.groups:
         if any(group is one for one in references):
             continue
-        apart = [_keys_apart(grouping, group, one) for one in references]
+        apart = [
+            sum(group.keys.get(key, ABSENT) != one.keys.get(key, ABSENT) for key in grouping.keys) for one in references
+        ]
         nearest = [one for one, keys in zip(references, apart, strict=True) if keys == min(apart)]
         if len(nearest) > 1:
             message = f"{len(nearest)} groups match --against and are equally near to `{group.name}`"
@@ -187,10 +172,6 @@ def _partners(grouping: Grouping, references: Sequence[Group]) -> list[tuple[Gro
             raise DiagnosticError(Diagnostic("U486", message, help=help))
         pairs.append((group, nearest[0]))
     return pairs
-
-
-def _keys_apart(grouping: Grouping, group: Group, other: Group) -> int:
-    return sum(group.keys.get(key, ABSENT) != other.keys.get(key, ABSENT) for key in grouping.keys)
 
 
 def _metrics(runs: Sequence[Run], wanted: Sequence[str]) -> list[str]:
@@ -212,11 +193,7 @@ def _metrics(runs: Sequence[Run], wanted: Sequence[str]) -> list[str]:
 
 
 def _refuse_other_prices(runs: Sequence[Run], metrics: Sequence[str]) -> None:
-    """Stop where energies were estimated in different ways.
-
-    Raises:
-        DiagnosticError: U488, naming what was decided otherwise.
-    """
+    """U488 where energies were estimated in different ways, naming what was decided otherwise."""
     for metric in metrics:
         split, _, table = metric.partition("/")
         if split != ENERGY:
@@ -251,15 +228,13 @@ def _without_value(runs: Sequence[Run], metrics: Sequence[str]) -> list[Diagnost
 
 
 def _paired(group: Group, reference: Group, metric: str) -> Paired | None:
-    seeds, differences = [], []
-    for seed in group.seeds:
-        if seed in reference.seeds:
-            own, other = group.of(seed).value(metric), reference.of(seed).value(metric)
-            if own is not None and other is not None:
-                seeds.append(seed)
-                differences.append(own - other)
-    wanted = better_direction(metric)
-    return Paired(tuple(seeds), tuple(differences), wanted) if seeds else None
+    found = {}
+    theirs = {run.seed: run.value(metric) for run in reference.runs}
+    for run in group.runs:
+        own, other = run.value(metric), theirs.get(run.seed)
+        if own is not None and other is not None:
+            found[run.seed] = own - other
+    return Paired(tuple(found), tuple(found.values()), better_direction(metric)) if found else None
 
 
 def _baselines(runs: Sequence[Run], metrics: Sequence[str]) -> dict[str, dict[str, Spread]]:

@@ -30,26 +30,16 @@ _FREE_DATA = ("data.augment", "data.calendar")
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in their seed alone, by seed.
+    """Runs that differ in their seed alone, by seed."""
 
-    Args:
-        name: the keys that tell it from the other groups, with their values.
-        keys: the same keys; a group without such a key has no entry.
-        runs: one per seed, at least one.
-    """
-
-    name: str
-    keys: dict[str, Any]
-    runs: list[Run]
+    name: str  # the keys that tell it from the other groups, with their values
+    keys: dict[str, Any]  # the same keys; a group without such a key has no entry
+    runs: list[Run]  # one per seed, at least one
 
     @property
     def seeds(self) -> list[int]:
         """In order."""
         return [run.seed for run in self.runs]
-
-    def of(self, seed: int) -> Run:
-        """The run with that seed."""
-        return self.runs[self.seeds.index(seed)]
 
     def spread(self, metric: str) -> Spread | None:
         """Over the runs that have it; None if none has."""
@@ -79,23 +69,14 @@ class Group:
 
 @dataclass(frozen=True)
 class Grouping:
-    """All groups.
+    """All groups."""
 
-    Args:
-        groups: in the order in which they are shown.
-        first: the one that the first run belongs to.
-        keys: what their names tell.
-        differing: every key in which they differ.
-        followers: keys that the names leave out, with the key that they change with.
-        warnings: U484 for each seed that occurs twice in a group.
-    """
-
-    groups: list[Group]
-    first: Group
-    keys: list[str]
-    differing: list[str]
-    followers: dict[str, str]
-    warnings: list[Diagnostic]
+    groups: list[Group]  # in the order in which they are shown
+    first: Group  # the one that the first run belongs to
+    keys: list[str]  # what their names tell
+    differing: list[str]  # every key in which they differ
+    followers: dict[str, str]  # keys that the names leave out, with the key that they change with
+    warnings: list[Diagnostic]  # U484 for each seed that occurs twice in a group
 
 
 def grouped(runs: Sequence[Run]) -> Grouping:
@@ -139,12 +120,8 @@ def _path(value: Any) -> bool:
 
 def _tied(runs: Sequence[Run]) -> list[str]:
     """Seeds of the data that follow the run's own: null, or the same number in every run."""
-    return [key for key in _data_seeds(runs) if all(run.flat.get(key) in (None, run.seed) for run in runs)]
-
-
-def _data_seeds(runs: Sequence[Run]) -> list[str]:
-    keys = dict.fromkeys(key for run in runs for key in run.flat)
-    return [key for key in keys if key.startswith("data.") and key.endswith("seed")]
+    keys = dict.fromkeys(key for run in runs for key in run.flat if key.startswith("data.") and key.endswith("seed"))
+    return [key for key in keys if all(run.flat.get(key) in (None, run.seed) for run in runs)]
 
 
 def _one_per_seed(runs: Sequence[Run], told: list[Diagnostic]) -> list[Run]:

@@ -23,7 +23,7 @@ def sections(found: Comparison) -> list[Section]:
             listed.append(pairs_table(found, metric))
             pictures.append(groups.differences(found, metric))
         if curves.has_curves(found, metric):
-            pictures.append(curves.curves(found, metric))
+            pictures.append(curves.curves(found, *metric.split("/")))
         parts.append(Section(metric, pictures, (), listed))
     prices = [metric for metric in drawn if labels.is_energy(metric)]
     trades = [curves.trade(found, metric, price) for metric in drawn if metric not in prices for price in prices]
@@ -40,13 +40,7 @@ def sections(found: Comparison) -> list[Section]:
 
 def report(found: Comparison) -> Report:
     """All of it, ready for `snnctl.report.saving.write`."""
-    return Report(
-        document=document(found),
-        tables=partial(tables, found),
-        page=partial(page, found),
-        document_name="compare.json",
-        page_name="compare.html",
-    )
+    return Report(document(found), partial(tables, found), partial(page, found), "compare.json", "compare.html")
 
 
 def page(found: Comparison) -> Page:

@@ -124,8 +124,7 @@ def _nearest_type(key: str, flat: Flat) -> str:
 def names(flats: Sequence[Flat], titles: Sequence[str]) -> list[str]:
     """A name for each group: `model.hierarchy.delta=-500`.
 
-    Args:
-        titles: the recipes' own names, taken where there is nothing to tell apart, or too much and they do.
+    The recipes' own `titles` are taken where there is nothing to tell apart, or too much and they do.
     """
     keys = told(flats)
     if not any(keys) or (max(map(len, keys)) > _LONG and len(set(titles)) == len(flats)):

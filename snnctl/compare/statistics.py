@@ -14,13 +14,9 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Spread:
-    """Values in a few numbers.
+    """Values in a few numbers."""
 
-    Args:
-        values: as they came; at least one.
-    """
-
-    values: tuple[float, ...]
+    values: tuple[float, ...]  # as they came; at least one
 
     @classmethod
     def of(cls, values: Iterable[float | None]) -> Spread | None:
@@ -30,7 +26,6 @@ class Spread:
 
     @property
     def mean(self) -> float:
-        """Arithmetic mean."""
         return fmean(self.values)
 
     @property
@@ -53,17 +48,11 @@ class Spread:
 
 @dataclass(frozen=True)
 class Paired:
-    """Differences of one group from another, seed by seed.
+    """Differences of one group from another, seed by seed."""
 
-    Args:
-        seeds: those that both have; at least one.
-        differences: own value minus the other's, per seed.
-        wanted: which way is better; None where that is not known.
-    """
-
-    seeds: tuple[int, ...]
-    differences: tuple[float, ...]
-    wanted: Literal["min", "max"] | None
+    seeds: tuple[int, ...]  # those that both have; at least one
+    differences: tuple[float, ...]  # own value minus the other's, per seed
+    wanted: Literal["min", "max"] | None  # which way is better; None where that is not known
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -154,11 +143,8 @@ def student_cdf(t: float, df: int) -> float:
 def student_quantile(p: float, df: int) -> float:
     """The t that Student's distribution stays below with probability `p`, by bisection of `student_cdf`.
 
-    Args:
-        p: 0.5 <= p < 1.
-
     Raises:
-        ValueError: `p` lies outside, or `df` is below 1.
+        ValueError: `p` is not in [0.5, 1), or `df` is below 1.
     """
     if not 0.5 <= p < 1:
         raise ValueError(f"p must be in [0.5, 1), got {p}")

@@ -63,7 +63,16 @@ def _group(found: Comparison, group: Group) -> dict[str, Any]:
 
 def tables(found: Comparison) -> dict[str, str]:
     """File name -> CSV text: a row per run, per group and metric, per baseline and metric."""
-    return {"compare.csv": _runs_csv(found), "groups.csv": _groups_csv(found), "baselines.csv": _baselines_csv(found)}
+    baselines = (
+        [name, metric, *_spread_cells(spread)]
+        for name, scores in found.baselines.items()
+        for metric, spread in scores.items()
+    )
+    return {
+        "compare.csv": _runs_csv(found),
+        "groups.csv": _groups_csv(found),
+        "baselines.csv": csv_text(("baseline", "metric", *_SPREAD), baselines),
+    }
 
 
 def _runs_csv(found: Comparison) -> str:
@@ -107,15 +116,6 @@ def _groups_csv(found: Comparison) -> str:
             rows.append([group.name, *words, metric, *scores, *_facts(group), *compared])
     head = ("group", *map(title_of, keys), "metric", *_SPREAD, "skip_alone_mean", *_FACTS, *_PAIR)
     return csv_text(head, rows)
-
-
-def _baselines_csv(found: Comparison) -> str:
-    rows = [
-        [name, metric, *_spread_cells(spread)]
-        for name, scores in found.baselines.items()
-        for metric, spread in scores.items()
-    ]
-    return csv_text(("baseline", "metric", *_SPREAD), rows)
 
 
 def _spread_cells(spread: Spread | None) -> list[Any]:

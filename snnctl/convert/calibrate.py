@@ -1,17 +1,22 @@
-"""How high the activations of a network go: the thresholds of the neurons that take their place."""
+"""What is calibrated on data: thresholds, by how high activations go, and biases, by what spikes say too little of."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
+from snnctl.backbones.parts.layers import SpikingLayer
 from snnctl.backbones.parts.units import Quantised
 from snnctl.convert.support import activations, watch
 from snnctl.core.choices import Calibration
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.engine.experiment import Network
+from snnctl.neurons.base import SpikingNeuron
+from snnctl.neurons.norm import TokenNorm
 
 METHODS: tuple[str, ...] = get_args(Calibration)
 BINS = 4096
@@ -20,11 +25,7 @@ ROUNDS = 60
 
 
 class Histogram:
-    """The positive inputs of one activation, in equal bins up to their maximum.
-
-    Args:
-        top: the maximum.
-    """
+    """The positive inputs of one activation, in equal bins up to their maximum `top`."""
 
     def __init__(self, top: float) -> None:
         self.top = top
@@ -80,9 +81,8 @@ def tops(
     threshold <- threshold + 2 mean(relu(input - threshold)), repeated.
 
     Args:
-        network: in evaluation mode.
+        network: in evaluation mode; `forward` runs it on one batch.
         batches: the calibration data, gone through twice.
-        forward: runs the network on one batch.
         levels: above 0, that the mean over all steps will be able to take; mse fits to them.
 
     Raises:
@@ -119,3 +119,57 @@ def tops(
             case "local":
                 found[name] = histogram.balanced()
     return {name: found[name] for name in units}
+
+
+@torch.no_grad()
+def correct_biases(
+    source: Network,
+    target: Network,
+    batches: Callable[[], Iterable[Any]],
+    forward: Callable[[Network, Any], object],
+) -> dict[str, float]:
+    """Add to each layer's bias what its neurons' mean output lacks of the activation's, first layer first.
+
+    Args:
+        source, target: both in evaluation mode; `target` is changed.
+        batches: the calibration data, gone through once per layer.
+        forward: runs a network on one batch.
+
+    Returns:
+        Mean absolute correction of each layer.
+
+    Source: the bias correction of Li et al. 2021, "A free lunch from ANN", arXiv 2106.06984, in our reading.
+    """
+    units = activations(source)
+    wanted = _means(units, batches, partial(forward, source))
+    layers = {f"{name}.neuron": part for name, part in target.named_modules() if isinstance(part, SpikingLayer)}
+    changed = {}
+    for name in units:
+        layer = layers.get(name)
+        if layer is None:
+            continue  # a neuron behind a sum has no bias of its own
+        neuron = layer.neuron
+        assert isinstance(neuron, SpikingNeuron)
+        lacking = wanted[name] - _means({name: neuron}, batches, partial(forward, target))[name]
+        bias = layer.norm.bias if isinstance(layer.norm, TokenNorm) else layer.weights.bias
+        if bias is None:
+            continue
+        bias += lacking.to(bias)
+        changed[name] = float(lacking.abs().mean())
+    return changed
+
+
+def _means(
+    parts: Mapping[str, nn.Module], batches: Callable[[], Iterable[Any]], forward: Callable[[Any], object]
+) -> dict[str, Tensor]:
+    """Mean output of each part per channel, over everything that passes."""
+    sums: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
+
+    def add(name: str, _: Tensor, said: Tensor) -> None:
+        rows = said.flatten(0, -2).double()
+        sums[name] = sums.get(name, torch.zeros(rows.shape[1], dtype=torch.float64)) + rows.sum(0)
+        counts[name] = counts.get(name, 0) + len(rows)
+
+    watch(parts, batches(), forward, add)
+    return {name: total / counts[name] for name, total in sums.items()}

@@ -11,9 +11,8 @@ from typing import Any
 import torch
 
 from snnctl.build import build
-from snnctl.convert.calibrate import tops
+from snnctl.convert.calibrate import correct_biases, tops
 from snnctl.convert.measure import Cell, LayerError, answers, batches, layer_errors, measured
-from snnctl.convert.offsets import correct_biases
 from snnctl.convert.spiking import Wanted, spiking_recipe, transfer
 from snnctl.convert.support import refuse_unsupported
 from snnctl.core.choices import Calibration, Offset, SplitName
@@ -33,51 +32,30 @@ from snnctl.report.saving import Tell
 
 @dataclass(frozen=True)
 class Settings:
-    """How thresholds are found and what is measured.
+    """How thresholds are found and what is measured."""
 
-    Args:
-        method: see `snnctl.convert.calibrate.tops`.
-        percentile: for the method of that name.
-        samples: of the training split, to calibrate on.
-        offset: bias corrects biases by `snnctl.convert.offsets`.
-        energy_samples: to estimate the energy of each cell on; 0 leaves it out.
-        costs: tables of costs, separated by commas; None takes the recipe's.
-    """
-
-    method: Calibration = "mse"
-    percentile: float = 99.9
-    samples: int = 512
-    offset: Offset = "bias"
-    energy_samples: int = 0
-    costs: str | None = None
+    method: Calibration = "mse"  # see `snnctl.convert.calibrate.tops`
+    percentile: float = 99.9  # for the method of that name
+    samples: int = 512  # of the training split, to calibrate on
+    offset: Offset = "bias"  # bias corrects biases, see `correct_biases`
+    energy_samples: int = 0  # to estimate the energy of each cell on; 0 leaves it out
+    costs: str | None = None  # tables of costs, separated by commas; None takes the recipe's
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion found.
+    """What a conversion found."""
 
-    Args:
-        run: the new run's folder.
-        name: of the non-spiking network.
-        metric: the task's headline.
-        split: everything was measured on.
-        source: metrics of the non-spiking network.
-        chosen: bits and steps of the run.
-        cells: every number of bits and steps that was asked for, the run's own first.
-        layers: of the run's own.
-        corrected: mean change of each layer's bias.
-        quantised: whether the non-spiking network's activations were in steps, and in how many; None = rectifiers.
-    """
-
-    run: RunDir
-    name: str
-    metric: str
-    split: SplitName
-    source: dict[str, float]
-    chosen: Wanted
-    cells: tuple[Cell, ...]
-    layers: tuple[LayerError, ...]
-    corrected: dict[str, float]
+    run: RunDir  # the new run's folder
+    name: str  # of the non-spiking network
+    metric: str  # the task's headline
+    split: SplitName  # everything was measured on
+    source: dict[str, float]  # metrics of the non-spiking network
+    chosen: Wanted  # bits and steps of the run
+    cells: tuple[Cell, ...]  # every number of bits and steps that was asked for, the run's own first
+    layers: tuple[LayerError, ...]  # of the run's own
+    corrected: dict[str, float]  # mean change of each layer's bias
+    # whether the non-spiking network's activations were in steps, and in how many; None = rectifiers
     quantised: int | None
 
 
@@ -95,12 +73,10 @@ def convert(
     """Convert the weights of `trained` and write the spiking network as a run.
 
     Args:
-        trained: the run.
-        chosen: the run that is written.
-        more: further bits and steps for the table.
+        chosen: bits and steps of the run that is written.
+        more: further ones for the table.
         parent, out: where the run goes, as for training.
         split: what is measured on.
-        tell: progress.
 
     Raises:
         DiagnosticError: U490 before any work; E491 as `tops`; E410, E411 as `load_weights`; U412 as `RunDir.create`.
@@ -156,14 +132,8 @@ def _spiking_network(
     def forward(network: Network, batch: Any) -> object:
         return experiment.task.predict(network, batch)
 
-    found = tops(
-        source,
-        calibration,
-        partial(forward, source),
-        method=settings.method,
-        levels=wanted.levels,
-        percentile=settings.percentile,
-    )
+    how: Any = {"method": settings.method, "levels": wanted.levels, "percentile": settings.percentile}
+    found = tops(source, calibration, partial(forward, source), **how)
     transfer(source, target, found, wanted)
     if settings.offset == "none":
         return found, {}
@@ -185,9 +155,8 @@ def _cell(
     costs: dict[str, float] = {}
     if settings.energy_samples:
         tables = [load_table(name.strip()) for name in (settings.costs or recipe.energy.costs).split(",")]
-        priced = estimate(
-            spiking, recipe, tables, Options(recipe.energy.rule), split=split, samples=settings.energy_samples
-        )
+        options, samples = Options(recipe.energy.rule), settings.energy_samples
+        priced = estimate(spiking, recipe, tables, options, split=split, samples=samples)
         costs = {one.bill.table.name: one.joules for one in priced.tables}
     return Cell(wanted.bits, wanted.steps, found.metrics, different, found.totals.mean_rate, costs)
 

@@ -19,44 +19,26 @@ from snnctl.engine.runtime import Runtime
 
 @dataclass(frozen=True)
 class LayerError:
-    """One activation and the neurons in its place, on calibration data.
-
-    Args:
-        name: of the layer.
-        top: what all levels of the neuron together stand for.
-        relative: root mean square of the difference over that of the activation.
-        clipped: share of the activation's values above the top.
-    """
+    """One activation and the neurons in its place, on calibration data."""
 
     name: str
-    top: float
-    relative: float
-    clipped: float
+    top: float  # what all levels of the neuron together stand for
+    relative: float  # root mean square of the difference over that of the activation
+    clipped: float  # share of the activation's values above the top
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of bits and steps.
-
-    Args:
-        bits, steps: of the spiking network.
-        metrics: on the split.
-        different: answers that are not those of the non-spiking network: classes for a classification, else None.
-        mean_rate: spikes per neuron and step.
-        costs: joules per sample by table of costs, the headline first; empty where energy was not asked for.
-    """
+    """One number of bits and steps of the spiking network."""
 
     bits: int
     steps: int
-    metrics: Mapping[str, float]
+    metrics: Mapping[str, float]  # on the split
+    # answers that are not those of the non-spiking network: classes for a classification, else None
     different: int | None
-    mean_rate: float
+    mean_rate: float  # spikes per neuron and step
+    # joules per sample by table of costs, the headline first; empty where energy was not asked for
     costs: Mapping[str, float]
-
-    @property
-    def joules(self) -> float | None:
-        """Under the first table."""
-        return next(iter(self.costs.values()), None)
 
 
 def measured(network: nn.Module, experiment: Experiment, split: SplitName, runtime: Runtime) -> Evaluation:
@@ -103,7 +85,6 @@ def layer_errors(
         wanted, given = before[name].mean(0).double(), after[name].mean(0).double()
         size = float(wanted.square().mean().sqrt())
         error = float((given - wanted).square().mean().sqrt())
-        found.append(
-            LayerError(name, top, error / size if size else float("nan"), float((wanted > top).double().mean()))
-        )
+        relative = error / size if size else float("nan")
+        found.append(LayerError(name, top, relative, float((wanted > top).double().mean())))
     return found

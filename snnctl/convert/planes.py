@@ -27,19 +27,13 @@ _WEIGHTS = (LinearWeights, ConvWeights, TemporalWeights)
 
 @dataclass
 class Executed:
-    """What was run how.
+    """What was run how."""
 
-    Args:
-        layers: those that spikes drove -> bits of the widest spike they got.
-        real: layers that real numbers drove at least once; they ran as ever.
-        worst: largest difference between planes and whole numbers, in units of the result's last place; 0 if exact.
-        fraction_bits: of each layer's weights.
-    """
-
-    layers: dict[str, int] = field(default_factory=dict)
-    real: set[str] = field(default_factory=set)
+    layers: dict[str, int] = field(default_factory=dict)  # those that spikes drove -> bits of the widest spike they got
+    real: set[str] = field(default_factory=set)  # layers that real numbers drove at least once; they ran as ever
+    # largest difference between planes and whole numbers, in units of the result's last place; 0 if exact
     worst: float = 0.0
-    fraction_bits: dict[str, int] = field(default_factory=dict)
+    fraction_bits: dict[str, int] = field(default_factory=dict)  # of each layer's weights
 
 
 class PlaneExecution(Watcher):
@@ -81,7 +75,9 @@ class PlaneExecution(Watcher):
             bits = int(codes.abs().max()).bit_length()
             self.found.layers[name] = max(self.found.layers.get(name, 0), bits)
             weight = module.weight
-            fraction = self._fraction(weight, int(codes.abs().max()))
+            # Bits of a fraction that leave room for the largest sum.
+            largest = float(weight.abs().max()) * max(int(codes.abs().max()), 1) * math.prod(weight.shape[1:])
+            fraction = EXACT_BITS - 1 - max(0, math.ceil(math.log2(largest + 1)))
             self.found.fraction_bits[name] = fraction
             whole = (weight.double() * 2.0**fraction).round()
             total = _product(module, codes, whole)
@@ -107,13 +103,6 @@ class PlaneExecution(Watcher):
             if float((codes - nearest).abs().max() if x.numel() else 0.0) < 1e-4 and nearest.abs().max() <= 255:
                 return nearest, scale
         return None
-
-    @staticmethod
-    def _fraction(weight: Tensor, highest: int) -> int:
-        """Fraction bits that leave room for the largest sum."""
-        fan_in = math.prod(weight.shape[1:])
-        largest = float(weight.abs().max()) * max(highest, 1) * fan_in
-        return EXACT_BITS - 1 - max(0, math.ceil(math.log2(largest + 1)))
 
 
 def _product(module: nn.Module, x: Tensor, weight: Tensor) -> Tensor:

@@ -18,15 +18,10 @@ from snnctl.recipe.resolve import read_recipe
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the spiking network is to be.
+    """What the spiking network is to be."""
 
-    Args:
-        bits: of a spike, 1 to 8.
-        steps: T, >= 1.
-    """
-
-    bits: int
-    steps: int
+    bits: int  # of a spike, 1 to 8
+    steps: int  # T, >= 1
 
     @property
     def highest(self) -> int:

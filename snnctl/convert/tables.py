@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from snnctl.convert.convert import Converted
-from snnctl.convert.measure import Cell
 from snnctl.energy.count.counts import twin_bits
 from snnctl.report.page import Table
 from snnctl.report.tables import csv_text
@@ -43,35 +42,28 @@ def document(found: Converted) -> dict[str, Any]:
         "metrics": {f"{found.split}/{name}": value for name, value in own.metrics.items()},
         "twin": {f"{found.split}/{name}": value for name, value in found.source.items()},
         "twin_differences": own.different,
-        "table": [_row(cell, found.metric) for cell in found.cells],
+        "table": [
+            {
+                "bits": cell.bits,
+                "steps": cell.steps,
+                found.metric: cell.metrics[found.metric],
+                "different": cell.different,
+                "mean_rate": cell.mean_rate,
+                "joules": next(iter(cell.costs.values()), None),  # under the first table
+                "costs": dict(cell.costs),
+            }
+            for cell in found.cells
+        ],
         "layers": [vars(layer) for layer in found.layers],
         "bias_corrections": found.corrected,
         "notes": notes(found),
     }
 
 
-def _row(cell: Cell, metric: str) -> dict[str, Any]:
-    return {
-        "bits": cell.bits,
-        "steps": cell.steps,
-        metric: cell.metrics[metric],
-        "different": cell.different,
-        "mean_rate": cell.mean_rate,
-        "joules": cell.joules,
-        "costs": dict(cell.costs),
-    }
-
-
 def tables(found: Converted) -> dict[str, str]:
     """File name -> CSV text: a row per number of bits and steps, and one per layer."""
-    head = (
-        "bits",
-        "steps",
-        found.metric,
-        "different",
-        "mean_rate",
-        *(f"joules:{name}" for name in found.cells[0].costs),
-    )
+    energies = (f"joules:{name}" for name in found.cells[0].costs)
+    head = ("bits", "steps", found.metric, "different", "mean_rate", *energies)
     names = ("layer", "top", "relative_error", "clipped")
     listed = ((one.name, one.top, one.relative, one.clipped) for one in found.layers)
     return {"conversion.csv": csv_text(head, _rows(found)), "layers.csv": csv_text(names, listed)}

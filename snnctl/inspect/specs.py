@@ -15,7 +15,6 @@ def component_of(kind: str, text: str, number: int) -> tuple[dict[str, Any], str
 
     Args:
         kind: of component, and the option's name without dashes.
-        text: the SPEC.
         number: which one on the command line, from 1.
 
     Returns:

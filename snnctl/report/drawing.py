@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from snnctl.report.style import COLOURS, DASHES, MAP, PALE, sheet
+from snnctl.report.style import COLOURS, DASHES, MAP, PALE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,8 +16,13 @@ COLUMNS = 4  # of small multiples
 
 
 def plots(width: float, height: float, title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A sheet of `width` x `height` inches and its axes, as `Figure.subplots` gives them."""
-    figure = sheet(width, height, title)
+    """A figure of `width` x `height` inches that belongs to no window system, and its axes as `subplots` gives them."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    layout: Any = figure.get_layout_engine()
+    layout.set(w_pad=0.08, h_pad=0.08, hspace=0.04, wspace=0.04)
+    figure.suptitle(title, x=0.01, ha="left")
     return figure, figure.subplots(rows, columns, **options)
 
 
@@ -57,8 +62,7 @@ def legend_below(
 ) -> None:
     """What is drawn in one or several panels, each label once, below all of them, at most so many in a row.
 
-    Args:
-        words: what each label is called, in the order in which they are to stand; without it as they came.
+    `words` is what each label is called, in the order in which they are to stand; without it as they came.
     """
     handles: dict[str, Any] = {}
     for panel in axes if isinstance(axes, Sequence) else [axes]:
@@ -78,8 +82,6 @@ def panels(titles: Sequence[str], title: str, x: str, y: str, height: float = 1.
     """A panel for each of `titles`, four in a row, with words for the axes at the left and the bottom ones alone.
 
     Args:
-        titles: of the panels.
-        title: of the figure.
         x, y: what the axes count.
         height: of a panel, in inches.
     """

@@ -21,75 +21,47 @@ Cell = str | int | float | None
 
 @dataclass(frozen=True)
 class Table:
-    """A table on the page; its first column is a name, the others are right-aligned.
+    """A table on the page; its first column is a name, the others are right-aligned."""
 
-    Args:
-        head: one title per column.
-        rows: one cell per column; text stands as it is, whole numbers get thousands marks, other numbers four
-            digits, None and NaN a dash.
-        title: heading above it, or none.
-    """
-
-    head: Sequence[str]
+    head: Sequence[str]  # one title per column
+    # one cell per column; text stands as it is, whole numbers get thousands marks, other numbers four digits, None
+    # and NaN a dash
     rows: Sequence[Sequence[Cell]]
-    title: str = ""
+    title: str = ""  # heading above it, or none
 
 
 @dataclass(frozen=True)
 class Animation:
-    """A moving picture with its words.
-
-    Args:
-        name, title, caption: as those of a `Picture`.
-        data: an animated GIF.
-        width: in pixels of the page.
-    """
+    """A moving picture with words as those of a `Picture`."""
 
     name: str
     title: str
     caption: str
-    data: bytes
-    width: int
+    data: bytes  # an animated GIF
+    width: int  # in pixels of the page
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page, in this order: title, sentences, tables, pictures, animations.
+    """A part of the page, in this order: title, sentences, tables, pictures, animations."""
 
-    Args:
-        title: its heading, also in the list of contents.
-        pictures: in order.
-        sentences: plain text, an item of a list each.
-        tables: in order.
-        animations: in order.
-    """
-
-    title: str
+    title: str  # its heading, also in the list of contents
     pictures: Sequence[Picture] = ()
-    sentences: Sequence[str] = ()
+    sentences: Sequence[str] = ()  # plain text, an item of a list each
     tables: Sequence[Table] = ()
     animations: Sequence[Animation] = ()
 
 
 @dataclass(frozen=True)
 class Page:
-    """What stands on a page; all of it is plain text and is escaped.
+    """What stands on a page; all of it is plain text and is escaped."""
 
-    Args:
-        title: of the page and of the window.
-        lead: one or two sentences below it.
-        sections: in order.
-        provenance: from `provenance`; filled in when a report is written.
-        sentences: said before the first section, below `tables`.
-        tables: shown before the first section.
-    """
-
-    title: str
-    lead: str
+    title: str  # of the page and of the window
+    lead: str  # one or two sentences below it
     sections: Sequence[Section]
-    provenance: Mapping[str, Any] = field(default_factory=dict)
-    sentences: Sequence[str] = ()
-    tables: Sequence[Table] = ()
+    provenance: Mapping[str, Any] = field(default_factory=dict)  # from `provenance`; filled in when a report is written
+    sentences: Sequence[str] = ()  # said before the first section, below `tables`
+    tables: Sequence[Table] = ()  # shown before the first section
 
     @property
     def titles(self) -> list[str]:
@@ -108,12 +80,7 @@ class Page:
 
 
 def html(page: Page, images: Mapping[str, bytes], files: Sequence[str]) -> str:
-    """The page as text.
-
-    Args:
-        images: picture name -> PNG.
-        files: names beside the page, which it links to.
-    """
+    """The page as text, with `images` (picture name -> PNG) in it and links to the `files` beside it."""
     made = page.provenance
     versions = ", ".join(f"{name} {found}" for name, found in made["versions"].items())
     return _template().render(

@@ -26,26 +26,18 @@ class Report:
     """What a study leaves: the one value that `write` makes a folder of.
 
     A study is a folder of four steps: `collect.py` measures, `tables.py` makes the document and CSV of what was found,
-    `figures.py` draws it, and `page.py` puts them together: `report(found) -> Report`.
-
-    Args:
-        document: what `--json` prints; `provenance`, `out`, `page` and `files` are added.
-        tables: makes file name -> CSV text, or the bytes of arrays that pictures can be drawn from anew.
-        page: draws the page, when a folder is there to take it.
-        document_name, page_name: file names.
-        knobs: name of a part -> its settings, for the provenance.
-        begun: the share of all work that is done before, 0..1.
-        told: of `tables` and `figures`, those that take so long that their beginning is told.
+    `figures.py` draws it where there is much to draw, and `page.py` puts all together: `report(found) -> Report`.
     """
 
-    document: Mapping[str, Any]
+    document: Mapping[str, Any]  # what `--json` prints; `provenance`, `out`, `page` and `files` are added
+    # makes file name -> CSV text, or the bytes of arrays that pictures can be drawn from anew
     tables: Callable[[], Mapping[str, str | bytes]]
-    page: Callable[[], Page]
+    page: Callable[[], Page]  # draws the page, when a folder is there to take it
     document_name: str
     page_name: str = "report.html"
-    knobs: Mapping[str, Any] = field(default_factory=dict)
-    begun: float = 0.1
-    told: tuple[str, ...] = ()
+    knobs: Mapping[str, Any] = field(default_factory=dict)  # name of a part -> its settings, for the provenance
+    begun: float = 0.1  # the share of all work that is done before, 0..1
+    told: tuple[str, ...] = ()  # of `tables` and `figures`, those that take so long that their beginning is told
 
 
 def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None) -> dict[str, Any]:
@@ -57,7 +49,7 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
     Args:
         out: made if it is missing.
         command: for the page, so that a reader can repeat it.
-        tell: told what is being done, and which share of it is.
+        tell: told what is being done, and which share of it, 0..1, is.
 
     Returns:
         The document as written.
@@ -74,7 +66,7 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
     page = replace(report.page(), provenance=provenance(command, report.knobs))
     earlier = _files_of(out / report.document_name)
     names = [report.page_name, report.document_name]
-    with writing(out):
+    with _writing(out):
 
         def put(name: str, data: bytes) -> None:
             names.append(name)
@@ -101,12 +93,8 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
 
 
 @contextmanager
-def writing(out: Path) -> Iterator[None]:
-    """Failures to write into `out` become U453.
-
-    Raises:
-        DiagnosticError: U453, the folder cannot be made or written to.
-    """
+def _writing(out: Path) -> Iterator[None]:
+    """Failures to write into `out` become U453."""
     try:
         yield
     except OSError as error:
@@ -120,19 +108,14 @@ def prepare(out: Path) -> None:
     """Make the folder: before hours are spent on what is to lie in it.
 
     Raises:
-        DiagnosticError: U453, as `writing`.
+        DiagnosticError: U453, the folder cannot be made or written to.
     """
-    with writing(out):
+    with _writing(out):
         out.mkdir(parents=True, exist_ok=True)
 
 
 def provenance(command: str, knobs: Mapping[str, Any]) -> dict[str, Any]:
-    """Facts for the page and the document.
-
-    Args:
-        command: so that a reader can repeat it.
-        knobs: name of a part -> its settings; may be empty.
-    """
+    """Facts for the page and the document; `knobs` are the settings of each part."""
     return {
         "command": command,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),

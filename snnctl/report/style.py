@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from inspect import signature
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, ParamSpec, cast
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,23 +48,17 @@ STYLE: Any = {  # matplotlib annotates its parameters as a list of names, which 
 }
 
 P = ParamSpec("P")
+Drawn = tuple["Figure", str]  # with its caption
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with its words.
+    """A figure with its words."""
 
-    Args:
-        name: of its files, without ending.
-        title: heading on the page.
-        caption: what is drawn and what it shows, for the page and for people who cannot see it.
-        figure: drawn and laid out, not yet rendered.
-    """
-
-    name: str
-    title: str
-    caption: str
-    figure: Figure
+    name: str  # of its files, without ending
+    title: str  # heading on the page
+    caption: str  # what is drawn and what it shows, for the page and for people who cannot see it
+    figure: Figure  # drawn and laid out, not yet rendered
 
     @property
     def width(self) -> int:
@@ -71,28 +66,29 @@ class Picture:
         return round(96 * self.figure.get_figwidth())
 
 
-def styled(function: Callable[P, Picture]) -> Callable[P, Picture]:
-    """Draw in this module's style, whatever the process has set."""
+def picture(name: str, title: str) -> Callable[[Callable[P, Drawn]], Callable[P, Picture]]:
+    """A function that draws a figure and returns it with its caption becomes one that makes a `Picture` in this style.
 
-    @wraps(function)
-    def draw(*args: P.args, **kwargs: P.kwargs) -> Picture:
-        import matplotlib
+    Args:
+        name, title: as those of a `Picture`; `{argument.attribute}` stands for what the function is given. Slashes in
+            the name become dashes.
+    """
 
-        with matplotlib.rc_context(cast(Any, STYLE)):
-            return function(*args, **kwargs)
+    def decorate(function: Callable[P, Drawn]) -> Callable[P, Picture]:
+        given = signature(function)
 
-    return draw
+        @wraps(function)
+        def draw(*args: P.args, **kwargs: P.kwargs) -> Picture:
+            import matplotlib
 
+            with matplotlib.rc_context(STYLE):
+                figure, caption = function(*args, **kwargs)
+            words = given.bind(*args, **kwargs).arguments
+            return Picture(name.format(**words).replace("/", "-"), title.format(**words), caption, figure)
 
-def sheet(width: float, height: float, title: str) -> Figure:
-    """An empty figure, sizes in inches; it belongs to no window system."""
-    from matplotlib.figure import Figure
+        return draw
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    layout: Any = figure.get_layout_engine()
-    layout.set(w_pad=0.08, h_pad=0.08, hspace=0.04, wspace=0.04)
-    figure.suptitle(title, x=0.01, ha="left")
-    return figure
+    return decorate
 
 
 def render(picture: Picture) -> tuple[bytes, bytes]:

@@ -1,8 +1,9 @@
-"""Tables for others to read: CSV of everything that is drawn, and a few values as mean and standard deviation."""
+"""Numbers for others to read: CSV of everything that is drawn, arrays, a few values as mean and standard deviation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from statistics import fmean, stdev
 from typing import Any
 
@@ -32,6 +33,13 @@ def matrix(values: np.ndarray[Any, Any], corner: str, columns: str) -> str:
     """A matrix with its row number in the first column and `columns` numbered in the head."""
     head = [corner, *(f"{columns}{i}" for i in range(values.shape[1]))]
     return csv_text(head, ([row, *line] for row, line in enumerate(values.tolist())))
+
+
+def npz(arrays: Mapping[str, Any]) -> bytes:
+    """Arrays under their names, compressed; read them with `numpy.load`."""
+    data = BytesIO()
+    np.savez_compressed(data, **{name: np.asarray(values) for name, values in arrays.items()})  # type: ignore[arg-type]
+    return data.getvalue()
 
 
 def mean_and_sd(values: Sequence[float]) -> dict[str, Any]:

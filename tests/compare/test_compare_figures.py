@@ -128,7 +128,7 @@ def test_lists_in_labels_are_not_torn() -> None:
 def test_learning_curves_are_those_of_validation(tmp_path: Path) -> None:
     found = comparison(tmp_path, [{"model__a": 1}, {"model__a": 2}])
     assert curves.has_curves(found, METRIC)
-    (axes,) = curves.curves(found, METRIC).figure.axes
+    (axes,) = curves.curves(found, *METRIC.split("/")).figure.axes
     thin, mean = axes.lines[0], axes.lines[2]  # two seeds, then their mean
     assert list(thin.get_xdata()) == [1, 2, 3]
     assert list(thin.get_ydata()) == pytest.approx([0.5, 0.51, 0.52])

@@ -207,7 +207,7 @@ def test_keys_that_are_younger_than_a_run_have_their_defaults(tmp_path: Path) ->
         (folder / "recipe.yaml").write_text(yaml.safe_dump(values))
     (group,) = groups(tmp_path).groups
     assert group.seeds == [1, 2]
-    assert group.of(2).flat["model.neuron.tau_spread"] == 0.0
+    assert group.runs[group.seeds.index(2)].flat["model.neuron.tau_spread"] == 0.0
 
 
 def test_values_and_metrics_of_a_run(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 
 from snnctl.cli.app import run
 from snnctl.inspect.activity.page import SECTIONS
-from snnctl.inspect.circuits import figures
+from snnctl.inspect.circuits import page as figures
 from snnctl.inspect.circuits.collect import EDGES, STEPS_SHOWN, Circuits, MapRecorder, read
 from snnctl.inspect.circuits.page import sections
 from snnctl.inspect.circuits.tables import document, tables

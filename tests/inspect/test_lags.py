@@ -173,7 +173,7 @@ def test_sentences_are_worked_out() -> None:
 
 
 def test_figures_draw_every_neuron(usual: Study) -> None:
-    from snnctl.inspect.gradients.figures import curves, membranes
+    from snnctl.inspect.gradients.page import curves, membranes
 
     drawn = curves(usual).figure.axes
     assert len(drawn) == 3

@@ -10,7 +10,7 @@ import pytest
 
 from snnctl.cli.app import run
 from snnctl.inspect.predictions.collect import Example
-from snnctl.inspect.predictions.figures.classes import confusion_picture, contact_sheet
+from snnctl.inspect.predictions.figures import confusion_picture, contact_sheet
 
 RECIPE = """\
 schema: 1

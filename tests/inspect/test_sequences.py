@@ -15,7 +15,7 @@ from PIL import Image
 
 from snnctl.cli.app import run
 from snnctl.inspect.predictions.collect import NETWORK, Sequences, read
-from snnctl.inspect.predictions.figures.videos import curves_picture, moving, rows_of, strips
+from snnctl.inspect.predictions.figures import curves_picture, moving, rows_of, strips
 from snnctl.inspect.predictions.page import report
 from snnctl.measure.video import VideoMetrics
 from snnctl.report.saving import write

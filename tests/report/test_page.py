@@ -8,17 +8,18 @@ from typing import Any
 import pytest
 
 from snnctl.core.diagnostic import DiagnosticError
+from snnctl.report.drawing import plots
 from snnctl.report.page import Animation, Page, Section, Table, html
 from snnctl.report.saving import Report, prepare, provenance, write
-from snnctl.report.style import Picture, sheet, styled
+from snnctl.report.style import Drawn, Picture, picture
 from snnctl.report.tables import csv_text, matrix
 
 
-@styled
-def picture() -> Picture:
-    figure = sheet(3, 2, "a line")
-    figure.subplots().plot([1, 2, 3])
-    return Picture("line", "A <line>", 'of "three" points', figure)
+@picture("line", "A <line>")
+def line() -> Drawn:
+    figure, axes = plots(3, 2, "a line")
+    axes.plot([1, 2, 3])
+    return figure, 'of "three" points'
 
 
 def a_page(*pictures: Picture) -> Page:
@@ -32,7 +33,7 @@ def a_report(shown: Page, tables: dict[str, str], document: dict[str, Any], **na
 
 
 def test_html() -> None:
-    one = picture()
+    one = line()
     text = html(a_page(one), {"line": b"\x89PNG"}, ["a b.csv"])
     assert "<td>a &amp; b</td><td>12,345</td><td>0.1235</td>" in text
     assert "<td>c</td><td>–</td><td>–</td>" in text
@@ -50,7 +51,7 @@ def test_saved_files_are_those_that_are_named(tmp_path: Path) -> None:
     done: list[float] = []
     tables = {"t.csv": csv_text(("a", "b"), [[1, 0.5], ["x,y", None]])}
     out = tmp_path / "deep" / "out"
-    found = write(a_report(a_page(picture()), tables, {"n": 1}), out, "snnctl a", lambda _, share: done.append(share))
+    found = write(a_report(a_page(line()), tables, {"n": 1}), out, "snnctl a", lambda _, share: done.append(share))
     names = ["report.html", "d.json", "t.csv", "line.png", "line.svg"]
     assert found["files"] == [str(out / name) for name in names]
     assert sorted(path.name for path in out.iterdir()) == sorted(names)
@@ -74,7 +75,7 @@ def test_matrix() -> None:
 
 
 def test_what_an_earlier_report_has_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    write(a_report(a_page(picture()), {"old.csv": "a"}, {}), tmp_path, "")
+    write(a_report(a_page(line()), {"old.csv": "a"}, {}), tmp_path, "")
     (tmp_path / "mine.txt").write_text("kept")
     other = a_report(a_page(), {"other.csv": "a"}, {}, page_name="other.html", document_name="other.json")
     write(other, tmp_path, "")
@@ -91,7 +92,7 @@ def test_a_report_is_made_when_there_is_a_folder_for_it(tmp_path: Path) -> None:
     made = Report(
         document={"n": 1},
         tables=lambda: {"t.csv": csv_text(("a",), [[len(said)]])},
-        page=lambda: a_page(picture()),
+        page=lambda: a_page(line()),
         document_name="d.json",
         page_name="p.html",
         knobs={"lif": {"tau": 2.0}},

@@ -7,10 +7,10 @@ from statistics import fmean
 from typing import Any
 
 from snnctl.compare.comparison import Comparison
-from snnctl.compare.figures.labels import axis_label, block_title, blocks, file_name, in_joules, title_line
+from snnctl.compare.figures.labels import axis_label, block_title, blocks, in_joules, title_line
 from snnctl.compare.recipes import shown, title_of
-from snnctl.report.drawing import gridlines, legend_above
-from snnctl.report.style import COLOURS, DASHES, INK, Picture, sheet, styled
+from snnctl.report.drawing import gridlines, legend_above, plots
+from snnctl.report.style import COLOURS, DASHES, INK, Drawn, picture
 
 _MOST_CURVES = 12  # more cannot be told apart
 
@@ -22,18 +22,13 @@ def has_curves(found: Comparison, metric: str) -> bool:
     )
 
 
-@styled
-def curves(found: Comparison, metric: str) -> Picture:
-    """The metric on validation, epoch by epoch: thin lines are seeds, thick ones their mean."""
-    name = metric.partition("/")[2]
-    figure = sheet(8.6, 4.6 + 0.2 * ((len(found.groups) + 2) // 3), title_line(found))
-    axes: Any = figure.subplots()
+@picture("curves-{split}-{name}", "{name} on validation by epoch")
+def curves(found: Comparison, split: str, name: str) -> Drawn:
+    figure, axes = plots(8.6, 4.6 + 0.2 * ((len(found.groups) + 2) // 3), title_line(found))
     for number, group in enumerate(found.groups):
-        style: dict[str, Any] = {
-            "color": COLOURS[number % len(COLOURS)],
-            "ls": DASHES[number // len(COLOURS) % len(DASHES)],
-        }
-        known = [curve for run in group.runs if (curve := run.curve(metric))]
+        dashes = DASHES[number // len(COLOURS) % len(DASHES)]
+        style: dict[str, Any] = {"color": COLOURS[number % len(COLOURS)], "ls": dashes}
+        known = [curve for run in group.runs if (curve := run.curve(f"{split}/{name}"))]
         for curve in known:
             axes.plot([epoch + 1 for epoch in curve], list(curve.values()), lw=0.7, alpha=0.45, **style)
         epochs = sorted(set.intersection(*(set(curve) for curve in known))) if known else []
@@ -44,18 +39,17 @@ def curves(found: Comparison, metric: str) -> Picture:
     gridlines(axes)
     axes.xaxis.get_major_locator().set_params(integer=True)
     legend_above(axes, 3)
-    caption = (
+    return figure, (
         f"{name} on validation after each epoch; thin lines are runs, thick ones the mean over a group. The "
         f"weights of the best epoch of each run were tested."
     )
-    return Picture(f"curves-{file_name(metric)}", f"{name} on validation by epoch", caption, figure)
 
 
-@styled
-def trade(found: Comparison, metric: str, energy: str) -> Picture:
-    """A metric against energy: a point per group, groups that differ in one key alone joined."""
-    figure = sheet(8.6, 4.9, title_line(found))
-    axes: Any = figure.subplots()
+@picture("trade-{metric}-{energy}", "{metric} against {energy}")
+def trade(found: Comparison, metric: str, energy: str) -> Drawn:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    figure, axes = plots(8.6, 4.9, title_line(found))
     parts = blocks(found)
     joined = len(parts) > 1
     lowest, highest = math.inf, 0.0
@@ -69,26 +63,18 @@ def trade(found: Comparison, metric: str, energy: str) -> Picture:
         sds = [y.sd or 0.0 for _, _, y in places]
         if joined:
             axes.plot(xs, ys, color=colour, lw=1.2, alpha=0.7, zorder=2)
-        axes.errorbar(
-            xs,
-            ys,
-            yerr=sds,
-            fmt="o",
-            color=colour,
-            ms=5.5,
-            mec=INK,
-            mew=0.6,
-            elinewidth=1,
-            zorder=3,
-            label=block_title(found, part) if joined else None,
-        )
+        point: Any = {"ms": 5.5, "mec": INK, "mew": 0.6, "elinewidth": 1, "zorder": 3}
+        name = block_title(found, part) if joined else None
+        axes.errorbar(xs, ys, yerr=sds, fmt="o", color=colour, label=name, **point)
         for group, x, y in places:
             word = shown(group.keys[found.varied]) if joined else found.label(group)
             axes.annotate(word, (x.mean, y.mean), xytext=(5, 4), textcoords="offset points", fontsize=7.5, color=INK)
     axes.margins(x=0.12)
     if highest > 3 * lowest:
         axes.set_xscale("log")
-        _few_ticks(axes)
+        # On an axis of a decade or two also 2, 3 and 5 of each.
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel(axis_label(found, energy).replace("\n", " "))
     axes.set_ylabel(axis_label(found, metric))
     in_joules(axes.xaxis, energy)
@@ -96,16 +82,7 @@ def trade(found: Comparison, metric: str, energy: str) -> Picture:
     if joined:
         title = f"points: {title_of(found.varied).rpartition('.')[2]}"
         legend_above(axes, 4, title=title, title_fontsize=8.5)
-    caption = (
+    return figure, (
         f"{metric} against energy per sample under the costs {energy.partition('/')[2]}; a point is the mean of a "
         f"group, its bar one standard deviation over seeds."
     )
-    return Picture(f"trade-{file_name(metric)}-{file_name(energy)}", f"{metric} against {energy}", caption, figure)
-
-
-def _few_ticks(axes: Any) -> None:
-    """On an axis of a decade or two also 2, 3 and 5 of each."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
-    axes.xaxis.set_minor_formatter(NullFormatter())

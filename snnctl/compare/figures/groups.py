@@ -15,15 +15,14 @@ from snnctl.compare.figures.labels import (
     axis_label,
     block_title,
     blocks,
-    file_name,
     in_joules,
     tick_labels,
     title_line,
     with_unit,
 )
 from snnctl.compare.groups import Group
-from snnctl.report.drawing import gridlines, legend_above
-from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, SKY, Picture, sheet, styled
+from snnctl.report.drawing import gridlines, legend_above, plots
+from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, SKY, Drawn, picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,19 +32,20 @@ _BOX = 5  # seeds from which quartiles are drawn
 _ROOM = 3.0  # a baseline farther away than so many times the spread of the runs stands at the edge, with its number
 
 
-@styled
-def runs(found: Comparison, metric: str) -> Picture:
-    """Single seeds as points, paired ones joined, with medians, quartiles and baselines."""
+@picture("runs-{metric}", "{metric} by group")
+def runs(found: Comparison, metric: str) -> Drawn:
     parts = blocks(found)
     place = _places(parts)
     width = float(np.clip(3.4 + 0.95 * len(found.groups), 6.5, 15))
     labels = tick_labels(found, by_value=len(parts) > 1)
     lines = max(label.count("\n") + 1 for label in labels)
-    figure = sheet(width, 4.6 + 0.15 * lines, title_line(found))
-    axes: Any = figure.subplots()
+    figure, axes = plots(width, 4.6 + 0.15 * lines, title_line(found))
     seeds = sorted({seed for group in found.groups for seed in group.seeds})
     aside = {seed: 0.22 * (i / (len(seeds) - 1) - 0.5) if len(seeds) > 1 else 0.0 for i, seed in enumerate(seeds)}
-    values = {group.name: _by_seed(group, metric) for group in found.groups}
+    values = {
+        group.name: {run.seed: value for run in group.runs if (value := run.value(metric)) is not None}
+        for group in found.groups
+    }
     for part in parts:
         for seed in seeds:
             line = [(place[g.name] + aside[seed], values[g.name].get(seed, math.nan)) for g in part]
@@ -59,12 +59,11 @@ def runs(found: Comparison, metric: str) -> Picture:
     gridlines(axes)
     legend_above(axes, 4, handletextpad=0.4)
     few = " Preliminary: fewer than ten paired seeds." if any(pair.found.preliminary for pair in found.pairs) else ""
-    caption = (
+    return figure, (
         f"{metric} of {len(found.runs)} runs in {len(found.groups)} groups; a point is a run, runs of one seed are "
         f"joined by thin lines. The bar is the median, the diamond the mean; a box holds the middle half of {_BOX} "
         f"seeds or more. Lines across are baselines; those far away are named at the edge.{few}"
     )
-    return Picture(f"runs-{file_name(metric)}", f"{metric} by group", caption, figure)
 
 
 def _column(axes: Axes, x: float, known: dict[int, float], aside: dict[int, float], *, first: bool) -> None:
@@ -92,11 +91,7 @@ def _places(parts: Sequence[Sequence[Group]]) -> dict[str, float]:
 
 
 def _group_axis(
-    axes: Axes,
-    found: Comparison,
-    parts: Sequence[Sequence[Group]],
-    place: dict[str, float],
-    labels: Sequence[str],
+    axes: Axes, found: Comparison, parts: Sequence[Sequence[Group]], place: dict[str, float], labels: Sequence[str]
 ) -> None:
     key, several = found.varied, len(parts) > 1
     axes.set_xticks([place[group.name] for group in found.groups], labels)
@@ -125,22 +120,17 @@ def _baselines(axes: Axes, found: Comparison, metric: str, values: Sequence[floa
     pad = 0.06 * (high - low) or 0.02 * abs(high) or 1.0
     axes.set_ylim(low - pad, high + pad)
     for name, y in near.items():
-        style = (
-            {"color": INK, "lw": 1.4, "ls": "-"} if name == CEILING else {"color": RED, "lw": 1.1, "ls": (0, (4, 2))}
-        )
-        axes.axhline(y, zorder=1.5, **style)  # type: ignore[arg-type]
+        style: dict[str, Any] = {"color": RED, "lw": 1.1, "ls": (0, (4, 2))}
+        axes.axhline(y, zorder=1.5, **({"color": INK, "lw": 1.4} if name == CEILING else style))
     height = high - low + 2 * pad
-    texts = [((y - low + pad) / height, f"{_title_of_baseline(name)} {y:.4g}") for name, y in near.items()]
+    said = {name: f"{name.replace('_', ' ')} {y:.4g}" for name, y in lines.items()}
+    texts = [((y - low + pad) / height, said[name]) for name, y in near.items()]
     above = sorted((y, name) for name, y in lines.items() if name not in near and y > high)
     below = sorted((y, name) for name, y in lines.items() if name not in near and y < low)
-    texts += [(1.0 + 0.05 * i, f"↑ {_title_of_baseline(name)} {y:.4g}") for i, (y, name) in enumerate(above)]
-    texts += [(-0.05 * i, f"↓ {_title_of_baseline(name)} {y:.4g}") for i, (y, name) in enumerate(reversed(below))]
+    texts += [(1.0 + 0.05 * i, f"↑ {said[name]}") for i, (_, name) in enumerate(above)]
+    texts += [(-0.05 * i, f"↓ {said[name]}") for i, (_, name) in enumerate(reversed(below))]
     for share, text in _apart(texts, 0.05):
         axes.annotate(text, (1.01, share), xycoords="axes fraction", va="center", fontsize=8.5, annotation_clip=False)
-
-
-def _title_of_baseline(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _apart(texts: Sequence[tuple[float, str]], gap: float) -> list[tuple[float, str]]:
@@ -155,15 +145,13 @@ def _apart(texts: Sequence[tuple[float, str]], gap: float) -> list[tuple[float, 
     return [(level + gap * i, text) for i, (level, (_, text)) in enumerate(zip(levels, sorted(texts), strict=True))]
 
 
-@styled
-def differences(found: Comparison, metric: str) -> Picture:
-    """Paired differences from the reference: each seed, the mean, its interval."""
+@picture("differences-{metric}", "Paired differences in {metric}")
+def differences(found: Comparison, metric: str) -> Drawn:
     pairs = [pair for pair in found.pairs if pair.metric == metric]
     groups = {group.name: group for group in found.groups}
     labels = ["\n".join(wrap(found.label(groups[pair.group]), 34)) for pair in pairs]
     rows = [max(1, label.count("\n") + 1) for label in labels]
-    figure = sheet(9.5, 1.9 + 0.2 * sum(rows) + 0.22 * len(rows), f"Difference from {found.against}")
-    axes: Any = figure.subplots()
+    figure, axes = plots(9.5, 1.9 + 0.2 * sum(rows) + 0.22 * len(rows), f"Difference from {found.against}")
     axes.axvline(0, color=INK, lw=1)
     for y, pair in enumerate(pairs):
         one, first, below = pair.found, y == 0, y + 0.2
@@ -181,12 +169,11 @@ def differences(found: Comparison, metric: str) -> Picture:
     axes.set_xlabel(f"group minus reference: {axis_label(found, metric)}".replace("\n", " "))
     in_joules(axes.xaxis, metric)
     legend_above(axes, 3, handletextpad=0.4)
-    caption = (
+    return figure, (
         f"{metric} minus that of {found.against}, seed by seed. The line is Student's 95 % confidence interval "
         f"of the mean; that of two pairs may leave the figure. Beside it how many pairs are better, and the one-sided "
         f"sign test's p."
     )
-    return Picture(f"differences-{file_name(metric)}", f"Paired differences in {metric}", caption, figure)
 
 
 def _verdict(one: Any) -> str:
@@ -202,8 +189,3 @@ def _limits(axes: Axes, pairs: Sequence[Any]) -> None:
     low, high = min(points + ends), max(points + ends)
     pad = 0.05 * (high - low) or 1.0
     axes.set_xlim(low - pad, high + pad)
-
-
-def _by_seed(group: Group, metric: str) -> dict[int, float]:
-    found = {run.seed: run.value(metric) for run in group.runs}
-    return {seed: value for seed, value in found.items() if value is not None}

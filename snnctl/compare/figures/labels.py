@@ -57,9 +57,8 @@ def block_title(found: Comparison, block: Sequence[Group]) -> str:
 
 def tick_labels(found: Comparison, *, by_value: bool) -> list[str]:
     """Of each group the value of the one key that counts, or all that tells it apart."""
-    if by_value or len(found.grouping.keys) == 1:
-        return [_tick(shown(group.keys[found.varied])) for group in found.groups]
-    return [_tick(found.label(group)) for group in found.groups]
+    short = by_value or len(found.grouping.keys) == 1
+    return [_tick(shown(group.keys[found.varied]) if short else found.label(group)) for group in found.groups]
 
 
 def _tick(label: str) -> str:
@@ -97,8 +96,3 @@ def title_line(found: Comparison) -> str:
     """The name of the recipe, or how many there are."""
     titles = dict.fromkeys(str(run.results["name"]) for run in found.runs)
     return next(iter(titles)) if len(titles) == 1 else f"{len(titles)} recipes"
-
-
-def file_name(metric: str) -> str:
-    """The metric as part of the name of a file."""
-    return metric.replace("/", "-")

@@ -10,11 +10,11 @@ from snnctl.core.energy_units import unit_of
 from snnctl.energy.count.counts import Row
 from snnctl.energy.estimate import Estimate, Priced
 from snnctl.energy.price.bill import TERMS, Bill
-from snnctl.report.drawing import legend_below, look, names_beside
-from snnctl.report.style import COLOURS, GREY, INK, Picture, sheet, short, styled, whole_ticks
+from snnctl.report.drawing import legend_below, look, names_beside, plots
+from snnctl.report.style import COLOURS, GREY, INK, Drawn, picture, short, whole_ticks
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    pass
 
 # Terms that belong together are drawn as one, so that six colours do.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -35,12 +35,12 @@ def grouped(terms: dict[str, Any]) -> dict[str, float]:
     return {name: sum(float(np.mean(terms.get(t, 0.0))) for t in parts) for name, parts in GROUPS.items()}
 
 
-@styled
-def totals(found: Estimate) -> Picture:
-    """The network beside its twins, under each table: one panel per table, since tables are not comparable."""
+@picture("totals", "Spiking network and twins")
+def totals(found: Estimate) -> Drawn:
     tables = found.tables
-    figure = sheet(9.6, 1.1 + 1.25 * len(tables), f"{found.name}: energy per sample")
-    panels = figure.subplots(len(tables), 1, squeeze=False)[:, 0]
+    tall = 1.1 + 1.25 * len(tables)
+    figure, grid = plots(9.6, tall, f"{found.name}: energy per sample", len(tables), squeeze=False)
+    panels = grid[:, 0]
     for axes, priced in zip(panels, tables, strict=True):
         bars = [("spiking", priced.bill), ("non-spiking twin", priced.twin)]
         if priced.quantised is not None and priced.quantised.table.name == priced.bill.table.name:
@@ -56,24 +56,21 @@ def totals(found: Estimate) -> Picture:
         axes.set_xlim(left=0)
     legend_below(figure, list(panels), 3, _GROUP_NAMES)
     steps = "one step" if found.counts.data_steps == 1 else "every step of the data"
-    caption = (
+    return figure, (
         "Energy per sample by kind of work, under each cost table. Compare bars within a panel; absolute values of "
         f"different tables are not comparable. The twin is dense and runs {steps}."
     )
-    return Picture("totals", "Spiking network and twins", caption, figure)
 
 
-@styled
-def layers(found: Estimate, priced: Priced, name: str) -> Picture:
-    """One bar per layer, stacked by kind of work."""
+@picture("layers_{number}_{priced.bill.table.name}", "By layer: {priced.bill.table.name}")
+def layers(found: Estimate, priced: Priced, number: int) -> Drawn:
     bill = priced.bill
     parts = _by_layer(bill)
     shown = dict(sorted(parts.items(), key=lambda item: -sum(item[1].values()))[:_MOST_LAYERS])
     kept = [(layer, terms) for layer, terms in parts.items() if layer in shown]
     total = sum(sum(terms.values()) for terms in parts.values())
     size, unit = unit_of(max((sum(terms.values()) for _, terms in kept), default=0.0))
-    figure = sheet(9.6, 1.5 + 0.27 * len(kept), f"{found.name}: energy by layer, {bill.table.name}")
-    axes: Axes = figure.subplots()
+    figure, axes = plots(9.6, 1.5 + 0.27 * len(kept), f"{found.name}: energy by layer, {bill.table.name}")
     _stacks(axes, [(short(layer, 52), terms) for layer, terms in kept], size)
     for row, (_, terms) in enumerate(kept):
         value = sum(terms.values())
@@ -83,8 +80,7 @@ def layers(found: Estimate, priced: Priced, name: str) -> Picture:
     axes.set_xlim(left=0)
     legend_below(figure, axes, 3, _GROUP_NAMES)
     cut = "" if len(kept) == len(parts) else f" The {len(kept)} most expensive of {len(parts)} layers."
-    caption = f"Energy per sample of each layer in order of execution, with its share of the whole.{cut}"
-    return Picture(name, f"By layer: {bill.table.name}", caption, figure)
+    return figure, f"Energy per sample of each layer in order of execution, with its share of the whole.{cut}"
 
 
 def timed_rows(found: Estimate) -> list[Row]:
@@ -92,27 +88,18 @@ def timed_rows(found: Estimate) -> list[Row]:
     return [row for row in found.counts.rows if row.source == "spike" and len(row.events_by_step) > 1]
 
 
-@styled
-def steps(found: Estimate) -> Picture:
-    """Synaptic operations at each step, of the busiest of `timed_rows`."""
+@picture("steps", "Synaptic operations over time")
+def steps(found: Estimate) -> Drawn:
     rows = sorted(timed_rows(found), key=lambda row: -sum(row.events_by_step))[: len(COLOURS)]
-    figure = sheet(7.6, 3.8, f"{found.name}: synaptic operations by time step")
-    axes: Axes = figure.subplots()
+    figure, axes = plots(7.6, 3.8, f"{found.name}: synaptic operations by time step")
     for number, row in enumerate(rows):
-        axes.plot(
-            range(1, len(row.events_by_step) + 1),
-            row.events_by_step,
-            **look(number),
-            marker="o",
-            ms=3.5,
-            label=short(f"{row.layer} ({row.op})", 46),
-        )
+        x, name = range(1, len(row.events_by_step) + 1), short(f"{row.layer} ({row.op})", 46)
+        axes.plot(x, row.events_by_step, **look(number), marker="o", ms=3.5, label=name)
     axes.set(xlabel="time step t", ylabel="operations per sample, rule event")
     axes.set_ylim(bottom=0)
     whole_ticks(axes, y=False)
     legend_below(figure, axes, 2)
-    caption = "Additions that spikes cause in the layers that have most of them, at each step, mean over samples."
-    return Picture("steps", "Synaptic operations over time", caption, figure)
+    return figure, "Additions that spikes cause in the layers that have most of them, at each step, mean over samples."
 
 
 def _by_layer(bill: Bill) -> dict[str, dict[str, float]]:

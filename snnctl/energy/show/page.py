@@ -19,15 +19,9 @@ def report(found: Estimate) -> Report:
     """All of it, ready for `snnctl.report.saving.write`."""
     made = document(found)
     costs = [priced.bill.table for priced in found.tables]
-    return Report(
-        document=made,
-        tables=partial(tables, found, made),
-        page=partial(page, found, made),
-        document_name="energy.json",
-        knobs={table.name: {one.key: f"{one.value:g}: {one.source}" for one in table.constants()} for table in costs},
-        begun=0.85,
-        told=("tables",),
-    )
+    knobs = {table.name: {one.key: f"{one.value:g}: {one.source}" for one in table.constants()} for table in costs}
+    csv, drawn = partial(tables, found, made), partial(page, found, made)
+    return Report(made, csv, drawn, "energy.json", knobs=knobs, begun=0.85, told=("tables",))
 
 
 def page(found: Estimate, made: Mapping[str, Any]) -> Page:
@@ -64,8 +58,9 @@ def _sections(found: Estimate, made: Mapping[str, Any]) -> Iterator[Section]:
             f"Not charged: {mean(item.amount):,.0f} {item.what} in {item.layer}: {item.reason}."
             for item in bill.uncharged
         ]
-        picture = figures.layers(found, priced, f"layers_{number}_{bill.table.name}")
-        yield Section(bill.table.name, [picture], [*bill.policies(), *left], [rules_table(priced)])
+        yield Section(
+            bill.table.name, [figures.layers(found, priced, number)], [*bill.policies(), *left], [rules_table(priced)]
+        )
     pictures = [figures.steps(found)] if figures.timed_rows(found) else []
     yield Section("Operations", pictures, (), [operations_table(found)])
     words = ["By their definitions, for comparison; the NeuroBench package was not run."]

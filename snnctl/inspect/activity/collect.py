@@ -15,7 +15,7 @@ from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.engine.runtime import Runtime
 from snnctl.finished import FinishedRun
-from snnctl.inspect.chosen import chosen_channels, chosen_layers, spread
+from snnctl.inspect.chosen import chosen_channels, chosen_layers, shown_name, spread
 from snnctl.inspect.circuits.collect import Circuits, MapRecorder, mapped_channels
 from snnctl.inspect.membranes.collect import MEMBRANE_SAMPLES, PotentialMeter, Potentials
 from snnctl.measure.activity import ActivityMeter, LayerActivity
@@ -36,68 +36,45 @@ CLASS_SEARCH = 256  # samples among which one of each class is looked for
 
 @dataclass(frozen=True)
 class Raster:
-    """Spikes of one layer for a few samples.
-
-    Args:
-        name: of the layer.
-        spikes: [samples, channels, T, places] uint8.
-        channels: which they are, the busiest first.
-        of_channels: how many the layer has.
-        places: which places along the flattened axes between batch and channels.
-        of_places: how many there are.
-        of_steps: how many steps the layer runs; the first ones are kept.
-        levels: highest spike value.
-    """
+    """Spikes of one layer for a few samples."""
 
     name: str
-    spikes: np.ndarray[Any, Any]
-    channels: list[int]
-    of_channels: int
-    places: list[int]
-    of_places: int
-    of_steps: int
-    levels: int
+    spikes: np.ndarray[Any, Any]  # [samples, channels, T, places] uint8
+    channels: list[int]  # which they are, the busiest first
+    of_channels: int  # how many the layer has
+    places: list[int]  # which places along the flattened axes between batch and channels
+    of_places: int  # how many there are
+    of_steps: int  # how many steps the layer runs; the first ones are kept
+    levels: int  # highest spike value
+
+    @property
+    def title(self) -> str:
+        """The name, as short as a heading."""
+        return shown_name(self.name, 60)
 
 
 @dataclass(frozen=True)
 class Survey:
-    """What was found.
-
-    Args:
-        name: of the experiment.
-        run: its folder.
-        split: which part of the data.
-        samples: how many of it were passed through.
-        of_samples: how many it has.
-        layers: in the network's order; empty if nothing spikes.
-        potentials: membranes before the reset, of `MEMBRANE_SAMPLES` samples.
-        rasters: of the chosen layers.
-        raster_samples: index of each sample in the split, and its class or None.
-        per_sample: spikes of the network per sample.
-        by_class: mean spikes of the network per sample of each class, or None.
-        class_sizes: samples of each class.
-        checkpoint: whose weights.
-        circuits: what autaptic circuits do, where there are any.
-    """
+    """What was found on a split of the data of an experiment."""
 
     name: str
     run: str
     split: str
-    samples: int
+    samples: int  # how many were passed through, of `of_samples`
     of_samples: int
-    layers: list[LayerActivity]
-    potentials: list[Potentials]
+    layers: list[LayerActivity]  # in the network's order; empty if nothing spikes
+    potentials: list[Potentials]  # membranes before the reset, of `MEMBRANE_SAMPLES` samples
     rasters: list[Raster]
-    raster_samples: list[tuple[int, int | None]]
-    per_sample: Tally
-    by_class: list[float] | None
-    class_sizes: list[int]
+    raster_samples: list[tuple[int, int | None]]  # index of each sample in the split, and its class or None
+    per_sample: Tally  # spikes of the network per sample
+    by_class: list[float] | None  # mean spikes of the network per sample of each class, or None
+    class_sizes: list[int]  # samples of each class
     checkpoint: dict[str, Any]
     circuits: Circuits
 
     @property
     def totals(self) -> NetworkSpikes:
-        """Totals of the network."""
+        """Of the network."""
         return network_totals([layer.spikes for layer in self.layers])
 
     @property
@@ -110,11 +87,8 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
     """Pass a split through the weights of `run`.
 
     Args:
-        run: a finished run.
-        split: which part of its data.
         samples: at most so many, evenly spread over the split; None takes all.
         layers: patterns of the layers to record as rasters.
-        tell: told what is being done, and which share of it is.
 
     Raises:
         DiagnosticError: E410, E411 as `load_weights`; U470 as `chosen_layers`.
@@ -195,12 +169,7 @@ def _batches(indices: Tensor, size: int) -> list[tuple[int, Tensor]]:
 
 
 class Recorder(Watcher):
-    """Keeps the spikes of chosen layers while the `with` block runs one forward pass over a few samples.
-
-    Args:
-        network: whose layers they are.
-        channels: layer -> the channels to keep.
-    """
+    """Keeps the spikes of layers while the `with` block runs one forward pass: `channels` names those of each layer."""
 
     def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:
         modules = dict(network.named_modules())

@@ -20,10 +20,9 @@ from snnctl.report.style import (
     PALE,
     RED,
     SKY,
-    Picture,
+    Drawn,
     annotated,
-    sheet,
-    styled,
+    picture,
     whole_ticks,
 )
 
@@ -36,13 +35,11 @@ def _named(layers: Sequence[LayerActivity], most: int = 40) -> list[str]:
     return [shown_name(layer.spikes.name, most) for layer in layers]
 
 
-@styled
-def rates(found: Survey) -> Picture:
-    """Rate of each layer with its spread over channels, and its silent and saturated channels beside it."""
+@picture("rates", "Firing rate by layer")
+def rates(found: Survey) -> Drawn:
     layers = found.layers
-    figure = sheet(10, 1.5 + 0.32 * len(layers), f"Firing rate by layer ({found.split} split)")
-    grid: Any = figure.subplots(1, 2, sharey=True, width_ratios=(2.1, 1))
-    left, right = grid
+    tall, title = 1.5 + 0.32 * len(layers), f"Firing rate by layer ({found.split} split)"
+    figure, (left, right) = plots(10, tall, title, 1, 2, sharey=True, width_ratios=(2.1, 1))
     farthest = 0.01
     for y, layer in enumerate(layers):
         share = (layer.rates / layer.spikes.levels).numpy()
@@ -62,20 +59,18 @@ def rates(found: Survey) -> Picture:
     right.set(xlabel="% of channels", xlim=(0, 100))
     if not any(layer.spikes.silent_share or layer.spikes.saturated_share for layer in layers):
         right.text(0.5, 0.5, "none", transform=right.transAxes, ha="center", va="center", color=GREY)
-    for axes in grid:
+    for axes in (left, right):
         gridlines(axes, "x")
     legend_below(figure, [left, right], 5)
-    caption = (
+    return figure, (
         f"Mean spikes per neuron and step over {found.samples:,} samples, and how they are spread over channels (the "
         f"white tick is the median). To the right the share of channels that never fired, and of those that gave at "
         f"least 95 % of the spikes they could give."
     )
-    return Picture("rates", "Firing rate by layer", caption, figure)
 
 
-@styled
-def channel_rates(found: Survey) -> Picture:
-    """Histogram over channels, a panel per layer."""
+@picture("channel-rates", "Rates over channels")
+def channel_rates(found: Survey) -> Drawn:
     layers, cut = some(found.layers)
     figure, grid = panels(_named(layers, 26), "Firing rate of the channels", "spikes per neuron and step", "channels")
     for axes, layer in zip(grid, layers, strict=True):
@@ -86,16 +81,14 @@ def channel_rates(found: Survey) -> Picture:
         axes.locator_params(axis="x", nbins=4)
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:.2g}")
         whole_ticks(axes, x=False, most=4)
-    caption = (
+    return figure, (
         f"How many channels have which rate, in {CHANNEL_BINS} bins up to the highest of the layer; the line is the "
         f"mean.{cut}"
     )
-    return Picture("channel-rates", "Rates over channels", caption, figure)
 
 
-@styled
-def steps(found: Survey) -> Picture:
-    """Rate of each layer at each step, as a heat map."""
+@picture("rate-by-step", "Rate by step")
+def steps(found: Survey) -> Drawn:
     layers, cut = some(found.layers)
     longest = max(len(layer.rate_by_step) for layer in layers)
     values = np.full((len(layers), longest), np.nan)
@@ -115,13 +108,11 @@ def steps(found: Survey) -> Picture:
     lengths = {len(layer.rate_by_step) for layer in layers}
     axes.set(xlabel="time step t of the layer" if len(lengths) > 1 else f"time step t (of {longest})")
     strung = " Layers that run position by position have them strung together." if len(lengths) > 1 else ""
-    caption = f"Mean spikes per neuron at each step; the scale ends at the highest value.{strung}{cut}"
-    return Picture("rate-by-step", "Rate by step", caption, figure)
+    return figure, f"Mean spikes per neuron at each step; the scale ends at the highest value.{strung}{cut}"
 
 
-@styled
-def per_sample(found: Survey) -> Picture:
-    """How many spikes a sample costs."""
+@picture("spikes-per-sample", "Spikes per sample")
+def per_sample(found: Survey) -> Drawn:
     tally = found.per_sample
     figure, axes = plots(8, 3.3, "Spikes of the network per sample")
     first, end = tally.used
@@ -136,16 +127,12 @@ def per_sample(found: Survey) -> Picture:
     whole_ticks(axes)
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     axes.legend(loc="best")
-    caption = (
-        f"{tally.count:,} samples in bins of {width:,}: mean {tally.mean:,.1f}, standard deviation "
-        f"{tally.sd:,.1f}, from {tally.least:,} to {tally.most:,}."
-    )
-    return Picture("spikes-per-sample", "Spikes per sample", caption, figure)
+    moments = f"mean {tally.mean:,.1f}, standard deviation {tally.sd:,.1f}, from {tally.least:,} to {tally.most:,}"
+    return figure, f"{tally.count:,} samples in bins of {width:,}: {moments}."
 
 
-@styled
-def classes(found: Survey) -> Picture:
-    """Spikes per sample of each class and layer, relative to the mean of the layer."""
+@picture("spikes-by-class", "Spikes by class")
+def classes(found: Survey) -> Drawn:
     layers, cut = some([layer for layer in found.layers if layer.by_class is not None])
     tallies = [*(layer.per_sample for layer in layers), found.per_sample]
     counted = np.asarray(found.class_sizes) > 0
@@ -154,17 +141,14 @@ def classes(found: Survey) -> Picture:
     mean = np.asarray([tally.mean for tally in tallies if tally is not None])[:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         change = np.where(mean > 0, 100 * (table / mean - 1), 0.0)
-    figure = sheet(max(6.5, min(10.0, 3.8 + 1.1 * len(numbers))), 1.9 + 0.34 * len(layers), "Spikes by class")
-    axes = figure.subplots()
+    figure, axes = plots(max(6.5, min(10.0, 3.8 + 1.1 * len(numbers))), 1.9 + 0.34 * len(layers), "Spikes by class")
     most = max(float(np.abs(change).max()), 1.0)
     image = heat(axes, change, cmap="PuOr_r", aspect="auto", vmin=-most, vmax=most)
     if len(numbers) <= _NUMBERS:
         for row, line in enumerate(table.tolist()):
             for column, value in enumerate(line):
-                far = abs(change[row, column]) > 0.45 * most
-                axes.text(
-                    column, row, f"{value:,.1f}", ha="center", va="center", fontsize=9, color="white" if far else INK
-                )
+                colour = "white" if abs(change[row, column]) > 0.45 * most else INK
+                axes.text(column, row, f"{value:,.1f}", ha="center", va="center", fontsize=9, color=colour)
     axes.tick_params(length=0)
     axes.set_yticks(range(len(layers) + 1), [*_named(layers), "all layers"])
     axes.axhline(len(layers) - 0.5, color=INK, lw=1)
@@ -175,42 +159,38 @@ def classes(found: Survey) -> Picture:
         axes.set_xticks(told, [str(numbers[i]) for i in told])
         axes.set_xlabel(f"class ({len(numbers)} of {len(counted)} occur)")
     figure.colorbar(image, ax=axes, pad=0.02, label="% from the layer's mean")
-    caption = f"Mean spikes per sample; the colour is the difference from the mean of the layer over all samples.{cut}"
-    return Picture("spikes-by-class", "Spikes by class", caption, figure)
+    away = "the difference from the mean of the layer over all samples"
+    return figure, f"Mean spikes per sample; the colour is {away}.{cut}"
 
 
-@styled
-def levels(found: Survey) -> Picture:
-    """How often each spike value occurs, of the layers with several."""
+@picture("levels", "Levels")
+def levels(found: Survey) -> Drawn:
     layers, cut = some([layer for layer in found.layers if layer.spikes.levels > 1])
     figure, grid = panels(_named(layers, 26), "Levels of the spikes", "spike value (0 is none)", "% of neuron-steps")
     for axes, layer in zip(grid, layers, strict=True):
         shares = 100 * np.asarray(layer.spikes.histogram) / max(layer.spikes.neuron_steps, 1)
         axes.bar(range(len(shares)), shares, color=[GREY] + [BLUE] * (len(shares) - 1), width=0.8)
         whole_ticks(axes, y=False)
-    caption = f"How often a neuron gives which value in a step, in percent of neurons x steps x samples.{cut}"
-    return Picture("levels", "Levels", caption, figure)
+    return figure, f"How often a neuron gives which value in a step, in percent of neurons x steps x samples.{cut}"
 
 
-@styled
-def raster(found: Survey, one: Raster) -> Picture:
-    """Spikes of one layer: steps and places to the right, chosen channels downwards, a panel per sample."""
+@picture("raster-{one.name}", "Raster: {one.title}")
+def raster(found: Survey, one: Raster) -> Drawn:
     from matplotlib.colors import LinearSegmentedColormap
 
     samples, rows, steps, places = one.spikes.shape
     columns = steps * places
     stacked = columns > _WIDE
     height = float(np.clip(0.075 * rows, 0.9, 3.2))
-    size = (10.0, 1.1 + samples * (height + 0.45)) if stacked else (10.0, 1.5 + height)
-    figure = sheet(size[0], size[1], f"{shown_name(one.name, 60)}: spikes")
+    tall = 1.1 + samples * (height + 0.45) if stacked else 1.5 + height
     shape = (samples, 1) if stacked else (1, samples)
-    grid: Any = figure.subplots(*shape, squeeze=False, sharex=True, sharey=True)
+    figure, grid = plots(10.0, tall, f"{one.title}: spikes", *shape, squeeze=False, sharex=True, sharey=True)
     colours = LinearSegmentedColormap.from_list("spikes", [PALE, SKY, DARK][:: 2 if one.levels == 1 else 1])
     colours = colours.resampled(one.levels + 1)
     image: Any = None
     for axes, spikes, (index, label) in zip(grid.ravel(), one.spikes, found.raster_samples, strict=True):
-        grey = {"cmap": colours, "vmin": -0.5, "vmax": one.levels + 0.5}
-        image = heat(axes, spikes.reshape(rows, columns), aspect="auto", **grey)
+        tile = spikes.reshape(rows, columns)
+        image = heat(axes, tile, aspect="auto", cmap=colours, vmin=-0.5, vmax=one.levels + 0.5)
         for t in range(1, steps) if places > 1 else ():
             axes.axvline(t * places - 0.5, color=RED, lw=1.0 if steps <= 12 else 0.4)
         axes.set_title(f"sample {index}" + ("" if label is None else f", class {label}"), fontsize=9)
@@ -221,25 +201,17 @@ def raster(found: Survey, one: Raster) -> Picture:
         axes.set_yticks([0, rows - 1], [f"{one.channels[0]}", f"{one.channels[-1]}"])
     if one.levels > 1:
         figure.colorbar(image, ax=grid.ravel().tolist(), pad=0.015, label="spike value", ticks=range(one.levels + 1))
+    across = f"time step t; within it {places} of {one.of_places} places"
     for axes in grid[-1]:
-        axes.set_xlabel(_columns_label(one, places))
+        axes.set_xlabel(across if places > 1 else f"time step t ({steps} of {one.of_steps})")
     for axes in grid[:, 0]:
         axes.set_ylabel(f"channel ({rows} of {one.of_channels})")
-    return Picture(f"raster-{one.name}", f"Raster: {shown_name(one.name, 60)}", _caption(one, steps, places), figure)
-
-
-def _columns_label(one: Raster, places: int) -> str:
-    if places == 1:
-        return f"time step t ({one.spikes.shape[2]} of {one.of_steps})"
-    return f"time step t; within it {places} of {one.of_places} places"
+    return figure, _caption(one, steps, places)
 
 
 def _caption(one: Raster, steps: int, places: int) -> str:
-    which = (
-        "every channel"
-        if len(one.channels) == one.of_channels
-        else (f"{len(one.channels)} of {one.of_channels} channels, evenly spread over the ranks of their rates")
-    )
+    some_of = f"{len(one.channels)} of {one.of_channels} channels, evenly spread over the ranks of their rates"
+    which = "every channel" if len(one.channels) == one.of_channels else some_of
     more = "" if one.levels == 1 else ", the darker the higher its spike"
     parts = [f"Dark where a neuron fires{more}. Rows: {which}, the busiest on top."]
     if places > 1:

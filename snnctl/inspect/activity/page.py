@@ -21,20 +21,13 @@ Sections = Callable[[Survey], list[Section]]
 
 
 def report(found: Survey, taus: TauSurvey | None = None) -> Report:
-    """All of it, ready for `snnctl.report.saving.write`.
+    """All of it; `taus` of the same run get a section, tables and an entry of the document of their own."""
+    made = document(found) | ({} if taus is None else {"tau": taus_in_numbers.document(taus)})
 
-    Args:
-        taus: the time constants of the same run, for a section, tables and an entry of the document of their own.
-    """
-    more = {} if taus is None else {"tau": taus_in_numbers.document(taus)}
-    return Report(
-        document={**document(found), **more},
-        tables=lambda: {**tables(found), **({} if taus is None else taus_in_numbers.tables(taus))},
-        page=partial(page, found, taus),
-        document_name="stats.json",
-        begun=0.65,
-        told=("figures",),
-    )
+    def csv() -> dict[str, str | bytes]:
+        return tables(found) | ({} if taus is None else taus_in_numbers.tables(taus))
+
+    return Report(made, csv, partial(page, found, taus), "stats.json", begun=0.65, told=("figures",))
 
 
 def page(found: Survey, taus: TauSurvey | None = None) -> Page:

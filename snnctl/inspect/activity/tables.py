@@ -89,19 +89,17 @@ def overview(found: Survey) -> Table:
     rows: list[list[Cell]] = []
     for layer in found.layers:
         spikes, elements = layer.spikes, layer.elements
-        rows.append(
-            [
-                spikes.name,
-                layer.neuron,
-                spikes.channels,
-                spikes.levels,
-                spikes.rate,
-                float(layer.rates.median()),
-                f"{spikes.silent_share:.1%}",
-                f"{spikes.saturated_share:.1%}",
-                None if elements is None else f"{elements.silent_share:.1%} of {elements.counted:,}",
-            ]
-        )
+        known: list[Cell] = [
+            spikes.name,
+            layer.neuron,
+            spikes.channels,
+            spikes.levels,
+            spikes.rate,
+            float(layer.rates.median()),
+        ]
+        shares = [f"{spikes.silent_share:.1%}", f"{spikes.saturated_share:.1%}"]
+        silent = None if elements is None else f"{elements.silent_share:.1%} of {elements.counted:,}"
+        rows.append([*known, *shares, silent])
     return Table(head, rows)
 
 

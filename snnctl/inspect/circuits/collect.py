@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from snnctl.inspect.chosen import chosen_channels, spread
+from snnctl.inspect.chosen import chosen_channels, shown_name, spread
 from snnctl.measure.circuits import BINS, CircuitWatcher, LayerCircuits, Modulators, Spread, circuits_in
 from snnctl.measure.spikes import codes
 from snnctl.neurons.stc import STC
+from snnctl.report.tables import npz
 
 EDGES = np.linspace(0.0, 2.0, BINS + 1)
 STEPS_SHOWN = 6
@@ -26,43 +26,31 @@ Maps = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class FactorMaps:
-    """Factors of one layer over space, for one sample.
-
-    Args:
-        name: of the layer.
-        steps: which are kept, counted from 0.
-        of_steps: how many the layer runs.
-        channels: which are kept by themselves.
-        spikes: mean over channels of the spikes of the step before, which drive the circuits [steps, H, W].
-        factors: beta and gamma, where there is such a circuit [1 + channels, steps, H, W]; the mean over channels
-            comes first.
-    """
+    """Factors of one layer over space, for one sample."""
 
     name: str
-    steps: list[int]
-    of_steps: int
-    channels: list[int]
-    spikes: Maps
+    steps: list[int]  # which are kept, counted from 0
+    of_steps: int  # how many the layer runs
+    channels: list[int]  # which are kept by themselves
+    spikes: Maps  # mean over channels of the spikes of the step before, which drive the circuits [steps, H, W]
+    # beta and gamma, where there is such a circuit [1 + channels, steps, H, W]; the mean over channels comes first
     factors: dict[str, Maps]
+
+    @property
+    def title(self) -> str:
+        """The name, as short as a heading."""
+        return shown_name(self.name, 60)
 
 
 @dataclass(frozen=True)
 class Circuits:
-    """All that the pictures of a network's circuits are drawn from.
+    """All that the pictures of a network's circuits are drawn from."""
 
-    Args:
-        samples: how many the factors are of.
-        split: of the data.
-        layers: those with circuits, in the network's order.
-        maps: of one sample, of layers that are drawn as rasters and have a height and a width.
-        sample: its index in the split, and its class or None.
-    """
-
-    samples: int = 0
+    samples: int = 0  # how many the factors are of
     split: str = ""
-    layers: Sequence[Modulators] = ()
-    maps: Sequence[FactorMaps] = ()
-    sample: tuple[int, int | None] = field(default=(0, None))
+    layers: Sequence[Modulators] = ()  # those with circuits, in the network's order
+    maps: Sequence[FactorMaps] = ()  # of one sample, of layers that are drawn as rasters and have a height and a width
+    sample: tuple[int, int | None] = (0, None)  # its index in the split, and its class or None
 
     @property
     def totals(self) -> list[LayerCircuits]:
@@ -87,9 +75,7 @@ class Circuits:
         for number, maps in enumerate(self.maps):
             shown = {"steps": maps.steps, "of_steps": maps.of_steps, "channels": maps.channels, "spikes": maps.spikes}
             arrays |= {f"map/{number}/{part}": values for part, values in (shown | maps.factors).items()}
-        data = io.BytesIO()
-        np.savez_compressed(data, **{key: np.asarray(values) for key, values in arrays.items()})  # type: ignore[arg-type]
-        return data.getvalue()
+        return npz(arrays)
 
 
 def read(path: Path) -> Circuits:
@@ -135,11 +121,10 @@ def mapped_channels(rates: Tensor) -> list[int]:
 class MapRecorder(CircuitWatcher):
     """Keeps the factors of the first sample while the `with` block runs one forward pass.
 
-    Only layers are kept whose circuits span two axes: others have no space to draw.
+    Of the layers in `channels`, those are kept whose circuits span two axes: others have no space to draw.
 
     Args:
-        network: whose layers they are.
-        channels: layer -> the channels to keep by themselves; layers that are not named are not kept.
+        channels: layer -> the channels to keep by themselves.
     """
 
     def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:

@@ -36,21 +36,14 @@ NOISE_GROUPS = 16
 
 @dataclass(frozen=True)
 class Setting:
-    """What the neurons are put under.
+    """What the neurons are put under."""
 
-    Args:
-        steps: T.
-        channels, size, batch: maps of size x size.
-        held: share of the noise's variance that is the same at every step, 0 to 1.
-        seeds: each draws the neuron's parameters and the noise anew.
-    """
-
-    steps: int = 30
+    steps: int = 30  # T
     channels: int = 32
-    size: int = 16
+    size: int = 16  # of maps, size x size
     batch: int = 4
-    held: float = 0.0
-    seeds: tuple[int, ...] = (0, 1, 2)
+    held: float = 0.0  # share of the noise's variance that is the same at every step, 0 to 1
+    seeds: tuple[int, ...] = (0, 1, 2)  # each draws the neuron's parameters and the noise anew
 
     @property
     def lags(self) -> range:
@@ -60,37 +53,25 @@ class Setting:
 
 @dataclass(frozen=True)
 class Run:
-    """One neuron under one seed's noise; sums over all neurons of the map and the batch.
+    """One neuron under one seed's noise; sums over all neurons of the map and the batch."""
 
-    Args:
-        rate: mean spikes per neuron and step.
-        largest: max |U| of each step, [T].
-        mean, median: of |dU[T-1] / dU[T-1-lag]| for each lag from 1, [T - 1].
-        effective: mean of the same times the surrogate's derivative at U[T-1]: what a loss on the last spikes sees.
-    """
-
-    rate: float
-    largest: np.ndarray[Any, Any]
+    rate: float  # mean spikes per neuron and step
+    largest: np.ndarray[Any, Any]  # max |U| of each step, [T]
+    # mean and median of |dU[T-1] / dU[T-1-lag]| for each lag from 1, [T - 1]
     mean: np.ndarray[Any, Any]
     median: np.ndarray[Any, Any]
+    # mean of the same times the surrogate's derivative at U[T-1]: what a loss on the last spikes sees
     effective: np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
 class Lags:
-    """One neuron under all seeds.
+    """One neuron under all seeds."""
 
-    Args:
-        name: type, and the knobs in which neurons of the same type differ.
-        config: `{type, knobs...}`.
-        runs: one per seed.
-        parts: "" where the derivative is whole; else what is left out.
-    """
-
-    name: str
-    config: dict[str, Any]
-    runs: list[Run]
-    parts: str = ""
+    name: str  # type, and the knobs in which neurons of the same type differ
+    config: dict[str, Any]  # `{type, knobs...}`
+    runs: list[Run]  # one per seed
+    parts: str = ""  # "" where the derivative is whole; else what is left out
 
     def curve(self, which: str) -> np.ndarray[Any, Any]:
         """Mean over seeds of `mean`, `median`, `effective` or `largest`."""
@@ -108,10 +89,7 @@ class Study:
 
 
 def parse_neurons(texts: Sequence[str]) -> tuple[list[tuple[dict[str, Any], str]], list[str]]:
-    """The neurons that were named, or the usual ones; with IF added beside STC, as the control.
-
-    Returns:
-        (config, label) of each, and notes.
+    """(config, label) of the neurons that were named, or of the usual ones, IF beside STC as the control; and notes.
 
     Raises:
         DiagnosticError: as `components_of`.

@@ -24,34 +24,27 @@ from snnctl.neurons.base import SpikingNeuron, State, neurons_in
 from snnctl.neurons.stc import STC
 from snnctl.neurons.surrogate import Surrogate
 
-MEMBRANE_SAMPLES = 8  # of a split: the definition runs step by step
-MOST_VALUES = 2**19  # kept of one layer and call, evenly taken
-BINS = 60
-
 NO_STATE = "it keeps no state, so it has no membrane"
 NO_MEMBRANE = "its state is no membrane: nothing in it has the shape of one time step"
 NO_SURROGATE = "it does not fire by a surrogate, so its distance from the threshold is not known"
 UNEXPLAINED = "the argument of its surrogate does not explain its spikes"
 
+MEMBRANE_SAMPLES = 8  # of a split: the definition runs step by step
+MOST_VALUES = 2**19  # kept of one layer and call, evenly taken
+BINS = 60
+
 
 @dataclass(frozen=True)
 class Potentials:
-    """Membranes of one layer before the reset.
-
-    Args:
-        name: of the layer.
-        neuron: class of its neurons.
-        distances: membrane minus threshold, in units of the membrane, float32 [N]; `alif` gives it in thresholds.
-            0 and above has fired. Empty if `reason` is not.
-        agreement: share of spikes that the definition and the kernel in use have alike; nan without distances.
-        reason: why there are none.
-    """
+    """Membranes of one layer before the reset."""
 
     name: str
-    neuron: str
+    neuron: str  # class of the layer's neurons
+    # membrane minus threshold, in units of the membrane, float32 [N]; `alif` gives it in thresholds. 0 and above has
+    # fired. Empty if `reason` is not
     distances: Tensor
-    agreement: float
-    reason: str = ""
+    agreement: float  # share of spikes that the definition and the kernel in use have alike; nan without distances
+    reason: str = ""  # why there are none
 
     @property
     def share_above(self) -> float:
@@ -102,8 +95,7 @@ def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> t
     """Distances from the threshold and spikes, both [T, B, *, channels], or the reason why they are not known.
 
     Args:
-        neuron: run step by step, as its definition says.
-        x: input current [T, B, *, channels].
+        x: input current [T, B, *, channels], through which the neuron runs step by step, as its definition says.
         state: where to go on from; None starts from rest.
     """
     if not neuron.streams:
@@ -154,10 +146,7 @@ def _threshold(neuron: SpikingNeuron) -> float | Tensor | None:
 class PotentialMeter(Watcher):
     """Runs the definition of every `SpikingNeuron` on the input it gets while the `with` block runs.
 
-    For a few samples: it keeps up to `MOST_VALUES` distances per layer and call.
-
-    Args:
-        network: whose neurons are watched, in evaluation mode.
+    For a few samples, in evaluation mode: it keeps up to `MOST_VALUES` distances per layer and call.
     """
 
     def __init__(self, network: nn.Module) -> None:

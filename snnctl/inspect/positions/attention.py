@@ -17,15 +17,10 @@ from snnctl.measure.watcher import Watcher
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """One block's map.
+    """One block's map."""
 
-    Args:
-        layer: dotted name of the attention module.
-        matrix: [L, L] mean over samples, steps and heads, before scale and bias.
-    """
-
-    layer: str
-    matrix: Floats
+    layer: str  # dotted name of the attention module
+    matrix: Floats  # [L, L] mean over samples, steps and heads, before scale and bias
 
     @property
     def by_distance(self) -> tuple[Floats, Floats]:

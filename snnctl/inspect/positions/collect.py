@@ -32,45 +32,28 @@ _MOST_SPIKES = 8_000_000  # of a layer's spikes held at once, for 256 channels
 
 @dataclass(frozen=True)
 class Disturbed:
-    """Metrics with the position as it was trained, taken away or shuffled over positions.
+    """Metrics with the position as it was trained, taken away or shuffled over positions."""
 
-    Args:
-        kind: `undisturbed`, `removed` or `shuffled`.
-        values: metric -> one value, or one per shuffle.
-    """
-
-    kind: str
-    values: dict[str, list[float]]
+    kind: str  # `undisturbed`, `removed` or `shuffled`
+    values: dict[str, list[float]]  # metric -> one value, or one per shuffle
 
 
 @dataclass(frozen=True)
 class Trained:
-    """Everything that was measured.
+    """Everything that was measured."""
 
-    Args:
-        split: on which part of the data.
-        headline: the task's first metric.
-        length: L.
-        fitted, tested: samples of the probe.
-        probe: scores per layer with the position in place.
-        probe_removed: the same network and layers with the position taken away; its own probe is fitted.
-        attention: maps per block, before scale and bias.
-        attention_samples: how many samples they are means of.
-        disturbance: metrics with the position as it is, removed and shuffled; empty without a position.
-        notes: what could not be measured, and why.
-    """
-
-    split: str
-    headline: str
-    length: int
+    split: str  # on which part of the data
+    headline: str  # the task's first metric
+    length: int  # L
+    # samples of the probe
     fitted: int
     tested: int
-    probe: list[ProbeScore]
-    probe_removed: list[ProbeScore]
-    attention: list[AttentionMap]
-    attention_samples: int
-    disturbance: list[Disturbed]
-    notes: list[str]
+    probe: list[ProbeScore]  # scores per layer with the position in place
+    probe_removed: list[ProbeScore]  # the same network and layers with the position taken away; its own probe is fitted
+    attention: list[AttentionMap]  # maps per block, before scale and bias
+    attention_samples: int  # how many samples they are means of
+    disturbance: list[Disturbed]  # metrics with the position as it is, removed and shuffled; empty without a position
+    notes: list[str]  # what could not be measured, and why
 
     @property
     def chance(self) -> float:
@@ -80,27 +63,16 @@ class Trained:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything that was found.
+    """Everything that was found."""
 
-    Args:
-        name: heading of the page.
-        encodings: the one that was asked about first.
-        cells: statistics over base and neurons at its length.
-        integrations: closed form against integration; the first encoding's own base comes first.
-        theory_neurons: their n.
-        sweep: a measured sweep, or None.
-        trained: what was measured on a trained network, or None.
-        notes: what was left out, and why.
-    """
-
-    name: str
-    encodings: list[Encoding]
-    cells: list[Cell]
-    integrations: list[Integration]
-    theory_neurons: int
-    sweep: Sweep | None = None
-    trained: Trained | None = None
-    notes: list[str] = field(default_factory=list)
+    name: str  # heading of the page
+    encodings: list[Encoding]  # the one that was asked about first
+    cells: list[Cell]  # statistics over base and neurons at its length
+    integrations: list[Integration]  # closed form against integration; the first encoding's own base comes first
+    theory_neurons: int  # their n
+    sweep: Sweep | None = None  # a measured sweep, or None
+    trained: Trained | None = None  # what was measured on a trained network, or None
+    notes: list[str] = field(default_factory=list)  # what was left out, and why
 
 
 def oscillator(encodings: Sequence[Encoding]) -> Encoding | None:
@@ -133,11 +105,8 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
     """Measure the weights of `run`.
 
     Args:
-        run: a finished run.
-        split: which part of its data.
         samples: at most so many, evenly spread over the split, for probe and attention; two thirds of them, the
             first ones, fit the probe and the others test it.
-        tell: told what is being done, and which share of it is.
 
     Raises:
         DiagnosticError: E410, E411 as `load_weights`.

@@ -21,35 +21,20 @@ MOST_PAIRED_ROWS = 1024
 
 @dataclass(frozen=True)
 class Encoding:
-    """A table of codes and what is known about it.
+    """A table of codes and what is known about it."""
 
-    Args:
-        name: names it in tables, figures and documents.
-        config: `{type, knobs...}` as a recipe has it.
-        origin: where it comes from, for people ("recipe", "--position", "for comparison").
-        steps: T.
-        tokens: L.
-        index: "TL" gives rows p = t*L + l, "L" rows p = l.
-        binary: whether spikes that pass it stay binary.
-        code: [M, n] float64, M = T*L or L.
-        membrane: [M, n] potentials that a threshold turns into the code, or None.
-        threshold: that threshold, or None.
-        omegas: angular frequency of each neuron [n] in radians per position, or None.
-        bias: whole numbers [L, L] added to attention maps, or None.
-    """
-
-    name: str
-    config: dict[str, Any]
-    origin: str
-    steps: int
-    tokens: int
-    index: Literal["TL", "L"]
-    binary: bool
-    code: Floats
-    membrane: Floats | None = None
-    threshold: float | None = None
-    omegas: Floats | None = None
-    bias: NDArray[np.float64] | None = None
+    name: str  # names it in tables, figures and documents
+    config: dict[str, Any]  # `{type, knobs...}` as a recipe has it
+    origin: str  # where it comes from, for people ("recipe", "--position", "for comparison")
+    steps: int  # T
+    tokens: int  # L
+    index: Literal["TL", "L"]  # "TL" gives rows p = t*L + l, "L" rows p = l
+    binary: bool  # whether spikes that pass it stay binary
+    code: Floats  # [M, n] float64, M = T*L or L
+    membrane: Floats | None = None  # [M, n] potentials that a threshold turns into the code, or None
+    threshold: float | None = None  # that threshold, or None
+    omegas: Floats | None = None  # angular frequency of each neuron [n] in radians per position, or None
+    bias: NDArray[np.float64] | None = None  # whole numbers [L, L] added to attention maps, or None
 
     @property
     def rows(self) -> int:

@@ -26,15 +26,9 @@ _COLUMNS = (
 
 def report(found: Analysis) -> Report:
     """All of it, ready for `snnctl.report.saving.write`."""
-    return Report(
-        document=document(found),
-        tables=partial(tables, found),
-        page=lambda: page(found, sections(found)),
-        document_name="summary.json",
-        page_name="index.html",
-        knobs={encoding.name: encoding.config for encoding in found.encodings},
-        told=("tables", "figures"),
-    )
+    knobs = {encoding.name: encoding.config for encoding in found.encodings}
+    made, csv, told = document(found), partial(tables, found), ("tables", "figures")
+    return Report(made, csv, lambda: page(found, sections(found)), "summary.json", "index.html", knobs, told=told)
 
 
 def page(found: Analysis, parts: Sequence[Section]) -> Page:
@@ -43,7 +37,8 @@ def page(found: Analysis, parts: Sequence[Section]) -> Page:
     rows: list[list[Cell]] = []
     for encoding in found.encodings:
         facts = encoding.summary()
-        rows.append([encoding.name, *(_cell(facts[key]) for key, _ in _COLUMNS)])
+        values = (facts[key] for key, _ in _COLUMNS)
+        rows.append([encoding.name, *(f"{value:.3f}" if isinstance(value, float) else value for value in values)])
     return Page(
         title=f"Positional encoding: {found.name}",
         lead=(
@@ -54,10 +49,6 @@ def page(found: Analysis, parts: Sequence[Section]) -> Page:
         sentences=found.notes,
         tables=[Table(["encoding", *(title for _, title in _COLUMNS)], rows)],
     )
-
-
-def _cell(value: float | None) -> Cell:
-    return f"{value:.3f}" if isinstance(value, float) else value
 
 
 def sections(found: Analysis) -> list[Section]:

@@ -21,28 +21,16 @@ RIDGE = 1e-2  # added to the within-class variance, as a share of a channel's ow
 
 @dataclass(frozen=True)
 class ProbeScore:
-    """How well positions are read back on samples that the probe has not been fitted on.
+    """How well positions are read back on samples that the probe has not been fitted on."""
 
-    Args:
-        layer: dotted name of the neurons.
-        channels: how many features a token has.
-        accuracy: share of tokens whose position is named exactly; chance is 1/L.
-        mean_error: mean |named - true| in positions.
-    """
-
-    layer: str
-    channels: int
-    accuracy: float
-    mean_error: float
+    layer: str  # dotted name of the neurons
+    channels: int  # how many features a token has
+    accuracy: float  # share of tokens whose position is named exactly; chance is 1/L
+    mean_error: float  # mean |named - true| in positions
 
 
 class Discriminant:
-    """Sums for a linear discriminant between L positions; nothing is kept per sample.
-
-    Args:
-        length: L.
-        channels: features per token.
-    """
+    """Sums for a linear discriminant between L = `length` positions; nothing is kept per sample."""
 
     def __init__(self, length: int, channels: int) -> None:
         self.sums = torch.zeros(length, channels, dtype=torch.float64)
@@ -98,7 +86,6 @@ def probe(
     """Fit a probe per layer while `fitting` runs the network, then score it while `testing` does.
 
     Args:
-        network: what is watched.
         length: L; layers of another length are passed over.
         fitting: runs the network on samples to fit on.
         testing: runs it on other samples.

@@ -58,15 +58,10 @@ def cell(neurons: int, base: float, steps: int, tokens: int, index: str = "TL", 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A measured metric over base and neurons.
+    """A measured metric over base and neurons."""
 
-    Args:
-        metric: name of its column.
-        values: (base, neurons) -> mean over the rows that have both.
-    """
-
-    metric: str
-    values: dict[tuple[float, int], float]
+    metric: str  # name of its column
+    values: dict[tuple[float, int], float]  # (base, neurons) -> mean over the rows that have both
 
 
 def read_sweep(path: Path) -> Sweep:

@@ -30,38 +30,23 @@ MOST_ROWS = 65536
 
 @dataclass(frozen=True)
 class Wanted:
-    """An encoding to be analysed.
+    """An encoding to be analysed."""
 
-    Args:
-        config: `{type, knobs...}`, validated, every default filled in.
-        origin: where it comes from, for people.
-        module: the trained position, where there is one.
-        label: what to name in a diagnostic, e.g. `--position cpg (1st)`.
-    """
-
-    config: dict[str, Any]
-    origin: str
-    module: Position | None = None
-    label: str = ""
+    config: dict[str, Any]  # `{type, knobs...}`, validated, every default filled in
+    origin: str  # where it comes from, for people
+    module: Position | None = None  # the trained position, where there is one
+    label: str = ""  # what to name in a diagnostic, e.g. `--position cpg (1st)`
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Encodings that are wanted, and for which signal.
+    """Encodings that are wanted, and for which signal."""
 
-    Args:
-        name: heading of the page.
-        wanted: the one in question first.
-        signal: T, L and width of what the positions get.
-        out: where files go unless told otherwise.
-        seed: of random and learned tables.
-    """
-
-    name: str
-    wanted: list[Wanted]
-    signal: SignalSpec
-    out: Path
-    seed: int = 0
+    name: str  # heading of the page
+    wanted: list[Wanted]  # the one in question first
+    signal: SignalSpec  # T, L and width of what the positions get
+    out: Path  # where files go unless told otherwise
+    seed: int = 0  # of random and learned tables
 
 
 def parse_specs(texts: Sequence[str]) -> list[Wanted]:
@@ -152,13 +137,11 @@ def make_encodings(wanted: Sequence[Wanted], signal: SignalSpec, seed: int = 0) 
     """Encodings in the order given, equal ones once; and notes on companions that do not fit the signal.
 
     Args:
-        wanted: what to make.
         signal: T, L and width of what the position gets.
         seed: a run's; random and learned tables are those that training with it begins with.
 
     Raises:
-        DiagnosticError: R401, a named position does not fit the signal.
-            U455, more rows than can be analysed.
+        DiagnosticError: R401, a named position does not fit the signal; U455, more rows than can be analysed.
     """
     if signal.steps * signal.length > MOST_ROWS:
         message = f"T*L is {signal.steps * signal.length:,} rows; at most {MOST_ROWS:,} can be analysed"

@@ -12,7 +12,7 @@ import numpy as np
 from snnctl.inspect.positions import codes, theory
 from snnctl.inspect.positions.collect import SHUFFLES, Analysis, Trained, oscillator
 from snnctl.inspect.positions.encoding import Encoding
-from snnctl.inspect.positions.sensitivity import Cell, Sweep
+from snnctl.inspect.positions.sensitivity import Cell
 from snnctl.inspect.positions.theory import Integration
 from snnctl.report.tables import csv_text, matrix, mean_and_sd
 
@@ -162,12 +162,20 @@ def sentences_of_trained(found: Trained) -> list[str]:
 
 def tables(found: Analysis) -> dict[str, str]:
     """File name -> CSV text."""
-    made = {"comparison.csv": _comparison(found.encodings), "collisions.csv": _collisions(found.encodings)}
+    summaries = [{"encoding": e.name, **e.summary()} for e in found.encodings]
+    head = [key for key in summaries[0] if key != "position"]
+    made = {
+        "comparison.csv": csv_text(head, ([summary[key] for key in head] for summary in summaries)),
+        "collisions.csv": _collisions(found.encodings),
+    }
     for encoding in found.encodings:
         made |= _of_encoding(encoding)
-    made |= {"sensitivity.csv": _sensitivity(found.cells), "theory.csv": _theory(found.integrations)}
+    cells = [vars(cell) for cell in found.cells]
+    made["sensitivity.csv"] = csv_text(list(cells[0]), (list(cell.values()) for cell in cells))
+    made["theory.csv"] = _theory(found.integrations)
     if found.sweep is not None:
-        made["sweep.csv"] = _sweep(found.sweep)
+        rows = ([base, n, value] for (base, n), value in sorted(found.sweep.values.items()))
+        made["sweep.csv"] = csv_text(("base", "neurons", found.sweep.metric), rows)
     if found.trained is not None:
         made |= _of_trained(found.trained)
     return made
@@ -225,25 +233,6 @@ def _collisions(encodings: Sequence[Encoding]) -> str:
         unique, pairs = (part.tolist() for part in encoding.growth)
         rows += [[encoding.name, m, unique[m - 1], pairs[m - 1]] for m in range(1, encoding.rows + 1)]
     return csv_text(("encoding", "length", "unique", "collisions"), rows)
-
-
-def _comparison(encodings: Sequence[Encoding]) -> str:
-    """The figures of merit, a row per encoding."""
-    summaries = [{"encoding": e.name, **e.summary()} for e in encodings]
-    head = [key for key in summaries[0] if key != "position"]
-    return csv_text(head, ([summary[key] for key in head] for summary in summaries))
-
-
-def _sensitivity(cells: Sequence[Cell]) -> str:
-    """The grid, a row per point."""
-    rows = [asdict(cell) for cell in cells]
-    return csv_text(list(rows[0]), (list(row.values()) for row in rows))
-
-
-def _sweep(found: Sweep) -> str:
-    """A sweep as it is drawn."""
-    rows = ([base, n, value] for (base, n), value in sorted(found.values.items()))
-    return csv_text(("base", "neurons", found.metric), rows)
 
 
 def _theory(found: Sequence[Integration]) -> str:

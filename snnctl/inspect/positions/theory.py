@@ -16,19 +16,12 @@ TITLE = "working model, not the paper's proof"
 
 @dataclass(frozen=True)
 class Integration:
-    """How far one method's membranes are from sin and cos.
+    """How far one method's membranes are from sin and cos."""
 
-    Args:
-        method: of integration.
-        base: ratio of the frequency ladder.
-        error: largest absolute error over the neurons at each position [M].
-        wrong_bits: spikes of the thresholded membranes that differ, summed up to each position [M].
-    """
-
-    method: Method
-    base: float
-    error: Floats
-    wrong_bits: Whole
+    method: Method  # of integration
+    base: float  # ratio of the frequency ladder
+    error: Floats  # largest absolute error over the neurons at each position [M]
+    wrong_bits: Whole  # spikes of the thresholded membranes that differ, summed up to each position [M]
 
     @property
     def worst(self) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from snnctl.engine.experiment import Experiment
 from snnctl.measure.classes import ClassificationMetrics
 from snnctl.measure.spikes import SpikeMeter
 from snnctl.measure.video import VideoMetrics
+from snnctl.report.tables import npz
 
 NETWORK = "network"
 Frames = NDArray[np.float32]
@@ -28,23 +28,15 @@ Curves = dict[str, dict[str, list[float]]]  # who -> metric -> value at each fra
 
 @dataclass(frozen=True)
 class Example:
-    """One item and what the network said of it.
+    """One item and what the network said of it."""
 
-    Args:
-        index: in the split.
-        target, predicted: classes.
-        confidence: softmax of the highest score, 0..1.
-        target_confidence: of the right class.
-        spikes: in the whole network, of this item alone.
-        shown: the text, or the picture as uint8 [H, W, C]; None where the data shows neither.
-    """
-
-    index: int
-    target: int
-    predicted: int
-    confidence: float
-    target_confidence: float
-    spikes: int
+    index: int  # in the split
+    target: int  # class
+    predicted: int  # class
+    confidence: float  # softmax of the highest score, 0..1
+    target_confidence: float  # of the right class
+    spikes: int  # in the whole network, of this item alone
+    # the text, or the picture as uint8 [H, W, C]; None where the data shows neither
     shown: str | NDArray[np.uint8] | None
 
     @property
@@ -55,21 +47,14 @@ class Example:
 
 @dataclass(frozen=True)
 class Predictions:
-    """A split in the eyes of a classifier.
-
-    Args:
-        names: of the classes.
-        confusion: [K, K] counts; the row is the class, the column what was predicted.
-        per_class: recall, precision and F1 of each class.
-        examples: wrong ones first, then by confidence.
-    """
+    """A split in the eyes of a classifier."""
 
     name: str
     split: SplitName
     names: tuple[str, ...]
-    confusion: NDArray[np.int64]
-    per_class: dict[str, list[float]]
-    examples: tuple[Example, ...]
+    confusion: NDArray[np.int64]  # [K, K] counts; the row is the class, the column what was predicted
+    per_class: dict[str, list[float]]  # recall, precision and F1 of each class
+    examples: tuple[Example, ...]  # wrong ones first, then by confidence
 
 
 def class_names(data: Any, classes: int) -> tuple[str, ...]:
@@ -100,11 +85,7 @@ def predictions(
 ) -> Predictions:
     """Examples of a split beside what `meter` has counted on all of it.
 
-    Args:
-        network: in evaluation mode.
-        meter: of the whole split.
-        wanted: how many examples, drawn evenly over the split with the run's seed; each runs alone, so that its spikes
-            are its own.
+    `wanted` of them are drawn evenly over the split with the run's seed.
 
     Raises:
         DiagnosticError: U419, the task is no classification.
@@ -132,35 +113,23 @@ def predictions(
 
 @dataclass(frozen=True)
 class Sequences:
-    """Videos with what was predicted of them: all that pictures are drawn from.
-
-    Args:
-        name, split: of the run.
-        seen: F_in.
-        indices: [N] in the split.
-        frames: [N, F_in + F_out, H, W, C] true ones.
-        predicted: [N, F_out, H, W, C].
-        spikes: [N] of the whole network, for each alone.
-        curves: metrics of the whole split at each frame ahead, of the network and of the reference predictions.
-    """
+    """Videos with what was predicted of them: all that pictures are drawn from."""
 
     name: str
     split: str
-    seen: int
-    indices: NDArray[np.int64]
-    frames: Frames
-    predicted: Frames
-    spikes: NDArray[np.int64]
-    curves: Curves
+    seen: int  # F_in
+    indices: NDArray[np.int64]  # [N] in the split
+    frames: Frames  # [N, F_in + F_out, H, W, C] true ones
+    predicted: Frames  # [N, F_out, H, W, C]
+    spikes: NDArray[np.int64]  # [N] of the whole network, for each alone
+    curves: Curves  # metrics of the whole split at each frame ahead, of the network and of the reference predictions
 
     def to_bytes(self) -> bytes:
         """An .npz with everything; see `read`."""
-        arrays = {name: np.asarray(values) for name, values in vars(self).items() if name != "curves"}
+        arrays = {name: values for name, values in vars(self).items() if name != "curves"}
         for who, metrics in self.curves.items():
-            arrays |= {f"curve/{who}/{metric}": np.array(values) for metric, values in metrics.items()}
-        data = io.BytesIO()
-        np.savez_compressed(data, **arrays)  # type: ignore[arg-type]
-        return data.getvalue()
+            arrays |= {f"curve/{who}/{metric}": values for metric, values in metrics.items()}
+        return npz(arrays)
 
 
 def read(path: Path) -> Sequences:
@@ -188,12 +157,7 @@ def sequences(
 ) -> Sequences:
     """Sequences of a split beside what `meter` has measured on all of it.
 
-    Args:
-        network: in evaluation mode.
-        meter: of the whole split.
-        wanted: how many sequences, drawn evenly over the split with the run's seed; each runs alone, so that its spikes
-            are its own.
-        baselines: whether curves of the task's baselines are measured, too.
+    `wanted` of them are drawn evenly over the split with the run's seed; `baselines` measures the task's, too.
     """
     task: Any = experiment.task
     indices, frames, predicted, spikes = [], [], [], []

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from snnctl.inspect.predictions.collect import Predictions, Sequences
-from snnctl.inspect.predictions.figures.classes import confusion_picture, contact_sheet
-from snnctl.inspect.predictions.figures.videos import curves_picture, moving, strips
+from snnctl.inspect.predictions.figures import confusion_picture, contact_sheet, curves_picture, moving, strips
 from snnctl.inspect.predictions.tables import classes_table, document, sequences_table, tables, texts_table
 from snnctl.report.page import Page, Section
 from snnctl.report.saving import Report
@@ -21,12 +20,8 @@ _PER_SHEET = 3
 def report(found: Predictions | Sequences) -> Report:
     """All of it, ready for `snnctl.report.saving.write`."""
     made = document(found)
-    return Report(
-        document=made,
-        tables=partial(tables, found, made["examples"]),
-        page=partial(page, found, made["examples"]),
-        document_name="predictions.json",
-    )
+    examples = made["examples"]
+    return Report(made, partial(tables, found, examples), partial(page, found, examples), "predictions.json")
 
 
 def page(found: Predictions | Sequences, examples: Sequence[dict[str, Any]]) -> Page:

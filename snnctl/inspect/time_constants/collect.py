@@ -23,22 +23,15 @@ _AT_BOUND = 1e-6  # a leak that near to its bound has been clipped: time constan
 
 @dataclass(frozen=True)
 class StageTaus:
-    """Time constants of the neurons of one stage.
-
-    Args:
-        name: of its module.
-        number: depth, counted from 1 over all stages of the network.
-        steps: [neurons] float64, in steps; a constant that channels share counts once for each.
-        at_low, at_high: neurons whose leak is at the bound of its neuron; None where leaks have no bounds.
-        longest: the time constant at the upper bound, in steps, or None.
-    """
+    """Time constants of the neurons of one stage."""
 
     name: str
-    number: int
-    steps: Tensor
+    number: int  # depth, counted from 1 over all stages of the network
+    steps: Tensor  # [neurons] float64, in steps; a constant that channels share counts once for each
+    # neurons whose leak is at the bound of its neuron; None where leaks have no bounds
     at_low: int | None = None
     at_high: int | None = None
-    longest: float | None = None
+    longest: float | None = None  # the time constant at the upper bound, in steps, or None
 
     @property
     def median(self) -> float:
@@ -48,21 +41,13 @@ class StageTaus:
 
 @dataclass(frozen=True)
 class RunTaus:
-    """One run.
-
-    Args:
-        run: its folder.
-        seed: of its training.
-        checkpoint: whose weights.
-        trained: one per stage that has time constants.
-        initial: the same before training; None where that cannot be told.
-    """
+    """One run: its folder, what it found, and from which weights."""
 
     run: str
     seed: int
     checkpoint: dict[str, Any]
-    trained: list[StageTaus]
-    initial: list[StageTaus] | None
+    trained: list[StageTaus]  # one per stage that has time constants
+    initial: list[StageTaus] | None  # the same before training; None where that cannot be told
 
     @property
     def medians(self) -> list[float]:
@@ -77,17 +62,11 @@ class RunTaus:
 
 @dataclass(frozen=True)
 class TauSurvey:
-    """Runs that differ in their seed alone.
-
-    Args:
-        name: of the experiment.
-        dt_ms: what a step lasts, or 0 where the data does not say.
-        runs: at least one, all of the same stages.
-    """
+    """Runs that differ in their seed alone."""
 
     name: str
-    dt_ms: float
-    runs: list[RunTaus]
+    dt_ms: float  # what a step lasts, or 0 where the data does not say
+    runs: list[RunTaus]  # at least one, all of the same stages
 
     @property
     def unit(self) -> str:
@@ -133,10 +112,7 @@ def quantile(values: Tensor, share: float) -> float:
 
 
 def stage_taus(network: nn.Module) -> list[StageTaus]:
-    """The time constants of each stage of a network's backbone; stages without any are left out.
-
-    Args:
-        network: its `backbone` names its `stages` in order of depth.
+    """The time constants of each of the `stages` that a network's backbone names; stages without any are left out.
 
     Raises:
         DiagnosticError: U471, no stage has a neuron with a time constant, or there are no stages.
@@ -199,8 +175,7 @@ def _together(parts: Sequence[StageTaus]) -> StageTaus:
 def run_taus(run: FinishedRun) -> RunTaus:
     """Time constants of a run's weights and of the network it began with: a pure function of the seed.
 
-    Args:
-        run: a finished run whose weights have not been loaded.
+    The weights of `run` have not been loaded.
 
     Raises:
         DiagnosticError: U471 as `stage_taus`; E410, E411 as `load_weights`.

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from snnctl.inspect.chosen import shown_name, some
 from snnctl.inspect.time_constants.collect import StageTaus, TauSurvey, quantile, with_initial
-from snnctl.report.drawing import gridlines, legend_below, panels
-from snnctl.report.style import BLUE, GREY, INK, ORANGE, SKY, Picture, sheet, styled, whole_ticks
+from snnctl.report.drawing import gridlines, legend_below, panels, plots
+from snnctl.report.style import BLUE, GREY, INK, ORANGE, SKY, Drawn, picture, whole_ticks
 
 _BINS = 24
 _WIDE_RANGE = 30.0  # ratio of the greatest to the least from which the scale is logarithmic
 
 
-@styled
-def by_stage(found: TauSurvey) -> Picture:
-    """Median and 15-85 % band of each stage, a thin line per run, the medians before training dashed."""
+@picture("tau-by-stage", "Time constants by depth")
+def by_stage(found: TauSurvey) -> Drawn:
     pooled, initial, scale = found.pooled, found.initial, found.scale
-    figure = sheet(max(6.0, min(11.0, 3.6 + 0.9 * len(pooled))), 4.4, "Time constants by depth")
-    axes: Any = figure.subplots()
+    figure, axes = plots(max(6.0, min(11.0, 3.6 + 0.9 * len(pooled))), 4.4, "Time constants by depth")
     x = range(len(pooled))
     low, middle, high = (
         np.array([quantile(one.steps, share) * scale for one in pooled]) for share in (0.15, 0.5, 0.85)
@@ -42,30 +39,28 @@ def by_stage(found: TauSurvey) -> Picture:
         cap = next(iter(longest)) * scale  # type: ignore[operator]
         if cap <= 2 * float(np.max(high)):  # farther away it would only press the rest together
             axes.axhline(cap, color=INK, lw=1, ls=":", label=f"longest allowed: {cap:.4g} {found.unit}")
-    values = [value for value in (*low, *high) if value > 0 and math.isfinite(value)]
+    values = [value for value in (*low, *high) if 0 < value < np.inf]
     if values and max(values) / min(values) > _WIDE_RANGE:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(_plain)
+        axes.yaxis.set_major_formatter("{x:g}")
     else:
         axes.set_ylim(bottom=0)
-    axes.set_xticks(x, [_name(one) for one in pooled])
+    axes.set_xticks(x, [f"{one.number}\n{shown_name(one.name, 18)}" for one in pooled])
     axes.set_xlim(-0.4, len(pooled) - 0.6)
     axes.set(xlabel="stage, by depth", ylabel=f"membrane time constant ({found.unit})")
     gridlines(axes)
     legend_below(figure, axes, 2)
     several = f", a thin line for each of {len(found.runs)} runs" if len(found.runs) > 1 else ""
-    caption = (
+    return figure, (
         f"Median time constant of the neurons of each stage, with the band that holds 15 to 85 % of them, pooled over "
         f"runs{several}; dashed, the medians before training."
     )
-    return Picture("tau-by-stage", "Time constants by depth", caption, figure)
 
 
-@styled
-def histograms(found: TauSurvey) -> Picture:
-    """How many neurons have which time constant, a panel per stage, with the state before training."""
+@picture("tau-histograms", "Time constants of the neurons")
+def histograms(found: TauSurvey) -> Drawn:
     chosen, cut = some(with_initial(found.pooled, found.initial))
-    titles = [f"{_name(stage).replace(chr(10), ' ')}: {len(stage.steps):,} neurons" for stage, _ in chosen]
+    titles = [f"{stage.number} {shown_name(stage.name, 18)}: {len(stage.steps):,} neurons" for stage, _ in chosen]
     figure, grid = panels(titles, "Time constants of the neurons", f"time constant ({found.unit})", "neurons", 1.95)
     edges = bin_edges([stage for pair in chosen for stage in pair if stage is not None], found.scale)
     for axes, (stage, before) in zip(grid, chosen, strict=True):
@@ -80,11 +75,11 @@ def histograms(found: TauSurvey) -> Picture:
         axes.axvline(stage.median * found.scale, color=INK, lw=1.2, ls=(0, (4, 2)))
         if edges[0] > 0 and edges[-1] / edges[0] > _WIDE_RANGE:
             axes.set_xscale("log")
-            axes.xaxis.set_major_formatter(_plain)
+            axes.xaxis.set_major_formatter("{x:g}")
         whole_ticks(axes, x=False, most=4)
     outlined = "" if found.initial is None else " Orange is the state before training."
-    caption = f"Neurons of {len(found.runs)} run(s) by time constant; the dashed line is the median.{outlined}{cut}"
-    return Picture("tau-histograms", "Time constants of the neurons", caption, figure)
+    line = "the dashed line is the median"
+    return figure, f"Neurons of {len(found.runs)} run(s) by time constant; {line}.{outlined}{cut}"
 
 
 def bin_edges(stages: list[StageTaus], scale: float) -> Any:
@@ -97,11 +92,3 @@ def bin_edges(stages: list[StageTaus], scale: float) -> Any:
     if low > 0 and high / low > _WIDE_RANGE:
         return np.geomspace(low, high * (1 + 1e-9), _BINS + 1)
     return np.linspace(low, high, _BINS + 1)
-
-
-def _name(stage: StageTaus) -> str:
-    return f"{stage.number}\n{shown_name(stage.name, 18)}"
-
-
-def _plain(value: float, _: float) -> str:
-    return f"{value:g}"

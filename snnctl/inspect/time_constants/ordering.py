@@ -19,19 +19,12 @@ _EQUAL = 1e-7  # sums of correlations that are equal but for rounding
 
 @dataclass(frozen=True)
 class OrderTest:
-    """The result.
+    """The result."""
 
-    Args:
-        statistic: mean over runs of the rank correlation with depth; a run without any order counts as 0.
-        p: chance of a mean at least as high when the labels of the stages are arranged at random within each run.
-        arrangements: how many there are.
-        draws: how many were drawn; None means that all were counted.
-    """
-
-    statistic: float
-    p: float
-    arrangements: int
-    draws: int | None
+    statistic: float  # mean over runs of the rank correlation with depth; a run without any order counts as 0
+    p: float  # chance of a mean at least as high when the labels of the stages are arranged at random within each run
+    arrangements: int  # how many there are
+    draws: int | None  # how many were drawn; None means that all were counted
 
     @property
     def exact(self) -> bool:

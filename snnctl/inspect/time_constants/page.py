@@ -13,14 +13,8 @@ from snnctl.report.saving import Report
 
 def report(found: TauSurvey) -> Report:
     """All of it, ready for `snnctl.report.saving.write`."""
-    return Report(
-        document={"name": found.name, "runs": [run.run for run in found.runs], "tau": document(found)},
-        tables=partial(tables, found),
-        page=partial(page, found),
-        document_name="tau.json",
-        page_name="tau.html",
-        begun=0.6,
-    )
+    made = {"name": found.name, "runs": [run.run for run in found.runs], "tau": document(found)}
+    return Report(made, partial(tables, found), partial(page, found), "tau.json", "tau.html", begun=0.6)
 
 
 def page(found: TauSurvey) -> Page:
@@ -47,13 +41,10 @@ def section(found: TauSurvey) -> Section:
         bounds: list[Cell] = [None if share is None else f"{share:.1%}" for share in (low, high)]
         rows.append([f"{stage['number']} {stage['name']}", stage["neurons"], *values, *moved, *bounds])
     shown = Table([*head, "median before training", "drift", "at lower bound", "at upper bound"], rows)
-    listed = [shown, _by_run(found)] if len(found.runs) > 1 else [shown]
+    listed = [shown]
+    if len(found.runs) > 1:
+        titles = ["run", *(f"stage {stage['number']}" for stage in written["stages"]), "rank correlation"]
+        seeds: list[list[Cell]] = [[f"seed {run.seed}", *(one * scale for one in run.medians)] for run in found.runs]
+        seeds = [[*row, signed(run.rho)] for row, run in zip(seeds, found.runs, strict=True)]
+        listed.append(Table(titles, seeds, f"Medians by run ({unit})"))
     return Section("Time constants", [figures.by_stage(found), figures.histograms(found)], verdict(written), listed)
-
-
-def _by_run(found: TauSurvey) -> Table:
-    titles = [f"stage {stage.number}" for stage in found.pooled]
-    rows: list[list[Cell]] = [
-        [f"seed {run.seed}", *(median * found.scale for median in run.medians), signed(run.rho)] for run in found.runs
-    ]
-    return Table(["run", *titles, "rank correlation"], rows, f"Medians by run ({found.unit})")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -34,34 +34,27 @@ def document(found: TauSurvey) -> dict[str, Any]:
         "dt_ms": found.dt_ms or None,
         "hypothesis": HYPOTHESIS,
         "preliminary": len(found.runs) < FEW,
-        "stages": _stages(pooled, found.initial, found.dt_ms),
+        "stages": [_stage(*pair, found.dt_ms) for pair in with_initial(pooled, found.initial)],
         "runs": [
             {
                 "run": run.run,
                 "seed": run.seed,
                 "checkpoint": run.checkpoint,
                 "spearman": run.rho,
-                "stages": _stages(run.trained, run.initial, found.dt_ms),
+                "stages": [_stage(*pair, found.dt_ms) for pair in with_initial(run.trained, run.initial)],
             }
             for run in found.runs
         ],
         "spearman": spearman([one.median for one in pooled]),
         "mean_spearman": None if found.test is None else found.test.statistic,
-        "rising": sum(_rises(run.medians) for run in found.runs),
+        "rising": sum(len(pooled) > 1 and all(a < b for a, b in pairwise(run.medians)) for run in found.runs),
         "test": None if found.test is None else {**vars(found.test), "exact": found.test.exact},
     }
 
 
-def _rises(medians: Sequence[float]) -> bool:
-    return len(medians) > 1 and all(a < b for a, b in pairwise(medians))
-
-
-def _stages(trained: Sequence[StageTaus], initial: Sequence[StageTaus] | None, dt_ms: float) -> list[dict[str, Any]]:
-    return [_stage(one, before, dt_ms) for one, before in with_initial(trained, initial)]
-
-
 def _stage(one: StageTaus, before: StageTaus | None, dt_ms: float) -> dict[str, Any]:
-    neurons, steps = len(one.steps), numbers(one)
+    neurons, quantiles = len(one.steps), {name: quantile(one.steps, share) for name, share in QUANTILES.items()}
+    steps = {"median": one.median, **quantiles, "min": float(one.steps.min()), "max": float(one.steps.max())}
     return {
         "number": one.number,
         "name": one.name,
@@ -74,12 +67,6 @@ def _stage(one: StageTaus, before: StageTaus | None, dt_ms: float) -> dict[str, 
         "initial_median_steps": None if before is None else before.median,
         "drift_steps": None if before is None else one.median - before.median,
     }
-
-
-def numbers(one: StageTaus) -> dict[str, float]:
-    """Median, quantiles under their names, least and greatest, in steps."""
-    quantiles = {name: quantile(one.steps, share) for name, share in QUANTILES.items()}
-    return {"median": one.median, **quantiles, "min": float(one.steps.min()), "max": float(one.steps.max())}
 
 
 def tables(found: TauSurvey) -> dict[str, str]:

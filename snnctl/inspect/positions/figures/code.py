@@ -19,9 +19,9 @@ from snnctl.report.style import (
     ORANGE,
     PALE,
     RED,
+    Drawn,
     Picture,
-    sheet,
-    styled,
+    picture,
     whole_ticks,
 )
 
@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 
 PAIRS_SHOWN = 4
 ROWS_SHOWN = 64  # of the raster: more bars than that run into each other
+_MEANING = {
+    "spikes": "dark where the neuron fires",
+    "signs": "dark where the entry is +1, else −1",
+    "real": "colour is the value",
+}
 
 
 def pictures(encoding: Encoding) -> list[Picture]:
@@ -40,11 +45,11 @@ def pictures(encoding: Encoding) -> list[Picture]:
     if encoding.neurons:
         drawn += [code_matrix(encoding), similarity(encoding)]
     if encoding.rates is not None:
-        drawn.append(neurons(encoding))
+        drawn.append(neurons(encoding, encoding.rates))
     if encoding.omegas is not None and encoding.rows > 2:
         drawn.append(spectrum(encoding))
     if encoding.bias is not None:
-        drawn.append(attention_bias(encoding))
+        drawn.append(attention_bias(encoding, encoding.bias))
     return drawn
 
 
@@ -53,14 +58,13 @@ def position_label(encoding: Encoding) -> str:
     return "position p = t·L + l (rows of T·L)" if encoding.index == "TL" else "position p = l (rows of L)"
 
 
-@styled
-def raster(encoding: Encoding) -> Picture:
-    """Membranes of the first pairs with their threshold, and a bar wherever the code is 1."""
+@picture("raster-{encoding.slug}", "Spikes and membranes")
+def raster(encoding: Encoding) -> Drawn:
     assert encoding.membrane is not None
     assert encoding.threshold is not None
     rows, pairs = min(encoding.rows, ROWS_SHOWN), min((encoding.neurons + 1) // 2, PAIRS_SHOWN)
-    figure = sheet(10, 1.1 + 1.45 * pairs, f"{encoding.name}: membranes, threshold and spikes")
-    grid: Any = figure.subplots(pairs, 2, sharex=True, sharey=True, squeeze=False)
+    title = f"{encoding.name}: membranes, threshold and spikes"
+    figure, grid = plots(10, 1.1 + 1.45 * pairs, title, pairs, 2, sharex=True, sharey=True, squeeze=False)
     p = np.arange(rows)
     for neuron in range(2 * pairs):
         axes: Axes = grid[neuron // 2][neuron % 2]
@@ -75,17 +79,18 @@ def raster(encoding: Encoding) -> Picture:
         axes.set_ylim(-1.15, 1.25)
         axes.set_yticks((-1, 0, 1))
         wave = "sine" if neuron % 2 == 0 else "cosine"
-        axes.set_title(f"neuron {neuron}: {wave} of pair {neuron // 2}{_period(encoding, neuron)}", fontsize=9)
+        omega = 0.0 if encoding.omegas is None else encoding.omegas[neuron]
+        period = f", period {2 * np.pi / omega:,.1f}" if omega else ""
+        axes.set_title(f"neuron {neuron}: {wave} of pair {neuron // 2}{period}", fontsize=9)
     for axes in grid[-1]:
         axes.set_xlabel(position_label(encoding))
         whole_ticks(axes, y=False)
     for axes in grid[:, 0]:
         axes.set_ylabel("membrane U")
-    caption = (
+    return figure, (
         f"Potential of the first {pairs} pairs over the first {rows} positions (dots where it is read), threshold "
         f"{encoding.threshold:g} (dashed), and a bar at every position where the neuron fires."
     )
-    return Picture(f"raster-{encoding.slug}", "Spikes and membranes", caption, figure)
 
 
 def _smooth(encoding: Encoding, neuron: int, rows: int) -> tuple[Any, Any]:
@@ -99,15 +104,8 @@ def _smooth(encoding: Encoding, neuron: int, rows: int) -> tuple[Any, Any]:
     return np.arange(rows), encoding.membrane[:rows, neuron]
 
 
-def _period(encoding: Encoding, neuron: int) -> str:
-    if encoding.omegas is None or not encoding.omegas[neuron]:
-        return ""
-    return f", period {2 * np.pi / encoding.omegas[neuron]:,.1f}"
-
-
-@styled
-def code_matrix(encoding: Encoding) -> Picture:
-    """The code over positions."""
+@picture("code-{encoding.slug}", "Code matrix")
+def code_matrix(encoding: Encoding) -> Drawn:
     height = float(np.clip(1.6 + 0.075 * encoding.neurons, 2.4, 6.5))
     figure, axes = plots(10, height, f"{encoding.name}: code")
     draw_code(axes, encoding, encoding.code, colour_bar=True)
@@ -121,16 +119,7 @@ def code_matrix(encoding: Encoding) -> Picture:
     on, all_constant = int(encoding.always_on.sum()), int(encoding.constant.sum())
     constant = f" {all_constant} of {encoding.neurons} neurons never change" if all_constant else ""
     always = f" ({on} always fire)." if constant and encoding.kind == "spikes" else "." if constant else ""
-    caption = f"One column per position, one row per neuron; {_dark(encoding)}.{constant}{always}"
-    return Picture(f"code-{encoding.slug}", "Code matrix", caption, figure)
-
-
-def _dark(encoding: Encoding) -> str:
-    return {
-        "spikes": "dark where the neuron fires",
-        "signs": "dark where the entry is +1, else −1",
-        "real": "colour is the value",
-    }[encoding.kind]
+    return figure, f"One column per position, one row per neuron; {_MEANING[encoding.kind]}.{constant}{always}"
 
 
 def draw_code(axes: Axes, encoding: Encoding, code: codes.Floats, *, colour_bar: bool) -> None:
@@ -147,19 +136,16 @@ def draw_code(axes: Axes, encoding: Encoding, code: codes.Floats, *, colour_bar:
     whole_ticks(axes)
 
 
-@styled
-def similarity(encoding: Encoding) -> Picture:
-    """Hamming distance and dot product (cosine for real codes) of all pairs, and against their distance."""
+@picture("similarity-{encoding.slug}", "Similarity of positions")
+def similarity(encoding: Encoding) -> Drawn:
     rows = len(encoding.paired)
     if encoding.kind == "real":
         panels: list[tuple[Any, str]] = [(encoding.cosine, "cosine")]
     else:
         panels = [(encoding.hamming, "Hamming distance"), (encoding.dot, "dot product")]
-    figure = sheet(
-        10 if len(panels) > 1 else 9.5, 8 if len(panels) > 1 else 4.3, f"{encoding.name}: pairs of positions"
-    )
-    grid: Any = figure.subplots(2, 2) if len(panels) > 1 else figure.subplots(1, 2, squeeze=False)
-    places = [(grid[0][0], grid[1][0]), (grid[0][1], grid[1][1])] if len(panels) > 1 else [(grid[0][0], grid[0][1])]
+    width, tall, lines = (10, 8, 2) if len(panels) > 1 else (9.5, 4.3, 1)
+    figure, grid = plots(width, tall, f"{encoding.name}: pairs of positions", lines, 2, squeeze=False)
+    places = grid.T if len(panels) > 1 else grid
     short_label = "p = t·L + l" if encoding.index == "TL" else "p = l"
     for (matrix, name), (above, below) in zip(panels, places, strict=True):
         image = heat(above, matrix, origin="upper")
@@ -172,50 +158,39 @@ def similarity(encoding: Encoding) -> Picture:
         whole_ticks(below, y=False)
         below.legend(loc="best")
     cut = f" The first {rows} of {encoding.rows} positions." if rows < encoding.rows else ""
-    caption = (
+    return figure, (
         f"{' and '.join(name for _, name in panels)} of each two positions, and their mean over pairs at the same "
         f"distance; the band is one standard deviation.{cut}"
     )
-    return Picture(f"similarity-{encoding.slug}", "Similarity of positions", caption, figure)
 
 
-@styled
-def neurons(encoding: Encoding) -> Picture:
-    """Firing rate of each neuron; those that never change stand out."""
-    assert encoding.rates is not None
-    figure, axes = plots(10, 3.3, f"{encoding.name}: firing rate of each neuron")
+@picture("neurons-{encoding.slug}", "Neurons")
+def neurons(encoding: Encoding, rates: codes.Floats) -> Drawn:
     k = np.arange(encoding.neurons)
     on, off = encoding.always_on, encoding.constant & ~encoding.always_on
     free = ~encoding.constant
-    axes.bar(k[free], encoding.rates[free], color=BLUE, width=0.8, label=f"fires at times ({free.sum()})")
-    axes.bar(
-        k[on], encoding.rates[on], color=ORANGE, width=0.8, label=f"always on ({on.sum()})", hatch="///", ec="white"
-    )
+    figure, axes = plots(10, 3.3, f"{encoding.name}: firing rate of each neuron")
+    axes.bar(k[free], rates[free], color=BLUE, width=0.8, label=f"fires at times ({free.sum()})")
+    marked = {"color": ORANGE, "hatch": "///", "ec": "white"}
+    axes.bar(k[on], rates[on], width=0.8, label=f"always on ({on.sum()})", **marked)
     axes.plot(k[off], np.zeros(off.sum()) + 0.02, "x", color=RED, ms=6, mew=1.8, label=f"always off ({off.sum()})")
-    mean = float(encoding.rates.mean())
+    mean = float(rates.mean())
     axes.axhline(mean, color=INK, lw=1, label=f"mean {mean:.3f}")
     if encoding.duty is not None:
         axes.axhline(encoding.duty, color=GREY, lw=1, ls=(0, (4, 2)), label=f"long-run {encoding.duty:.3f}")
-    axes.set(
-        xlabel="neuron k (sine, cosine, sine, ...; slower to the right)", ylabel="share of positions", ylim=(0, 1.04)
-    )
-    if encoding.membrane is None:
-        axes.set_xlabel("neuron k")
+    order = "" if encoding.membrane is None else " (sine, cosine, sine, ...; slower to the right)"
+    axes.set(xlabel=f"neuron k{order}", ylabel="share of positions", ylim=(0, 1.04))
     axes.margins(x=0.01)
     whole_ticks(axes, y=False)
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    caption = (
+    return figure, (
         f"Share of the {encoding.rows} positions at which each neuron fires. {int(on.sum())} always fire and "
         f"{int(off.sum())} never do; those carry nothing at this length."
     )
-    return Picture(f"neurons-{encoding.slug}", "Neurons", caption, figure)
 
 
-@styled
-def spectrum(encoding: Encoding) -> Picture:
-    """Amplitude spectrum of each pair's membrane beside the frequency that theory gives, and the periods."""
-    from matplotlib.ticker import FuncFormatter
-
+@picture("spectrum-{encoding.slug}", "Spectrum and periods")
+def spectrum(encoding: Encoding) -> Drawn:
     assert encoding.membrane is not None
     assert encoding.omegas is not None
     frequency, amplitude = codes.spectrum(encoding.membrane)
@@ -224,26 +199,21 @@ def spectrum(encoding: Encoding) -> Picture:
     pairs = np.arange(scaled.shape[1])
     theory = encoding.omegas[0::2] / (2 * np.pi)
     bins = frequency[1:]
-    figure = sheet(10, 4.6, f"{encoding.name}: spectrum and periods of the membranes")
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
+    title = f"{encoding.name}: spectrum and periods of the membranes"
+    figure, (left, right) = plots(10, 4.6, title, 1, 2, sharey=True, width_ratios=(3, 2))
     half = 0.5 / encoding.rows
     edges = np.concatenate(([bins[0] - half], bins + half))
     image = left.pcolormesh(edges, np.arange(len(pairs) + 1) - 0.5, scaled.T, cmap=MAP, rasterized=True)
     seen = theory >= edges[0]
     left.plot(theory[seen], pairs[seen], "o", mfc="none", mec="white", ms=6.5, mew=2.6)
     left.plot(theory[seen], pairs[seen], "o", mfc="none", mec=RED, ms=6.5, mew=1.4, label="w_k / 2π")
-    left.plot(
-        np.full((~seen).sum(), edges[0]), pairs[~seen], "<", color=RED, ms=5, clip_on=False, label="slower than shown"
-    )
-    left.set(
-        xscale="log",
-        xlabel="frequency (cycles per position)",
-        ylabel="pair k",
-        title="amplitude, each pair's largest = 1",
-    )
+    slow = np.full((~seen).sum(), edges[0])
+    left.plot(slow, pairs[~seen], "<", color=RED, ms=5, clip_on=False, label="slower than shown")
+    left.set(xscale="log", xlabel="frequency (cycles per position)", ylabel="pair k")
+    left.set_title("amplitude, each pair's largest = 1")
     left.set_xlim(edges[0], 0.5)
-    left.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    left.xaxis.set_minor_formatter(FuncFormatter(lambda x, _: ""))
+    left.xaxis.set_major_formatter("{x:g}")
+    left.xaxis.set_minor_formatter("")
     left.invert_yaxis()
     whole_ticks(left, x=False)
     figure.colorbar(image, ax=left, pad=0.02)
@@ -254,24 +224,20 @@ def spectrum(encoding: Encoding) -> Picture:
     right.plot(measured[two], pairs[two], "o", color=BLUE, ms=5, label="measured (2 or more periods)")
     right.axvline(encoding.rows, color=GREY, lw=1, ls=(0, (4, 2)), label=f"M = {encoding.rows}")
     right.set(xscale="log", xlabel="period (positions)", title="periods")
-    right.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    right.xaxis.set_major_formatter("{x:g}")
     right.legend(loc="lower left", frameon=True, framealpha=1, edgecolor="none")
     full = int((theory * encoding.rows >= 1).sum())
-    caption = (
+    return figure, (
         f"Spectrum of the membranes (not of the spikes, whose harmonics can beat the fundamental) with the theoretical "
         f"frequency of each pair. {full} of {len(pairs)} pairs complete a period within {encoding.rows} positions."
     )
-    return Picture(f"spectrum-{encoding.slug}", "Spectrum and periods", caption, figure)
 
 
-@styled
-def attention_bias(encoding: Encoding) -> Picture:
-    """Whole numbers that the position adds to attention maps."""
-    assert encoding.bias is not None
+@picture("bias-{encoding.slug}", "Attention bias")
+def attention_bias(encoding: Encoding, bias: codes.Floats) -> Drawn:
     figure, axes = plots(6, 4.8, f"{encoding.name}: added to attention maps")
-    image = heat(axes, encoding.bias)
+    image = heat(axes, bias)
     axes.set(xlabel="key position j (of L)", ylabel="query position i (of L)")
     whole_ticks(axes)
     figure.colorbar(image, ax=axes, label="added to the map, before its scale", pad=0.02)
-    caption = f"Added to entry (i, j) of every attention map: from {encoding.bias.min():g} to {encoding.bias.max():g}."
-    return Picture(f"bias-{encoding.slug}", "Attention bias", caption, figure)
+    return figure, f"Added to entry (i, j) of every attention map: from {bias.min():g} to {bias.max():g}."

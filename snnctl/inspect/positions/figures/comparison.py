@@ -14,15 +14,14 @@ from snnctl.inspect.positions.figures.code import draw_code
 from snnctl.inspect.positions.sensitivity import Cell, Sweep
 from snnctl.inspect.positions.theory import STEP, TITLE, Integration
 from snnctl.report.drawing import band, heat, legend_below, look, plots
-from snnctl.report.style import COLOURS, GREY, Picture, annotated, sheet, short, styled, whole_ticks
+from snnctl.report.style import COLOURS, GREY, Drawn, annotated, picture, short, whole_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-@styled
-def collisions(encodings: Sequence[Encoding]) -> Picture:
-    """Distinct codes and colliding pairs among the first m positions."""
+@picture("collisions", "Distinct codes and collisions")
+def collisions(encodings: Sequence[Encoding]) -> Drawn:
     figure, (left, right) = plots(10, 4.2, "Distinct codes and collisions by sequence length", 1, 2)
     longest = max(e.rows for e in encodings)
     left.plot([1, longest], [1, longest], color=GREY, lw=1, label="all distinct")
@@ -44,20 +43,18 @@ def collisions(encodings: Sequence[Encoding]) -> Picture:
         whole_ticks(axes, y=False)
     whole_ticks(left)
     legend_below(figure, left, 5)
-    caption = (
+    return figure, (
         "How many of the first m codes differ, and how many pairs of positions share one (logarithmic above 1). A dot "
         "ends the longest prefix without a collision; without one there is none at this length."
     )
-    return Picture("collisions", "Distinct codes and collisions", caption, figure)
 
 
-@styled
-def side_by_side(encodings: Sequence[Encoding]) -> Picture:
-    """Code, similarity of tokens, and similarity against distance, with the same axes for all."""
+@picture("comparison", "Side by side")
+def side_by_side(encodings: Sequence[Encoding]) -> Drawn:
     shown = encodings[:6]
     tokens = min(max(e.tokens for e in shown), MOST_PAIRED_ROWS)
-    figure = sheet(max(2.6 * len(shown), 5.2) + 0.6, 7.4, "Encodings side by side")
-    grid: Any = figure.subplots(3, len(shown), squeeze=False, sharex="col", height_ratios=(1.1, 1.5, 1.1))
+    width, tall = max(2.6 * len(shown), 5.2) + 0.6, {"height_ratios": (1.1, 1.5, 1.1)}
+    figure, grid = plots(width, 7.4, "Encodings side by side", 3, len(shown), squeeze=False, sharex="col", **tall)
     image, lowest = None, 0.0
     for column, encoding in enumerate(shown):
         colour = COLOURS[column % len(COLOURS)]
@@ -74,9 +71,11 @@ def side_by_side(encodings: Sequence[Encoding]) -> Picture:
             band(bottom, mean, sd, color=colour)
             lowest = min(lowest, float((mean - sd).min()))
         else:
-            _empty(top, "no code")
-            _empty(middle, "no code")
-            bottom.text(0.5, 0.5, "no code", ha="center", va="center", color=GREY, transform=bottom.transAxes)
+            for axes in (top, middle, bottom):
+                axes.text(0.5, 0.5, "no code", ha="center", va="center", color=GREY, transform=axes.transAxes)
+            for axes in (top, middle):
+                axes.set_yticks(())
+                axes.spines[:].set_visible(False)
         whole_ticks(bottom, y=False, most=5)
         bottom.set(xlim=(-0.5, tokens - 0.5), xlabel="token l, or |i − j| (of L)")
         if column:
@@ -89,23 +88,14 @@ def side_by_side(encodings: Sequence[Encoding]) -> Picture:
     grid[2][0].set_ylabel("cosine at |i − j|")
     if image is not None:
         figure.colorbar(image, ax=list(grid[1]), label="cosine of tokens", pad=0.01)
-    caption = (
+    return figure, (
         "Top: the code at the first step t = 0. Middle: cosine of each two tokens, all codes taken together. Bottom: "
-        "its mean against distance, with one standard deviation. All columns have the same "
-        "scales."
+        "its mean against distance, with one standard deviation. All columns have the same scales."
     )
-    return Picture("comparison", "Side by side", caption, figure)
 
 
-def _empty(axes: Axes, text: str) -> None:
-    axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY, transform=axes.transAxes)
-    axes.set_yticks(())
-    axes.spines[:].set_visible(False)
-
-
-@styled
-def sensitivity(cells: Sequence[Cell]) -> Picture:
-    """Distinct codes, colliding pairs and the longest prefix over base and number of neurons."""
+@picture("sensitivity", "Sensitivity to base and neurons")
+def sensitivity(cells: Sequence[Cell]) -> Drawn:
     from matplotlib.colors import SymLogNorm
 
     length = cells[0].length
@@ -117,21 +107,18 @@ def sensitivity(cells: Sequence[Cell]) -> Picture:
     )
     for axes, (name, title, scale) in zip(grid, panels, strict=True):
         _heat(axes, {(c.base, c.neurons): float(getattr(c, name)) for c in cells}, title, lambda v: f"{v:,.0f}", scale)
-    caption = (
+    return figure, (
         f"Statistics of the code itself, no training: more neurons tell more positions apart, a larger base fewer: "
         f"slow pairs stay constant within {length} positions."
     )
-    return Picture("sensitivity", "Sensitivity to base and neurons", caption, figure)
 
 
-@styled
-def sweep(found: Sweep) -> Picture:
-    """A metric that someone has measured, over base and number of neurons."""
+@picture("sweep", "A measured sweep")
+def sweep(found: Sweep) -> Drawn:
     figure, axes = plots(6.5, 3.8, f"{found.metric} over base and neurons")
     image = _heat(axes, found.values, "as read from the file", lambda v: f"{v:.4g}", {})
     figure.colorbar(image, ax=axes, label=found.metric, pad=0.02)
-    caption = f"{found.metric} of a sweep, read from a file; repeated points are averaged."
-    return Picture("sweep", "A measured sweep", caption, figure)
+    return figure, f"{found.metric} of a sweep, read from a file; repeated points are averaged."
 
 
 def _heat(axes: Axes, values: dict[tuple[float, int], float], title: str, text: Any, scale: dict[str, Any]) -> Any:
@@ -145,9 +132,8 @@ def _heat(axes: Axes, values: dict[tuple[float, int], float], title: str, text: 
     return image
 
 
-@styled
-def theory(found: Sequence[Integration], neurons: int) -> Picture:
-    """Error over time of each method of integration, and the spikes that it gets wrong."""
+@picture("theory", "Closed form and integration")
+def theory(found: Sequence[Integration], neurons: int) -> Drawn:
     base = found[0].base
     figure, (left, right) = plots(10, 4.2, f"Closed form against numerical integration: {TITLE}", 1, 2)
     for number, one in enumerate(found):
@@ -155,17 +141,15 @@ def theory(found: Sequence[Integration], neurons: int) -> Picture:
         p = np.arange(1, len(one.error))  # they all begin at the exact state
         left.plot(p, np.maximum(one.error[1:], 1e-17), **style)
         right.plot(p, one.wrong_bits[1:], **style)
-    left.set(
-        yscale="log", xlabel="time = position p", ylabel="largest |U − closed form|", title="error of the membranes"
-    )
+    left.set(yscale="log", xlabel="time = position p", ylabel="largest |U − closed form|")
+    left.set_title("error of the membranes")
     right.set(xlabel="time = position p", ylabel="wrong bits up to p", title="spikes that come out wrong")
     right.set_yscale("symlog", linthresh=1)
     right.set_ylim(bottom=-0.2)
     legend_below(figure, left, 4)
     worst = "; ".join(f"{one.method} {one.worst:.1e}, {one.wrong} wrong bits" for one in found)
-    caption = (
+    return figure, (
         f"Coupled pairs dU_a/dt = w U_b, dU_b/dt = −w U_a from (0, 1), n = {neurons}, base {base:g}, step {STEP:g} "
         f"(rotation is exact at any step). Largest error: {worst}. Explicit Euler is the one that fails. This checks a "
         f"{TITLE}."
     )
-    return Picture("theory", "Closed form and integration", caption, figure)

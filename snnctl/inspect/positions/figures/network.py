@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from snnctl.inspect.positions.collect import Trained
 from snnctl.report.drawing import band, heat, legend_below, look, names_beside, plots
-from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, Picture, sheet, short, styled, whole_ticks
+from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, Drawn, Picture, picture, short, whole_ticks
 
 MAPS_SHOWN = 6
 
@@ -25,13 +23,12 @@ def pictures(found: Trained) -> list[Picture]:
     return drawn
 
 
-@styled
-def disturbance(found: Trained) -> Picture:
-    """Each metric with the position as trained, removed and shuffled."""
+@picture("disturbance", "Disturbed position")
+def disturbance(found: Trained) -> Drawn:
     names = list(found.disturbance[0].values)
     names = [found.headline, *(name for name in names if name not in (found.headline, "loss"))][:4]
-    figure = sheet(max(6.0, 2.6 * len(names)), 3.6, f"Metrics when the position is disturbed ({found.split} split)")
-    grid: Any = figure.subplots(1, len(names), squeeze=False)
+    title = f"Metrics when the position is disturbed ({found.split} split)"
+    figure, grid = plots(max(6.0, 2.6 * len(names)), 3.6, title, 1, len(names), squeeze=False)
     colours = (BLUE, RED, ORANGE)
     for axes, name in zip(grid[0], names, strict=True):
         for x, (one, colour) in enumerate(zip(found.disturbance, colours, strict=True)):
@@ -43,16 +40,14 @@ def disturbance(found: Trained) -> Picture:
         axes.set_xticks(range(3), ["as trained", "removed", "shuffled"], rotation=20, ha="right")
         axes.set_title(name)
     grid[0][0].set_ylabel("value of the metric")
-    caption = (
+    return figure, (
         f"The same weights on the {found.split} split with the position as trained, removed (all zeros) and shuffled "
         f"over positions (dots: shuffles). The dashed line is the undisturbed value."
     )
-    return Picture("disturbance", "Disturbed position", caption, figure)
 
 
-@styled
-def probe(found: Trained) -> Picture:
-    """Accuracy of the probe per layer, with and without the position."""
+@picture("probe", "Linear probe")
+def probe(found: Trained) -> Drawn:
     layers = [short(score.layer.removesuffix(".neuron"), 48) for score in found.probe]
     removed = {score.layer: score.accuracy for score in found.probe_removed}
     figure, axes = plots(9.5, 1.9 + 0.34 * len(layers), "Position read back from the spikes of each layer")
@@ -63,20 +58,17 @@ def probe(found: Trained) -> Picture:
         axes.barh(y + 0.18, without, height=0.36, color=ORANGE, label="position removed")
     axes.axvline(found.chance, color=INK, lw=1, ls=(0, (4, 2)), label=f"chance 1/L = {found.chance:.3f}")
     names_beside(axes, layers)
-    axes.set(
-        xlim=(0, 1.02), xlabel=f"share of tokens whose position l is named exactly ({found.tested} unseen samples)"
-    )
+    axes.set_xlim(0, 1.02)
+    axes.set_xlabel(f"share of tokens whose position l is named exactly ({found.tested} unseen samples)")
     legend_below(figure, axes, 3)
-    caption = (
+    return figure, (
         f"Linear probe of a token's spike counts over T, fitted on {found.fitted} samples and scored on {found.tested} "
         f"others. What it reads with the position removed comes from the data or from the layers themselves."
     )
-    return Picture("probe", "Linear probe", caption, figure)
 
 
-@styled
-def attention(found: Trained) -> Picture:
-    """Mean attention score against distance per block."""
+@picture("attention", "Attention against distance")
+def attention(found: Trained) -> Drawn:
     figure, axes = plots(8.5, 4.2, "Attention against distance")
     for number, one in enumerate(found.attention):
         band(axes, *one.by_distance, short(one.layer), **look(number))
@@ -84,16 +76,14 @@ def attention(found: Trained) -> Picture:
     axes.set(xlabel="distance |i − j| (tokens)", ylabel="mean score, before scale and bias")
     axes.margins(x=0.02)
     axes.legend(loc="best")
-    caption = (
+    return figure, (
         f"Scores of queries and keys at the same distance, mean over {found.attention_samples} samples, steps, heads; "
         f"the band is one standard deviation over pairs."
     )
-    return Picture("attention", "Attention against distance", caption, figure)
 
 
-@styled
-def maps(found: Trained) -> Picture:
-    """The mean map of each block."""
+@picture("attention-maps", "Attention maps")
+def maps(found: Trained) -> Drawn:
     shown = found.attention[:MAPS_SHOWN]
     figure, grid = plots(max(4.6, 3.4 * len(shown)), 3.9, "Mean attention maps", 1, len(shown), squeeze=False)
     for axes, one in zip(grid[0], shown, strict=True):
@@ -102,5 +92,4 @@ def maps(found: Trained) -> Picture:
         whole_ticks(axes)
         figure.colorbar(image, ax=axes, shrink=0.85, pad=0.02)
     grid[0][0].set_ylabel("query token i (of L)")
-    caption = "Mean over samples, steps and heads of each block's map, before scale and bias."
-    return Picture("attention-maps", "Attention maps", caption, figure)
+    return figure, "Mean over samples, steps and heads of each block's map, before scale and bias."

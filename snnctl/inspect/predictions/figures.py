@@ -1,18 +1,22 @@
-"""Pictures of predicted videos: strips of frames, a moving picture, and errors from frame to frame."""
+"""Figures of single items: confusion and contact sheet of classes; strips, errors and a moving picture of videos."""
 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from snnctl.inspect.predictions.collect import Frames, Sequences
+from snnctl.inspect.predictions.collect import Example, Frames, Sequences
 from snnctl.report.drawing import look, plots
 from snnctl.report.page import Animation
-from snnctl.report.style import GREY, INK, Picture, sheet, styled, whole_ticks
+from snnctl.report.style import BLUE, GREY, INK, RED, Drawn, annotated, picture, short, whole_ticks
 
+_MOST_WRITTEN = 20  # classes up to which counts are written into the cells
+_MOST_NAMED = 60
 MOST_IN_GIF = 6
 _GAP = 2  # pixels between tiles, in pixels of a tile that is blown up
 _SIDE = 96  # pixels of a tile in the moving picture, at least
@@ -29,6 +33,67 @@ _TITLES = {
 }
 
 
+@picture("confusion", "Which classes are taken for which")
+def confusion_picture(name: str, split: str, names: Sequence[str], counts: NDArray[np.int64]) -> Drawn:
+    classes = len(names)
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    side = min(max(3.4, 0.55 * classes + 1.6), 9.5)
+    figure, axes = plots(side + 1.6, side, f"{name}: {split} split")
+    texts = [[f"{n:,}" if classes <= _MOST_WRITTEN else "" for n in line] for line in counts.tolist()]
+    image = annotated(axes, shares.tolist(), texts, vmin=0.0, vmax=1.0)
+    axes.set_aspect("equal")
+    if classes <= _MOST_NAMED:
+        labels = [short(label, 14) for label in names]
+        axes.set_xticks(range(classes), labels, rotation=0 if max(map(len, labels)) < 4 else 60)
+        axes.set_yticks(range(classes), labels)
+        if max(map(len, labels)) >= 4:
+            for label in axes.get_xticklabels():
+                label.set(ha="right", rotation_mode="anchor")
+    axes.set(xlabel="predicted class", ylabel="class")
+    figure.colorbar(image, ax=axes, label="share of the class", shrink=0.85)
+    return figure, "Rows are classes, columns what was predicted; colour is the share of the row, numbers are items."
+
+
+@picture("examples", "Single items")
+def contact_sheet(name: str, split: str, names: Sequence[str], examples: Sequence[Example]) -> Drawn:
+    columns = min(len(examples), 5)
+    rows = math.ceil(len(examples) / columns)
+    figure, panels = plots(2.1 * columns, 2.45 * rows + 0.6, f"{name}: {split} split", rows, columns, squeeze=False)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for axes, example in zip(panels.flat, examples, strict=False):
+        _draw(axes, example.shown)
+        axes.set_axis_on()
+        axes.set(xticks=[], yticks=[])
+        for spine in axes.spines.values():
+            spine.set(visible=True, color=GREY if example.right else RED, linewidth=0.8 if example.right else 2.6)
+        said = short(names[example.predicted], 16)
+        words = f"{said} {example.confidence:.0%}"
+        if not example.right:
+            words = f"✗ {words}\nis {short(names[example.target], 18)}"
+        axes.set_title(words, color=BLUE if example.right else RED, fontsize=8.5, loc="left", fontweight="normal")
+        axes.set_xlabel(f"{example.spikes:,} spikes", fontsize=8)
+    return figure, (
+        "Predicted class with its confidence, and the spikes of the whole network for this item alone. A red frame "
+        "and a cross mark errors, which come first."
+    )
+
+
+def _draw(axes: Any, picture: Any) -> None:
+    """Grey, colour, or two channels of events as red and blue on white."""
+    if picture.ndim == 4:  # frames of a recording: all of them in one
+        picture = np.clip(picture.astype(np.int64).sum(0), 0, 255).astype(np.uint8)
+    channels = picture.shape[-1]
+    if channels == 1:
+        axes.imshow(picture[..., 0], cmap="gray", vmin=0, vmax=255)
+    elif channels == 2:
+        strength = picture / max(int(picture.max()), 1)
+        colours = np.stack([1 - strength[..., 1], 1 - strength.max(-1), 1 - strength[..., 0]], -1)
+        axes.imshow(colours)
+    else:
+        axes.imshow(picture[..., :3])
+
+
 def rows_of(found: Sequences, number: int) -> list[tuple[str, int, Frames]]:
     """The rows of a strip: title, number of the first frame, tiles [columns, H, W, 3] in 0..1."""
     seen, ahead = found.frames[number, : found.seen], found.frames[number, found.seen :]
@@ -42,27 +107,23 @@ def rows_of(found: Sequences, number: int) -> list[tuple[str, int, Frames]]:
     ]
 
 
-@styled
-def strips(found: Sequences, numbers: Sequence[int], name: str) -> Picture:
-    """Input, target, prediction and absolute error of some sequences, one column for each frame."""
+@picture("{name}", "Sequences")
+def strips(found: Sequences, numbers: Sequence[int], name: str) -> Drawn:
     columns = max(found.seen, found.frames.shape[1] - found.seen)
     height, width = found.frames.shape[2:4]
     tile = min(0.95, 11.0 / columns)
     row = tile * height / width + 0.17
-    figure = sheet(
-        columns * tile + _NAMES + 0.2, len(numbers) * (4 * row + 0.35) + 0.7, f"{found.name}: {found.split} split"
-    )
-    panels: Any = figure.subplots(len(numbers), 1, squeeze=False)[:, 0]
-    for axes, number in zip(panels, numbers, strict=True):
+    tall, title = len(numbers) * (4 * row + 0.35) + 0.7, f"{found.name}: {found.split} split"
+    figure, grid = plots(columns * tile + _NAMES + 0.2, tall, title, len(numbers), squeeze=False)
+    for axes, number in zip(grid[:, 0], numbers, strict=True):
         _strip(axes, rows_of(found, number), columns, _NAMES / tile)
         error = np.square(found.predicted[number] - found.frames[number, found.seen :], dtype=np.float64).sum()
         error /= len(found.predicted[number])
         axes.set_title(f"sequence {found.indices[number]}: MSE {error:.4g}, {found.spikes[number]:,} spikes")
-    caption = (
+    return figure, (
         "Frames that are seen, frames that follow, what the network made of them, and the absolute error (black 0, "
         "yellow 1); numbers count frames."
     )
-    return Picture(name, "Sequences", caption, figure)
 
 
 def _strip(axes: Any, rows: list[tuple[str, int, Frames]], columns: int, names: float) -> None:
@@ -83,14 +144,9 @@ def _strip(axes: Any, rows: list[tuple[str, int, Frames]], columns: int, names: 
     axes.set_axis_off()
 
 
-@styled
-def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Picture:
-    """Every metric at each frame ahead, of the network and of the reference predictions.
-
-    Args:
-        seen: F_in.
-        curves: who -> metric -> value at each frame; the network comes first.
-    """
+@picture("per_frame", "From frame to frame")
+def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Drawn:
+    """Curves are who -> metric -> value at each frame; `seen` is F_in."""
     metrics = list(next(iter(curves.values())))
     columns = min(len(metrics), 3)
     rows = -(-len(metrics) // columns)
@@ -108,11 +164,10 @@ def curves_picture(name: str, split: str, seen: int, curves: Mapping[str, Mappin
         axes.set_ylim(bottom=0 if metric in _FROM_ZERO else None)
     handles, labels = panels.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower left", ncols=len(labels))
-    caption = (
+    return figure, (
         "Metrics at each frame ahead. MSE and MAE are sums over a frame and better when lower, the others when higher; "
         "black frames and the mean train frame know nothing of the sequence."
     )
-    return Picture("per_frame", "From frame to frame", caption, figure)
 
 
 def moving(found: Sequences) -> Animation:
