@@ -49,11 +49,11 @@ def analyze_pe(
     session: Session = ctx.obj
     if subject is None and not position:
         help = "snnctl analyze-pe RECIPE, or snnctl analyze-pe --position cpg --position none"
-        raise DiagnosticError(Diagnostic("U450", "name a recipe, a run directory or a --position", help=help))
+        raise DiagnosticError(Diagnostic("U450", help=help))
     is_run = subject is not None and subject.suffix not in (".yaml", ".yml")
     if (set_ or unset) and (subject is None or is_run):
         what = "a run is as it was trained" if is_run else "there is no recipe to change"
-        raise DiagnosticError(Diagnostic("U451", f"--set and --unset need a recipe; {what}", help="use --position"))
+        raise DiagnosticError(Diagnostic("U451", facts={"what": what}, help="use --position"))
     load_plugins(plugin)
     from snnctl.commands import analyze as commands
     from snnctl.ui.analyze import show_analysis

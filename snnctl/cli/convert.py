@@ -89,5 +89,5 @@ def _numbers(option: str, text: str, most: int | None) -> list[int]:
         found = [0]
     if any(number < 1 or (most is not None and number > most) for number in found):
         bound = "from 1" if most is None else f"from 1 to {most}"
-        raise DiagnosticError(Diagnostic("U492", f"{option} takes whole numbers {bound}, got `{text}`"))
+        raise DiagnosticError(Diagnostic("U492", facts={"option": option, "bound": bound, "text": text}))
     return found

@@ -35,9 +35,7 @@ def prep(
     """Get named data ready: fetch or copy, verify, convert into the cache, write a manifest with checksums."""
     session: Session = ctx.obj
     if from_ is not None and len(names) > 1:
-        raise DiagnosticError(
-            Diagnostic("U430", "--from takes one name", help="prepare the others in calls of their own")
-        )
+        raise DiagnosticError(Diagnostic("U430", help="prepare the others in calls of their own"))
     from snnctl.commands.data import prepare
 
     found = prepare(names, brought=from_, cache=cache, listener=session)

@@ -75,7 +75,7 @@ def energy(
         return _tables(session, show_costs)
     if run is None:
         help = "snnctl energy RUN, or snnctl energy --list-costs"
-        raise DiagnosticError(Diagnostic("U461", "name a run directory", help=help))
+        raise DiagnosticError(Diagnostic("U461", help=help))
     from snnctl.commands import energy as commands
     from snnctl.energy.price.bill import Options
     from snnctl.ui.energy import show_energy

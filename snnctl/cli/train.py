@@ -60,12 +60,12 @@ def train(
         several = seed_list(seeds)
         if recipe is None:
             help = "snnctl train RECIPE.yaml; `snnctl init` copies one"
-            raise DiagnosticError(Diagnostic("U402", "no recipe given", help=help))
+            raise DiagnosticError(Diagnostic("U402", help=help))
         if continue_ and out is None:
-            raise DiagnosticError(Diagnostic("U403", "--continue needs --out DIR"))
+            raise DiagnosticError(Diagnostic("U403"))
         if jobs > 1 and not several:
             help = "one run uses all threads by itself"
-            raise DiagnosticError(Diagnostic("U421", "--jobs needs --seeds", help=help))
+            raise DiagnosticError(Diagnostic("U421", help=help))
         from snnctl.commands import train as commands
 
         if dry_run:

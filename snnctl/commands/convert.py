@@ -74,7 +74,7 @@ def _trained(path: Path | str, runs: Path, allow_plugins: bool, listener: Listen
     found = train_one(recipe, None, How(runs), listener)
     if found["status"] == "interrupted":
         help = f"snnctl train --resume {found['run']}, then snnctl convert {found['run']}"
-        raise DiagnosticError(Diagnostic("U493", "training was interrupted; nothing is converted yet", help=help))
+        raise DiagnosticError(Diagnostic("U493", help=help))
     return Path(found["run"])
 
 

@@ -60,7 +60,7 @@ def describe(what: str, sets: Sequence[str] = (), unsets: Sequence[str] = ()) ->
 
         return {"source": what, **load_data(load_recipe(what, sets, unsets)).describe()}
     if sets or unsets:
-        raise DiagnosticError(Diagnostic("U432", "--set and --unset change a recipe; none is given"))
+        raise DiagnosticError(Diagnostic("U432"))
     kind = next((kind for kind in KINDS if kind.info and what in kind.known), None)
     data = DATA.get("timeseries")(source=what, window=1, horizon=1).load() if kind is None else kind.look_into(what)
     return {"source": what, **{key: value for key, value in data.describe().items() if key not in _OF_A_RECIPE}}
@@ -82,4 +82,4 @@ def _of_recipe(recipe: str, brought: Path | None, progress: Progress | None) -> 
         return [kind_of(source).prepare(source, brought, progress)]
     how = f"makes its data `{data['type']}` itself" if source == _SHIPPED else f"reads the file `{source}` as it is"
     help = "snnctl data info RECIPE looks into it"
-    raise DiagnosticError(Diagnostic("U431", f"`{recipe}` {how}; nothing to prepare", help=help))
+    raise DiagnosticError(Diagnostic("U431", facts={"recipe": recipe, "how": how}, help=help))

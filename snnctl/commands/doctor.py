@@ -21,7 +21,7 @@ def doctor(listener: Listener = NOBODY) -> dict[str, Any]:
     threads, cores = facts["threads"], facts["cores"]
     if isinstance(threads, int) and isinstance(cores, int) and threads > cores:
         help = f"set OMP_NUM_THREADS={cores}"
-        listener.warn([Diagnostic("U420", f"{threads} threads on {cores} cores", severity="warning", help=help)])
+        listener.warn([Diagnostic("U420", facts={"threads": threads, "cores": cores}, severity="warning", help=help)])
     return {
         "environment": facts,
         "kernels": available_kernels(),

@@ -81,7 +81,7 @@ def _find(what: str, name: str) -> tuple[str, str]:
         return homes[0], what
     if homes:
         help = ", ".join(f"snnctl show {kind} {what}" for kind in homes)
-        raise DiagnosticError(Diagnostic("U411", f"`{what}` is the name of several components", help=help))
+        raise DiagnosticError(Diagnostic("U411", facts={"what": what}, help=help))
     every = sorted({n for registry in REGISTRIES.values() for n in registry.names()})
     near = choices(what, every) if what not in REGISTRIES else f"snnctl list {what}"
     raise DiagnosticError(Diagnostic("U410", f"no component is called `{what}`", help=near))
@@ -112,7 +112,7 @@ def copy_recipe(name: str, out: Path | None = None, *, force: bool = False) -> d
     source = paths[found[0]]
     target = out or Path(source.name)
     if target.exists() and not force:
-        raise DiagnosticError(Diagnostic("U416", f"`{target}` exists", help="--force overwrites it, --out renames"))
+        raise DiagnosticError(Diagnostic("U416", facts={"target": target}, help="--force overwrites it, --out renames"))
     write(target, source.read_text(encoding="utf-8"))
     return {"recipe": found[0], "file": str(target)}
 
@@ -133,4 +133,4 @@ def write(target: Path, text: str, *, parents: bool = True) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise DiagnosticError(Diagnostic("U417", f"`{target}` cannot be written: {error.strerror}")) from error
+        raise DiagnosticError(Diagnostic("U417", facts={"target": target, "strerror": error.strerror})) from error

@@ -108,7 +108,7 @@ def grid(
     if checked.refused and not (skip_invalid and checked.resolved):
         raise DiagnosticError(checked.problems())
     left_out = [
-        Diagnostic("U449", f"left out: {point.label}", severity="warning", notes=(said[0].message,))
+        Diagnostic("U449", facts={"label": point.label}, severity="warning", notes=(said[0].message,))
         for point, said in checked.refused
     ]
     listener.warn([*checked.warnings, *left_out])

@@ -172,7 +172,7 @@ def train_one(recipe: Recipe, out: Path | None, how: How, listener: Listener) ->
         run = RunDir.open(out)
         if run.manifest().get("digest") != recipe.digest():
             help = "name another --out; `snnctl show RUN/recipe.yaml` shows what it was"
-            raise DiagnosticError(Diagnostic("U405", f"`{run.path}` holds a run of another recipe", help=help))
+            raise DiagnosticError(Diagnostic("U405", facts={"path": run.path}, help=help))
         return run.results() or _train(recipe, build(recipe), run, how, listener, resume=True)
     experiment = build(recipe)
     run = start_run(experiment, _head(recipe), Runtime.of(recipe.train, how.device), how.runs, out)

@@ -128,7 +128,7 @@ def run_folders(paths: Sequence[Path]) -> list[RunDir]:
         if not inside:
             what = "holds no run" if path.is_dir() else "is not a folder"
             help = "name run directories, or a folder that holds some, as `snnctl train --seeds ... --out FOLDER` makes"
-            raise DiagnosticError(Diagnostic("U480", f"`{path}` {what}", help=help))
+            raise DiagnosticError(Diagnostic("U480", facts={"path": path, "what": what}, help=help))
         for folder in inside:
             found.setdefault(folder.path.resolve(), folder)
     return list(found.values())
@@ -165,7 +165,7 @@ def finished(folders: Sequence[RunDir]) -> tuple[list[Run], list[Diagnostic]]:
         flat = flatten(parse_yaml(read_file(folder.recipe), str(folder.recipe)).values)
         read.append((folder, flat, results, manifest))
     if not read:
-        raise DiagnosticError([*left_out, Diagnostic("U481", "none of these runs is finished")])
+        raise DiagnosticError([*left_out, Diagnostic("U481")])
     flats = aligned([flat for _, flat, _, _ in read])
     if unexplained(flats):
         flats = aligned([_today(folder, flat) for folder, flat, _, _ in read])

@@ -88,14 +88,11 @@ def knobs(component: Callable[..., Any]) -> tuple[Knob, ...]:
 def _named(annotation: Any) -> Any:
     """A text that names registered components becomes a choice among those that are registered now."""
     if get_origin(annotation) is list:
-        return list[_named(get_args(annotation)[0])]  # type: ignore[misc]
-    if get_origin(annotation) is Annotated:
-        core, *marks = get_args(annotation)
-        named = next((mark for mark in marks if isinstance(mark, NameOf)), None)
-        core = _named(core) if named is None else Literal[REGISTRIES[named.kind].serving(named.serves)]
-        marks = [mark for mark in marks if mark is not named]
-        return Annotated[core, *marks] if marks else core
-    return annotation
+        (item,) = get_args(annotation)
+        named = _named(item)
+        return annotation if named is item else list[named]  # type: ignore[valid-type]
+    mark = next((mark for mark in marks(annotation) if isinstance(mark, NameOf)), None)
+    return annotation if mark is None else Literal[REGISTRIES[mark.kind].serving(mark.serves)]
 
 
 @cache
@@ -124,7 +121,7 @@ def _written(component: Callable[..., Any]) -> tuple[Knob, ...]:
 
 def _knob(name: str, annotation: Any, default: Any, doc: str) -> Knob:
     said = tuple(mark for mark in marks(annotation) if not isinstance(mark, After))
-    if get_origin(annotation) is Annotated:
+    if len(said) < len(marks(annotation)) and get_origin(annotation) is Annotated:
         core = get_args(annotation)[0]
         annotation = Annotated[core, *said] if said else core
         said = marks(annotation)  # of the members, where the core is a union

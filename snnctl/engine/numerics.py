@@ -85,7 +85,6 @@ def out_of_memory(error: BaseException) -> Diagnostic | None:
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in text:
         return Diagnostic(
             "E403",
-            "out of memory",
             path="train.batch_size",
             help="lower `train.batch_size`; `snnctl train --dry-run` forecasts the memory",
             notes=(text.splitlines()[0][:200],) if text else (),

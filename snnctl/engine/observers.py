@@ -19,9 +19,7 @@ def summary_writer() -> type[Any]:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise DiagnosticError(
-            Diagnostic("U414", "TensorBoard is not installed", help="pip install 'snnctl[tensorboard]'")
-        ) from None
+        raise DiagnosticError(Diagnostic("U414", help="pip install 'snnctl[tensorboard]'")) from None
     return SummaryWriter
 
 

@@ -105,7 +105,7 @@ class RunDir:
         held = _locked(self.path)
         if held is False:
             help = "wait for it, or stop it; it saves on SIGTERM"
-            raise DiagnosticError(Diagnostic("U422", f"another process trains in `{self.path}`", help=help))
+            raise DiagnosticError(Diagnostic("U422", facts={"path": self.path}, help=help))
         try:
             yield
         finally:

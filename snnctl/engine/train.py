@@ -128,7 +128,6 @@ def changed_data(experiment: Experiment, run: RunDir) -> Diagnostic | None:
         return None
     return Diagnostic(
         "D401",
-        "the data is not the data that this run began with",
         path="data",
         help="restore it, or start a new run",
         notes=(f"then {str(known)[:12]}, now {now[:12]}",),

@@ -113,7 +113,7 @@ def package(name: str, format: str) -> Any:
         return import_module(name)
     except ImportError:
         help = f"pip install 'snnctl[{name}]'"
-        raise DiagnosticError(Diagnostic("U496", f"{format} needs the package {name}", help=help)) from None
+        raise DiagnosticError(Diagnostic("U496", facts={"format": format, "name": name}, help=help)) from None
 
 
 def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
@@ -128,7 +128,7 @@ def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
     """
     problems = list(_problems(network, any_neuron))
     if problems:
-        raise DiagnosticError([Diagnostic("U495", f"{format} cannot express {text}") for text in problems])
+        raise DiagnosticError([Diagnostic("U495", facts={"format": format, "text": text}) for text in problems])
     folded: Network = fold_norms(network)
     backbone, shape = folded.backbone, _input_shape(folded)
     found: list[tuple[str, Link]] = []

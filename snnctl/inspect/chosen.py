@@ -41,7 +41,7 @@ def chosen_layers(names: Sequence[str], patterns: Sequence[str], most: int) -> l
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
             help = f"layers: {', '.join(names)}"
-            raise DiagnosticError(Diagnostic("U470", f"no spiking layer matches `{pattern}`", help=help))
+            raise DiagnosticError(Diagnostic("U470", facts={"pattern": pattern}, help=help))
     return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
 
 

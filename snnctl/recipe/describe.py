@@ -118,7 +118,8 @@ def _mapping(kind: str, name: str) -> dict[str, Any]:
         "required": [k.name for k in knobs(component) if k.required],
         "additionalProperties": False,
     }
-    return _inline(found, nested)
+    inlined: dict[str, Any] = _inline(found, nested)
+    return inlined
 
 
 def _inline(value: Any, definitions: dict[str, Any]) -> Any:

@@ -74,7 +74,6 @@ def load_plugin(path: Path) -> Plugin:
         raise DiagnosticError(
             Diagnostic(
                 "R124",
-                "plug-in registers no component",
                 file=name,
                 help='decorate a class, e.g. `@NEURONS.register("my_neuron")`',
             )

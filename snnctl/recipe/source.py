@@ -288,7 +288,6 @@ class _Reader:
             column = row.index("\t") + 1
             return Diagnostic(
                 "R110",
-                "a tab in the indentation",
                 file=self.file,
                 line=line,
                 column=column,
@@ -313,7 +312,7 @@ class _Reader:
         elif "cannot start any token" in message:
             help = "put the text in quotes"
         message = message.replace("but got '<stream end>'", "but there is no more")
-        return Diagnostic("R100", f"not valid YAML: {message}", file=self.file, line=line, column=column, help=help)
+        return Diagnostic("R100", facts={"message": message}, file=self.file, line=line, column=column, help=help)
 
 
 class _TooDeepError(Exception):

@@ -91,7 +91,7 @@ def read_axis(text: str) -> Axis:
     values = parse_value(listed, label) if listed.strip() else None
     if not isinstance(values, list) or not values:
         help = "write --over 'model.neuron.tau=[2, 4]'"
-        raise DiagnosticError(Diagnostic("U440", f"`{path}` needs a list of values", override=label, help=help))
+        raise DiagnosticError(Diagnostic("U440", facts={"path": path}, override=label, help=help))
     texts = [setting(value) for value in values]
     for value in texts:
         if texts.count(value) > 1:
@@ -220,5 +220,5 @@ def check_points(
     for one in checked.resolved:
         other = by_digest.setdefault(one.recipe.digest(), one.point.label)
         if other != one.point.label:
-            raise DiagnosticError(Diagnostic("U444", f"`{other}` and `{one.point.label}` are the same experiment"))
+            raise DiagnosticError(Diagnostic("U444", facts={"other": other, "label": one.point.label}))
     return checked

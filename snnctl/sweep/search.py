@@ -135,9 +135,7 @@ def open_study(
         from optuna.storages import JournalStorage
         from optuna.storages.journal import JournalFileBackend
     except ImportError:
-        raise DiagnosticError(
-            Diagnostic("U446", "Optuna is not installed", help="pip install 'snnctl[sweep]'")
-        ) from None
+        raise DiagnosticError(Diagnostic("U446", help="pip install 'snnctl[sweep]'")) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     storage = JournalStorage(JournalFileBackend(str(out / STUDY)))
     direction: Literal["minimize", "maximize"] = "minimize" if mode == "min" else "maximize"

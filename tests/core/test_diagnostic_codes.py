@@ -44,10 +44,10 @@ def test_they_stand_in_order() -> None:
 
 
 def test_a_message_is_the_text_with_facts_unless_it_is_given() -> None:
-    assert Diagnostic("U415", facts={"name": "x"}).message == "no recipe called `x` ships with snnctl"
-    assert Diagnostic("U415", "said otherwise").message == "said otherwise"
-    with pytest.raises(KeyError, match="name"):
-        Diagnostic("U415")
+    assert Diagnostic("U416", facts={"target": "x"}).message == "`x` exists"
+    assert Diagnostic("U416", "said otherwise").message == "said otherwise"
+    with pytest.raises(KeyError, match="target"):
+        Diagnostic("U416")
 
 
 def test_a_plug_in_may_have_codes_of_its_own() -> None:

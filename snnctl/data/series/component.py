@@ -165,7 +165,6 @@ class TimeSeries(DataSource):
     def _no_dates(self) -> Exception:
         return data_error(
             "D208",
-            "`calendar` needs dates, and the source has no column of ISO 8601 dates",
             file="" if self.source in KNOWN else self.source,
             path="data.calendar",
             help="add a `date` column (2016-07-01 or 2016-07-01 00:00:00), or set `data.calendar` to false",

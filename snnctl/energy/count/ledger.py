@@ -211,7 +211,7 @@ class Ledger:
         reason = not_spikes(x, signal) if self.check else ""
         if reason:
             help = "a neuron's `levels` must be its highest spike; real numbers cannot be charged as spikes"
-            raise DiagnosticError(Diagnostic("E510", f"`{layer}` declares spikes that are none: {reason}", help=help))
+            raise DiagnosticError(Diagnostic("E510", facts={"layer": layer, "reason": reason}, help=help))
 
     def counts(self, data_steps: int) -> Counts:
         """What was counted; `data_steps` as in `Counts`."""

@@ -104,7 +104,7 @@ def load_table(name_or_path: str | Path) -> Table:
     if not (isinstance(name_or_path, Path) or any(mark in text for mark in "/\\.~")):
         if text not in table_names():
             help = f"{choices(text, table_names())}; or the path of a .yaml file"
-            raise DiagnosticError(Diagnostic("U460", f"unknown cost table `{text}`", help=help))
+            raise DiagnosticError(Diagnostic("U460", facts={"text": text}, help=help))
         return load_table(FOLDER / f"{text}.yaml")
     path = Path(name_or_path).expanduser()
     try:

@@ -92,7 +92,7 @@ def predictions(
     """
     if not isinstance(meter, ClassificationMetrics):
         help = "for forecasts: results.json, and snnctl stats RUN for the spikes"
-        raise DiagnosticError(Diagnostic("U419", "--examples shows items of a classification or a video", help=help))
+        raise DiagnosticError(Diagnostic("U419", help=help))
     show = getattr(experiment.data.split(split), "show", lambda _: None)
     found = []
     for index, batch, scores, spikes in _each_alone(experiment, network, split, wanted, device):

@@ -13,6 +13,8 @@ try:
 except (ImportError, OSError):
     triton = None
 
+__all__ = ["backward_kernel", "forward_kernel", "triton"]
+
 
 def _jit(function: Any) -> Any:
     """`triton.jit` where there is Triton. Capitals in a kernel are fixed when it is compiled."""

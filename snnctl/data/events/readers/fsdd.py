@@ -44,7 +44,7 @@ def find_clips(folder: Path) -> list[Clip]:
     found = [Clip(path, int(name[1]), name[2], int(name[3])) for path, name in named if name is not None]
     if not found:
         help = "files are called DIGIT_SPEAKER_TAKE.wav, such as 7_jackson_32.wav"
-        raise data_error("D228", f"no spoken digits are in `{folder}`", file=folder, path="", help=help)
+        raise data_error("D228", facts={"folder": folder}, file=folder, path="", help=help)
     return sorted(found, key=lambda clip: (clip.speaker, clip.digit, clip.take))
 
 

@@ -152,7 +152,7 @@ def _parquet_columns(path: Path, schema: Any, rows: int, options: ReadOptions) -
             if not numeric:
                 others[field.name] = field.type
     if len(others) == len(channels):
-        raise data_error("D203", "no numeric column", file=path)
+        raise data_error("D203", file=path)
     if rows == 0:
         raise data_error("D102", "the table has no rows", file=path)
     chosen = select(channels, options.columns, path)

@@ -89,7 +89,7 @@ def _scan(path: Path, options: ReadOptions) -> _Scan:
         start = texts[0].strip()
         notes = (f"the file begins with: {start[:60]}",)
         help = "expected rows of numbers, one row per time step"
-        raise data_error("D203", "no numeric column", file=path, notes=notes, help=help)
+        raise data_error("D203", file=path, notes=notes, help=help)
     if rows == 0:
         raise data_error("D102", "the file holds a header and no rows", file=path)
     channels = [layout.channels[i] for i in select(names, options.columns, path)]
