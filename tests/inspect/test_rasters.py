@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from snnctl.inspect.activity.collect import COLUMNS_SHOWN, Recorder
 from snnctl.inspect.chosen import chosen_channels, shown_name, spread
 from snnctl.neurons import IF
+from snnctl.positions.ragged import Ragged
 
 
 def test_spread() -> None:
@@ -32,6 +33,19 @@ def test_recorded_spikes() -> None:
     assert torch.equal(torch.from_numpy(raster.spikes).float(), expected)
     assert 0 < expected.mean() < 1
     assert (raster.of_channels, raster.of_places, raster.of_steps) == (3, 5, 4)
+
+
+def test_packed_tokens_are_told_apart_by_sample() -> None:
+    network = nn.ModuleDict({"n": IF(3)})
+    tokens = Ragged(torch.tensor([[True, True, False, False], [True, True, True, True]]), 4)
+    x = torch.rand(4, 2, 4, 3, generator=torch.Generator().manual_seed(2))
+    with Recorder(network, {"n": [0, 1, 2]}, tokens) as recorder:
+        spikes = network["n"](tokens.pack(x))
+    (raster,) = recorder.rasters()
+    assert raster.spikes.shape == (2, 3, 4, 4)
+    assert torch.equal(torch.from_numpy(raster.spikes).float(), tokens.unpack(spikes).permute(1, 3, 0, 2))
+    assert raster.spikes[0, :, :, :2].mean() > 0
+    assert raster.spikes[0, :, :, 2:].sum() == 0  # padding
 
 
 def test_calls_are_steps_and_long_ones_are_cut() -> None:

@@ -25,6 +25,7 @@ from snnctl.measure.spikes import NetworkSpikes, codes, network_totals
 from snnctl.measure.tally import Tally
 from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron, neurons_in
+from snnctl.positions.ragged import Ragged
 from snnctl.report.saving import Tell
 
 LAYERS_SHOWN = 6  # as rasters, unless they are named
@@ -123,7 +124,8 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
     rates = {layer.spikes.name: layer.rates for layer in found}
     kept = {name: chosen_channels(rates[name], CHANNELS_SHOWN) for name in wanted if name in rates}
     shown: list[tuple[int, int | None]] = []
-    recorder, potentials = Recorder(network, kept), PotentialMeter(network)
+    potentials = PotentialMeter(network)
+    recorder = Recorder(network, kept)
     maps = MapRecorder(network, {name: mapped_channels(rates[name]) for name in kept})
     if found:
         tell("membranes", 0.56)
@@ -132,6 +134,9 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
         few = indices[spread(len(indices), RASTER_SAMPLES)]
         if classes is not None:
             few = _of_each_class(data, indices)
+        if network.ragged:
+            inputs = data.batch(few).to(runtime.device).inputs
+            recorder = Recorder(network, kept, network.encoder.tokens(inputs))
         with recorder, maps:
             targets = forward(few)
         labels = [None] * len(few) if classes is None else targets.tolist()
@@ -169,9 +174,13 @@ def _batches(indices: Tensor, size: int) -> list[tuple[int, Tensor]]:
 
 
 class Recorder(Watcher):
-    """Keeps the spikes of layers while the `with` block runs one forward pass: `channels` names those of each layer."""
+    """Keeps the spikes of layers while the `with` block runs one forward pass: `channels` names those of each layer.
 
-    def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:
+    Where the batch is one of packed `tokens`, layers that see them in one row are told apart by sample again.
+    """
+
+    def __init__(self, network: nn.Module, channels: dict[str, list[int]], tokens: Ragged | None = None) -> None:
+        self._tokens = tokens
         modules = dict(network.named_modules())
         self._layers = {name: modules[name] for name in channels}
         self._channels = channels
@@ -186,6 +195,8 @@ class Recorder(Watcher):
             spikes = output[0] if isinstance(output, tuple) else output
             assert isinstance(module, SpikingNeuron)
             chosen = codes(module, spikes.detach()[..., self._channels[name]]).to(torch.uint8)
+            if self._tokens is not None and chosen.shape[1:3] == (1, len(self._tokens.index)):
+                chosen = self._tokens.unpack(chosen)
             self._calls.setdefault(name, []).append(chosen.unsqueeze(2).flatten(2, -2).cpu())  # [T, B, places, k]
 
         return keep
