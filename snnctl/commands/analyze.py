@@ -94,7 +94,7 @@ def analyze_neuron(
         setting: what the neurons are put under.
 
     Returns:
-        See `snnctl.inspect.gradients.page`.
+        See `snnctl.inspect.gradients.tables`.
 
     Raises:
         DiagnosticError: as `parse_neurons` and `study`.

@@ -28,7 +28,7 @@ def compare(
         against: the reference group: its name, one of its key=value, or a glob; None: that of the first run.
 
     Returns:
-        See `snnctl.compare.document`.
+        See `snnctl.compare.tables.document`.
 
     Raises:
         DiagnosticError: as `snnctl.compare.comparison.compare`.

@@ -50,10 +50,10 @@ def convert(
         out: the new run's directory itself.
 
     Returns:
-        See `snnctl.convert.page`.
+        See `snnctl.convert.tables.document`.
 
     Raises:
-        DiagnosticError: U490, U491, it cannot be converted, before any work; U493, the training was interrupted; as
+        DiagnosticError: U490, it cannot be converted, before any work; E491, a layer never fires; U493, the training was interrupted; as
             `load_table` and `snnctl.engine.run_dir.RunDir.create`.
     """
     more = [Wanted(b, t) for b in table_bits or [bits] for t in table_steps or [steps]]

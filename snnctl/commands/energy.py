@@ -39,7 +39,7 @@ def energy(
         out: where files go; None: `RUN/energy`.
 
     Returns:
-        See `snnctl.energy.show`.
+        See `snnctl.energy.show.tables`.
 
     Raises:
         DiagnosticError: U408, `costs` names no table; as `load_table`.

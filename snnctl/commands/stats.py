@@ -40,7 +40,7 @@ def stats(
         out: where files go; None: `RUN/stats`.
 
     Returns:
-        See `snnctl.inspect.activity.page`; a network that does not spike leaves no files.
+        See `snnctl.inspect.activity.tables`; a network that does not spike leaves no files.
 
     Raises:
         DiagnosticError: U471, nothing has a time constant; as `survey`.

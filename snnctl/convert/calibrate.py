@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,6 @@ from snnctl.engine.experiment import Network
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.norm import TokenNorm
 
-METHODS: tuple[str, ...] = get_args(Calibration)
 BINS = 4096
 CANDIDATES = 200
 ROUNDS = 60

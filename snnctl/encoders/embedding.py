@@ -78,7 +78,6 @@ class Embedding(Encoder):
         self.table = nn.Embedding(signal.features, dim, padding_idx=0)
         with torch.no_grad():
             self.table.weight.mul_(scale)
-        self.known_vectors = 0
         if vectors is not None:
             self._start_from(Path(vectors), signal)
         self.table.weight.requires_grad_(learn_vectors)
@@ -92,7 +91,6 @@ class Embedding(Encoder):
         if width != self.table.embedding_dim:
             message = f"the vectors of `{path.name}` have {width} values, not {self.table.embedding_dim}"
             raise ShapeError(message, knob="dim", help=f"use `dim: {width}`")
-        self.known_vectors = len(found.rows)
         if not self.table.weight.is_meta:
             self.table.weight[found.rows] = found.values.to(self.table.weight)
             self.table.weight[0] = 0.0

@@ -71,7 +71,6 @@ class Estimate:
         tables: one entry per cost table.
         by_width: under a table that prices by width, for the quantised twin, whatever tables were asked for.
         verdicts: under the first table.
-        twin_counts: of the non-spiking twin; None if it cannot be built.
         twin_note: how the twin was made, or why there is none.
         neurobench: its metrics.
         facts: what was measured: run, split, samples, checkpoint.
@@ -83,7 +82,6 @@ class Estimate:
     tables: tuple[Priced, ...]
     by_width: Priced
     verdicts: tuple[Verdict, ...]
-    twin_counts: Counts | None
     twin_note: str
     neurobench: dict[str, Any]
     facts: dict[str, Any]
@@ -159,7 +157,6 @@ def estimate(
         tables=priced,
         by_width=own or _priced(load_table(BY_WIDTH), options, counts, Spread(), twin_counts),
         verdicts=tuple(verdicts(counts, tables[0])),
-        twin_counts=twin_counts,
         twin_note=note,
         neurobench=metrics(network, counts),
         facts={**(facts or {}), "split": split, "samples": wanted, "of": len(data), "steps": counts.steps},

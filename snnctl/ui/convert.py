@@ -14,7 +14,7 @@ from snnctl.ui.words import figure, size
 
 
 def show_conversion(console: Console, document: Mapping[str, Any]) -> None:
-    """The document of `snnctl.convert.report`, as written."""
+    """The document of `snnctl.convert.tables`, as written."""
     metric = next(key for key in document["table"][0] if key not in _FIXED)
     split = document["split"]
     console.print(f"[bold]{escape(document['name'])}[/]: {split} split, converted")

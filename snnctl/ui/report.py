@@ -50,7 +50,7 @@ def show_files(console: Console, document: Mapping[str, Any]) -> None:
     """How many files of which kind there are, and the page.
 
     Args:
-        document: with `files`, `out` and `page`, as `snnctl.report.saving.save` returns it.
+        document: with `files`, `out` and `page`, as `snnctl.report.saving.write` returns it.
     """
     kinds: dict[str, int] = {}
     for name in document["files"]:
