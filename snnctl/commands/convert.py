@@ -53,7 +53,7 @@ def convert(
         See `snnctl.convert.tables.document`.
 
     Raises:
-        DiagnosticError: U490, it cannot be converted, before any work; E491, a layer never fires; U493, the training was
+        DiagnosticError: U490, it cannot be converted, before any work; E491, a layer never fires; U493, training was
             interrupted; as `load_table` and `snnctl.engine.run_dir.RunDir.create`.
     """
     more = [Wanted(b, t) for b in table_bits or [bits] for t in table_steps or [steps]]
