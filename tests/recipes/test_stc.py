@@ -60,7 +60,8 @@ def test_the_published_neuron_and_rates(name: str) -> None:
     neurons = [module for module in network.modules() if isinstance(module, STC)]
     assert len(neurons) == 3
     for neuron in neurons:
-        assert (neuron.channels, neuron.groups, neuron.norm_groups, neuron.kernel) == (256, 16, None, 5)
+        knobs = neuron.autapses
+        assert (neuron.channels, knobs.groups, knobs.norm_groups, knobs.kernel) == (256, 16, None, 5)
         assert [circuit.norm_groups for circuit in neuron.circuits] == [16, 16]
         assert neuron.detach == (name != "moving_mnist")
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=recipe.values["optim"]["lr"])
@@ -118,4 +119,4 @@ def test_the_fully_connected_form() -> None:
         for neuron in neurons:
             for circuit in neuron.circuits:
                 assert circuit.axes == 0
-                assert tuple(circuit.weight.shape) == (neuron.channels, neuron.channels // neuron.groups)
+                assert tuple(circuit.weight.shape) == (neuron.channels, neuron.channels // neuron.autapses.groups)
