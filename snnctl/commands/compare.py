@@ -13,10 +13,10 @@ from snnctl.report.saving import prepare, write
 
 
 def compare(
-    runs: Sequence[Path],
+    runs: Sequence[Path | str],
     metrics: Sequence[str] = (),
     against: str | None = None,
-    out: Path = Path("compare"),
+    out: Path | str = Path("compare"),
     *,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
@@ -33,8 +33,9 @@ def compare(
     Raises:
         DiagnosticError: as `snnctl.compare.comparison.compare`.
     """
-    found = comparison.compare(runs, metrics, against)
+    folder = Path(out)
+    found = comparison.compare([Path(run) for run in runs], metrics, against)
     listener.warn(found.warnings)
-    prepare(out)
+    prepare(folder)
     with listener.work() as tell:
-        return write(report(found), out, listener.call, tell)
+        return write(report(found), folder, listener.call, tell)

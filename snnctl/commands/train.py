@@ -67,8 +67,8 @@ def train(
     unsets: Sequence[str] = (),
     seeds: Sequence[int] = (),
     jobs: int = 1,
-    runs: Path = Path("runs"),
-    out: Path | None = None,
+    runs: Path | str = Path("runs"),
+    out: Path | str | None = None,
     continue_: bool = False,
     stop_after: int | None = None,
     device: Device = "auto",
@@ -96,13 +96,14 @@ def train(
         for seeded in ([[f"train.seed={seed}"] for seed in seeds] or [[]])
     ]
     _refuse(variants[0], listener)
-    how = How(runs, out, continue_, stop_after, device, tensorboard)
+    folder = None if out is None else Path(out)
+    how = How(Path(runs), folder, continue_, stop_after, device, tensorboard)
     if jobs > 1 and len(variants) > 1:
         arguments = train_arguments(recipe, sets, unsets, **how.options(), allow_plugins=allow_plugins)
         return Trained(_together(variants, arguments, jobs, how, listener), variants[0])
     results: list[dict[str, Any]] = []
     for variant in variants:
-        own = out / f"seed-{variant.train.seed}" if out is not None and seeds else out
+        own = folder / f"seed-{variant.train.seed}" if folder is not None and seeds else folder
         found = train_one(variant, own, how, listener)
         if found["status"] == "interrupted":
             begun = [*(one["run"] for one in results), found["run"]]
