@@ -50,7 +50,7 @@ def test_training_stopping_and_going_on(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_seeds_and_forecast(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_recipe(tmp_path)
-    found = train(str(path), ["train.epochs=1"], seeds=[1, 2], out=Path("many"), device="cpu")
+    found = train(str(path), ["train.epochs=1"], seeds=[1, 2], out="many", device="cpu")
     assert found.document["seeds"] == [1, 2]
     assert found.document["run"] == ["many/seed-1", "many/seed-2"]
     assert forecast(path, device="cpu")["epochs"] == 3
