@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from snnctl.build import build
-from snnctl.core.choices import Checkpoint
+from snnctl.core.choices import Checkpoint, refuse_other
 from snnctl.core.diagnostic import Diagnostic, as_warnings
 from snnctl.engine.checkpoint import load_weights, weights_folder
 from snnctl.engine.experiment import Experiment
@@ -80,8 +80,10 @@ def open_run(
         warn: see `FinishedRun`.
 
     Raises:
-        DiagnosticError: U413, it is no run directory; R1xx to R3xx, its recipe is not valid (any more).
+        DiagnosticError: U408, no such checkpoint; U413, it is no run directory; R1xx to R3xx, its recipe is not valid
+            (any more).
     """
+    refuse_other("checkpoint", checkpoint, get_args(Checkpoint))
     folder = RunDir.open(Path(path))
     recipe = load_recipe(folder.recipe, sets, unsets, allow_plugins=allow_plugins)
     return FinishedRun(folder, recipe, checkpoint, warn)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,6 +24,9 @@ MeterT = TypeVar("MeterT", bound=Meter)
 
 def unheard(*_told: object) -> None:
     """Progress that nobody wants to know."""
+
+
+SERVED = ("series", "classes", "step_classes", "video")
 
 
 class NotApplicableError(Exception):
@@ -46,6 +51,13 @@ class Baseline(ABC):
 
     serves: ClassVar[tuple[str, ...]]
     """What tasks need of data, for which it can stand: series, classes, step_classes, video."""
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a class that no task could name; raises TypeError."""
+        super().__init_subclass__()
+        serves = getattr(cls, "serves", ())
+        if not serves or not set(serves) <= set(SERVED):
+            raise TypeError(f"`{cls.__name__}.serves` must name some of {', '.join(SERVED)}, got {serves!r}")
 
     @abstractmethod
     def fit(self, data: Any, *, batch_size: int, seed: int, progress: Told) -> Fitted:
@@ -116,11 +128,28 @@ def baseline_meters(
             )
         except NotApplicableError as reason:
             omitted[name] = str(reason)
+        except Exception as error:
+            omitted[name] = _failed(name, error)
     meters = {name: meter() for name in fitted}
     part = data.split(split)
     for indices in torch.arange(len(part)).split(batch_size) if fitted else ():  # items may be costly: walked over once
         batch = part.batch(indices)
-        for name, found in meters.items():
-            found.update(fitted[name].predict(batch.inputs), batch.targets, batch.observed)
+        for name, found in list(meters.items()):
+            try:
+                found.update(fitted[name].predict(batch.inputs), batch.targets, batch.observed)
+            except Exception as error:
+                omitted[name] = _failed(name, error)
+                del meters[name], fitted[name]
+                continue
             told(name, (int(indices[-1]) + 1) / len(part))
     return meters, {name: found.chosen for name, found in fitted.items() if found.chosen}, omitted
+
+
+def _failed(name: str, error: Exception) -> str:
+    """Why a plug-in's baseline is left out: its mistake must not cost the trained run. Others are ours, and raise."""
+    if BASELINES.source(name) == "snnctl":
+        raise error
+    frames = traceback.extract_tb(error.__traceback__)
+    own = inspect.getfile(BASELINES.get(name))
+    place = next((frame for frame in reversed(frames) if frame.filename == own), frames[-1])
+    return f"it failed: {type(error).__name__}: {error} ({place.filename}:{place.lineno})"

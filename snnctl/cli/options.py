@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from snnctl.core.catalog import REGISTRIES
-from snnctl.core.choices import Checkpoint, Device
+from snnctl.core.choices import Checkpoint, Device, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 
@@ -61,9 +61,7 @@ def one_of(
     words = order or get_args(choice)
 
     def parse(word: str) -> str:
-        if word not in words:
-            message = f"--{option} must be {between.join(words)}, got `{word}`"
-            raise DiagnosticError(Diagnostic(code, message))
+        refuse_other(f"--{option}", word, words, code=code, between=between)
         return word
 
     def complete(incomplete: str) -> list[str]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.convert.planes import PlaneExecution
-from snnctl.core.choices import Checkpoint, Execution, SplitName
+from snnctl.core.choices import Checkpoint, Execution, SplitName, refuse_other
 from snnctl.engine.evaluate import Evaluation
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.train import measure_run
@@ -43,6 +43,8 @@ def evaluate(
     Returns:
         As `snnctl.engine.train.measure_run`; with `execution` and `predictions` where those were asked for.
     """
+    refuse_other("split", split, get_args(SplitName))
+    refuse_other("execution", execution, get_args(Execution))
     opened = open_run(run, checkpoint, allow_plugins=allow_plugins, warn=listener.warn)
     experiment, runtime = opened.experiment, Runtime.of(opened.recipe.train)
     seen: list[Predictions | Sequences] = []

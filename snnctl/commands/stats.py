@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.compare.collect import finished, run_folders
 from snnctl.compare.groups import grouped
-from snnctl.core.choices import SplitName
+from snnctl.core.choices import SplitName, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.finished import FinishedRun, open_run
 from snnctl.inspect.activity.collect import survey
@@ -45,6 +45,7 @@ def stats(
     Raises:
         DiagnosticError: U471, nothing has a time constant; as `survey`.
     """
+    refuse_other("split", split, get_args(SplitName))
     opened = open_run(run, allow_plugins=allow_plugins, warn=listener.warn)
     place = out or opened.folder.path / "stats"
     with listener.work() as tell:

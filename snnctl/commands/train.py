@@ -6,11 +6,11 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from snnctl.build import build, check
 from snnctl.commands.listener import NOBODY, Listener
-from snnctl.core.choices import Device
+from snnctl.core.choices import Device, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.run_events import Observer, Observers
 from snnctl.engine import dry_run
@@ -56,6 +56,9 @@ class How:
     device: Device = "auto"
     tensorboard: bool = False
 
+    def __post_init__(self) -> None:
+        refuse_other("device", self.device, get_args(Device), code="U401")
+
     def options(self) -> dict[str, Any]:
         """What runs in processes of their own are told too, but for where they go."""
         return {key: value for key, value in vars(self).items() if key not in ("runs", "out")}
@@ -92,7 +95,9 @@ def train(
         DiagnosticError: as `start_run` and `train_run`; of the recipe before anything is written.
     """
     variants = [
-        load_recipe(recipe, [*sets, *seeded], unsets, allow_plugins=allow_plugins)
+        load_recipe(
+            recipe, [*([sets] if isinstance(sets, str) else sets), *seeded], unsets, allow_plugins=allow_plugins
+        )
         for seeded in ([[f"train.seed={seed}"] for seed in seeds] or [[]])
     ]
     _refuse(variants[0], listener)

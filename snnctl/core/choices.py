@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 SplitName = Literal["train", "val", "test"]
 # Which of a run's weights; the last stand in where none was the best.
@@ -26,3 +29,13 @@ Padding = Literal["exact", "counted"]
 Counted = Literal["counted", "omitted"]
 # Real inputs that are zero: multiplied like all others, or skipped.
 Zeros = Literal["charged", "skipped"]
+
+
+def refuse_other(name: str, word: str, words: Sequence[str], *, code: str = "U408", between: str = " or ") -> None:
+    """Refuse a word that is none of `words`: from the command line and from Python alike.
+
+    Raises:
+        DiagnosticError: `code`, with the words that there are.
+    """
+    if word not in words:
+        raise DiagnosticError(Diagnostic(code, f"{name} must be {between.join(words)}, got `{word}`"))

@@ -123,6 +123,8 @@ def read_recipe(
     if isinstance(text, bytes):
         text = decode(text, file)
     source = parse_yaml(text, file)
+    # From Python a single change may be given as it is: a text is a sequence of letters, which nobody means.
+    sets, unsets = ([given] if isinstance(given, str) else given for given in (sets, unsets))
     warnings = apply_overrides(source, sets, unsets)
     base = folder or Path()
     check = Validation(source)

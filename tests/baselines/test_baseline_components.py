@@ -62,3 +62,32 @@ def test_a_name_of_another_task_is_refused_with_those_that_fit(capsys: pytest.Ca
     (problem,) = json.loads(capsys.readouterr().out)["files"][0]["diagnostics"]
     assert problem["code"] == "R205"
     assert "last_value, seasonal_naive, ridge or dlinear" in problem["message"]
+
+
+def test_a_plug_in_that_fails_costs_no_trained_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plugin = tmp_path / "mean.py"
+    plugin.write_text(WINDOW_MEAN.replace(".mean(1,", ".nope(1,"), encoding="utf-8")
+    recipe = tmp_path / "recipe.yaml"
+    text = Path(QUICKSTART).read_text(encoding="utf-8")
+    recipe.write_text(text.replace("schema: 1", "schema: 1\nplugins: [./mean.py]"), encoding="utf-8")
+    chosen = ["--set", "task.baselines=[last_value, window_mean]", "--set", "train.epochs=1"]
+    assert run(["train", str(recipe), *chosen, "--out", str(tmp_path / "run"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["baselines"]) == {"skip_alone", "last_value"}
+    assert "nope" in found["baselines_omitted"]["window_mean"]
+    line = 1 + next(i for i, text in enumerate(plugin.read_text().splitlines()) if ".nope" in text)
+    assert f"mean.py:{line}" in found["baselines_omitted"]["window_mean"]
+
+
+@pytest.mark.parametrize("serves", ["()", '("nonsense",)'])
+def test_a_class_that_no_task_could_name_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], serves: str
+) -> None:
+    (tmp_path / "mean.py").write_text(WINDOW_MEAN.replace('("series",)', serves), encoding="utf-8")
+    recipe = tmp_path / "recipe.yaml"
+    text = Path(QUICKSTART).read_text(encoding="utf-8")
+    recipe.write_text(text.replace("schema: 1", "schema: 1\nplugins: [./mean.py]"), encoding="utf-8")
+    assert run(["validate", str(recipe), "--json"]) == 2
+    (problem,) = json.loads(capsys.readouterr().out)["files"][0]["diagnostics"]
+    assert problem["code"] == "R122"
+    assert "series, classes, step_classes, video" in problem["message"]

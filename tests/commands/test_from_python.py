@@ -9,6 +9,7 @@ from engine.tiny_runs import codes, command, tiny, trained, write_recipe
 from snnctl.commands.convert import export
 from snnctl.commands.evaluate import evaluate
 from snnctl.commands.listener import Listener
+from snnctl.commands.stats import stats
 from snnctl.commands.train import forecast, resume, train
 from snnctl.commands.validate import validate
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
@@ -96,3 +97,15 @@ def test_checkpoints(tmp_path: Path) -> None:
     assert open_run(run.path).weights == run.last
     with pytest.raises(DiagnosticError, match="not a run directory"):
         open_run(tmp_path)
+
+
+def test_words_that_are_none_of_the_choices_are_refused(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path)
+    with pytest.raises(DiagnosticError, match=r"U401.*device must be auto or cpu, got `gpu`"):
+        train(path, device="gpu")
+    run = train(path, "train.epochs=1", out="one", device="cpu").document["run"]
+    for call in (lambda: evaluate(run, split="vall"), lambda: stats(run, split="vall")):
+        with pytest.raises(DiagnosticError, match=r"U408.*split must be train or val or test, got `vall`"):
+            call()
+    with pytest.raises(DiagnosticError, match=r"U408.*checkpoint must be best or last, got `bst`"):
+        open_run(run, "bst")
