@@ -82,7 +82,11 @@ class Knob:
 
 def knobs(component: Callable[..., Any]) -> tuple[Knob, ...]:
     """The recipe knobs of `component`, in the order of its signature; groups are taken apart."""
-    return tuple(replace(knob, annotation=_named(knob.annotation)) for knob in _written(component))
+    written = _written(component)
+    named = [_named(knob.annotation) for knob in written]
+    if all(now is knob.annotation for now, knob in zip(named, written, strict=True)):
+        return written
+    return tuple(replace(knob, annotation=now) for now, knob in zip(named, written, strict=True))
 
 
 def _named(annotation: Any) -> Any:
@@ -142,6 +146,7 @@ def _constructor(component: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+@cache
 def _groups(function: Callable[..., Any]) -> dict[str, KnobGroup]:
     """Parameters that hold a group, and their defaults."""
     parameters = inspect.signature(function).parameters.values()
@@ -180,19 +185,25 @@ def takes_knobs(constructor: Callable[..., None]) -> Callable[..., None]:
         component = next(base for base in type(self).__mro__ if vars(base).get("__init__") is checked)
         call = written.bind(self, *wiring, **grouped(component, given))
         call.apply_defaults()
-        values = {key: value for name in call.kwargs for key, value in _flat(name, call.kwargs[name])}
-        for knob in knobs(component):
-            allowed = _names(knob.annotation)
-            if allowed and values[knob.name] not in allowed:
+        keywords = call.kwargs
+        values = {key: value for name in keywords for key, value in _flat(name, keywords[name])}
+        for name, allowed in _closed(component):
+            if values[name] not in allowed:
                 known = ", ".join(map(str, allowed))
-                raise ShapeError(f"unknown {knob.name} `{values[knob.name]}`; known: {known}", knob=knob.name)
+                raise ShapeError(f"unknown {name} `{values[name]}`; known: {known}", knob=name)
         for name, message in broken_rules(component, values):
             raise ShapeError(message, knob=name)
-        constructor(*call.args, **call.kwargs)
+        constructor(*call.args, **keywords)
 
     plain = [flat for parameter in written.parameters.values() for flat in _plain(parameter)]
     checked.__signature__ = written.replace(parameters=plain)  # type: ignore[attr-defined]
     return checked
+
+
+@cache
+def _closed(component: Callable[..., Any]) -> tuple[tuple[str, tuple[Any, ...]], ...]:
+    """Knobs that are closed choices, and what they allow; networks are made of hundreds of components."""
+    return tuple((knob.name, allowed) for knob in _written(component) if (allowed := _names(knob.annotation)))
 
 
 def _flat(name: str, value: Any) -> Iterator[tuple[str, Any]]:
