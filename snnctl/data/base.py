@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.core.shapes import SignalSpec
 
 if TYPE_CHECKING:
@@ -103,6 +104,15 @@ class Probe(ABC):
     def leaky(self) -> bool:
         """Whether there is such a reason."""
         return bool(self.leaks)
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What the reader of the data had to decide or found odd, weightiest first: of severity "warning" (D2xx).
+
+        Told by `validate`, `data info` and `train` alike, in their documents and in `results.json`, before any advice
+        on the network.
+        """
+        return ()
 
 
 class Dataset(Probe):
