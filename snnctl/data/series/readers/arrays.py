@@ -13,8 +13,9 @@ import numpy as np
 
 from snnctl.core.diagnostic import choices
 from snnctl.data.problems import data_error, unreadable
-from snnctl.data.series.readers.dates import DATE_NAMES, parse_dates
-from snnctl.data.series.series import ReadOptions, Series, SeriesHead, Times, distinct, numbered, select
+from snnctl.data.series.series import ReadOptions, distinct, numbered
+from snnctl.data.series.stamps import Stamps, of_datetimes
+from snnctl.data.series.table import Table
 
 _BAD_ARRAY = (
     ValueError,
@@ -53,8 +54,8 @@ def wrong_key(path: Path, key: str | None, keys: list[str]) -> Exception:
     return data_error("D106", message, file=path, path="data.key", help=choices(key, keys))
 
 
-def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
-    """Shape of a `.npy` or `.npz` array, from its header."""
+def read_numpy(path: Path, options: ReadOptions) -> Table:
+    """A `.npy` or `.npz` array as a table with columns c0, c1, ..."""
     kind = path.suffix.lower().removeprefix(".")
     try:
         with _member(path, options) as stream:
@@ -62,22 +63,14 @@ def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
             known = np.lib.format
             reader = known.read_array_header_1_0 if version == (1, 0) else known.read_array_header_2_0
             shape, _, dtype = reader(stream)
-    except _BAD_ARRAY as error:
-        raise unreadable(path, path.suffix.removeprefix("."), error) from error
-    rows, columns = check_matrix(shape, dtype, path)
-    return SeriesHead(rows, numbered(columns), format=kind).taking(options.columns, path)
-
-
-def read_numpy(path: Path, options: ReadOptions) -> Series:
-    """A `.npy` or `.npz` array as a series with columns c0, c1, ..."""
-    numpy_head(path, options)
-    try:
+        check_matrix(shape, dtype, path)
         with _member(path, options) as stream:
             array = np.load(stream, allow_pickle=False)
     except _BAD_ARRAY as error:
-        raise unreadable(path, path.suffix.removeprefix("."), error) from error
+        raise unreadable(path, kind, error) from error
     values = array.astype(np.float64).reshape(len(array), -1)
-    return Series(values, numbered(values.shape[1]), None, str(path)).taking(options.columns)
+    names = numbered(values.shape[1])
+    return Table(names, names, values, format=kind, origin=str(path))
 
 
 @contextmanager
@@ -100,29 +93,66 @@ def _npz_key(path: Path, archive: zipfile.ZipFile, options: ReadOptions) -> str:
     return str(options.key)
 
 
-def parquet_head(path: Path, options: ReadOptions) -> SeriesHead:
-    """Columns and rows of a Parquet table, from its footer."""
-    with _parquet(path) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
-    date, channels, chosen = _parquet_columns(path, schema, rows, options)
-    columns = tuple(channels[i] for i in chosen)
-    return SeriesHead(rows, columns, date, format="parquet")
-
-
-def read_parquet(path: Path, options: ReadOptions) -> Series:
-    """A Parquet table as a series; its timestamp column, if any, as dates."""
+def read_parquet(path: Path, options: ReadOptions) -> Table:
+    """A Parquet table: its numbers, texts, and columns typed as dates."""
     import pyarrow as pa
+    from pyarrow import types
 
     with _parquet(path) as file:
-        date, channels, chosen = _parquet_columns(path, file.schema_arrow, file.metadata.num_rows, options)
-        names = [channels[i] for i in chosen]
         try:
-            table = file.read(columns=[*names, date] if date else names)
-            columns = [table.column(name).cast(pa.float64(), safe=False).to_numpy() for name in names]
-            times = _parquet_times(table.column(date)) if date else None
+            table = file.read(columns=[field.name for field in file.schema_arrow if not types.is_nested(field.type)])
+            return _of_arrow(path, table)
         except (pa.ArrowException, OSError) as error:
             raise unreadable(path, path.suffix.removeprefix("."), error) from error
-    return Series(np.stack(columns, axis=1), tuple(distinct(names)), times, str(path))
+
+
+def _of_arrow(path: Path, table: Any) -> Table:
+    import pyarrow as pa
+    from pyarrow import types
+
+    names = distinct(table.column_names)
+    numbers: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
+    stamps: dict[str, Stamps] = {}
+    flags = set()
+    for name, column in zip(names, table.columns, strict=True):
+        kind = column.type
+        if types.is_dictionary(kind):
+            column = column.cast(kind.value_type)
+            kind = column.type
+        if types.is_timestamp(kind) or types.is_date(kind):
+            stamps[name] = _arrow_stamps(column)
+        elif types.is_boolean(kind):
+            flags.add(name)
+            numbers[name] = column.cast(pa.int8()).cast(pa.float64()).to_numpy()
+        elif types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+            numbers[name] = column.cast(pa.float64(), safe=False).to_numpy()
+        elif types.is_string(kind) or types.is_large_string(kind) or types.is_time(kind):
+            cells = column.cast(pa.string()).to_pylist()
+            texts[name] = np.array([cell or "" for cell in cells], dtype=object)
+    if table.num_rows == 0:
+        raise data_error("D102", "the table has no rows", file=path)
+    numeric = tuple(numbers)
+    if not numeric:
+        raise data_error("D203", file=path)
+    values = np.stack([numbers[name] for name in numeric], axis=1)
+    kept = tuple(name for name in names if name in numbers or name in texts or name in stamps)
+    return Table(kept, numeric, values, texts, stamps, frozenset(flags), format="parquet", origin=str(path))
+
+
+def _arrow_stamps(column: Any) -> Stamps:
+    """On the clock of the time zone that the column names, if it does; a day is its midnight."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    zone = getattr(column.type, "tz", None)
+    utc = column.cast(pa.timestamp("us", tz=zone), safe=False)
+    if zone is None:
+        return of_datetimes(utc.to_numpy().astype("M8[us]"))
+    local = pc.local_timestamp(utc)
+    return of_datetimes(
+        utc.cast(pa.timestamp("us")).to_numpy().astype("M8[us]"), local.to_numpy().astype("M8[us]"), zone
+    )
 
 
 def _parquet(path: Path) -> Any:
@@ -133,44 +163,3 @@ def _parquet(path: Path) -> Any:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         raise unreadable(path, path.suffix.removeprefix("."), error) from error
-
-
-def _parquet_columns(path: Path, schema: Any, rows: int, options: ReadOptions) -> tuple[str, list[str], list[int]]:
-    """The date column ("" = none), the channels, and the positions of the chosen ones."""
-    from pyarrow import types
-
-    date, channels, others = "", [], {}
-    for field in schema:
-        dated = types.is_temporal(field.type) or (
-            field.name.lower() in DATE_NAMES and (types.is_string(field.type) or types.is_large_string(field.type))
-        )
-        numeric = types.is_integer(field.type) or types.is_floating(field.type) or types.is_decimal(field.type)
-        if dated and not date:
-            date = field.name
-        else:
-            channels.append(field.name)
-            if not numeric:
-                others[field.name] = field.type
-    if len(others) == len(channels):
-        raise data_error("D203", file=path)
-    if rows == 0:
-        raise data_error("D102", "the table has no rows", file=path)
-    chosen = select(channels, options.columns, path)
-    for i in chosen:
-        if channels[i] in others:
-            message = f"column `{channels[i]}` holds {others[channels[i]]}, not numbers"
-            raise data_error("D202", message, file=path, help="name the columns to use in `data.columns`")
-    return date, channels, chosen
-
-
-def _parquet_times(column: Any) -> Times | None:
-    import pyarrow as pa
-
-    if column.null_count:
-        return None
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return parse_dates(column.to_pylist())
-    try:
-        return column.cast(pa.timestamp("ms"), safe=False).to_numpy().astype("datetime64[ms]")
-    except pa.ArrowException:  # a time of day without a date
-        return None
