@@ -20,8 +20,7 @@ from snnctl.data.kinds import kind_of
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import prepare
-from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.sources import head_file, read_file
+from snnctl.data.series.sources import read_file
 from snnctl.data.series.store import STORE, load_prepared
 
 BODY = ("date,x,y\n" + "".join(f"2020-01-01 {h:02d}:00:00,{h},{h * 0.5}\n" for h in range(24))).encode()
@@ -78,7 +77,7 @@ def test_from_a_local_file(file: Path, cache: Path) -> None:
     assert manifest["licence"] == KNOWN["etth2"].licence
     assert manifest["created"].endswith("+00:00")
 
-    series, direct = load_prepared("etth2", None), read_file(file, ReadOptions())
+    series, direct = load_prepared("etth2"), read_file(file)
     np.testing.assert_array_equal(series.values, direct.values)
     assert series.times is not None
     assert direct.times is not None
@@ -108,7 +107,7 @@ def test_a_sound_copy_is_kept_and_a_damaged_one_replaced(file: Path) -> None:
     assert STORE.sound("etth2", verify=True)
     values.write_bytes(b"short")
     with pytest.raises(DiagnosticError, match=r"D109.*values.npy has 5 bytes"):
-        load_prepared("etth2", None)
+        load_prepared("etth2")
     values.unlink()
     with pytest.raises(DiagnosticError, match=r"D109.*is missing"):
         TimeSeries(source="etth2", window=3, horizon=1).probe()
@@ -121,7 +120,7 @@ def test_a_manifest_that_says_nothing(file: Path, cache: Path, text: str) -> Non
     (cache / "etth2" / "manifest.json").write_text(text)
     assert not STORE.sound("etth2")
     with pytest.raises(DiagnosticError, match="D109"):
-        load_prepared("etth2", None)
+        load_prepared("etth2")
 
 
 @pytest.mark.usefixtures("toy")
@@ -263,4 +262,4 @@ def test_etth1_by_name_is_etth1_by_path() -> None:
     assert by_name.load().fingerprint == by_path.load().fingerprint
     assert by_name.season == 24
     assert by_path.season is None
-    assert head_file(SHARED_ETTH1, ReadOptions()).date_column == "date"
+    assert read_file(SHARED_ETTH1).time == ("date",)

@@ -11,10 +11,11 @@ from snnctl.data.problems import data_error
 from snnctl.data.series.arranging import Arrangement, series_of
 from snnctl.data.series.axis import AS_THEY_ARE
 from snnctl.data.series.known import KNOWN, KnownSeries
+from snnctl.data.series.roles import Wanted
 from snnctl.data.series.sources import PLAIN, builtin_path, read_builtin, read_file
 from snnctl.data.series.store import STORE, SeriesManifest, describe_series, write_series
 
-_AS_PUBLISHED = Arrangement(rows=AS_THEY_ARE)
+_AS_PUBLISHED = Arrangement(Wanted(trusted=True), AS_THEY_ARE)
 
 
 def prepare(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Prepared:

@@ -123,6 +123,7 @@ class Wanted:
         targets: to be forecast; None = every numeric column that is nothing else.
         past: covariates that are known up to now.
         known: covariates that are known ahead.
+        trusted: whether all numbers are what is measured: a published set holds no column that counts rows.
     """
 
     time: tuple[str, ...] | None = ()
@@ -131,6 +132,7 @@ class Wanted:
     targets: tuple[str, ...] | None = None
     past: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    trusted: bool = False
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,7 @@ def assign(table: Table, wanted: Wanted) -> Roles:
     left_out |= dict.fromkeys(sorted(table.flags - named - set(time)), "true or false")
     left_out |= {name: "dates" for name in table.stamps if name not in time}
     aside: dict[str, str] = {}
-    if table.format not in ("npy", "npz"):  # arrays have no names that could tell a counter from a ramp
+    if not wanted.trusted and table.format not in ("npy", "npz"):  # arrays have no names that could tell a counter from a ramp
         aside = dict(_no_measurements(table, free, stamps))
     if wanted.targets is None:
         targets = tuple(name for name in free if name not in aside)

@@ -88,8 +88,8 @@ def read_source(source: str, options: ReadOptions, how: Arrangement) -> Series:
     """
     if source not in KNOWN:
         return read_file(_file(source), options, how)
-    if how.rows == DEFAULT_ROWS:
-        how = replace(how, rows=AS_THEY_ARE)
+    rows = AS_THEY_ARE if how.rows == DEFAULT_ROWS else how.rows
+    how = replace(how, rows=rows, wanted=replace(how.wanted, trusted=True))
     return series_of(read_builtin(source) if KNOWN[source].builtin else load_prepared(source), how)
 
 
