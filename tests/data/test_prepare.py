@@ -17,10 +17,13 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 from snnctl.data.cache import DamagedError, cache_dir, caching_in
 from snnctl.data.download import part_path
 from snnctl.data.kinds import kind_of
+from snnctl.data.series.arranging import Arrangement, series_of
+from snnctl.data.series.axis import AS_THEY_ARE
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import prepare
-from snnctl.data.series.sources import read_file
+from snnctl.data.series.roles import Wanted
+from snnctl.data.series.sources import PLAIN, read_file
 from snnctl.data.series.store import STORE, load_prepared
 
 BODY = ("date,x,y\n" + "".join(f"2020-01-01 {h:02d}:00:00,{h},{h * 0.5}\n" for h in range(24))).encode()
@@ -77,7 +80,8 @@ def test_from_a_local_file(file: Path, cache: Path) -> None:
     assert manifest["licence"] == KNOWN["etth2"].licence
     assert manifest["created"].endswith("+00:00")
 
-    series, direct = load_prepared("etth2"), read_file(file)
+    how = Arrangement(Wanted(trusted=True), AS_THEY_ARE)
+    series, direct = series_of(load_prepared("etth2"), how), read_file(file, PLAIN, how)
     np.testing.assert_array_equal(series.values, direct.values)
     assert series.times is not None
     assert direct.times is not None

@@ -113,7 +113,6 @@ def test_columns_are_chosen_in_order(tmp_path: Path) -> None:
         (b"x,y\n1,2\n3\n", "D201", 3, "line 3 has 1 fields, the first line has 2"),
         (b"x,y\n1,2\n3,4,5\n", "D201", 3, "line 3 has 3 fields"),
         (b"x,y\n1,2\n\n3,four\n", "D202", 4, "column `y` is not numeric: `four`"),
-        (b"x;y\n1,500;2,500\n", "D236", 0, "`1,500` is 1.500 with a decimal comma, 1500 without"),
         (b"x,y\n1\0,2\n", "D103", 2, "binary"),
         (b"x,\xff\n1,2\n", "D103", 1, "0xff is not UTF-8"),
         (b"<html>\n<p>Not found</p>\n", "D203", 0, "no numeric column"),
@@ -134,6 +133,15 @@ def test_a_bad_cell_far_down_is_named_with_its_line(tmp_path: Path) -> None:
     # header, blank line, 200 rows, then the bad one: line 203
     assert (found.code, found.line) == ("D202", 203)
     assert "`oops`" in found.message
+
+
+def test_a_comma_that_may_be_either_is_asked_about(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "x;y\n1,500;2\n")
+    found = problem(path)
+    assert (found.code, found.path) == ("D236", "data.decimal")
+    assert "`1,500` is 1.500 with a decimal comma, 1500 without" in found.message
+    assert read_file(path, ReadOptions(decimal=",")).values.tolist() == [[1.5, 2.0]]
+    assert read_file(path, ReadOptions(decimal=".")).values.tolist() == [[1500.0, 2.0]]
 
 
 def test_true_and_false_are_left_out_and_read_where_they_are_named(tmp_path: Path) -> None:

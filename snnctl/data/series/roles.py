@@ -192,7 +192,10 @@ def assign(table: Table, wanted: Wanted) -> Roles:
     left_out |= dict.fromkeys(sorted(table.flags - named - set(time)), "true or false")
     left_out |= {name: "dates" for name in table.stamps if name not in time}
     aside: dict[str, str] = {}
-    if not wanted.trusted and table.format not in ("npy", "npz"):  # arrays have no names that could tell a counter from a ramp
+    if not wanted.trusted and table.format not in (
+        "npy",
+        "npz",
+    ):  # arrays have no names that could tell a counter from a ramp
         aside = dict(_no_measurements(table, free, stamps))
     if wanted.targets is None:
         targets = tuple(name for name in free if name not in aside)
