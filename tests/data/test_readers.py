@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.data.series.series import ReadOptions
 from snnctl.data.series.arranging import Arrangement
 from snnctl.data.series.roles import Wanted
+from snnctl.data.series.series import ReadOptions
 from snnctl.data.series.sources import READERS, read_file
 
 PLAIN = ReadOptions()

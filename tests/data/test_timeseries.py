@@ -18,9 +18,9 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import defaults, knobs
 from snnctl.data.cuts import SPLIT_NAMES
+from snnctl.data.series.calendar import calendar_features
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.known import KNOWN
-from snnctl.data.series.calendar import calendar_features
 from snnctl.data.series.scaling import StandardScaling
 from snnctl.data.series.windows import SplitSpec
 

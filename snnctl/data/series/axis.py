@@ -16,6 +16,7 @@ from snnctl.data.series.steps import SLACK, Step, find_step
 
 # Inserted rows beyond so many times those that are there mean another step, or a table of pieces.
 MOST_INSERTED = 10
+_ONTO_ONE = "bring rows onto one (resample), or set `data.rows.missing` to keep: rows then count as evenly spaced"
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ def _order(
         "rows run backwards in time, the newest first"
         if falling
         else (
-            f"rows are not in the order of time: {_times(int(back.sum()))} the next row is of an earlier time, first at {where}"
+            f"rows are not in the order of time: {_times(int(back.sum()))} the next row is of an earlier time, "
+            f"first at {where}"
         )
     )
     if rules.order == "refuse":
@@ -240,7 +242,7 @@ def _holes(
             f"{count:,} rows are not where a step of {step} expects them; the first is {_shown(stamps, row)}, {where}, "
             f"after {_shown(stamps, max(row - 1, 0))}"
         )
-        help = "give the step in `data.step`, bring rows onto one, or set `data.rows.missing` to keep: rows count as evenly spaced"
+        help = f"give the step in `data.step`, {_ONTO_ONE}"
         raise data_error("D249", message, file=place.file, line=line, path="data.step", help=help)
     facts = {"step": str(step), "holes": int((gaps > 1).sum()), "inserted": 0}
     total = int(places[-1]) + 1
@@ -255,9 +257,9 @@ def _holes(
         f"{'first' if facts['holes'] > 1 else 'hole'} is between {_shown(stamps, at)} and {_shown(stamps, at + 1)}"
     )
     if rules.missing == "refuse" or (rules.missing == "insert" and absent > MOST_INSERTED * len(places) + 1000):
-        help = "complete the file; or `data.rows.missing`: cut (no window reaches over a hole), insert (as missing values) or keep"
+        help = "complete the file; or `data.rows.missing`: cut (no window reaches over a hole), insert or keep"
         if rules.missing == "insert":
-            help = f"that is too many to insert: give another `data.step`, or set `data.rows.missing` to cut or keep (step {step})"
+            help = "that is too many to insert: give another `data.step`, or set `data.rows.missing` to cut or keep"
         raise data_error("D242", message, file=place.file, line=line, path="data.rows.missing", help=help)
     if rules.missing == "cut":
         told.append(_warning("D242", f"{message}; no window reaches over one", place, line, "data.rows.missing"))
@@ -291,10 +293,7 @@ def _no_step(instants: Micros, numbers: npt.NDArray[np.int64], place: Place) -> 
     gaps = np.diff(instants)
     low, middle, high = (Step("time", max(1, int(each))) for each in (gaps.min(), np.median(gaps), gaps.max()))
     message = f"rows follow each other by no one step: from {low} to {high}, in the middle {middle}"
-    help = (
-        "bring rows onto one step (resample them), give it in `data.step`, or set `data.rows.missing` to keep: rows then "
-        "count as evenly spaced"
-    )
+    help = f"give it in `data.step`, {_ONTO_ONE}"
     return data_error("D249", message, file=place.file, path="data.step", help=help)
 
 

@@ -51,10 +51,10 @@ class TimeSeries(DataSource):
     lie before the window's end, and repeats the last observed value otherwise. Before a column's first
     observed value stands that value if the window holds it, else the column's mean over the train rows.
 
-    A table's columns have roles: one is the time (found where it is clear: ISO 8601 with or without offset, day-first forms,
-    seconds since 1970, date and time in two columns, year, month, day, ...), `id` tells series apart that stand one below
-    the other, `targets` are forecast, `past` and `known` are covariates that the network sees and that are never scored.
-    What is not named is left out, and `snnctl data info` says why. Rows are put in the order of time, on one step.
+    A table's columns have roles: one is the time (found where it is clear: ISO 8601 with or without offset, day-first
+    forms, seconds since 1970, date and time in two columns, year, month, day, ...), `id` tells series apart that stand
+    one below the other, `targets` are forecast, `past` and `known` are covariates that the network sees and that are
+    never scored. What is not named is left out, and `snnctl data info` says why. Rows are put in the order of time.
 
     Args:
         source: a known name (co2, etth1, ...) or a path (./my.csv).
@@ -65,8 +65,8 @@ class TimeSeries(DataSource):
         known: names of covariates that are known ahead (prices, plans, weather forecasts): seen over the horizon, too.
         id: the column that tells series apart, or several; windows never cross series.
         time: the column of the stamp, or those (Date and Time); null = it is looked for, none = rows as they come.
-        format: of the stamps where several readings fit: day_first, month_first, a pattern (%d.%m.%Y %H:%M), or s, ms, us,
-            ns since 1970.
+        format: of the stamps where several readings fit: day_first, month_first, a pattern (%d.%m.%Y %H:%M), or s, ms,
+            us, ns since 1970.
         step: from one row to the next (1h, 15min, 1 day, 1 month, business day); null = it is found.
         rows: what is done about rows out of order, repeated stamps and holes.
         split: train, val and test, as shares that sum to 1 or as numbers of rows, by time within every series;
@@ -86,8 +86,8 @@ class TimeSeries(DataSource):
         decimal: the decimal mark of a text file; null = look and decide.
 
     Shape:
-        inputs [B, window, C + covariates + calendar features], targets [B, horizon, C]. Known covariates are there in their
-        own rows, and as they will be `horizon` rows later.
+        inputs [B, window, C + covariates + calendar features], targets [B, horizon, C]. Known covariates are there in
+        their own rows, and as they will be `horizon` rows later.
 
     Raises:
         DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
@@ -174,7 +174,7 @@ class TimeSeries(DataSource):
         if knobs["format"] is not None and knobs["format"] not in (*EPOCHS, *ORDERS) and "%" not in knobs["format"]:
             yield (
                 "format",
-                f"`{knobs['format']}` is no format: day_first, month_first, year_first, s, ms, us, ns, or a pattern such as %d.%m.%Y",
+                f"`{knobs['format']}` is no format: {', '.join((*ORDERS, *EPOCHS))}, or a pattern such as %d.%m.%Y",
             )
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
@@ -262,7 +262,7 @@ class TimeSeries(DataSource):
         return FittedScaler(found[0].kind, np.stack([f.shift for f in found]), np.stack([f.scale for f in found]))
 
     def _fit_each(self, values: Floats, read: _Read, apart: bool) -> FittedScaler:
-        """The same kind of scaler for every covariate alone: their units differ, and one that never moves is only shifted."""
+        """The same kind of scaler for every covariate alone: their units differ."""
         found = [self.scaler.fit(values[:, [i]], read.plan.rows("train")) for i in range(values.shape[1])]
         return FittedScaler(
             found[0].kind, np.concatenate([f.shift for f in found]), np.concatenate([f.scale for f in found])

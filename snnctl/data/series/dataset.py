@@ -27,9 +27,9 @@ from snnctl.data.series.windows import WindowPlan
 class SeriesTensors:
     """The tensors all windows are gathered from.
 
-    `values` [N, C + P], targets and past covariates, are scaled and without holes; `observed` tells what was filled, None
-    = nothing. Where they were interpolated, a window that ends in a gap shows `held` instead after `last_observed`, see
-    `Filled`. `known` [N, K] are covariates that are known ahead.
+    `values` [N, C + P], targets and past covariates, are scaled and without holes; `observed` tells what was filled,
+    None = nothing. Where they were interpolated, a window that ends in a gap shows `held` instead after
+    `last_observed`, see `Filled`. `known` [N, K] are covariates that are known ahead.
     """
 
     values: Tensor
@@ -206,7 +206,7 @@ class ForecastData(ForecastShape, Dataset):
         return WindowSplit(self.tensors, torch.from_numpy(self.plan.starts[name]), self.window, self.horizon)
 
     def scaler_of(self, name: SplitName, indices: Tensor) -> FittedScaler:
-        """The scaler of some windows of a split: `inverse` maps their values [B, H, C] back to the units of the data."""
+        """The scaler of some windows of a split; its `inverse` maps values [B, H, C] back to the units of the data."""
         return self.scaler.of(self.plan.part_of(self.plan.starts[name][indices.numpy()]))
 
     def facts(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What is odd about values: columns that never move, marks of missing values that pass for numbers, nothing to score."""
+"""What is odd about values: columns that never move, marks of missing values that pass for numbers."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _unmoved(
         later = later[~np.isnan(later)]
         moves = bool(len(later)) and bool((later != usual[i]).any())
         if moves:
-            text += f", and later {later.min():g} to {later.max():g}: what it does there cannot be learnt, and may rule the error"
+            text += f", and later {later.min():g} to {later.max():g}: that cannot be learnt, and may rule the error"
         told.append(text)
     if not told:
         return []

@@ -18,7 +18,7 @@ from snnctl.data.series.readers import arrays, hdf5
 from snnctl.data.series.readers import csv as text
 from snnctl.data.series.readers.numerals import is_number
 from snnctl.data.series.series import ReadOptions, Series
-from snnctl.data.series.stamps import of_texts
+from snnctl.data.series.stamp_texts import of_texts
 from snnctl.data.series.store import load_prepared
 from snnctl.data.series.table import Table
 

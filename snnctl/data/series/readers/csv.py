@@ -31,7 +31,7 @@ from snnctl.data.series.readers.numerals import (
     numbers_of,
 )
 from snnctl.data.series.series import Floats, ReadOptions
-from snnctl.data.series.stamps import is_stamp
+from snnctl.data.series.stamp_texts import is_stamp
 from snnctl.data.series.table import Cells, Table
 
 SAMPLE_LINES = 50
@@ -55,8 +55,8 @@ def read(path: Path, options: ReadOptions) -> Table:
     """The whole table.
 
     Raises:
-        DiagnosticError: D102 empty, D103 no text, D104 unreadable, D201 ragged, D202 a cell that is no number, D203 no number
-            at all, D236 a number that can be read in two ways.
+        DiagnosticError: D102 empty, D103 no text, D104 unreadable, D201 ragged, D202 a cell that is no number,
+            D203 no number at all, D236 a number that can be read in two ways.
     """
     scan = _scan(path, options)
     frame = _parse(path, scan)
@@ -239,7 +239,7 @@ def _no_number(path: Path, first: str) -> DiagnosticError:
 
 
 def _lines(stream: IO[bytes], path: Path, skip: list[int]) -> Iterator[tuple[int, bytes]]:
-    """(physical line number, line) of every line that is neither blank nor a comment; those of comments go to `skip`."""
+    """(physical line number, line) of lines that are neither blank nor comments; numbers of those go to `skip`."""
     for number, raw in enumerate(stream, start=1):
         if b"\0" in raw:
             help = "expected text; see the formats in `snnctl show data timeseries`"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from snnctl.data.series.readers.numerals import Marks, is_missing, is_number
 from snnctl.data.series.series import distinct, numbered
-from snnctl.data.series.stamps import is_stamp
+from snnctl.data.series.stamp_texts import is_stamp
 
 SPACE = " "  # stands for any run of blanks
 COMMENT = "#"
