@@ -418,6 +418,20 @@ def test_all_of_the_horizon_is_seen_of_what_is_known(window: int, horizon: int) 
 
 
 @settings(max_examples=25, deadline=None)
+@given(window=st.integers(1, 12), horizon=st.integers(1, 40), item=st.integers(0, 10))
+def test_what_is_known_ahead_can_be_read_off_the_inputs(
+    tmp_path_factory: pytest.TempPathFactory, window: int, horizon: int, item: int
+) -> None:
+    rows = [(t.isoformat(), i % 3, i, -i) for i, t in enumerate(files.stamps(300))]
+    path = files.table(tmp_path_factory.mktemp("known") / "a.csv", ["date", "y", "a", "b"], rows)
+    knobs: dict[str, Any] = {"targets": ["y"], "known": ["a", "b"], "window": window, "horizon": horizon}
+    data = loaded(path, **knobs, scaler="none", calendar=True, split=SplitSpec(200, 50, 50))
+    ahead_of = data.known_ahead(data.split("train").batch(torch.tensor([item])).inputs)
+    wanted = [[item + window + h, -item - window - h] for h in range(horizon)]
+    assert ahead_of[0].tolist() == wanted
+
+
+@settings(max_examples=25, deadline=None)
 @given(at=st.integers(60, 99), window=st.integers(1, 12), horizon=st.integers(1, 20))
 def test_past_covariates_are_not_seen_ahead_of_time(
     tmp_path_factory: pytest.TempPathFactory, at: int, window: int, horizon: int

@@ -205,6 +205,16 @@ class ForecastData(ForecastShape, Dataset):
     def split(self, name: SplitName) -> WindowSplit:
         return WindowSplit(self.tensors, torch.from_numpy(self.plan.starts[name]), self.window, self.horizon)
 
+    def known_ahead(self, inputs: Tensor) -> Tensor:
+        """What inputs [B, window, C_in] tell of the known covariates over the horizon, [B, horizon, K], scaled."""
+        later = ahead(self.window, self.horizon)
+        first, count = self.channels + len(self.past), len(self.known)
+        steps = torch.arange(self.horizon) + self.window
+        copy = torch.searchsorted(torch.tensor(later) + self.window, steps, right=True)
+        rows = steps - torch.tensor(later)[copy]
+        channels = first + (copy[:, None] + 1) * count + torch.arange(count)
+        return inputs[:, rows[:, None], channels]
+
     def scaler_of(self, name: SplitName, indices: Tensor) -> FittedScaler:
         """The scaler of some windows of a split; its `inverse` maps values [B, H, C] back to the units of the data."""
         return self.scaler.of(self.plan.part_of(self.plan.starts[name][indices.numpy()]))
