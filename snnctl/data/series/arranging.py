@@ -94,7 +94,7 @@ _NO_STAMPS = Stamps(np.zeros(0, np.int64), dated=False)
 
 
 def _repeat(stamps: Stamps) -> bool:
-    return len(np.unique(stamps.local)) < len(stamps.local)
+    return bool((np.diff(np.sort(stamps.local)) == 0).any())
 
 
 def _advice(table: Table, roles: Roles) -> str:
