@@ -146,9 +146,9 @@ def search(
     stop = recipe.train.early_stop
     if not stop.metric.startswith("val/"):
         raise DiagnosticError(Diagnostic("U448", f"a search goes by validation, not by `{stop.metric}`"))
-    listener.warn(recipe.warnings)
+    checked = plan.check([Point("as it is", {})])
+    listener.warn(checked.warnings or recipe.warnings)
     if dry_run:
-        checked = plan.check([Point("as it is", {})])
         if checked.refused:
             raise DiagnosticError(checked.problems())
         return Swept(plan.forecast(checked.resolved, times=trials), ExitCode.DONE)

@@ -95,6 +95,7 @@ def _forecast(experiment: Experiment, runtime: Runtime) -> dict[str, Any]:
             "total": sum(saved.values()) + weights + gradients + state,
         },
         "leaks": list(experiment.data.leaks),
+        "data_warnings": experiment.data_warnings,
     }
 
 

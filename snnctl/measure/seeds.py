@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from snnctl.core.diagnostic import said_of_data
+
 
 def summarise(values: Sequence[float | None]) -> dict[str, Any]:
     """`{"mean", "sd", "values"}`; sd with n - 1, null for a single value or where one is undefined."""
@@ -32,6 +34,7 @@ def over_seeds(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "skip": first["skip"],
         "leaky": first["leaky"],
         "leaks": first["leaks"],
+        "data_warnings": said_of_data(results),
         "metrics": {name: summarise([r["metrics"][name] for r in results]) for name in first["metrics"]},
         "baselines": {
             name: {

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from snnctl.core.better import better_when
 from snnctl.ui.console import table
-from snnctl.ui.diagnostics import show_verdicts
+from snnctl.ui.diagnostics import show_data_warnings, show_verdicts
 from snnctl.ui.words import bar, duration, figure, percent, rate, size, spread
 
 _BAR = 20
@@ -26,6 +26,7 @@ def show_results(console: Console, results: Mapping[str, Any], *, positions: boo
     _layers(console, results["spikes"])
     _leaks(console, results["leaks"])
     _execution(console, results.get("execution"))
+    show_data_warnings(console, results.get("data_warnings", ()))
     show_verdicts(console, results["health"])
     if "seconds" in results:
         console.print(
@@ -86,6 +87,7 @@ def show_seeds(console: Console, document: Mapping[str, Any]) -> None:
             f"  saturated {_cell(spikes['saturated_share'])}"
         )
     _leaks(console, document["leaks"])
+    show_data_warnings(console, document.get("data_warnings", ()))
     console.print(f"\n{duration(document['seconds'])} in all; run directories:")
     for run in document["run"]:
         console.print(f"  {escape(run)}", soft_wrap=True)
@@ -202,3 +204,4 @@ def show_forecast(console: Console, found: Mapping[str, Any]) -> None:
     )
     console.print(table("", "", rows=((f"[key]{key}[/]", escape(value)) for key, value in facts)))
     _leaks(console, found["leaks"])
+    show_data_warnings(console, found["data_warnings"])
