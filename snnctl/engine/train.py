@@ -22,7 +22,6 @@ from snnctl.engine.numerics import out_of_memory
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.warm_start import warm_start
-from snnctl.measure.health import verdicts
 
 
 @dataclass(frozen=True)
@@ -179,8 +178,9 @@ def measure_run(
         "baselines": scores,
         "baselines_omitted": report.omitted if report else {},
         "baselines_chosen": report.chosen if report else {},
+        "input": None if found.inputs is None else found.inputs.to_json(),
         "spikes": {**asdict(found.totals), "layers": found.per_layer()},
-        "health": [verdict.to_json() for verdict in verdicts(found.layers, None, found.circuits)],
+        "health": [verdict.to_json() for verdict in found.verdicts()],
     }
 
 

@@ -32,11 +32,13 @@ def render(console: Console, diagnostics: Sequence[Diagnostic], code: ExitCode |
         console.print(Text(f"{count} (exit {int(code)})", "dim"), soft_wrap=True)
 
 
-def show_data_warnings(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
+def show_data_warnings(
+    console: Console, found: Sequence[Mapping[str, Any]], title: str = "look at the data first:"
+) -> None:
     """What the data found odd, from JSON forms: before any advice on the network."""
     if not found:
         return
-    console.print("\n[bold yellow]look at the data first:[/]")
+    console.print(f"\n[bold yellow]{title}[/]")
     for one in found[:_MOST]:
         file = "" if one["file"] is None else f"  [dim]{escape(printable(_where(one), _LONGEST_TEXT))}[/]"
         console.print(f"[bold yellow]{one['code']}[/] {escape(one['message'])}{file}", soft_wrap=True)

@@ -24,6 +24,7 @@ def show_results(console: Console, results: Mapping[str, Any], *, positions: boo
     _omitted(console, results)
     console.print()
     _layers(console, results["spikes"])
+    _input(console, results.get("input"))
     _leaks(console, results["leaks"])
     _execution(console, results.get("execution"))
     show_data_warnings(console, results.get("data_warnings", ()))
@@ -182,6 +183,13 @@ def _layers(console: Console, spikes: Mapping[str, Any]) -> None:
         percent(spikes["saturated_share"]),
     )
     console.print(shown)
+
+
+def _input(console: Console, found: Mapping[str, Any] | None) -> None:
+    """Said where items are empty: layers that are silent on those are well."""
+    if found is not None and (found["empty_items"] or 0) > 0:
+        shares = f"{found['empty_items']:.1%} of the items that went in are all zero"
+        console.print(f"input: {shares}; {found['nonzero']:.1%} of all values are not")
 
 
 def show_forecast(console: Console, found: Mapping[str, Any]) -> None:

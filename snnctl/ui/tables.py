@@ -100,7 +100,7 @@ def show_data(console: Console, document: Mapping[str, Any]) -> None:
         console.print(table("column", *[f">{name}" for name in names], rows=rows))
         if len(columns) > 24:
             console.print(f"[dim]and {len(columns) - 24} more columns; --json lists all[/]")
-    show_data_warnings(console, facts.get("warnings", ()))
+    show_data_warnings(console, facts.get("warnings", ()), "found odd:")
 
 
 def _cut(split: Mapping[str, Any]) -> str:
