@@ -16,6 +16,7 @@ from snnctl.measure.circuits import CircuitMeter, LayerCircuits
 from snnctl.measure.gradients import LayerGradients
 from snnctl.measure.health import verdicts
 from snnctl.measure.inputs import InputMeter, Inputs
+from snnctl.measure.items import add
 from snnctl.measure.spikes import LayerSpikes, NetworkSpikes, SpikeMeter, network_totals
 from snnctl.tasks.base import Meter, Task
 
@@ -96,7 +97,7 @@ def evaluate(
                 weight = task.loss_weight(batch)
                 loss_sum += float(task.loss(prediction, batch)) * weight
                 weight_sum += weight
-                meter.update(prediction, batch.targets, batch.observed)
+                add(meter, prediction, batch)
                 done += len(indices)
                 if go_on is not None and not go_on(done):
                     break

@@ -22,6 +22,7 @@ from snnctl.engine.numerics import out_of_memory
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.warm_start import warm_start
+from snnctl.measure.columns import by_column, dominated, units
 
 
 @dataclass(frozen=True)
@@ -157,10 +158,11 @@ def measure_run(
         inspect(found)
     report = experiment.task.run_baselines(split) if baselines else None
     scores = dict(report.scores) if report else {}
+    meters = dict(report.meters) if report else {}
     if baselines and experiment.network.has_skip:
         data = experiment.data.split(split)
         alone = evaluate(SkipAlone(network), experiment.task, data, experiment.eval_batch_size, runtime)
-        scores = {"skip_alone": alone.metrics, **scores}
+        scores, meters = {"skip_alone": alone.metrics, **scores}, {"skip_alone": alone.meter, **meters}
     return {
         "run": str(run.path),
         "name": experiment.name,
@@ -171,8 +173,10 @@ def measure_run(
         "parameters": experiment.parameters,
         "leaky": bool(experiment.data.leaks),
         "leaks": list(experiment.data.leaks),
-        "data_warnings": experiment.data_warnings,
+        "data_warnings": [*experiment.data_warnings, *(one.to_json() for one in dominated(found.meter, split))],
         "metrics": found.named(split),
+        "units": units(found.meter, meters),
+        "columns": by_column(found.meter, meters),
         "spiking": experiment.network.spikes,
         "skip": experiment.network.has_skip,
         "baselines": scores,

@@ -1,9 +1,11 @@
 """What data was found odd by its reader stands everywhere: told at the start, in documents, and in the last table."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from engine.odd_data import odd_recipe
 from engine.tiny_runs import codes, command, write_recipe
@@ -107,6 +109,31 @@ def test_several_runs_say_them_once(recipe: Path, capsys: pytest.CaptureFixture[
         "data: stamps were sorted (D209)",
         "data: 3 rows were put in (D210)",
     ]
+
+
+def test_a_run_names_the_column_that_is_most_of_its_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_recipe(tmp_path)
+    late = [0.001 * (n % 2) if n < 120 else 5.0 * (n % 3) for n in range(150)]  # as good as constant in train
+    rows = "".join(f"{20 + 3 * math.sin(n / 3):.6f},{late[n]}\n" for n in range(150))
+    (tmp_path / "series.csv").write_text("warm,late\n" + rows, encoding="utf-8")
+    call = ["train", path, "--set", "train.epochs=1", "--device", "cpu", "--out", tmp_path / "run"]
+    code, document = command(capsys, *call)
+    assert (code, of_data(document)) == (0, ["D246"])
+    assert "column `late` makes up most of the squared error on test" in document["data_warnings"][0]["message"]
+    warm, last = document["columns"]["warm"], document["columns"]["warm"]["baselines"]["last_value"]
+    assert (document["units"]["scaler"], document["units"]["metrics"]) == ("standard", {})
+    assert list(document["metrics"]) == ["test/loss", "test/mse", "test/mae"]  # as ever
+    spread = np.std([20 + 3 * math.sin(n / 3) for n in range(90)])
+    for row in (warm, last):
+        assert row["mae_units"] == pytest.approx(row["mae"] * spread, rel=1e-5)
+        assert row["rmse_units"] == pytest.approx(math.sqrt(row["mse"]) * spread, rel=1e-5)
+    at_test = [3 * math.sin(n / 3) for n in range(120, 150)]
+    held = [3 * math.sin(119 / 3), *at_test]
+    errors = [abs(at_test[s + h] - held[s]) for s in range(29) for h in range(2)]
+    assert last["mae_units"] == pytest.approx(np.mean(errors), rel=1e-4)
+    assert run(["eval", str(tmp_path / "run")]) == 0
+    out = capsys.readouterr().out
+    assert out.index("by column") < out.index("late") < out.index("D246 column `late`") < out.index("E50")
 
 
 def test_from_python_a_listener_is_told_each_once(recipe: Path) -> None:
