@@ -54,15 +54,19 @@ def over_steps(found: Converted) -> Drawn:
 
 @picture("by_layer", "By layer")
 def by_layer(found: Converted) -> Drawn:
-    errors = found.layers
-    figure, (left, right) = plots(8.4, 1.4 + 0.32 * len(errors), f"{found.name}: error by layer", 1, 2, sharey=True)
+    errors, others = found.layers, found.layers_on_split
+    figure, (left, right) = plots(8.4, 1.4 + 0.4 * len(errors), f"{found.name}: error by layer", 1, 2, sharey=True)
     places = range(len(errors))
-    left.barh(places, [error.relative for error in errors], color=BLUE)
-    right.barh(places, [100 * error.clipped for error in errors], color=ORANGE)
+    for axes, name, factor, colour in ((left, "relative", 1, BLUE), (right, "clipped", 100, ORANGE)):
+        for rows, shift, what in ((errors, -0.2, GREY), (others, 0.2, colour)):
+            label = "calibration (train)" if rows is errors else found.split
+            values = [factor * getattr(row, name) for row in rows]
+            axes.barh([place + shift for place in places], values, height=0.36, color=what, label=label)
+    right.legend()
     names_beside(left, [short(error.name, 40) for error in errors])
     left.set(xlabel="root mean square error, relative")
     right.set(xlabel="activations above the top, %")
     return figure, (
         "How far the mean over steps of each layer's spikes is from the activation in its place, and how many of the "
-        "activations are larger than the neurons can say."
+        "activations are larger than the neurons can say: on the calibration data, and on the split that is reported."
     )

@@ -32,6 +32,8 @@ def show_results(console: Console, results: Mapping[str, Any], *, positions: boo
     _leaks(console, results["leaks"])
     _execution(console, results.get("execution"))
     show_data_warnings(console, results.get("data_warnings", ()))
+    if results.get("data_warnings") and results["health"]:
+        console.print()
     show_verdicts(console, results["health"])
     if "seconds" in results:
         console.print(
