@@ -129,7 +129,9 @@ def forecast(
     """What training would cost: see `snnctl.engine.dry_run.forecast`. Nothing is written."""
     loaded = load_recipe(recipe, sets, unsets, allow_plugins=allow_plugins)
     told = _refuse(loaded, listener)
-    return dry_run.forecast(_build(loaded, listener, told), Runtime.of(loaded.train, device))
+    experiment = _build(loaded, listener, told)
+    with listener.work() as tell:
+        return dry_run.forecast(experiment, Runtime.of(loaded.train, device), tell)
 
 
 def resume(

@@ -262,5 +262,8 @@ def show_forecast(console: Console, found: Mapping[str, Any]) -> None:
         ("memory", "  ".join(f"{name.replace('_', ' ')} {size(n)}" for name, n in found["memory"].items())),
     )
     console.print(table("", "", rows=((f"[key]{key}[/]", escape(value)) for key, value in facts)))
+    if found["cut_short"]:
+        steps = "the first step alone, which is slower than the rest" if found["steps_timed"] == 1 else "few steps"
+        console.print(f"[dim]steps are long: timed on {steps}; validation by the forward pass of a step[/]")
     _leaks(console, found["leaks"])
     show_data_warnings(console, found["data_warnings"])
