@@ -104,10 +104,10 @@ def convert(
         cells.append(_cell(spiking, made, wanted, given, split, settings, runtime))
         if number == 0:
             corrected = changed
-            layers, on_split = (
-                tuple(layer_errors(source, spiking.network, found, experiment, batches(experiment, part, most)))
-                for part, most in (("train", settings.samples), (split, None))
-            )
+            calibration = batches(experiment, "train", settings.samples)
+            layers = tuple(layer_errors(source, spiking.network, found, experiment, calibration))
+            reported = batches(experiment, split, None)
+            on_split = tuple(layer_errors(source, spiking.network, found, experiment, reported))
             run = _write(made, spiking, trained.folder, settings, parent, out)
             results = measure_run(spiking, run, runtime, split=split, baselines=False)
             twin = {f"{split}/{name}": value for name, value in reference.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -62,18 +63,22 @@ def _forecast(experiment: Experiment, runtime: Runtime, tell: Tell, now: Callabl
     saved: dict[int, int] = {}
     seconds: list[float] = []
     parts = len(drawn) + 1  # validation is the last
+
+    def tell_step(number: int, done: float = 0.0) -> None:
+        tell(f"step {number + 1} of up to {len(drawn)}", (number + done) / parts)
+
     for number, indices in enumerate(drawn):
-        step = f"step {number + 1} of up to {len(drawn)}"
-        tell(step, number / parts)
+        tell_step(number)
         begun = now()
         batch = training_batch(split, indices, settings.seed, 0, number).to(runtime.device)
         # Watched modules run apart where they would run as one: memory is counted in a step that nobody watches.
-        hooks = _watch_shapes(network, layers, lambda done, s=step: tell(s, done / parts)) if number == 0 else []
+        hooks = _watch_shapes(network, layers, partial(tell_step, number)) if number == 0 else []
         saved = {} if number <= 1 else saved
         with _count_saved(saved, kept) if number <= 1 else nullcontext():
             with runtime.forward_pass():
                 prediction = task.predict(network_, batch)
             loss = task.loss(prediction.float(), batch)
+        float(loss.detach())  # as training does; an accelerator works on behind the clock otherwise
         forward_seconds = now() - begun
         for hook in hooks:
             hook.remove()
