@@ -6,10 +6,10 @@ from functools import partial
 
 from snnctl.convert.convert import Converted
 from snnctl.convert.tables import cells_table, document, layers_table, notes, tables
-from snnctl.report.drawing import look, names_beside, plots
+from snnctl.report.drawing import legend_below, look, names_beside, plots
 from snnctl.report.page import Page, Section
 from snnctl.report.saving import Report
-from snnctl.report.style import BLUE, GREY, ORANGE, Drawn, picture, short
+from snnctl.report.style import BLUE, GREY, Drawn, picture, short
 
 
 def report(found: Converted) -> Report:
@@ -55,14 +55,16 @@ def over_steps(found: Converted) -> Drawn:
 @picture("by_layer", "By layer")
 def by_layer(found: Converted) -> Drawn:
     errors, others = found.layers, found.layers_on_split
-    figure, (left, right) = plots(8.4, 1.4 + 0.4 * len(errors), f"{found.name}: error by layer", 1, 2, sharey=True)
+    figure, (left, right) = plots(8.4, 1.8 + 0.4 * len(errors), f"{found.name}: error by layer", 1, 2, sharey=True)
     places = range(len(errors))
-    for axes, name, factor, colour in ((left, "relative", 1, BLUE), (right, "clipped", 100, ORANGE)):
-        for rows, shift, what in ((errors, -0.2, GREY), (others, 0.2, colour)):
-            label = "calibration (train)" if rows is errors else found.split
-            values = [factor * getattr(row, name) for row in rows]
-            axes.barh([place + shift for place in places], values, height=0.36, color=what, label=label)
-    right.legend()
+    for rows, shift, colour, label in (
+        (errors, -0.2, GREY, "calibration (train)"),
+        (others, 0.2, BLUE, f"{found.split} split"),
+    ):
+        at = [place + shift for place in places]
+        left.barh(at, [row.relative for row in rows], height=0.36, color=colour, label=label)
+        right.barh(at, [100 * row.clipped for row in rows], height=0.36, color=colour, label=label)
+    legend_below(figure, (left, right), 2)
     names_beside(left, [short(error.name, 40) for error in errors])
     left.set(xlabel="root mean square error, relative")
     right.set(xlabel="activations above the top, %")
