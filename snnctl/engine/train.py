@@ -149,6 +149,11 @@ def measure_run(
 
     Args:
         inspect: called with what was measured, while the network still holds these weights.
+
+    Returns:
+        Among others `data_warnings`, JSON forms of what the data found odd, and D246 where one column makes up most of
+        the squared error; `input`, see `Inputs.to_json`; of forecasts `units` and `columns`, see
+        `snnctl.measure.columns`: `metrics` and `baselines` are of scaled values.
     """
     folder = weights_folder(run, checkpoint)
     network = experiment.network.to(runtime.device)
