@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from snnctl.core.catalog import REGISTRIES
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, warnings_of
 from snnctl.core.params import params_model
 from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
@@ -157,6 +157,11 @@ def _groups(recipe: Recipe, network: nn.Module) -> list[Group]:
         raise DiagnosticError(recipe.problem("R404", str(error), where, error.help)) from None
 
 
+def data_warnings(recipe: Recipe, data: Any) -> list[Diagnostic]:
+    """What data found odd when it was probed or loaded, at the keys of the recipe that it concerns."""
+    return [_placed(recipe, one) for one in warnings_of(data)]
+
+
 def check(recipe: Recipe) -> list[Diagnostic]:
     """What reading and schema cannot see: whether data is there and long enough, and whether shapes fit.
 
@@ -166,10 +171,12 @@ def check(recipe: Recipe) -> list[Diagnostic]:
     that push costs over a second of torch imports).
 
     Returns:
-        Errors and warnings; empty when all is well.
+        Errors and warnings, those of the data first; empty when all is well.
     """
+    said: list[Diagnostic] = []
     try:
         probe = _located(recipe, lambda: make("data", recipe.values["data"]).probe())
+        said = data_warnings(recipe, probe)
         task = _located(recipe, lambda: make("task", recipe.values["task"], probe))
         with torch.device("meta"):
             network = build_network(recipe, task.input_signal, task.outputs)
@@ -177,8 +184,8 @@ def check(recipe: Recipe) -> list[Diagnostic]:
         if any(REGISTRIES[kind].source(config["type"]) != "snnctl" for kind, config, _ in components(recipe.values)):
             _push(recipe, network, task.input_signal, task.outputs)
     except DiagnosticError as error:
-        return list(error.diagnostics)
-    return list(_cautions(recipe, network))
+        return [*said, *error.diagnostics]
+    return [*said, *_cautions(recipe, network)]
 
 
 def _cautions(recipe: Recipe, network: Network) -> Iterator[Diagnostic]:
@@ -231,16 +238,18 @@ def _located(recipe: Recipe, load: Callable[[], Any]) -> Any:
     try:
         return load()
     except DiagnosticError as error:
-        found = []
-        for problem in error.diagnostics:
-            if problem.path and not problem.line:
-                path = tuple(problem.path.split("."))
-                named = problem.file and problem.file not in problem.message
-                notes = problem.notes + ((f"in {problem.file}",) if named else ())
-                found.append(recipe.problem(problem.code, problem.message, path, problem.help, notes=notes))
-            elif problem.path:
-                place = recipe.problem(problem.code, "", tuple(problem.path.split("."))).place()
-                found.append(replace(problem, notes=(*problem.notes, f"the file is named at {place}")))
-            else:
-                found.append(problem)
-        raise DiagnosticError(found) from None
+        raise DiagnosticError([_placed(recipe, problem) for problem in error.diagnostics]) from None
+
+
+def _placed(recipe: Recipe, problem: Diagnostic) -> Diagnostic:
+    """One that names a key, at that key; one with a line of a data file stays there, and names the place of the key."""
+    if not problem.path:
+        return problem
+    path = tuple(problem.path.split("."))
+    if problem.line:
+        place = recipe.problem(problem.code, "-", path).place()
+        return replace(problem, notes=(*problem.notes, f"the file is named at {place}"))
+    named = problem.file and problem.file not in problem.message
+    notes = problem.notes + ((f"in {problem.file}",) if named else ())
+    found = recipe.problem(problem.code, problem.message, path, problem.help, notes=notes)
+    return replace(found, severity=problem.severity)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
-from snnctl.build import build
+from snnctl.build import build, data_warnings
 from snnctl.core.choices import Checkpoint, refuse_other
 from snnctl.core.diagnostic import Diagnostic, as_warnings
 from snnctl.engine.checkpoint import load_weights, weights_folder
@@ -28,7 +28,8 @@ class FinishedRun:
         folder: the run directory.
         recipe: as the run was trained.
         checkpoint: which weights.
-        warn: told once, when the experiment is built, that the data is not the data that the run began with.
+        warn: told once, when the experiment is built, what the data found odd, and that it is not the data that the
+            run began with.
     """
 
     folder: RunDir
@@ -44,6 +45,9 @@ class FinishedRun:
             DiagnosticError: as `snnctl.build.build`.
         """
         built = build(self.recipe)
+        said = data_warnings(self.recipe, built.data)
+        if said:
+            self.warn(said)
         changed = changed_data(built, self.folder)
         if changed is not None:
             self.warn([replace(changed, severity="warning", help="")])

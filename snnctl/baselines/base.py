@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from snnctl.core.catalog import BASELINES
-from snnctl.measure.items import Meter
+from snnctl.measure.items import Meter, add
 
 Predict = Callable[[Tensor], Tensor]  # inputs of a batch -> predictions as the model makes them
 Progress = Callable[[str, float], None]  # name of the baseline, share done 0..1
@@ -82,17 +82,19 @@ class BaselineReport:
         scores: baseline -> metric -> value.
         chosen: baseline -> what was chosen on validation, as text.
         omitted: baseline -> why it was left out.
+        meters: baseline -> the sums behind its scores.
     """
 
     scores: dict[str, dict[str, float]]
     chosen: dict[str, str]
     omitted: dict[str, str]
+    meters: Mapping[str, Meter] = field(default_factory=dict, compare=False)
 
 
 def run_baselines(names: Sequence[str], data: Any, meter: Callable[[], Meter], **how: Any) -> BaselineReport:
     """Scores of the baselines, from `baseline_meters` with the same arguments."""
     meters, chosen, omitted = baseline_meters(names, data, meter, **how)
-    return BaselineReport({name: found.compute() for name, found in meters.items()}, chosen, omitted)
+    return BaselineReport({name: found.compute() for name, found in meters.items()}, chosen, omitted, meters)
 
 
 def baseline_meters(
@@ -136,7 +138,7 @@ def baseline_meters(
         batch = part.batch(indices)
         for name, found in list(meters.items()):
             try:
-                found.update(fitted[name].predict(batch.inputs), batch.targets, batch.observed)
+                add(found, fitted[name].predict(batch.inputs), batch)
             except Exception as error:
                 omitted[name] = _failed(name, error)
                 del meters[name], fitted[name]

@@ -9,7 +9,7 @@ from typing import Any
 
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.core.catalog import DATA
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, warnings_of
 from snnctl.data.cache import Progress, caching_in
 from snnctl.data.kinds import KINDS, kind_of
 from snnctl.data.prepare import Prepared
@@ -45,7 +45,7 @@ def prepare(
 
 
 def describe(what: str, sets: Sequence[str] = (), unsets: Sequence[str] = ()) -> dict[str, Any]:
-    """What data holds: rows, columns, gaps, dates, splits in rows and windows, statistics, leaks.
+    """Data: rows, columns, gaps, dates, splits in rows and windows, statistics, leaks, warnings of the reader.
 
     Args:
         what: a recipe (.yaml), a data file, or a known name. Of the latter two nothing is said that is for a recipe to
@@ -58,12 +58,14 @@ def describe(what: str, sets: Sequence[str] = (), unsets: Sequence[str] = ()) ->
     if what.endswith(_RECIPES):
         from snnctl.build import load_data  # torch is not needed to look into a file
 
-        return {"source": what, **load_data(load_recipe(what, sets, unsets)).describe()}
+        data = load_data(load_recipe(what, sets, unsets))
+        return {"source": what, **data.describe(), "warnings": [one.to_json() for one in warnings_of(data)]}
     if sets or unsets:
         raise DiagnosticError(Diagnostic("U432"))
     kind = next((kind for kind in KINDS if kind.info and what in kind.known), None)
     data = DATA.get("timeseries")(source=what, window=1, horizon=1).load() if kind is None else kind.look_into(what)
-    return {"source": what, **{key: value for key, value in data.describe().items() if key not in _OF_A_RECIPE}}
+    facts = {key: value for key, value in data.describe().items() if key not in _OF_A_RECIPE}
+    return {"source": what, **facts, "warnings": [one.to_json() for one in warnings_of(data)]}
 
 
 def _of_recipe(recipe: str, brought: Path | None, progress: Progress | None) -> list[Prepared]:

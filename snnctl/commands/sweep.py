@@ -71,11 +71,13 @@ class Plan:
         )
         return Place(out, shared, tuple(self.seeds))
 
-    def forecast(self, points: Sequence[Resolved], times: int = 1) -> dict[str, Any]:
+    def forecast(self, points: Sequence[Resolved], listener: Listener, times: int = 1) -> dict[str, Any]:
         """`{points: [{name, changes, parameters, epochs, seconds}], runs, seconds}`: each alone, and all together."""
         rows = []
         for one in points:
-            found = forecast(build(one.recipe), Runtime.of(one.recipe.train, self.device))
+            experiment = build(one.recipe)
+            with listener.work() as tell:
+                found = forecast(experiment, Runtime.of(one.recipe.train, self.device), tell)
             facts = {key: found[key] for key in ("parameters", "epochs", "seconds")}
             rows.append({"name": one.point.label, "changes": dict(one.point.changes), **facts})
         runs = times * (len(self.seeds) or 1)
@@ -113,7 +115,7 @@ def grid(
     ]
     listener.warn([*checked.warnings, *left_out])
     if dry_run:
-        return Swept(plan.forecast(checked.resolved), ExitCode.DONE)
+        return Swept(plan.forecast(checked.resolved, listener), ExitCode.DONE)
     made = Grid(checked.resolved, plan.place(checked.resolved[0].recipe))
     runs = len(checked.resolved) * (len(plan.seeds) or 1)
     return _run(plan, made, f"{len(checked.resolved)} points, {made.waiting} of {runs} runs to train", listener)
@@ -146,12 +148,12 @@ def search(
     stop = recipe.train.early_stop
     if not stop.metric.startswith("val/"):
         raise DiagnosticError(Diagnostic("U448", f"a search goes by validation, not by `{stop.metric}`"))
-    listener.warn(recipe.warnings)
+    checked = plan.check([Point("as it is", {})])
+    listener.warn(checked.warnings or recipe.warnings)
     if dry_run:
-        checked = plan.check([Point("as it is", {})])
         if checked.refused:
             raise DiagnosticError(checked.problems())
-        return Swept(plan.forecast(checked.resolved, times=trials), ExitCode.DONE)
+        return Swept(plan.forecast(checked.resolved, listener, times=trials), ExitCode.DONE)
 
     def resolve(point: Point) -> Recipe | list[Diagnostic]:
         checked = plan.check([point])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from snnctl.build import build, check
+from snnctl.build import build, check, data_warnings
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.core.choices import Device, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
@@ -100,7 +100,7 @@ def train(
         )
         for seeded in ([[f"train.seed={seed}"] for seed in seeds] or [[]])
     ]
-    _refuse(variants[0], listener)
+    told = _refuse(variants[0], listener)
     folder = None if out is None else Path(out)
     how = How(Path(runs), folder, continue_, stop_after, device, tensorboard)
     if jobs > 1 and len(variants) > 1:
@@ -109,7 +109,7 @@ def train(
     results: list[dict[str, Any]] = []
     for variant in variants:
         own = folder / f"seed-{variant.train.seed}" if folder is not None and seeds else folder
-        found = train_one(variant, own, how, listener)
+        found = train_one(variant, own, how, listener, told)
         if found["status"] == "interrupted":
             begun = [*(one["run"] for one in results), found["run"]]
             return Trained({**found, "run": begun} if seeds else found, variants[0])
@@ -128,8 +128,10 @@ def forecast(
 ) -> dict[str, Any]:
     """What training would cost: see `snnctl.engine.dry_run.forecast`. Nothing is written."""
     loaded = load_recipe(recipe, sets, unsets, allow_plugins=allow_plugins)
-    _refuse(loaded, listener)
-    return dry_run.forecast(build(loaded), Runtime.of(loaded.train, device))
+    told = _refuse(loaded, listener)
+    experiment = _build(loaded, listener, told)
+    with listener.work() as tell:
+        return dry_run.forecast(experiment, Runtime.of(loaded.train, device), tell)
 
 
 def resume(
@@ -162,16 +164,22 @@ def resume(
     found = None if extended else folder.results()
     if found is None:
         how = How(stop_after=stop_after, device=device, tensorboard=tensorboard)
-        found = _train(recipe, build(recipe), folder, how, listener, resume=True, extended=extended)
+        found = _train(recipe, _build(recipe, listener, []), folder, how, listener, resume=True, extended=extended)
     return Trained(found, recipe)
 
 
-def train_one(recipe: Recipe, out: Path | None, how: How, listener: Listener) -> dict[str, Any]:
+def train_one(
+    recipe: Recipe, out: Path | None, how: How, listener: Listener, told: list[Diagnostic] | None = None
+) -> dict[str, Any]:
     """Train a checked recipe in a new run directory, or take up the one that lies in `out`; its results.
+
+    Args:
+        told: warnings that the listener knows; what the data adds to them is noted here.
 
     Raises:
         DiagnosticError: U405, the run in `out` is of another recipe; as `start_run` and `train_run`.
     """
+    told = [] if told is None else told
     if how.tensorboard:
         summary_writer()  # before anything is made
     if how.continue_ and out is not None and RunDir(out).begun:
@@ -179,20 +187,31 @@ def train_one(recipe: Recipe, out: Path | None, how: How, listener: Listener) ->
         if run.manifest().get("digest") != recipe.digest():
             help = "name another --out; `snnctl show RUN/recipe.yaml` shows what it was"
             raise DiagnosticError(Diagnostic("U405", facts={"path": run.path}, help=help))
-        return run.results() or _train(recipe, build(recipe), run, how, listener, resume=True)
-    experiment = build(recipe)
+        return run.results() or _train(recipe, _build(recipe, listener, told), run, how, listener, resume=True)
+    experiment = _build(recipe, listener, told)
     run = start_run(experiment, _head(recipe), Runtime.of(recipe.train, how.device), how.runs, out)
     return _train(recipe, experiment, run, how, listener)
 
 
-def _refuse(recipe: Recipe, listener: Listener) -> None:
-    """Tell the warnings of a recipe, raise what is wrong with it."""
+def _refuse(recipe: Recipe, listener: Listener) -> list[Diagnostic]:
+    """Tell and return the warnings of a recipe and of its data, raise what is wrong with them."""
     listener.warn(recipe.warnings)
     found = check(recipe)
-    listener.warn([one for one in found if one.severity == "warning"])
+    warnings = [one for one in found if one.severity == "warning"]
+    listener.warn(warnings)
     errors = [one for one in found if one.severity == "error"]
     if errors:
         raise DiagnosticError(errors)
+    return warnings
+
+
+def _build(recipe: Recipe, listener: Listener, told: list[Diagnostic]) -> Experiment:
+    """The experiment; what its data says beyond what was `told` before it was read whole is told and noted there."""
+    experiment = build(recipe)
+    new = [one for one in data_warnings(recipe, experiment.data) if one not in told]
+    listener.warn(new)
+    told += new
+    return experiment
 
 
 def _head(recipe: Recipe) -> Head:

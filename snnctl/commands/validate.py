@@ -55,12 +55,13 @@ def validate(
             else:
                 recipe = load_recipe(file, sets, unsets, allow_plugins=allow_plugins)
             found += recipe.warnings
-            from snnctl.build import build, check  # torch is for recipes that can be read
+            from snnctl.build import build, check, data_warnings  # torch is for recipes that can be read
 
             said = check(recipe)
-            if load_data and exit_code_of(said) == ExitCode.DONE:
-                build(recipe)
             found += said
+            if load_data and exit_code_of(said) == ExitCode.DONE:
+                read = data_warnings(recipe, build(recipe).data)
+                found += [one for one in read if one not in said]
         except DiagnosticError as error:
             found += error.diagnostics
     return Validated(name, tuple(one.at(name) for one in found))

@@ -14,7 +14,7 @@ from snnctl.compare.groups import SKIP, Group, Grouping, grouped, refuse_strange
 from snnctl.compare.recipes import ABSENT, differing, short_keys, shown, title_of, within
 from snnctl.compare.statistics import FEW, Paired, Spread
 from snnctl.core.better import ENERGY, better_direction
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, said_of_data
 
 _FEW_KEYS = 2
 
@@ -275,4 +275,5 @@ def _notes(found: Comparison) -> list[str]:
         notes.append("a group picked from several by its test metric is chosen on test; --metric val/... picks without")
     notes += _test_set(found)
     leaks = dict.fromkeys(leak for run in found.runs for leak in run.results["leaks"])
-    return notes + [f"leaky: {leak}" for leak in leaks]
+    said = said_of_data(run.results for run in found.runs)
+    return [*notes, *(f"leaky: {leak}" for leak in leaks), *(f"data: {one['message']} ({one['code']})" for one in said)]

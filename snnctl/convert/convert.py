@@ -53,7 +53,9 @@ class Converted:
     source: dict[str, float]  # metrics of the non-spiking network
     chosen: Wanted  # bits and steps of the run
     cells: tuple[Cell, ...]  # every number of bits and steps that was asked for, the run's own first
-    layers: tuple[LayerError, ...]  # of the run's own
+    layers: tuple[LayerError, ...]  # of the run's own, on what it was calibrated on, which is of train
+    layers_on_split: tuple[LayerError, ...]  # the same on the whole split
+    calibrated_on: int  # samples of train
     corrected: dict[str, float]  # mean change of each layer's bias
     # whether the non-spiking network's activations were in steps, and in how many; None = rectifiers
     quantised: int | None
@@ -90,7 +92,9 @@ def convert(
     reference = measured(source, experiment, split, runtime).metrics
     given = answers(source, experiment, split)
     everything = [chosen, *(wanted for wanted in more if wanted != chosen)]
-    cells, layers, corrected = [], [], {}
+    cells, corrected = [], {}
+    layers: tuple[LayerError, ...] = ()
+    on_split: tuple[LayerError, ...] = ()
     run: RunDir | None = None
     for number, wanted in enumerate(everything):
         tell(f"{wanted.bits} bits, {wanted.steps} steps", 0.1 + 0.85 * number / len(everything))
@@ -100,8 +104,10 @@ def convert(
         cells.append(_cell(spiking, made, wanted, given, split, settings, runtime))
         if number == 0:
             corrected = changed
-            batch = next(iter(batches(experiment, "train", settings.samples)))
-            layers = layer_errors(source, spiking.network, found, experiment, batch)
+            calibration = batches(experiment, "train", settings.samples)
+            layers = tuple(layer_errors(source, spiking.network, found, experiment, calibration))
+            reported = batches(experiment, split, None)
+            on_split = tuple(layer_errors(source, spiking.network, found, experiment, reported))
             run = _write(made, spiking, trained.folder, settings, parent, out)
             results = measure_run(spiking, run, runtime, split=split, baselines=False)
             twin = {f"{split}/{name}": value for name, value in reference.items()}
@@ -116,7 +122,9 @@ def convert(
         source=reference,
         chosen=chosen,
         cells=tuple(cells),
-        layers=tuple(layers),
+        layers=layers,
+        layers_on_split=on_split,
+        calibrated_on=min(settings.samples, len(experiment.data.split("train"))),
         corrected=corrected,
         quantised=recipe.values["model"].get("levels"),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from snnctl.convert.support import activations, watch
+from snnctl.convert.support import watch
 from snnctl.core.choices import SplitName
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment, Network
@@ -19,7 +20,7 @@ from snnctl.engine.runtime import Runtime
 
 @dataclass(frozen=True)
 class LayerError:
-    """One activation and the neurons in its place, on calibration data."""
+    """One activation and the neurons in its place, on calibration data or on the split that is reported."""
 
     name: str
     top: float  # what all levels of the neuron together stand for
@@ -66,25 +67,33 @@ def batches(experiment: Experiment, split: SplitName, samples: int | None) -> It
         yield data.batch(indices)
 
 
+@torch.no_grad()
 def layer_errors(
-    source: Network, target: Network, tops: Mapping[str, float], experiment: Experiment, batch: Any
+    source: Network, target: Network, tops: Mapping[str, float], experiment: Experiment, batches: Iterable[Any]
 ) -> list[LayerError]:
-    """Each activation beside the mean over T of the neurons in its place, on one batch."""
+    """Each activation beside the mean over T of the neurons in its place, summed over all batches."""
+    sums = {name: torch.zeros(4, dtype=torch.float64) for name in tops}
+    for batch in batches:
+        before, after = (_outputs(network, tops, experiment, batch) for network in (source, target))
+        for name, top in tops.items():
+            wanted, given = before[name], after[name]
+            facts = (wanted.square().sum(), (given - wanted).square().sum(), (wanted > top).sum(), wanted.numel())
+            sums[name] += torch.tensor([float(one) for one in facts], dtype=torch.float64)
+    return [_layer(name, top, *sums[name].tolist()) for name, top in tops.items()]
 
-    def outputs(network: Network) -> dict[str, Tensor]:
-        kept: dict[str, Tensor] = {}
-        parts = dict(network.named_modules())
-        watched = {name: parts[name] for name in activations(source)}
-        forward = partial(experiment.task.predict, network.eval())
-        watch(watched, [batch], forward, lambda name, _, said: kept.update({name: said}))
-        return kept
 
-    before, after = outputs(source), outputs(target)
-    found = []
-    for name, top in tops.items():
-        wanted, given = before[name].mean(0).double(), after[name].mean(0).double()
-        size = float(wanted.square().mean().sqrt())
-        error = float((given - wanted).square().mean().sqrt())
-        relative = error / size if size else float("nan")
-        found.append(LayerError(name, top, relative, float((wanted > top).double().mean())))
-    return found
+def _outputs(network: Network, names: Iterable[str], experiment: Experiment, batch: Any) -> dict[str, Tensor]:
+    """The mean over T of what each part gives on one batch."""
+    kept: dict[str, Tensor] = {}
+    parts = dict(network.named_modules())
+
+    def keep(name: str, _: Tensor, said: Tensor) -> None:
+        kept[name] = said.mean(0).double()
+
+    watch({name: parts[name] for name in names}, [batch], partial(experiment.task.predict, network.eval()), keep)
+    return kept
+
+
+def _layer(name: str, top: float, size: float, error: float, above: float, count: float) -> LayerError:
+    relative = math.sqrt(error / size) if size else float("nan")
+    return LayerError(name, top, relative, above / count if count else float("nan"))

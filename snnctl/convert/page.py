@@ -6,10 +6,10 @@ from functools import partial
 
 from snnctl.convert.convert import Converted
 from snnctl.convert.tables import cells_table, document, layers_table, notes, tables
-from snnctl.report.drawing import look, names_beside, plots
+from snnctl.report.drawing import legend_below, look, names_beside, plots
 from snnctl.report.page import Page, Section
 from snnctl.report.saving import Report
-from snnctl.report.style import BLUE, GREY, ORANGE, Drawn, picture, short
+from snnctl.report.style import BLUE, GREY, Drawn, picture, short
 
 
 def report(found: Converted) -> Report:
@@ -54,15 +54,21 @@ def over_steps(found: Converted) -> Drawn:
 
 @picture("by_layer", "By layer")
 def by_layer(found: Converted) -> Drawn:
-    errors = found.layers
-    figure, (left, right) = plots(8.4, 1.4 + 0.32 * len(errors), f"{found.name}: error by layer", 1, 2, sharey=True)
+    errors, others = found.layers, found.layers_on_split
+    figure, (left, right) = plots(8.4, 1.8 + 0.4 * len(errors), f"{found.name}: error by layer", 1, 2, sharey=True)
     places = range(len(errors))
-    left.barh(places, [error.relative for error in errors], color=BLUE)
-    right.barh(places, [100 * error.clipped for error in errors], color=ORANGE)
+    for rows, shift, colour, label in (
+        (errors, -0.2, GREY, "calibration (train)"),
+        (others, 0.2, BLUE, f"{found.split} split"),
+    ):
+        at = [place + shift for place in places]
+        left.barh(at, [row.relative for row in rows], height=0.36, color=colour, label=label)
+        right.barh(at, [100 * row.clipped for row in rows], height=0.36, color=colour, label=label)
+    legend_below(figure, (left, right), 2)
     names_beside(left, [short(error.name, 40) for error in errors])
     left.set(xlabel="root mean square error, relative")
     right.set(xlabel="activations above the top, %")
     return figure, (
         "How far the mean over steps of each layer's spikes is from the activation in its place, and how many of the "
-        "activations are larger than the neurons can say."
+        "activations are larger than the neurons can say: on the calibration data, and on the split that is reported."
     )

@@ -9,6 +9,9 @@ from snnctl.energy.count.counts import twin_bits
 from snnctl.report.page import Table
 from snnctl.report.tables import csv_text
 
+# Above this many times the clipped share on the calibration data, and this share more, the split is said to go higher.
+MORE, FEW = 2.0, 0.005
+
 
 def notes(found: Converted) -> list[str]:
     """What a reader should know of the run's own bits and steps."""
@@ -26,11 +29,23 @@ def notes(found: Converted) -> list[str]:
     if found.quantised is not None and found.quantised != chosen.levels:
         trained, here = found.quantised, chosen.levels
         said.append(f"The network was trained with {trained} levels and has {here} here, so that answers may differ.")
+    higher = [
+        f"`{one.name}` {other.clipped:.2%} (calibration {one.clipped:.2%})"
+        for one, other in zip(found.layers, found.layers_on_split, strict=True)
+        if other.clipped > MORE * one.clipped + FEW
+    ]
+    if higher:
+        said.append(
+            f"On {found.split} activations go higher than on the {found.calibrated_on:,} samples of train that were "
+            f"calibrated on; above the top are: {', '.join(higher)}. More samples, or method `max`, clip less."
+        )
     return said
 
 
 def document(found: Converted) -> dict[str, Any]:
-    """What `--json` prints: `run`, `metrics`, `twin_differences`, `table`, `layers`."""
+    """What `--json` prints: `run`, `metrics`, `twin_differences`, `table`; of layers `{name, top, relative, clipped}`,
+    as `layers` on the calibration data and as `layers_on_split` on the split that is reported.
+    """
     own = found.cells[0]
     return {
         "run": str(found.run.path),
@@ -54,7 +69,9 @@ def document(found: Converted) -> dict[str, Any]:
             }
             for cell in found.cells
         ],
+        "calibrated_on": {"split": "train", "samples": found.calibrated_on},
         "layers": [vars(layer) for layer in found.layers],
+        "layers_on_split": [vars(layer) for layer in found.layers_on_split],
         "bias_corrections": found.corrected,
         "notes": notes(found),
     }
@@ -64,8 +81,18 @@ def tables(found: Converted) -> dict[str, str]:
     """File name -> CSV text: a row per number of bits and steps, and one per layer."""
     energies = (f"joules:{name}" for name in found.cells[0].costs)
     head = ("bits", "steps", found.metric, "different", "mean_rate", *energies)
-    names = ("layer", "top", "relative_error", "clipped")
-    listed = ((one.name, one.top, one.relative, one.clipped) for one in found.layers)
+    names = (
+        "layer",
+        "top",
+        "relative_error",
+        "clipped",
+        f"relative_error_on_{found.split}",
+        f"clipped_on_{found.split}",
+    )
+    listed = (
+        (one.name, one.top, one.relative, one.clipped, other.relative, other.clipped)
+        for one, other in zip(found.layers, found.layers_on_split, strict=True)
+    )
     return {"conversion.csv": csv_text(head, _rows(found)), "layers.csv": csv_text(names, listed)}
 
 
@@ -84,6 +111,12 @@ def cells_table(found: Converted) -> Table:
 
 
 def layers_table(found: Converted) -> Table:
-    head = ("layer", "top", "relative error", "share above the top", "mean change of bias")
-    rows = [(one.name, one.top, one.relative, one.clipped, found.corrected.get(one.name)) for one in found.layers]
+    shown = [
+        f"{what}, {on}" for on in ("calibration", found.split) for what in ("relative error", "share above the top")
+    ]
+    head = ("layer", "top", *shown, "mean change of bias")
+    rows = [
+        (one.name, one.top, one.relative, one.clipped, other.relative, other.clipped, found.corrected.get(one.name))
+        for one, other in zip(found.layers, found.layers_on_split, strict=True)
+    ]
     return Table(head, rows)

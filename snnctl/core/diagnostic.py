@@ -137,6 +137,20 @@ def exit_code_of(diagnostics: Sequence[Diagnostic]) -> ExitCode:
     return ExitCode.INTERNAL
 
 
+def warnings_of(data: object) -> tuple[Diagnostic, ...]:
+    """What data says it found odd, see `snnctl.data.base.Probe`; that of a plug-in may have no word for it."""
+    found = getattr(data, "warnings", ())
+    return tuple(one for one in found if isinstance(one, Diagnostic)) if isinstance(found, Sequence) else ()
+
+
+def said_of_data(results: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the data of these runs found odd, each thing once; runs that were made before it was noted say nothing."""
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for one in (warning for run in results for warning in run.get("data_warnings", ())):
+        found.setdefault((one["code"], one["path"], one["message"]), one)
+    return list(found.values())
+
+
 def as_warnings(diagnostics: Sequence[Diagnostic]) -> None:
     """Python's own warnings, where nobody else is told."""
     for one in diagnostics:

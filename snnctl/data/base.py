@@ -30,17 +30,20 @@ class Batch:
         targets: [B, H, C] float32 in forecasting, [B] int64 in classification.
         observed: shaped as the targets, False where one was missing in the data; None when all are observed.
         soft: [B, K] shares of the classes where items are mixed ones; `targets` is then the class of the first.
+        scale: [B, C] how much of the data's own units a scaled unit is, where each item was scaled in its own way.
     """
 
     inputs: Tensor
     targets: Tensor
     observed: Tensor | None = None
     soft: Tensor | None = None
+    scale: Tensor | None = None
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on `device`."""
-        observed, soft = (None if part is None else part.to(device) for part in (self.observed, self.soft))
-        return Batch(self.inputs.to(device), self.targets.to(device), observed, soft)
+        parts = (self.observed, self.soft, self.scale)
+        rest = (None if part is None else part.to(device) for part in parts)
+        return Batch(self.inputs.to(device), self.targets.to(device), *rest)
 
     def __len__(self) -> int:
         return len(self.inputs)

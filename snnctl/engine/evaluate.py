@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from time import perf_counter
 from typing import Any
@@ -10,8 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.engine.runtime import Runtime
 from snnctl.measure.circuits import CircuitMeter, LayerCircuits
+from snnctl.measure.gradients import LayerGradients
+from snnctl.measure.health import verdicts
+from snnctl.measure.inputs import InputMeter, Inputs
+from snnctl.measure.items import add
 from snnctl.measure.spikes import LayerSpikes, NetworkSpikes, SpikeMeter, network_totals
 from snnctl.tasks.base import Meter, Task
 
@@ -27,6 +32,7 @@ class Evaluation:
         meter: the metrics' sums, for per-column and per-step figures.
         items_per_second: how fast it went.
         circuits: of the layers that have autaptic circuits.
+        inputs: what went into the network; None where nobody looked.
     """
 
     loss: float
@@ -35,6 +41,14 @@ class Evaluation:
     meter: Meter
     items_per_second: float = 0.0
     circuits: list[LayerCircuits] = field(default_factory=list)
+    inputs: Inputs | None = None
+
+    def verdicts(
+        self, gradients: Iterable[LayerGradients] | None = None, trained_on: Inputs | None = None
+    ) -> list[Diagnostic]:
+        """What is ill, see `snnctl.measure.health.verdicts`, with what was measured in a step of training."""
+        given = [one for one in (trained_on, self.inputs) if one is not None]
+        return verdicts(self.layers, gradients, self.circuits, given)
 
     @property
     def totals(self) -> NetworkSpikes:
@@ -71,8 +85,9 @@ def evaluate(
     meter = task.meter()
     loss_sum, weight_sum, done = 0.0, 0, 0
     start = perf_counter()
+    inputs = InputMeter(getattr(network, "encoder", None))
     try:
-        with SpikeMeter(network) as spikes, CircuitMeter(network) as circuits, torch.no_grad():
+        with SpikeMeter(network) as spikes, CircuitMeter(network) as circuits, inputs, torch.no_grad():
             for first in range(0, len(split), batch_size):
                 indices = torch.arange(first, min(first + batch_size, len(split)))
                 batch = split.batch(indices).to(runtime.device)
@@ -82,7 +97,7 @@ def evaluate(
                 weight = task.loss_weight(batch)
                 loss_sum += float(task.loss(prediction, batch)) * weight
                 weight_sum += weight
-                meter.update(prediction, batch.targets, batch.observed)
+                add(meter, prediction, batch)
                 done += len(indices)
                 if go_on is not None and not go_on(done):
                     break
@@ -95,4 +110,5 @@ def evaluate(
         meter=meter,
         items_per_second=done / max(perf_counter() - start, 1e-9),
         circuits=circuits.summary(),
+        inputs=inputs.summary(),
     )

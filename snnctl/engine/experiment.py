@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from snnctl.backbones.base import Backbone
+from snnctl.core.diagnostic import warnings_of
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.training import Train
 from snnctl.data.base import Dataset
@@ -132,6 +133,11 @@ class Experiment:
     def parameters(self) -> int:
         """Number of trainable parameters."""
         return sum(p.numel() for p in self.network.parameters() if p.requires_grad)
+
+    @property
+    def data_warnings(self) -> list[dict[str, Any]]:
+        """JSON forms of what the data found odd, by its own keys and files: the same wherever the recipe lies."""
+        return [one.to_json() for one in warnings_of(self.data)]
 
     @property
     def eval_batch_size(self) -> int:

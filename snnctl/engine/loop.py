@@ -25,7 +25,7 @@ from snnctl.engine.numerics import first_non_finite, non_finite_gradient, non_fi
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.measure.gradients import GradientMeter, LayerGradients
-from snnctl.measure.health import verdicts
+from snnctl.measure.inputs import InputMeter, Inputs
 from snnctl.measure.spikes import SpikeMeter
 from snnctl.neurons.base import penalised, penalty
 
@@ -201,13 +201,15 @@ class Trainer:
         self._tell_progress()
         order = epoch_order(len(self.split), settings.seed, state.epoch)
         gradients: list[LayerGradients] = []
+        inputs: Inputs | None = None
         items, told = 0, 0.0
         jobs = list(enumerate(batches(order, settings.batch_size)))[state.step_in_epoch :]
         for (number, indices), batch in ahead(jobs, self._make_batch, threaded=self._feeds_ahead):
             if number == 0:
-                with GradientMeter(self.network) as meter, SpikeMeter(self.network) as spikes:
+                given = InputMeter(getattr(self.runtime.unwrap(self.network), "encoder", None))
+                with GradientMeter(self.network) as meter, SpikeMeter(self.network) as spikes, given:
                     self._step(batch)
-                gradients = meter.summary()
+                gradients, inputs = meter.summary(), given.summary()
                 self._live_rate = spikes.totals().mean_rate
             else:
                 self._step(batch)
@@ -220,7 +222,7 @@ class Trainer:
                 self._tell_step(items, now - begun)
             if stop.wanted and state.step_in_epoch < self.per_epoch:
                 return False
-        self._validate(gradients, items / max(perf_counter() - begun, 1e-9), begun)
+        self._validate(gradients, inputs, items / max(perf_counter() - begun, 1e-9), begun)
         return True
 
     def _tell_progress(self) -> None:
@@ -284,7 +286,7 @@ class Trainer:
             )
         )
 
-    def _validate(self, gradients: list[LayerGradients], speed: float, begun: float) -> None:
+    def _validate(self, gradients: list[LayerGradients], inputs: Inputs | None, speed: float, begun: float) -> None:
         state, settings = self.state, self.settings
         sick = non_finite_weights(self.network, state.epoch)
         if sick is not None:  # before anything is saved: the checkpoints stay usable
@@ -310,7 +312,7 @@ class Trainer:
         if best:
             self._save_weights(self.run.best)
         self._tell_epoch(epoch, train_loss, found, best, speed, begun)
-        for verdict in verdicts(found.layers, gradients, found.circuits):
+        for verdict in found.verdicts(gradients, inputs):
             self.observer.notify(HealthNoted(epoch, verdict))
 
     def _record(self, epoch: int, train_loss: float, found: Evaluation, best: bool) -> None:

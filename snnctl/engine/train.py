@@ -22,7 +22,7 @@ from snnctl.engine.numerics import out_of_memory
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.warm_start import warm_start
-from snnctl.measure.health import verdicts
+from snnctl.measure.columns import by_column, dominated, units
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def start_run(experiment: Experiment, head: Head, runtime: Runtime, parent: Path
             seed=experiment.train.seed,
             data_fingerprint=experiment.data.fingerprint,
             leaks=list(experiment.data.leaks),
+            data_warnings=experiment.data_warnings,
             digest=head.digest,
             **({} if begun is None else {"init": begun.to_json()}),
             **head.facts,
@@ -148,6 +149,11 @@ def measure_run(
 
     Args:
         inspect: called with what was measured, while the network still holds these weights.
+
+    Returns:
+        Among others `data_warnings`, JSON forms of what the data found odd, and D246 where one column makes up most of
+        the squared error; `input`, see `Inputs.to_json`; of forecasts `units` and `columns`, see
+        `snnctl.measure.columns`: `metrics` and `baselines` are of scaled values.
     """
     folder = weights_folder(run, checkpoint)
     network = experiment.network.to(runtime.device)
@@ -157,10 +163,11 @@ def measure_run(
         inspect(found)
     report = experiment.task.run_baselines(split) if baselines else None
     scores = dict(report.scores) if report else {}
+    meters = dict(report.meters) if report else {}
     if baselines and experiment.network.has_skip:
         data = experiment.data.split(split)
         alone = evaluate(SkipAlone(network), experiment.task, data, experiment.eval_batch_size, runtime)
-        scores = {"skip_alone": alone.metrics, **scores}
+        scores, meters = {"skip_alone": alone.metrics, **scores}, {"skip_alone": alone.meter, **meters}
     return {
         "run": str(run.path),
         "name": experiment.name,
@@ -171,14 +178,18 @@ def measure_run(
         "parameters": experiment.parameters,
         "leaky": bool(experiment.data.leaks),
         "leaks": list(experiment.data.leaks),
+        "data_warnings": [*experiment.data_warnings, *(one.to_json() for one in dominated(found.meter, split))],
         "metrics": found.named(split),
+        "units": units(found.meter, meters),
+        "columns": by_column(found.meter, meters),
         "spiking": experiment.network.spikes,
         "skip": experiment.network.has_skip,
         "baselines": scores,
         "baselines_omitted": report.omitted if report else {},
         "baselines_chosen": report.chosen if report else {},
+        "input": None if found.inputs is None else found.inputs.to_json(),
         "spikes": {**asdict(found.totals), "layers": found.per_layer()},
-        "health": [verdict.to_json() for verdict in verdicts(found.layers, None, found.circuits)],
+        "health": [verdict.to_json() for verdict in found.verdicts()],
     }
 
 

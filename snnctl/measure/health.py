@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.measure.circuits import FLOAT16_MAX, LayerCircuits
 from snnctl.measure.gradients import LayerGradients
+from snnctl.measure.inputs import Inputs
 from snnctl.measure.spikes import LayerSpikes
 
 SILENT_CHANNELS = 0.9
 SATURATED_CHANNELS = 0.5
 NEARLY_SILENT = 0.005  # the neuron after attention is seen healthy down to about this rate
 BLOCKED_CHANNELS = 0.9
+MANY_EMPTY = 0.5  # of the items; a network that is silent on nothing is well
 
 _MORE_SPIKES = "raise `model.norm_gain` (try twice as much) or lower `model.neuron.v_threshold` (try half of it)"
 _FEWER_SPIKES = "lower `model.norm_gain` or raise `model.neuron.v_threshold`"
@@ -26,24 +29,51 @@ _SMALLER_MEMBRANES = (
 )
 
 
+_SEE_THE_DATA = (
+    "the data, not the network, is to blame: `snnctl data info RECIPE` shows what was read (units, ranges, times of "
+    "events)"
+)
+
+
 def verdicts(
     layers: Sequence[LayerSpikes],
     gradients: Iterable[LayerGradients] | None = None,
     circuits: Iterable[LayerCircuits] = (),
+    inputs: Iterable[Inputs] = (),
 ) -> list[Diagnostic]:
     """Warnings about ill layers, spikes first, then gradients, then membranes; empty when all are well.
 
     E501 silent, E502 saturated, E503 no gradient gets through, E504 nearly silent, E505 a membrane that is too large.
+    E506 instead of the first four where what goes in is all zero, or the same everywhere: no layer is to blame for it.
 
     Args:
         layers: from `SpikeMeter.summary`.
         gradients: from `GradientMeter.summary` of one training step.
         circuits: from `CircuitMeter.summary`.
+        inputs: from `InputMeter.summary`, of all that these were measured on.
     """
-    found = [verdict for layer in layers if (verdict := _firing(layer)) is not None]
-    found += [verdict for layer in gradients or () if (verdict := _gradient(layer)) is not None]
+    given = [one for one in inputs if one.items]
+    found = [_blank(one) for one in given if one.blank][:1]
+    if not found:
+        found = [verdict for layer in layers if (verdict := _firing(layer)) is not None]
+        empty = max((one.empty for one in given), default=0.0)
+        if empty > MANY_EMPTY:
+            found = [_data_first(one, empty) if one.code in ("E501", "E504") else one for one in found]
+        found += [verdict for layer in gradients or () if (verdict := _gradient(layer)) is not None]
     found += [verdict for circuit in circuits if (verdict := _membrane(circuit)) is not None]
     return found
+
+
+def _blank(given: Inputs) -> Diagnostic:
+    what = "the same value everywhere" if given.nonzero else "all zero"
+    return _warning(
+        "E506", "data", f"what goes into the network is {what}, in all {given.items:,} items", _SEE_THE_DATA
+    )
+
+
+def _data_first(found: Diagnostic, empty: float) -> Diagnostic:
+    said = f"look at the data first: {empty:.0%} of the items that go in are all zero; then {found.help}"
+    return replace(found, help=said)
 
 
 def _firing(layer: LayerSpikes) -> Diagnostic | None:

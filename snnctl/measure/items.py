@@ -86,6 +86,13 @@ class Meter(Protocol):
         """Metric name -> value; nan where undefined."""
 
 
+def add(meter: Meter, prediction: Tensor, batch: Any) -> None:
+    """Add what was predicted of a batch; one whose items were scaled each in its own way has their `scale` [B, C]."""
+    scale = getattr(batch, "scale", None)
+    own = () if scale is None else (scale,)
+    meter.update(prediction, batch.targets, batch.observed, *own)
+
+
 def refuse_unknown(names: Sequence[str], known: Sequence[str]) -> None:
     """Raises ValueError where one of the `names` is no metric."""
     unknown = [name for name in names if name not in known]

@@ -37,20 +37,37 @@ class ForecastMetrics:
 
     Channels and cells with a constant target are left out of the means of `r2_column` and `r2_cell`.
 
+    Values are scaled ones. Where it is known what a scaled unit of each channel is in the data's own, errors are summed
+    in those too.
+
     Args:
         names: metrics that `compute` returns, the first being the headline.
         horizon: H, steps ahead.
         channels: C, variables.
+        columns: their names; none names them by number.
+        scaler: what has scaled them, "" where that is not known.
+        scale: [C] how much of the data's own units a scaled unit is; None where it differs by item, or is not known.
 
     Shape: prediction, target and observed are [B, H, C].
 
     Source: SeqSNN (`r2`, `rse`), SpikingTSF (`r2_cell`); merging after Chan, Golub, LeVeque 1979.
     """
 
-    def __init__(self, names: Sequence[MetricName], horizon: int, channels: int) -> None:
+    def __init__(
+        self,
+        names: Sequence[MetricName],
+        horizon: int,
+        channels: int,
+        *,
+        columns: Sequence[str] = (),
+        scaler: str = "",
+        scale: Tensor | None = None,
+    ) -> None:
         refuse_unknown(names, METRIC_NAMES)
         self.names = tuple(names)
         self.horizon, self.channels = horizon, channels
+        self.columns = tuple(columns) or tuple(map(str, range(channels)))
+        self.scaler, self._scale = scaler, scale
         cells = (horizon, channels)
         self._count = torch.zeros(cells, dtype=torch.float64)
         self._mean = torch.zeros(cells, dtype=torch.float64)
@@ -59,10 +76,19 @@ class ForecastMetrics:
         self._sae = torch.zeros(cells, dtype=torch.float64)
         self._ape = torch.zeros((), dtype=torch.float64)
         self._ape_count = torch.zeros((), dtype=torch.float64)
+        self._own_sse = torch.zeros(channels, dtype=torch.float64)
+        self._own_sae = torch.zeros(channels, dtype=torch.float64)
+        self._own_count = torch.zeros(channels, dtype=torch.float64)
 
     @torch.no_grad()
-    def update(self, prediction: Tensor, target: Tensor, observed: Tensor | None = None) -> None:
-        """Add one batch; values where `observed` is false do not count and may be nan."""
+    def update(
+        self, prediction: Tensor, target: Tensor, observed: Tensor | None = None, scale: Tensor | None = None
+    ) -> None:
+        """Add one batch; values where `observed` is false do not count and may be nan.
+
+        Args:
+            scale: [B, C] of items that were scaled each in its own way, in place of that of all.
+        """
         expected = (target.shape[0], self.horizon, self.channels)
         if prediction.shape != expected or target.shape != expected:
             raise ValueError(
@@ -92,6 +118,12 @@ class ForecastMetrics:
         self._sae += absolute.sum(0)
         self._ape += (absolute[relevant] / y[relevant].abs()).sum()
         self._ape_count += relevant.sum()
+        own = self._scale if scale is None else scale.to("cpu", torch.float64)[:, None]
+        if own is not None:
+            absolute = absolute * own
+            self._own_sse += absolute.square().sum((0, 1))
+            self._own_sae += absolute.sum((0, 1))
+            self._own_count += count.sum(0)
 
     def merge(self, other: ForecastMetrics) -> None:
         """Add what `other` has seen, as if its batches had been given to this one."""
@@ -102,6 +134,9 @@ class ForecastMetrics:
         self._sae += other._sae
         self._ape += other._ape
         self._ape_count += other._ape_count
+        self._own_sse += other._own_sse
+        self._own_sae += other._own_sae
+        self._own_count += other._own_count
 
     def _absorb(self, count: Tensor, mean: Tensor, m2: Tensor) -> None:
         # Differences of means, never differences of sums of squares: no cancellation for offset series.
@@ -129,6 +164,24 @@ class ForecastMetrics:
             "mae": (self._sae.sum(0) / count).tolist(),
             "r2": self._r2_columns().tolist(),
         }
+
+    def shares(self) -> list[float]:
+        """The share of each channel in the summed squared error; nan where there is none."""
+        sse = self._sse.sum(0)
+        return (sse / sse.sum()).tolist()
+
+    def own_units(self) -> dict[str, list[float]]:
+        """`mse`, `rmse` and `mae` of each channel in the data's own units; nan where those are not known."""
+        mse, mae = self._own_sse / self._own_count, self._own_sae / self._own_count
+        return {"mse": mse.tolist(), "rmse": mse.sqrt().tolist(), "mae": mae.tolist()}
+
+    def own_units_of_all(self) -> dict[str, float]:
+        """`mae` and `rmse` over all channels in the data's own units; empty where channels may differ in theirs."""
+        same = self._scale is not None and bool((self._scale == self._scale[0]).all())
+        count = self._own_count.sum()
+        if not count or not (same or self.channels == 1):
+            return {}
+        return {"mae": _ratio(self._own_sae.sum(), count), "rmse": math.sqrt(_ratio(self._own_sse.sum(), count))}
 
     def per_step(self) -> dict[str, list[float]]:
         """`mse` and `mae` of each step of the horizon."""

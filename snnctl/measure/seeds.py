@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
+from snnctl.core.diagnostic import said_of_data
+
 
 def summarise(values: Sequence[float | None]) -> dict[str, Any]:
     """`{"mean", "sd", "values"}`; sd with n - 1, null for a single value or where one is undefined."""
@@ -13,6 +15,17 @@ def summarise(values: Sequence[float | None]) -> dict[str, Any]:
         return {"mean": None, "sd": None, "values": list(values)}
     known = [float(v) for v in values if v is not None]
     return {"mean": fmean(known), "sd": stdev(known) if len(known) > 1 else None, "values": known}
+
+
+def _alike(documents: Sequence[Any]) -> Any:
+    """Figures of documents of one form, each summarised; texts as the first has them."""
+    first = documents[0]
+    if isinstance(first, str):
+        return first
+    if isinstance(first, Mapping):
+        shared = (key for key in first if all(key in one for one in documents))
+        return {key: _alike([one[key] for one in documents]) for key in shared}
+    return summarise(documents)
 
 
 def over_seeds(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -32,14 +45,13 @@ def over_seeds(results: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "skip": first["skip"],
         "leaky": first["leaky"],
         "leaks": first["leaks"],
-        "metrics": {name: summarise([r["metrics"][name] for r in results]) for name in first["metrics"]},
-        "baselines": {
-            name: {
-                metric: summarise([r["baselines"][name][metric] for r in results])
-                for metric in first["baselines"][name]
-            }
-            for name in first["baselines"]
+        "data_warnings": said_of_data(results),
+        "metrics": _alike([r["metrics"] for r in results]),
+        **{
+            name: _alike([r[name] for r in results]) if all(r.get(name) for r in results) else first.get(name)
+            for name in ("units", "columns")
         },
+        "baselines": _alike([r["baselines"] for r in results]),
         "baselines_omitted": first["baselines_omitted"],
         "spikes": {
             name: summarise([r["spikes"][name] for r in results])

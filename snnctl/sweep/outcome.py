@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from snnctl.core.better import better_when
+from snnctl.core.diagnostic import said_of_data
 from snnctl.engine.run_dir import RunDir
 from snnctl.measure.seeds import summarise
 from snnctl.sweep.jobs import Ended, Job
@@ -127,6 +128,7 @@ def document(points: Sequence[Tried], out: Path, kind: Literal["grid", "search"]
     - `out`, `kind` (grid, search), `status` (done, interrupted, failed); `watched`, the metric on validation that ranks
       points, and `headline`, the first on test that is known to be better one way;
     - the command adds `refused`, how many suggestions of a search were no valid recipe, and of a grid `compare`;
+    - `data_warnings`, what the data of its runs found odd, each thing once;
     - `best`, the name of the first point, or null; `baselines: {name: {metric: value}}`, of its first run;
     - `points: [{name, changes, status, seeds, runs, metrics: {name: {mean, sd, values}}, parameters, mean_rate,
       training_seconds}]`, best first.
@@ -140,6 +142,7 @@ def document(points: Sequence[Tried], out: Path, kind: Literal["grid", "search"]
         "headline": next((headline(one.done[0]) for one in order if one.done), None),
         "best": order[0].label if order[0].score is not None else None,
         "baselines": next((one.done[0]["baselines"] for one in order if one.done), {}),
+        "data_warnings": said_of_data(results for one in order for results in one.done),
         "points": [one.document() for one in order],
     }
 

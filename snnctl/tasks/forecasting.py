@@ -124,7 +124,17 @@ class Forecasting(Task[ForecastSource, MetricName]):
 
     def meter(self) -> ForecastMetrics:
         """Fresh metrics for one split."""
-        return ForecastMetrics(self.metrics, self.data.horizon, self.data.channels)
+        scaler = getattr(self.data, "scaler", None)
+        scale = getattr(scaler, "scale", None)
+        known = scale is not None and scale.shape == (self.data.channels,)
+        return ForecastMetrics(
+            self.metrics,
+            self.data.horizon,
+            self.data.channels,
+            columns=getattr(self.data, "columns", ()),
+            scaler=getattr(scaler, "kind", ""),
+            scale=torch.as_tensor(scale, dtype=torch.float64) if known else None,
+        )
 
     def held_at_once(self, batch_size: int) -> int:
         """Fewer windows where a series has many channels."""

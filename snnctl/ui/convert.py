@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from snnctl.ui.console import table
 from snnctl.ui.report import show_files
-from snnctl.ui.words import figure, size
+from snnctl.ui.words import figure, percent, size
 
 
 def show_conversion(console: Console, document: Mapping[str, Any]) -> None:
@@ -34,10 +34,17 @@ def show_conversion(console: Console, document: Mapping[str, Any]) -> None:
     console.print(shown)
     console.print()
     layers = (
-        (escape(layer["name"]), figure(layer["top"], 3), figure(layer["relative"], 3), f"{layer['clipped']:.2%}")
-        for layer in document["layers"]
+        (
+            escape(one["name"]),
+            figure(one["top"], 3),
+            *(text for row in (one, other) for text in (figure(row["relative"], 3), percent(row["clipped"], 2))),
+        )
+        for one, other in zip(document["layers"], document["layers_on_split"], strict=True)
     )
-    console.print(table("layer", ">top", ">relative error", ">above the top", rows=layers))
+    heads = (f">{what}, {on}" for on in ("calibration", split) for what in ("error", "above top"))
+    console.print(table("layer", ">top", *heads, rows=layers))
+    calibrated = document["calibrated_on"]
+    console.print(f"[dim]calibrated on {calibrated['samples']:,} samples of {calibrated['split']}[/]")
     for note in document["notes"]:
         console.print(f"note: {escape(note)}", soft_wrap=True)
     console.print(f"\nrun directory: {escape(document['run'])}", soft_wrap=True)

@@ -32,6 +32,27 @@ def render(console: Console, diagnostics: Sequence[Diagnostic], code: ExitCode |
         console.print(Text(f"{count} (exit {int(code)})", "dim"), soft_wrap=True)
 
 
+def show_data_warnings(
+    console: Console, found: Sequence[Mapping[str, Any]], title: str = "look at the data first:"
+) -> None:
+    """What the data found odd, from JSON forms: before any advice on the network."""
+    if not found:
+        return
+    console.print(f"\n[bold yellow]{title}[/]")
+    for one in found[:_MOST]:
+        file = "" if one["file"] is None else f"  [dim]{escape(printable(_where(one), _LONGEST_TEXT))}[/]"
+        console.print(f"[bold yellow]{one['code']}[/] {escape(one['message'])}{file}", soft_wrap=True)
+        for kind, text in [*(("note", note) for note in one.get("notes", ())), ("help", one["help"])]:
+            if text:
+                console.print(f"     [dim]= {kind}:[/] {escape(printable(text, _LONGEST_TEXT))}", soft_wrap=True)
+    if len(found) > _MOST:
+        console.print(f"[dim]and {len(found) - _MOST} more; --json lists all[/]")
+
+
+def _where(found: Mapping[str, Any]) -> str:
+    return ":".join(str(found[key]) for key in ("file", "line", "column") if found[key] is not None)
+
+
 def show_verdicts(console: Console, verdicts: Sequence[Mapping[str, Any]]) -> None:
     """What is wrong with each layer, in order, and below each run of like cases what to try.
 

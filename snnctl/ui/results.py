@@ -10,22 +10,30 @@ from rich.markup import escape
 
 from snnctl.core.better import better_when
 from snnctl.ui.console import table
-from snnctl.ui.diagnostics import show_verdicts
+from snnctl.ui.diagnostics import show_data_warnings, show_verdicts
 from snnctl.ui.words import bar, duration, figure, percent, rate, size, spread
 
 _BAR = 20
+_COLUMNS = 8  # shown of a series; the document has all
+_UNSCALED = "none"  # the scaler that leaves values as they are
 
 
 def show_results(console: Console, results: Mapping[str, Any], *, positions: bool = True) -> None:
     """One run; `positions` tells whether its network can have one."""
     split = results["split"]
     scores = {_own(results, "this run"): _short_names(results["metrics"], split), **results["baselines"]}
-    _scores(console, f"{results['name']}: {split} split, seed {results['seed']}", scores)
+    _scores(console, f"{results['name']}: {split} split, seed {results['seed']}", _in_units(scores, results))
+    _scaled(console, results.get("units"))
     _omitted(console, results)
+    _columns(console, results.get("columns") or {})
     console.print()
     _layers(console, results["spikes"])
+    _input(console, results.get("input"))
     _leaks(console, results["leaks"])
     _execution(console, results.get("execution"))
+    show_data_warnings(console, results.get("data_warnings", ()))
+    if results.get("data_warnings") and results["health"]:
+        console.print()
     show_verdicts(console, results["health"])
     if "seconds" in results:
         console.print(
@@ -75,10 +83,12 @@ def show_seeds(console: Console, document: Mapping[str, Any]) -> None:
     """Several seeds: mean and standard deviation beside the baselines."""
     split, count = document["split"], len(document["seeds"])
     scores: dict[str, Any] = {_own(document, f"mean of {count}"): _short_names(document["metrics"], split)}
-    scores |= document["baselines"]
+    scores = _in_units(scores | document["baselines"], document)
     seeds = ", ".join(str(seed) for seed in document["seeds"])
     _scores(console, f"{document['name']}: {split} split, seeds {seeds}", scores)
+    _scaled(console, document.get("units"))
     _omitted(console, document)
+    _columns(console, document.get("columns") or {})
     spikes = document["spikes"]
     if document.get("spiking", True):
         console.print(
@@ -86,6 +96,7 @@ def show_seeds(console: Console, document: Mapping[str, Any]) -> None:
             f"  saturated {_cell(spikes['saturated_share'])}"
         )
     _leaks(console, document["leaks"])
+    show_data_warnings(console, document.get("data_warnings", ()))
     console.print(f"\n{duration(document['seconds'])} in all; run directories:")
     for run in document["run"]:
         console.print(f"  {escape(run)}", soft_wrap=True)
@@ -147,6 +158,49 @@ def _cell(value: Any) -> str:
     return spread(value) if isinstance(value, Mapping) else figure(value)
 
 
+def _in_units(scores: Mapping[str, Mapping[str, Any]], results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Beside metrics of scaled values those in the data's own units, where they are the same for all columns."""
+    units = results.get("units")
+    rows = {name: dict(row) for name, row in scores.items()}
+    if units and units["scaler"] != _UNSCALED:
+        for row, own in ((next(iter(rows)), units["metrics"]), *units["baselines"].items()):
+            rows[row] |= {f"{name}, own units": value for name, value in own.items()}
+    return rows
+
+
+def _scaled(console: Console, units: Mapping[str, Any] | None) -> None:
+    """What the metrics are of: without it 0.4 degrees and 0.4 standard deviations read alike."""
+    if not units or not units["scaler"]:
+        return
+    if units["scaler"] == _UNSCALED:
+        console.print("[dim]metrics are in the data's own units[/]")
+    else:
+        own = "; own units are those of the data" if units["metrics"] else "; below by column in the data's own units"
+        console.print(f"[dim]metrics are of values that the scaler `{escape(units['scaler'])}` has scaled{own}[/]")
+
+
+def _columns(console: Console, columns: Mapping[str, Mapping[str, Any]]) -> None:
+    """The columns that make up most of the squared error, the worst first."""
+    if len(columns) < 2:
+        return
+    order = sorted(columns.items(), key=lambda item: -(_number(item[1]["share"]) or 0.0))
+    baselines = list(order[0][1].get("baselines", {}))
+    console.print("\n[bold]by column[/], the largest share of the squared error first")
+    own = (">rmse, own units", ">mae, own units")
+    shown = table("column", ">share", ">mse", ">mae", *own, *(f">{name}" for name in baselines))
+    for name, row in order[:_COLUMNS]:
+        share = _number(row["share"])
+        cells = (_cell(row[key]) for key in ("mse", "mae", "rmse_units", "mae_units"))
+        others = (_cell(row["baselines"][other]["mae_units"]) for other in baselines)
+        shown.add_row(escape(name), percent(share), *cells, *others)
+    console.print(shown)
+    hidden = len(order) - _COLUMNS
+    notes = [f"and {hidden} more column{'s' * (hidden > 1)}; --json lists all"] * (hidden > 0)
+    notes += ["baselines: their mae in own units"] * bool(baselines)
+    if notes:
+        console.print(f"[dim]{'; '.join(notes)}[/]")
+
+
 def _omitted(console: Console, results: Mapping[str, Any]) -> None:
     for name, reason in results["baselines_omitted"].items():
         console.print(f"[dim]{name}: {escape(reason)}[/]")
@@ -182,6 +236,13 @@ def _layers(console: Console, spikes: Mapping[str, Any]) -> None:
     console.print(shown)
 
 
+def _input(console: Console, found: Mapping[str, Any] | None) -> None:
+    """Said where items are empty: layers that are silent on those are well."""
+    if found is not None and (found["empty_items"] or 0) > 0:
+        shares = f"{found['empty_items']:.1%} of the items that went in are all zero"
+        console.print(f"input: {shares}; {found['nonzero']:.1%} of all values are not")
+
+
 def show_forecast(console: Console, found: Mapping[str, Any]) -> None:
     """What a run would cost."""
     console.print(f"[bold]{escape(found['name'])}[/]  dry run on {found['device']}; nothing was written\n")
@@ -201,4 +262,8 @@ def show_forecast(console: Console, found: Mapping[str, Any]) -> None:
         ("memory", "  ".join(f"{name.replace('_', ' ')} {size(n)}" for name, n in found["memory"].items())),
     )
     console.print(table("", "", rows=((f"[key]{key}[/]", escape(value)) for key, value in facts)))
+    if found["cut_short"]:
+        steps = "the first step alone, which is slower than the rest" if found["steps_timed"] == 1 else "few steps"
+        console.print(f"[dim]steps are long: timed on {steps}; validation by the forward pass of a step[/]")
     _leaks(console, found["leaks"])
+    show_data_warnings(console, found["data_warnings"])

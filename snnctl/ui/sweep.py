@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.ui.console import table
+from snnctl.ui.diagnostics import show_data_warnings
 from snnctl.ui.report import show_files
 from snnctl.ui.words import duration, figure, spread
 
@@ -58,6 +59,7 @@ def show_sweep(console: Console, document: Mapping[str, Any], again: str) -> Non
         console.print(f"[dim]ranked by {watched}; a point picked by its test metric would be chosen on test[/]")
     if document["refused"]:
         console.print(f"[dim]{document['refused']} suggestions were no valid recipe, and cost nothing[/]")
+    show_data_warnings(console, document["data_warnings"])
     if document["status"] == "interrupted":
         console.print(
             f"interrupted; what ran is saved, and the same command goes on:\n  {escape(again)}", soft_wrap=True

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.ui.console import table
+from snnctl.ui.diagnostics import show_data_warnings
 from snnctl.ui.words import duration, figure, size
 
 
@@ -86,7 +87,7 @@ def show_data(console: Console, document: Mapping[str, Any]) -> None:
             usual = duration(value["step_seconds"])
             first, last = (value[end].removesuffix("T00:00:00") for end in ("first", "last"))
             shown.add_row("[key]dates[/]", f"{first} to {last}, a row every {usual}{others}")
-        elif key != "statistics":
+        elif key not in ("statistics", "warnings"):
             shown.add_row(f"[key]{key.replace('_', ' ')}[/]", escape(_plain(value)))
     console.print(shown)
     if columns:
@@ -99,6 +100,7 @@ def show_data(console: Console, document: Mapping[str, Any]) -> None:
         console.print(table("column", *[f">{name}" for name in names], rows=rows))
         if len(columns) > 24:
             console.print(f"[dim]and {len(columns) - 24} more columns; --json lists all[/]")
+    show_data_warnings(console, facts.get("warnings", ()), "found odd:")
 
 
 def _cut(split: Mapping[str, Any]) -> str:

@@ -1,6 +1,9 @@
 """Conversion: identities of whole networks, calibration by hand, refusals, and the command as a user runs it."""
 
+import copy
+import csv
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,12 @@ from torch import Tensor, nn
 
 from snnctl.backbones.parts.units import Quantised, Rectifier
 from snnctl.backbones.spike_mlp import SpikeMLP
+from snnctl.build import build
 from snnctl.cli.app import run as snnctl
 from snnctl.convert.calibrate import Histogram, tops
+from snnctl.convert.measure import layer_errors
 from snnctl.convert.spiking import Wanted, transfer
+from snnctl.convert.support import activations
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.encoders import Repeat
@@ -22,6 +28,7 @@ from snnctl.engine.experiment import Network
 from snnctl.neurons import IF
 from snnctl.neurons.spike_format import SpikeFormat
 from snnctl.readouts import MeanLinear
+from snnctl.recipe import load_recipe
 
 RAW = SignalSpec(0, 3, 4)
 
@@ -247,3 +254,52 @@ def test_a_converted_run_in_planes(trained: Path, capsys: pytest.CaptureFixture[
     assert accuracies[1] == accuracies[2] == pytest.approx(accuracies[0], abs=0.03)
     assert snnctl(["eval", "snn", "--execution", "bitplane"]) == 0
     assert "equal bit for bit" in capsys.readouterr().out
+
+
+def test_layers_are_measured_on_the_split_that_is_reported_too(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A series that grows after train: what was calibrated on train clips on test, and the table says so."""
+    grown = (math.sin(n / 3) * (1 if n < 100 else 4) for n in range(150))
+    Path("series.csv").write_text("value\n" + "".join(f"{value:.6f}\n" for value in grown))
+    recipe = ORDER.replace("type: classification", "type: forecasting").replace("batch_size: 32", "batch_size: 25")
+    lines = recipe.replace(", levels: 15", "").replace("early_stop: {metric: val/accuracy, mode: max}", "").splitlines()
+    data = "data: {type: timeseries, source: ./series.csv, window: 8, horizon: 1, scaler: none}"
+    lines = [data if line.startswith("data:") else line for line in lines]
+    Path("grown.yaml").write_text("\n".join(lines) + "\n")
+    code, found = answer(capsys, "convert", "grown.yaml", "--bits", 4, "--calibration", "max", "--out", "snn")
+    assert code == 0, found
+    on_train, on_test = found["layers"], found["layers_on_split"]
+    assert [one["name"] for one in on_train] == [one["name"] for one in on_test]
+    assert [one["top"] for one in on_train] == [one["top"] for one in on_test]
+    assert all(one["clipped"] == 0 for one in on_train)  # the top is the highest that was met
+    assert on_test[0]["clipped"] > 0.02
+    assert on_test[0]["relative"] > on_train[0]["relative"]
+    assert found["calibrated_on"] == {"split": "train", "samples": 97}
+    said = f"`{on_test[0]['name']}` {on_test[0]['clipped']:.2%} (calibration 0.00%)"
+    assert any(said in note for note in found["notes"])
+    with Path("snn/conversion/layers.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["clipped_on_test"]) == pytest.approx(on_test[0]["clipped"], rel=1e-6)
+    assert float(rows[0]["clipped"]) == 0
+    assert snnctl(["convert", "ann", "--bits", "4", "--split", "val"]) == 0
+    shown = capsys.readouterr().out
+    assert "above top, calibration" in shown
+    assert "above top, val" in shown
+
+
+def test_errors_of_layers_do_not_depend_on_how_batches_are_cut(trained: Path) -> None:
+    experiment = build(load_recipe("order.yaml"))
+    source, other = experiment.network.eval(), copy.deepcopy(experiment.network).eval()
+    with torch.no_grad():
+        for weights in other.parameters():
+            weights.mul_(1.1)
+    tops = dict.fromkeys(activations(source), 0.3)
+    data = experiment.data.split("test")
+    batches = [data.batch(indices) for indices in torch.arange(40).split(7)]
+    at_once = layer_errors(source, other, tops, experiment, [data.batch(torch.arange(40))])
+    for one, cut in zip(at_once, layer_errors(source, other, tops, experiment, batches), strict=True):
+        assert (one.name, one.top) == (cut.name, cut.top)
+        assert 0 < one.relative == pytest.approx(cut.relative, rel=1e-6)
+        assert one.clipped == pytest.approx(cut.clipped, rel=1e-12)
+        assert 0 < one.clipped < 1

@@ -361,6 +361,10 @@ def test_scalers_of_a_panel(tmp_path: Path) -> None:
         starts = split.starts[indices].numpy() + 24
         wanted = np.stack([frame.sales.to_numpy()[s : s + 6] for s in starts])
         np.testing.assert_allclose(units[..., 0], wanted, rtol=1e-5)
+        scale = split.batch(indices).scale
+        assert (scale is None) == (data is shared)
+        if scale is not None:
+            assert scale[:, 0].tolist() == apart.scaler.scale[[0, 0, 1, 2], 0].tolist()
 
 
 def test_series_that_are_too_short_are_left_out_and_named(tmp_path: Path) -> None:

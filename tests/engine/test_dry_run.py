@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from tiny_runs import RECIPE, command, write_recipe
 from torch import Tensor, nn
 
@@ -20,6 +22,7 @@ from snnctl.engine.dry_run import forecast
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.schedule import constant
+from snnctl.ui.results import show_forecast
 
 SIGNAL = SignalSpec(0, 1, 6)
 
@@ -198,3 +201,71 @@ def test_training_imports_only_what_it_uses(tmp_path: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.stdout == "0 []\n"
+
+
+class Clock:
+    """Seconds that go by at each look, by a list; then none."""
+
+    def __init__(self, *steps: float) -> None:
+        self._looks = [look for step in steps for look in (0.0, 0.25 * step, 0.75 * step)]
+        self._now = 1000.0
+
+    def __call__(self) -> float:
+        if self._looks:
+            self._now += self._looks.pop(0)
+        return self._now
+
+
+def linear(batch_size: int = 1) -> Experiment:
+    return Experiment(
+        "linear",
+        Network(Through(), Through(), Readout()),
+        Task(),
+        Data(),
+        Train(epochs=3, batch_size=batch_size),
+        lambda network: torch.optim.Adam(network.parameters()),
+        lambda optimizer, epochs, per_epoch: constant(optimizer, epochs, per_epoch),
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "timed", "seconds", "cut"),
+    [
+        ([11.0], 1, 11.0, True),  # no second one is waited for
+        ([9.0, 2.0, 2.0, 2.0, 2.0, 4.0], 5, 2.0, False),
+        ([4.0, 6.0, 12.0], 2, 9.0, True),
+        ([10.0, 1.0, 1.0, 1.0, 1.0, 1.0], 5, 1.0, False),
+    ],
+)
+def test_a_long_step_is_the_last(
+    steps: list[float], timed: int, seconds: float, cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    predict = Task.predict
+    monkeypatch.setattr(Task, "predict", lambda *given: begun.append(1) or predict(*given))
+    told: list[tuple[str, float]] = []
+    found = forecast(linear(), Runtime("fp32", "cpu"), lambda *said: told.append(said), Clock(*steps))
+    assert (found["steps_timed"], found["step_seconds"], found["cut_short"]) == (timed, seconds, cut)
+    assert found["memory"]["weights"] == 56
+    validation = len(begun) - len(steps)
+    if cut:
+        assert validation == 0
+        # ten steps of one item each, and ten items of validation at a quarter of the last step
+        assert found["epoch_seconds"] == pytest.approx(10 * seconds + 10 * 0.25 * steps[-1])
+    else:
+        assert validation > 0
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert 0 == shares[0] <= shares[-1] < 1
+    assert told[0][0] == "step 1 of up to 6"
+    assert told[-1][0] == "validation"
+    assert 0 < told[1][1] < 1 / 7  # within the first step, layer by layer
+
+
+def test_the_table_says_on_how_little_a_forecast_is_based() -> None:
+    for clock, words in ((Clock(30.0), "the first step alone"), (Clock(*[1.0] * 6), "")):
+        found = forecast(linear(), Runtime("fp32", "cpu"), now=clock)
+        stream = io.StringIO()
+        show_forecast(Console(file=stream, width=120), found)
+        assert words in stream.getvalue()
+        assert ("steps are long" in stream.getvalue()) == bool(words)

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import tiny, trained, write_recipe
+from tiny_runs import Recorder, go_on, start, tiny, trained, write_recipe
 
 from snnctl.build import build
+from snnctl.core.run_events import HealthNoted
 from snnctl.engine.evaluate import evaluate
 from snnctl.engine.experiment import Experiment
 from snnctl.engine.runtime import Runtime
@@ -131,3 +132,18 @@ def test_skip_alone_is_the_network_with_every_spike_taken_away(tmp_path: Path) -
         readout.skip.weight.normal_()
         by_hand = x.flatten(1) @ readout.skip.weight.T + readout.linear.bias
         torch.testing.assert_close(network.skip_alone(x), by_hand)
+
+
+def test_an_empty_series_is_told_before_any_layer(tmp_path: Path) -> None:
+    write_recipe(tmp_path)
+    train = "".join(f"{math.sin(n / 3):.6f}\n" for n in range(106))
+    (tmp_path / "series.csv").write_text("value\n" + train + "0\n" * 44, encoding="utf-8")
+    recipe = tiny(tmp_path, "data.scaler=none", "train.epochs=1", "model.neuron.v_threshold=9")
+    recorder = Recorder()
+    run = start(recipe, tmp_path / "run")
+    results = go_on(recipe, run, recorder)
+    assert [one["code"] for one in results["health"]] == ["E506"]
+    assert results["input"] == {"nonzero": 0.0, "empty_items": 1.0}
+    told = [event.diagnostic.code for event in recorder.events if isinstance(event, HealthNoted)]
+    assert "E506" not in told  # neither training nor validation was empty
+    assert "E501" in told

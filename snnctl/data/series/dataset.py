@@ -80,10 +80,13 @@ class WindowSplit:
         store: the shared tensors.
         starts: [n] first input row of each window, int64.
         window, horizon: rows in and rows out.
+        scale: [n, C] of the scaler of each window's series; None where all have the same.
     """
 
-    def __init__(self, store: SeriesTensors, starts: Tensor, window: int, horizon: int) -> None:
-        self.starts = starts
+    def __init__(
+        self, store: SeriesTensors, starts: Tensor, window: int, horizon: int, scale: Tensor | None = None
+    ) -> None:
+        self.starts, self.scale = starts, scale
         self._store, self._window, self._horizon = store, window, horizon
 
     def __len__(self) -> int:
@@ -111,7 +114,8 @@ class WindowSplit:
             inputs = torch.cat((inputs, *beside), dim=-1)
         following = rows[:, -1:] + 1 + torch.arange(self._horizon)
         observed = None if store.observed is None else store.observed[following][..., : store.targets]
-        return Batch(inputs, store.values[following][..., : store.targets], observed)
+        scale = None if self.scale is None else self.scale[indices]
+        return Batch(inputs, store.values[following][..., : store.targets], observed, scale=scale)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,7 +207,9 @@ class ForecastData(ForecastShape, Dataset):
         return self.series.fingerprint()
 
     def split(self, name: SplitName) -> WindowSplit:
-        return WindowSplit(self.tensors, torch.from_numpy(self.plan.starts[name]), self.window, self.horizon)
+        starts = self.plan.starts[name]
+        scale = None if self.scaler.scale.ndim == 1 else torch.from_numpy(self.scaler.scale[self.plan.part_of(starts)])
+        return WindowSplit(self.tensors, torch.from_numpy(starts), self.window, self.horizon, scale)
 
     def known_ahead(self, inputs: Tensor) -> Tensor:
         """What inputs [B, window, C_in] tell of the known covariates over the horizon, [B, horizon, K], scaled."""

@@ -21,6 +21,7 @@ from snnctl.inspect.membranes.collect import MEMBRANE_SAMPLES, PotentialMeter, P
 from snnctl.measure.activity import ActivityMeter, LayerActivity
 from snnctl.measure.circuits import ModulatorMeter
 from snnctl.measure.health import verdicts
+from snnctl.measure.inputs import InputMeter, Inputs
 from snnctl.measure.spikes import NetworkSpikes, codes, network_totals
 from snnctl.measure.tally import Tally
 from snnctl.measure.watcher import Watcher
@@ -72,6 +73,7 @@ class Survey:
     class_sizes: list[int]  # samples of each class
     checkpoint: dict[str, Any]
     circuits: Circuits
+    inputs: Inputs
 
     @property
     def totals(self) -> NetworkSpikes:
@@ -81,7 +83,7 @@ class Survey:
     @property
     def health(self) -> list[Diagnostic]:
         """Layers that are ill."""
-        return verdicts([layer.spikes for layer in self.layers], None, self.circuits.totals)
+        return verdicts([layer.spikes for layer in self.layers], None, self.circuits.totals, [self.inputs])
 
 
 def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: Sequence[str], tell: Tell) -> Survey:
@@ -116,7 +118,8 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
 
     meter = ActivityMeter(network, classes)
     modulators = ModulatorMeter(network)
-    with meter, modulators:
+    given = InputMeter(network.encoder)
+    with meter, modulators, given:
         for done, chosen in _batches(indices if names else indices[:0], experiment.eval_batch_size):
             tell(f"spikes of {len(indices):,} samples: {done:,} done", 0.05 + 0.5 * done / len(indices))
             forward(chosen, meter)
@@ -156,6 +159,7 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
         class_sizes=meter.class_sizes.tolist(),
         checkpoint=checkpoint,
         circuits=Circuits(len(indices), split, modulators.summary(), maps.maps(), shown[0] if shown else (0, None)),
+        inputs=given.summary(),
     )
 
 
