@@ -30,6 +30,8 @@ class SignalSpec:
         frames: steps that the data itself has, before encoding ([B, frames, L, C]); 0 = none.
         dt_ms: what one of the data's own steps lasts, in milliseconds; 0 = not known.
         ahead: frames to be predicted after those that are seen; 0 = no video is to be continued.
+        known: covariates that are known ahead: they are the last features, in their own rows and `later_by` rows later.
+        horizon: rows ahead for which they are known.
     """
 
     steps: int
@@ -43,6 +45,8 @@ class SignalSpec:
     frames: int = 0
     dt_ms: float = 0.0
     ahead: int = 0
+    known: int = 0
+    horizon: int = 0
 
     def shape(self, batch: int) -> tuple[int, ...]:
         """The tensor's shape for a batch of `batch`, padded to full length where it is ragged."""
@@ -73,6 +77,25 @@ class SignalSpec:
     def replace(self, **changes: Any) -> SignalSpec:
         """A copy with some fields changed."""
         return replace(self, **changes)
+
+
+def later_by(length: int, horizon: int) -> tuple[int, ...]:
+    """How many rows later than their own covariates that are known ahead are shown, so that all of the horizon is.
+
+    The last copy ends with the last row of the horizon; where that is longer than the window, there are several.
+    """
+    copies = -(-horizon // length)
+    return tuple(horizon - (copies - 1 - copy) * length for copy in range(copies))
+
+
+def places_ahead(length: int, horizon: int) -> list[tuple[int, int]]:
+    """For each step of the horizon: the row of the window, and which of the later copies there, that show it."""
+    later = later_by(length, horizon)
+    found = []
+    for step in range(length, length + horizon):
+        copy = next(i for i, shift in enumerate(later) if step - shift < length)
+        found.append((step - later[copy], copy))
+    return found
 
 
 class ShapeError(ValueError):

@@ -66,10 +66,10 @@ class Network(nn.Module):
         return self.readout.skip is not None
 
     def skip_alone(self, x: Tensor) -> Tensor:
-        """What is predicted when every spike of the backbone is taken away."""
+        """What is predicted when every spike is taken away."""
         spikes = x.new_zeros(self.signals["backbone"].shape(len(x)))
         found: Tensor = self.readout(spikes, x)
-        return found
+        return found if self.readout.ahead is None else found - self.readout.ahead(x)
 
     @property
     def signals(self) -> dict[str, SignalSpec]:

@@ -156,8 +156,8 @@ def _problems(network: Network, any_neuron: bool) -> Iterator[str]:
         yield f"the encoder {type(encoder).__name__}: only `none`, or `repeat` without a neuron"
     if not isinstance(backbone, SpikeMLP | SpikeVGG):
         yield f"the backbone {type(backbone).__name__}: it is no chain of layers"
-    if not isinstance(readout, MeanLinear | FlattenLinear | StepLinear) or readout.skip is not None:
-        yield f"the read-out {type(readout).__name__} (or its skip)"
+    if not isinstance(readout, MeanLinear | FlattenLinear | StepLinear) or readout.skip or readout.ahead:
+        yield f"the read-out {type(readout).__name__} (or its skip, or its decoder of covariates)"
     if not network.spikes:
         yield "a network without spiking neurons"
     within = {id(inner) for part in network.modules() if isinstance(part, STC) for inner in part.modules()}

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
+from annotated_types import Ge
 from torch import Tensor, nn
 
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import KnobGroup
 from snnctl.positions.ragged import Ragged
+from snnctl.readouts.ahead import AheadDecoder
 
 Skip = Literal["none", "linear"]
 
 
 @dataclass(frozen=True)
 class Skipping(KnobGroup):
-    """Whether a path leads past the spikes.
+    """What paths lead past the backbone.
 
     Args:
         skip: linear adds V * data, a path that does not spike (V starts at 0); results name it.
+        ahead: spiking neurons that decode covariates known ahead, shared by all steps of the horizon, >= 0; only where
+            the data has such covariates.
     """
 
     skip: Skip = "none"
+    ahead: Annotated[int, Ge(0)] = 64
 
 
 class Readout(nn.Module):
@@ -35,6 +40,7 @@ class Readout(nn.Module):
         data: the raw data [B, L, C] that the encoder gets; needed for a skip.
         skip: `linear` adds a linear map of the raw data. That path does not spike: results name it, and show
             what it predicts alone.
+        ahead: neurons of `AheadDecoder`, which is there only where `data` has covariates that are known ahead.
 
     Attributes:
         takes_ragged: whether it also reads sequences of different lengths, packed, see `read_tokens`.
@@ -48,9 +54,12 @@ class Readout(nn.Module):
     takes_ragged: bool = False
     answers: Literal["item", "step", "frames"] = "item"
     cautions: tuple[str, ...] = ()
-    skip: nn.Linear | None
+    skip: nn.Linear | None = None
+    ahead: AheadDecoder | None = None
 
-    def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, skip: Skip = "none") -> None:
+    def __init__(
+        self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, skip: Skip = "none", ahead: int = 0
+    ) -> None:
         super().__init__()
         self.signal, self.outputs = signal, outputs
         self.skip = None
@@ -62,6 +71,7 @@ class Readout(nn.Module):
             self.skip = nn.Linear(math.prod(data.inner), outputs, bias=False)
             # The spiking path learns what the line leaves; a line at zero starts as the network without a skip.
             nn.init.zeros_(self.skip.weight)
+        self.ahead = AheadDecoder(signal, outputs, data, ahead) if ahead and data is not None and data.known else None
 
     def read(self, spikes: Tensor) -> Tensor:
         """The answer to spikes [T, B, L, D]: [B, outputs], [B, T, outputs] at every step, or frames."""
@@ -76,4 +86,7 @@ class Readout(nn.Module):
         if self.skip is not None:
             assert data is not None, "a read-out with a skip is called with the data"
             y = y + self.skip(data.flatten(1))
+        if self.ahead is not None:
+            assert data is not None, "a read-out of covariates is called with the data"
+            y = y + self.ahead(data)
         return y

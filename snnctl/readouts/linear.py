@@ -30,7 +30,7 @@ class LinearReadout(Readout):
     def __init__(
         self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, *, skipping: Skipping = Skipping()
     ) -> None:
-        super().__init__(signal, outputs, data, skipping.skip)
+        super().__init__(signal, outputs, data, skipping.skip, skipping.ahead)
         self.linear = nn.Linear(self.inputs(signal), outputs)
 
     def inputs(self, signal: SignalSpec) -> int:
@@ -163,7 +163,7 @@ class VariateLinear(Readout):
         targets: Annotated[int, Ge(1)] | None = None,
         skipping: Skipping = Skipping(),
     ) -> None:
-        super().__init__(signal, outputs, data, skipping.skip)
+        super().__init__(signal, outputs, data, skipping.skip, skipping.ahead)
         self.targets = signal.length if targets is None else targets
         if self.targets > signal.length:
             raise ShapeError(f"{self.targets} `targets`, but the backbone gives {signal.length} tokens", knob="targets")

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.shapes import later_by
 from snnctl.data.series.component import TimeSeries
-from snnctl.data.series.dataset import ForecastData, ahead
+from snnctl.data.series.dataset import ForecastData
 from snnctl.data.series.scaling import StandardScaling
 from snnctl.data.series.sources import read_file
 from snnctl.data.series.windows import SplitSpec
@@ -416,7 +417,7 @@ def test_covariates_reach_the_network_and_are_never_scored(tmp_path: Path) -> No
 
 @given(window=st.integers(1, 30), horizon=st.integers(1, 100))
 def test_all_of_the_horizon_is_seen_of_what_is_known(window: int, horizon: int) -> None:
-    shown = {row + later for later in ahead(window, horizon) for row in range(window)}
+    shown = {row + later for later in later_by(window, horizon) for row in range(window)}
     assert set(range(window, window + horizon)) <= shown
     assert max(shown) == window + horizon - 1  # and nothing beyond it
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic
-from snnctl.core.shapes import SignalSpec
+from snnctl.core.shapes import SignalSpec, later_by, places_ahead
 from snnctl.data.base import Batch, Dataset, Probe
 from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.series.missing import Filled
@@ -64,15 +64,6 @@ class SeriesTensors:
         )
 
 
-def ahead(window: int, horizon: int) -> tuple[int, ...]:
-    """How many rows later than each row of a window known covariates are shown, so that all of the horizon is.
-
-    The last copy ends with the last row of the horizon; where the horizon is longer than the window there are several.
-    """
-    copies = -(-horizon // window)
-    return tuple(horizon - (copies - 1 - copy) * window for copy in range(copies))
-
-
 class WindowSplit:
     """The windows of one split, by index; the series itself is never copied.
 
@@ -96,8 +87,8 @@ class WindowSplit:
         """The windows at `indices` (int64 [B]), gathered by index arithmetic.
 
         Shape:
-            inputs [B, window, C + covariates + calendar features], targets [B, horizon, C]. A known covariate is there
-            several times: in its own row, and as it will be `ahead` rows later.
+            inputs [B, window, C + past + calendar + known], targets [B, horizon, C]. A known covariate is there
+            several times: in its own row, and as it will be `later_by` rows later.
         """
         store, starts = self._store, self.starts[indices]
         rows = starts[:, None] + torch.arange(self._window)
@@ -106,10 +97,10 @@ class WindowSplit:
             last = rows[:, -1:]
             inputs = torch.where(rows[..., None] > store.last_observed[last], store.held[last], inputs)
         beside = []
-        if store.known is not None:
-            beside += [store.known[rows + later] for later in (0, *ahead(self._window, self._horizon))]
         if store.calendar is not None:
             beside.append(store.calendar[rows])
+        if store.known is not None:
+            beside += [store.known[rows + later] for later in (0, *later_by(self._window, self._horizon))]
         if beside:
             inputs = torch.cat((inputs, *beside), dim=-1)
         following = rows[:, -1:] + 1 + torch.arange(self._horizon)
@@ -151,12 +142,13 @@ class ForecastShape(Probe):
     @property
     def extra_features(self) -> int:
         """Input channels that are not forecast: covariates and calendar."""
-        copies = 1 + len(ahead(self.window, self.horizon))
+        copies = 1 + len(later_by(self.window, self.horizon))
         return len(self.past) + copies * len(self.known) + self.calendar_features
 
     @property
     def input_signal(self) -> SignalSpec:
-        return SignalSpec(steps=0, length=self.window, features=self.channels + self.extra_features)
+        features, known = self.channels + self.extra_features, len(self.known)
+        return SignalSpec(0, self.window, features, known=known, horizon=self.horizon if known else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,13 +205,10 @@ class ForecastData(ForecastShape, Dataset):
 
     def known_ahead(self, inputs: Tensor) -> Tensor:
         """What inputs [B, window, C_in] tell of the known covariates over the horizon, [B, horizon, K], scaled."""
-        later = ahead(self.window, self.horizon)
-        first, count = self.channels + len(self.past), len(self.known)
-        steps = torch.arange(self.horizon) + self.window
-        copy = torch.searchsorted(torch.tensor(later) + self.window, steps, right=True)
-        rows = steps - torch.tensor(later)[copy]
-        channels = first + (copy[:, None] + 1) * count + torch.arange(count)
-        return inputs[:, rows[:, None], channels]
+        rows, copies = torch.tensor(places_ahead(self.window, self.horizon)).T
+        known = len(self.known)
+        first = self.channels + self.extra_features - len(later_by(self.window, self.horizon)) * known
+        return inputs[:, rows[:, None], first + copies[:, None] * known + torch.arange(known)]
 
     def scaler_of(self, name: SplitName, indices: Tensor) -> FittedScaler:
         """The scaler of some windows of a split; its `inverse` maps values [B, H, C] back to the units of the data."""
