@@ -52,7 +52,7 @@ def doubts(splits: Mapping[str, TextSplit], vocabulary: Vocabulary, origin: str)
 
 
 def mended(parts: Parts, origin: str) -> tuple[Parts, list[Diagnostic]]:
-    """Texts without halves of characters, which JSON may hold and no tokenizer takes, and a warning with their count."""
+    """Texts without halves of characters, which JSON may hold and no tokenizer takes, and a warning with a count."""
     try:
         for part in parts.values():
             "".join((*part.texts, *part.labels)).encode()
