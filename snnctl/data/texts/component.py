@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -29,6 +31,7 @@ from snnctl.data.texts.readers.files import TextOptions, numbered, read_place
 from snnctl.data.texts.store import cache_stamp, read_prepared
 from snnctl.data.texts.tokenizers import Tokenizer, Vocabulary
 
+_DEPTH = 2  # of folders in a folder: train/pos/
 _FILES_THAT_TELL = 2000  # of a folder, whose sizes and times say whether it has changed
 
 
@@ -123,7 +126,11 @@ class Text(DataSource):
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """A named set in the cache; files are read where they lie."""
-        return (prepare(self.source, brought, progress=progress),) if self.source in KNOWN else ()
+        return (
+            (prepare(self.source, brought, encoding=self.options.encoding, progress=progress),)
+            if self.source in KNOWN
+            else ()
+        )
 
     def load(self) -> TextData:
         """The texts; the last ones that were read are kept, so that a check and what follows read them once."""
@@ -137,7 +144,7 @@ class Text(DataSource):
     def _key(self) -> str:
         tokenizer = (type(self.tokenizer).__name__, sorted(vars(self.tokenizer).items(), key=str))
         place = Path(self.source).expanduser()
-        files = [place] if place.is_file() else sorted(place.rglob("*"))[:_FILES_THAT_TELL] if place.is_dir() else []
+        files = [place] if place.is_file() else islice(_below(place), _FILES_THAT_TELL)
         stamps = [(str(file), stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.lstat(),)]
         settings = (
             self.source,
@@ -152,7 +159,7 @@ class Text(DataSource):
         return repr((tokenizer, settings)) + (cache_stamp(self.source) if self.source in KNOWN else "")
 
     def _load(self) -> TextData:
-        read, warnings = mended(_read(self.source, self.options), self.source)
+        read, warnings = mended(_read(self.source, self.options), self.options.encoding, self.source)
         found = sort_labels(read, self.label_rules, self.source)
         parts, notes = cut(found.parts, self.cut, self.source)
         leaks: list[str] = []
@@ -224,6 +231,15 @@ def _reading(read: Parts, found: Sorted, order: tuple[str, ...]) -> dict[str, An
         "without_label": dict(found.left_out),
         "labels_as_written": {label: found.spellings(label) for label in order},
     }
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files as deep as any layout has them, in an order that is always the same."""
+    for inner, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(inner, name) for name in sorted(names))
+        if len(Path(inner).relative_to(folder).parts) == _DEPTH:
+            folders.clear()
 
 
 _LAST: dict[str, TextData] = {}

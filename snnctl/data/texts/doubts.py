@@ -51,21 +51,43 @@ def doubts(splits: Mapping[str, TextSplit], vocabulary: Vocabulary, origin: str)
         )
 
 
-def mended(parts: Parts, origin: str) -> tuple[Parts, list[Diagnostic]]:
-    """Texts without halves of characters, which JSON may hold and no tokenizer takes, and a warning with a count."""
+def mended(parts: Parts, encoding: str, origin: str) -> tuple[Parts, list[Diagnostic]]:
+    """Texts without halves of characters, which JSON may hold and no tokenizer takes.
+
+    Args:
+        encoding: that the recipe names; texts that are UTF-8 in truth are told.
+    """
+    found = _taken_for_another(parts, encoding, origin)
     try:
         for part in parts.values():
             "".join((*part.texts, *part.labels)).encode()
     except UnicodeEncodeError:
         pass
     else:
-        return parts, []
+        return parts, found
     whole = {name: replace(part, texts=_whole(part.texts), labels=_whole(part.labels)) for name, part in parts.items()}
     pairs = ((old, new) for name in parts for old, new in zip(parts[name].texts, whole[name].texts, strict=True))
     count = sum(old != new for old, new in pairs)
     message = f"{count:,} texts hold half a character (a lone surrogate), read as \ufffd"
     help = "write the file as UTF-8 from whole characters"
-    return whole, [data_warning("D279", message, file=origin, path="data.source", help=help)]
+    return whole, [*found, data_warning("D279", message, file=origin, path="data.source", help=help)]
+
+
+def _taken_for_another(parts: Parts, encoding: str, origin: str) -> list[Diagnostic]:
+    if encoding.lower().startswith("utf"):
+        return []
+    special = [text for part in parts.values() for text in part.texts if not text.isascii()]
+    if sum(_is_utf_8(text, encoding) for text in special) * 2 <= len(special):
+        return []
+    message = f"texts are read as {encoding}, and their bytes are those of UTF-8: letters are taken apart"
+    return [data_warning("D279", message, file=origin, path="data.encoding", help="`data.encoding: utf-8`")]
+
+
+def _is_utf_8(text: str, encoding: str) -> bool:
+    try:
+        return bool(text.encode(encoding).decode("utf-8"))
+    except (UnicodeError, LookupError):
+        return False
 
 
 def _whole(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ def _labelled(
         raise data_error("D270", "no text of train has a label", file=origin, path="data.label_column", help=help)
     many = [f"{count:,} of {len(parts[name]):,}" + f" of {name}" * (name != WHOLE) for name, count in left_out.items()]
     gone = [name for name in left_out if name not in kept]
-    written = ", ".join("(empty)" if not label else f"`{label}`" for label in sorted(none))
+    written = ", ".join("empty" if not label else f"`{label}`" for label in sorted(none))
     told = f"texts without a label ({written}) are left out: {', '.join(many)}"
     told += f"; nothing is left of {' and '.join(gone)}, as if it were not there" if gone else ""
     return (

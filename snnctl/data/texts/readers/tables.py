@@ -7,7 +7,7 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import isnan
@@ -27,7 +27,7 @@ _MOST_OF_A_ROW = 100_000  # characters that are looked at; a field of the csv mo
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # More labels than this in front of lines are words, not labels.
 _MOST_LABELS = 100
-_ROWS_AT_ONCE = 2048
+_ROWS_AT_ONCE = 512
 _MOST_GROWTH, _SURELY_FINE = 200, 256 << 20  # of a packed table
 
 
@@ -268,10 +268,7 @@ def _parquet(path: Path, options: TextOptions) -> Texts:
         with ParquetFile(path) as file:
             schema = file.schema_arrow
             text, label = (schema.names[i] for i in _columns(schema.names, options, path))
-            batches = list(_batches(file, path, [text, label])) if file.metadata.num_rows else []
-            texts, labels = (
-                [value for batch in batches for value in batch[name].to_pylist()] for name in (text, label)
-            )
+            texts, labels = _two_columns(file, path, text, label)
     except (ArrowException, OSError, MemoryError, OverflowError, KeyError, ValueError) as error:
         raise unreadable(path, "Parquet", error) from error
     order = _class_names(schema.metadata, label)
@@ -279,15 +276,29 @@ def _parquet(path: Path, options: TextOptions) -> Texts:
     return _from_values(texts, labels, path, options, order, notes)
 
 
-def _batches(file: Any, path: Path, columns: list[str]) -> Iterator[Any]:
-    """Batches of two columns, as long as they are no more than a file of that size may hold."""
+def _two_columns(file: Any, path: Path, text: str, label: str) -> tuple[list[Any], list[Any]]:
+    """Values of two columns, as long as they are no more than a file of that size may hold."""
     most, size = max(_SURELY_FINE, _MOST_GROWTH * path.stat().st_size), 0
-    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(dict.fromkeys(columns))):
-        size += batch.nbytes
+    texts: list[Any] = []
+    labels: list[Any] = []
+    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(dict.fromkeys((text, label)))):
+        found = _values(batch[text])
+        size += batch.nbytes + sum(len(value) for value in found if isinstance(value, str | bytes))
         if size > most:
             message = f"cannot be read: it unpacks to over {_MOST_GROWTH} times its size, as no table of texts does"
             raise data_error("D104", message, file=path)
-        yield batch
+        texts += found
+        labels += _values(batch[label])
+    return texts, labels
+
+
+def _values(column: Any) -> list[Any]:
+    """As Python's; equal ones of a dictionary are one object, however large and often they are."""
+    indices = getattr(column, "indices", None)
+    if indices is None:
+        return list(column.to_pylist())
+    words = [*column.dictionary.to_pylist(), None]
+    return [words[-1 if i is None else i] for i in indices.to_pylist()]
 
 
 def _class_names(metadata: dict[bytes, bytes] | None, label: str) -> tuple[str, ...]:
