@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -74,7 +75,10 @@ def mended(parts: Parts, encoding: str, origin: str) -> tuple[Parts, list[Diagno
 
 
 def _taken_for_another(parts: Parts, encoding: str, origin: str) -> list[Diagnostic]:
-    if encoding.lower().startswith("utf"):
+    try:
+        if codecs.lookup(encoding).name.startswith("utf"):
+            return []
+    except LookupError:  # names no encoding, and none was needed
         return []
     special = [text for part in parts.values() for text in part.texts if not text.isascii()]
     if sum(_is_utf_8(text, encoding) for text in special) * 2 <= len(special):
@@ -86,7 +90,7 @@ def _taken_for_another(parts: Parts, encoding: str, origin: str) -> list[Diagnos
 def _is_utf_8(text: str, encoding: str) -> bool:
     try:
         return bool(text.encode(encoding).decode("utf-8"))
-    except (UnicodeError, LookupError):
+    except UnicodeError:
         return False
 
 
