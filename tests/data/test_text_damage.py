@@ -20,6 +20,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data.texts.component import Text
 from snnctl.data.texts.dataset import TextData
 from snnctl.data.texts.parts import WHOLE, Texts
+from snnctl.data.texts.readers import plain
 from snnctl.data.texts.readers.files import TextOptions, read_place, read_table
 from snnctl.data.texts.tokenizers import Word
 
@@ -66,7 +67,7 @@ def test_an_encoding_that_is_named(encoding: str, tmp_path: Path) -> None:
     assert (problem.code, problem.path, "`data.encoding`" in problem.help) == ("D103", "data.encoding", True)
 
 
-@pytest.mark.parametrize("encoding", ["hex", "rot13", "idna", "undefined", "a\0b", "x" * 1000])
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "undefined", "a\0b", "x" * 1000])
 def test_what_is_no_encoding(encoding: str, tmp_path: Path) -> None:
     assert refused(lambda: read_table(put(tmp_path / "a.csv", CSV), TextOptions(encoding=encoding))).code == "D103"
 
@@ -115,16 +116,13 @@ def test_damaged_packed_tables(suffix: str, tmp_path: Path) -> None:
         assert problem.code == "D104"
 
 
-def test_what_unpacks_without_end_is_refused_early(tmp_path: Path) -> None:
-    stream = io.BytesIO()
-    with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=1) as file:
-        for _ in range(300):
-            file.write(b"a" * (1 << 20))
-    path = put(tmp_path / "a.csv.gz", stream.getvalue()[: 1 << 20])
+def test_what_unpacks_without_end_is_refused_early(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain, "_SURELY_FINE", 1 << 20)
+    path = put(tmp_path / "a.csv.gz", gzip.compress(b"a" * (32 << 20)))
     tracemalloc.start()
     try:
         problem = refused(lambda: read_table(path, PLAIN))
-        assert tracemalloc.get_traced_memory()[1] < 400 << 20
+        assert tracemalloc.get_traced_memory()[1] < 12 << 20  # 200 times 33 KiB, in pieces
     finally:
         tracemalloc.stop()
     assert problem.code == "D104"
@@ -210,7 +208,7 @@ def test_lines_with_a_tab_before_the_label(tmp_path: Path) -> None:
 
 
 def test_prose_has_no_labels(tmp_path: Path) -> None:
-    words = "the a it we there once still many few some".split()
+    words = ["the", "a", "it", "we", "there", "once", "still", "many", "few", "some"]
     lines = [f"{words[i % 10] if i % 3 else f'Word{i}'} film and so on" for i in range(60)]
     assert refused(lambda: read_table(put(tmp_path / "a.txt", "\n".join(lines)), PLAIN)).code == "D105"
 

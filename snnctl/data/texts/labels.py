@@ -124,6 +124,10 @@ def _joined(
     labels: Iterable[str], key: Callable[[str], object], counts: Mapping[str, int], named: Sequence[str]
 ) -> dict[str, str]:
     """Labels of one key go by the one that is named, else a whole number without a point, else the most frequent."""
+
+    def weight(label: str) -> tuple[bool, int, str]:
+        return not label.lstrip("+-").isdecimal(), -counts.get(label, 0), label.swapcase()  # small letters first
+
     groups: dict[object, list[str]] = {}
     for label in labels:
         groups.setdefault(key(label), []).append(label)
@@ -131,7 +135,8 @@ def _joined(
     for group in groups.values():
         chosen = [label for label in group if label in named]
         best = min(
-            chosen or group, key=lambda label: (not label.lstrip("+-").isdecimal(), -counts.get(label, 0), label)
+            chosen or group,
+            key=lambda label: (not label.lstrip("+-").isdecimal(), -counts.get(label, 0), label.swapcase()),
         )
         made.update({label: label if len(chosen) > 1 else best for label in group})
     return made
