@@ -175,7 +175,9 @@ class Text(DataSource):
         wanted = None if self.labels is None else [found.class_of(label) for label in self.labels]
         order = class_order(train, wanted, list(numbered(list(present))))
         vocabulary = self.tokenizer.learn(train.texts)
-        splits = {name: self._split(parts[name], name, order, vocabulary) for name in SPLIT_NAMES}
+        splits: dict[str, TextSplit] = {}
+        for name in SPLIT_NAMES:
+            splits[name] = self._split(parts[name], name, order, vocabulary)
         return TextData(
             origin=self.source,
             splits=splits,

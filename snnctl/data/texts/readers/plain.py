@@ -9,11 +9,11 @@ import lzma
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from snnctl.data.problems import data_error, unreadable
 
-PACKED: dict[str, Callable[[Path], IO[bytes]]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+PACKED: dict[str, Callable[[Path], Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _CHUNK = 1 << 20
 # Texts shrink to a tenth, seldom to a fiftieth; what grows more than this was made to fill the memory.
 _MOST_GROWTH = 200
