@@ -100,7 +100,7 @@ class Text(DataSource):
         labels: Annotated[dict[str, str], MinLen(2)] | None = None,
         encoding: Annotated[str, MinLen(1)] = "utf-8",
         unlabelled: Literal["drop", "refuse"] = "drop",
-        unlabelled_marks: Annotated[list[str], MinLen(1)] | None = None,
+        unlabelled_marks: Annotated[list[int | str], MinLen(1)] | None = None,
         label_case: Literal["keep", "ignore"] = "keep",
     ) -> None:
         self.source = source
@@ -110,7 +110,9 @@ class Text(DataSource):
         self.repeats = repeats
         self.options = TextOptions(text_column, label_column, header, encoding)
         self.labels = labels
-        self.label_rules = LabelRules(unlabelled, tuple(unlabelled_marks or ()), label_case, tuple(labels or ()))
+        self.label_rules = LabelRules(
+            unlabelled, tuple(map(str, unlabelled_marks or ())), label_case, tuple(labels or ())
+        )
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -120,7 +122,7 @@ class Text(DataSource):
             yield "fold", f"`fold` must be below `folds`, which are 0 to {folds - 1}"
         if labels is not None and len(set(labels.values())) < len(labels):
             yield "labels", "`labels` gives two classes the same name"
-        both = [mark for mark in knobs.get("unlabelled_marks") or () if mark in (labels or ())]
+        both = [mark for mark in knobs.get("unlabelled_marks") or () if str(mark) in (labels or ())]
         if both:
             yield "unlabelled_marks", f"`{both[0]}` is a class in `labels`, and cannot mark texts without one"
 
