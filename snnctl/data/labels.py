@@ -17,8 +17,8 @@ def number_of(label: str) -> Decimal | None:
 
 
 def look_of(label: str) -> str:
-    """What two labels have in common that differ in case, blanks, width or leading zeros alone."""
-    plain = " ".join(unicodedata.normalize("NFKC", label).split()).casefold()
+    """What two labels have in common that differ in case, blanks, quotes, width or leading zeros alone."""
+    plain = " ".join(unicodedata.normalize("NFKC", label).strip("\"'").split()).casefold()
     return (plain.lstrip("0") or "0") if plain.isdecimal() else plain
 
 

@@ -223,6 +223,13 @@ def test_unusual_names_are_no_text(first: str, labels: str, tmp_path: Path) -> N
     assert read_table(path, TextOptions(*first.split(","))).texts == WANTED.texts
 
 
+def test_names_that_were_not_taken_for_names_are_shown(tmp_path: Path) -> None:
+    path = put(tmp_path / "spam.csv", "v1,v2,,\n" + "".join(f"{label},{text},,\n" for text, label in ROWS))
+    problem = refused(lambda: read_table(path, PLAIN))
+    assert (problem.code, "`v1`, `v2`" in problem.help) == ("D210", True)
+    assert read_table(path, TextOptions("v2", "v1")) == WANTED
+
+
 def test_two_columns_of_one_name(tmp_path: Path) -> None:
     path = put(tmp_path / "a.csv", "text,label,label\n" + "".join(f"{text},{label},x\n" for text, label in ROWS))
     assert refused(lambda: read_table(path, PLAIN)).code == "D211"

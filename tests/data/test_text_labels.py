@@ -212,7 +212,7 @@ def test_the_recipe_names_a_number_as_it_likes(tmp_path: Path) -> None:
     assert load(path).labels == ("0.0", "1.0")
 
 
-@pytest.mark.parametrize("other", ["Positive", "ＰＯＳＩＴＩＶＥ", "POSITIVE "])
+@pytest.mark.parametrize("other", ["Positive", "ＰＯＳＩＴＩＶＥ", "POSITIVE ", '"positive"'])
 def test_labels_that_look_alike(other: str, tmp_path: Path) -> None:
     path = csv_table(tmp_path / "a.csv", lambda i, y: (other if i % 3 == 0 else "positive") if y else "negative")
     data = load(path)

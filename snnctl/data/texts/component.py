@@ -128,11 +128,7 @@ class Text(DataSource):
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """A named set in the cache; files are read where they lie."""
-        return (
-            (prepare(self.source, brought, encoding=self.options.encoding, progress=progress),)
-            if self.source in KNOWN
-            else ()
-        )
+        return (prepare(self.source, brought, progress=progress),) if self.source in KNOWN else ()
 
     def load(self) -> TextData:
         """The texts; the last ones that were read are kept, so that a check and what follows read them once."""

@@ -110,7 +110,10 @@ def _from_rows(rows: list[list[str]], path: Path, options: TextOptions, mark: st
     for number, row in enumerate(rows, start=1):
         if len(row) != width:
             message = f"row {number} has {len(row)} fields, the first has {width}"
-            raise data_error("D201", message, file=path, help="a text with the delimiter in it needs quotes")
+            help = "a text with the delimiter in it needs quotes"
+            if mark == "\t":
+                help = "no text may have a tab or a line break in it; .csv with quotes and .jsonl take both"
+            raise data_error("D201", message, file=path, help=help)
     first = [cell.strip() for cell in rows[0]]
     known = {*TEXT_NAMES, *LABEL_NAMES, options.text, options.label}
     header = options.header
@@ -127,7 +130,7 @@ def _from_rows(rows: list[list[str]], path: Path, options: TextOptions, mark: st
                 _refuse_names(rows, label, path)
             notes = (f"no names of columns, {between}; labels in column {label + 1}",)
             return Texts(tuple(row[1 - label] for row in rows), tuple(row[label].strip() for row in rows), notes=notes)
-    text_at, label_at = _columns(names, options, path)
+    text_at, label_at = _columns(names, options, path, () if header else first)
     return Texts(
         tuple(row[text_at] for row in rows),
         tuple(row[label_at].strip() for row in rows),
@@ -157,12 +160,18 @@ def _refuse_names(rows: Sequence[Sequence[str]], label: int, path: Path) -> None
         raise data_error("D211", message, file=path, line=1, path="data.header", help=help)
 
 
-def _columns(names: Sequence[str], options: TextOptions, file: Path) -> tuple[int, int]:
-    text = _column(names, options.text, TEXT_NAMES, "text", "D210", file)
-    return text, _column(names, options.label, LABEL_NAMES, "label", "D211", file)
+def _columns(names: Sequence[str], options: TextOptions, file: Path, first: Sequence[str] = ()) -> tuple[int, int]:
+    """Where texts and labels stand; `first` is the first row, where that was not taken for names."""
+    shown = ", ".join(f"`{name}`" for name in list(names)[:10])
+    if first:
+        shown += "; the first row, which may hold their names: " + ", ".join(f"`{cell[:20]}`" for cell in first[:10])
+    text = _column(names, options.text, TEXT_NAMES, "text", "D210", file, shown)
+    return text, _column(names, options.label, LABEL_NAMES, "label", "D211", file, shown)
 
 
-def _column(names: Sequence[str], wanted: str | None, usual: Sequence[str], what: str, code: str, file: Path) -> int:
+def _column(
+    names: Sequence[str], wanted: str | None, usual: Sequence[str], what: str, code: str, file: Path, shown: str
+) -> int:
     key = f"data.{what}_column"
     if wanted is not None and wanted not in names:
         raise data_error(code, f"no column `{wanted}`", file=file, path=key, help=choices(wanted, names))
@@ -170,7 +179,6 @@ def _column(names: Sequence[str], wanted: str | None, usual: Sequence[str], what
     found = next((lowered.index(name) for name in usual if name in lowered), None)
     at = found if wanted is None else list(names).index(wanted)
     if at is None:
-        shown = ", ".join(f"`{name}`" for name in list(names)[:10])
         help = f"name it in `{key}`; columns: {shown}"
         raise data_error(code, f"which column holds the {what}s is not clear", file=file, path=key, help=help)
     if list(names).count(names[at]) > 1:
