@@ -105,7 +105,7 @@ def test_an_empty_label_is_no_class(make: Callable[[Path], Path], tmp_path: Path
     assert "left out: 20 of 400" in data.warnings[0].message
     assert Text(source=str(path), tokenizer=Word(min_count=1)).probe().warnings == data.warnings
     facts = data.describe()
-    assert (facts["rows"], facts["without_label"]) == (400, {WHOLE: 20})
+    assert (facts["rows"], facts["without_label"]) == (400, {"all": 20})
     problem = refused(lambda: load(path, unlabelled="refuse"))
     assert (problem.code, problem.path) == ("D270", "data.unlabelled")
     assert "20 of 400 texts have no label, the first is text 1" in problem.message
@@ -220,6 +220,14 @@ def test_labels_that_look_alike(other: str, tmp_path: Path) -> None:
     assert f"`{other.strip()}`" in data.warnings[0].message
     one = load(path, label_case="ignore")
     assert (one.labels, items(one), told(one)) == (("negative", "positive"), 400, [])
+
+
+def test_what_was_odd_stands_beside_what_went_wrong(tmp_path: Path) -> None:
+    path = csv_table(tmp_path / "a.csv", lambda i, y: "Positive" if i == 0 else ("negative", "positive")[y])
+    problem = refused(lambda: load(path))
+    assert problem.code == "D214"
+    assert problem.notes[0].startswith("`Positive` (1) and `positive` (")
+    assert "`data.label_case: ignore`" in problem.notes[0]
 
 
 def test_a_label_of_test_in_another_case_says_what_to_do(tmp_path: Path) -> None:

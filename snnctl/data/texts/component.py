@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -12,7 +13,7 @@ import torch
 from annotated_types import Ge, Gt, Lt, MinLen
 
 from snnctl.core.catalog import DATA, TOKENIZERS
-from snnctl.core.diagnostic import Diagnostic, did_you_mean
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from snnctl.core.registry import Slot, SourcePath
 from snnctl.core.signature import takes_knobs
 from snnctl.data.base import DataSource
@@ -25,7 +26,7 @@ from snnctl.data.texts.dataset import TextData, TextSplit
 from snnctl.data.texts.doubts import doubts, mended
 from snnctl.data.texts.known import KNOWN
 from snnctl.data.texts.labels import LabelRules, Sorted, sort_labels
-from snnctl.data.texts.parts import CutSpec, Parts, Texts, class_order, cut, shared_texts, without_shared
+from snnctl.data.texts.parts import WHOLE, CutSpec, Parts, Texts, class_order, cut, shared_texts, without_shared
 from snnctl.data.texts.prepare import prepare
 from snnctl.data.texts.readers.files import TextOptions, numbered, read_place
 from snnctl.data.texts.store import cache_stamp, read_prepared
@@ -41,7 +42,8 @@ class Text(DataSource):
 
     A path is a table (.csv, .tsv, .jsonl, .json, .parquet), a file of lines `LABEL text`, or a folder: files for train,
     dev and test in any of these formats, or one file of sentences per class (rt-polarity.pos and rt-polarity.neg), or
-    folders train and test with a folder per class. Columns and a header are recognised by usual names.
+    folders train and test with a folder per class. Text files may be packed (.gz, .bz2, .xz). Columns and a header are
+    recognised by usual names.
 
     Splits of the source are kept, and what is missing is taken from train: first test, then val, by seed and in the
     same shares of every class; a text that stands in the source more than once goes to one side. Nothing is ever
@@ -159,6 +161,13 @@ class Text(DataSource):
     def _load(self) -> TextData:
         read, warnings = mended(_read(self.source, self.options), self.options.encoding, self.source)
         found = sort_labels(read, self.label_rules, self.source)
+        try:
+            return self._made(read, found, warnings)
+        except DiagnosticError as error:  # what was odd may well be why
+            odd = tuple(f"{warning.message}; {warning.help}" for warning in found.warnings)
+            raise DiagnosticError(replace(one, notes=(*one.notes, *odd)) for one in error.diagnostics) from error
+
+    def _made(self, read: Parts, found: Sorted, warnings: list[Diagnostic]) -> TextData:
         parts, notes = cut(found.parts, self.cut, self.source)
         leaks: list[str] = []
         if self.repeats == "remove":
@@ -228,7 +237,7 @@ def _reading(read: Parts, found: Sorted, order: tuple[str, ...]) -> dict[str, An
     return {
         "how_it_is_read": list(dict.fromkeys(note for part in read.values() for note in part.notes)),
         "rows": sum(len(part) for part in read.values()),
-        "without_label": dict(found.left_out),
+        "without_label": {"all" if name == WHOLE else name: count for name, count in found.left_out.items()},
         "labels_as_written": {label: found.spellings(label) for label in order},
     }
 
