@@ -25,6 +25,13 @@ def data_error(
     )
 
 
+def data_warning(
+    code: str, message: str, *, file: Path | str = "", path: str = "data.source", help: str = ""
+) -> Diagnostic:
+    """What was found odd in data that is read all the same, for `Probe.warnings`."""
+    return Diagnostic(code, message, severity="warning", file=str(file), path=path, help=help)
+
+
 def unreadable(path: Path, kind: str, error: BaseException, key: str = "data.source") -> DiagnosticError:
     """D104 for a file that a library could not read as `kind`: with the first line of what it says."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__

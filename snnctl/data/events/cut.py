@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from snnctl.core.seeds import stream_seed
-from snnctl.data.cuts import STREAMS, Indices, Share, Splits, cut_parts, draw_share, refuse_empty
+from snnctl.data.cuts import STREAMS, Indices, Share, Splits, cut_parts, draw_share, one_class, refuse_empty
 from snnctl.data.events.store import UNKNOWN, Recordings
 from snnctl.data.problems import data_error
 
@@ -42,7 +42,8 @@ def cut_recordings(parts: Mapping[str, Recordings], spec: CutSpec, file: str = "
     """Split -> (part, indices in it); parts that the makers cut stay, and what is missing is taken from train.
 
     Raises:
-        DiagnosticError: R320 an empty split, R323 speakers or takes that are not there, or in two splits.
+        DiagnosticError: D213 train has one class, R320 an empty split, R323 speakers or takes that are not there, or
+            in two splits.
     """
     uncut = len(parts) == 1
     if not {"train", "test"} <= set(parts) and (not uncut or "train" in parts):
@@ -56,6 +57,10 @@ def cut_recordings(parts: Mapping[str, Recordings], spec: CutSpec, file: str = "
 
     found = cut_parts({name: np.arange(len(part)) for name, part in parts.items()}, take)
     refuse_empty({name: len(indices) for name, (_, indices) in found.items()}, file)
+    part, rows = found["train"]
+    classes = np.unique(parts[part].labels[rows])
+    if len(classes) < 2:
+        raise one_class(str(classes[0]), file)
     return found
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -10,22 +13,26 @@ import torch
 from annotated_types import Ge, Gt, Lt, MinLen
 
 from snnctl.core.catalog import DATA, TOKENIZERS
-from snnctl.core.diagnostic import did_you_mean
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 from snnctl.core.registry import Slot, SourcePath
 from snnctl.core.signature import takes_knobs
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
-from snnctl.data.cuts import SPLIT_NAMES
+from snnctl.data.cuts import SPLIT_NAMES, one_class
+from snnctl.data.labels import look_of
 from snnctl.data.prepare import Prepared
-from snnctl.data.problems import data_error
+from snnctl.data.problems import data_error, data_warning
 from snnctl.data.texts.dataset import TextData, TextSplit
+from snnctl.data.texts.doubts import doubts, mended
 from snnctl.data.texts.known import KNOWN
-from snnctl.data.texts.parts import CutSpec, Parts, Texts, class_order, cut, shared_texts, without_shared
+from snnctl.data.texts.labels import LabelRules, Sorted, sort_labels
+from snnctl.data.texts.parts import WHOLE, CutSpec, Parts, Texts, class_order, cut, shared_texts, without_shared
 from snnctl.data.texts.prepare import prepare
 from snnctl.data.texts.readers.files import TextOptions, numbered, read_place
 from snnctl.data.texts.store import cache_stamp, read_prepared
 from snnctl.data.texts.tokenizers import Tokenizer, Vocabulary
 
+_DEPTH = 2  # of folders in a folder: train/pos/
 _FILES_THAT_TELL = 2000  # of a folder, whose sizes and times say whether it has changed
 
 
@@ -35,11 +42,15 @@ class Text(DataSource):
 
     A path is a table (.csv, .tsv, .jsonl, .json, .parquet), a file of lines `LABEL text`, or a folder: files for train,
     dev and test in any of these formats, or one file of sentences per class (rt-polarity.pos and rt-polarity.neg), or
-    folders train and test with a folder per class. Columns and a header are recognised by usual names.
+    folders train and test with a folder per class. Text files may be packed (.gz, .bz2, .xz). Columns and a header are
+    recognised by usual names.
 
     Splits of the source are kept, and what is missing is taken from train: first test, then val, by seed and in the
     same shares of every class; a text that stands in the source more than once goes to one side. Nothing is ever
     chosen on test.
+
+    Texts without a label are left out and counted. What looks odd is said: labels that may be marks or one class in two
+    spellings, texts that the tokenizer does not know or cuts off.
 
     Args:
         source: a known name (mr, sst2, ...) or a path (./MR, ./reviews.csv).
@@ -56,8 +67,12 @@ class Text(DataSource):
         text_column, label_column: names of columns; null looks for usual names (text, sentence, review; label, class).
         header: whether CSV and TSV begin with the names of columns; null looks and decides.
         labels: names of the classes by what stands in the data, in the order of the classes ({"0": bad, "1": good});
-            null sorts what stands in train.
-        encoding: of text files, such as utf-8, latin-1, gb18030.
+            null sorts what stands in train. Labels that stand here are classes without doubt.
+        encoding: of text files, such as utf-8, latin-1, gb18030; a byte-order mark says more.
+        unlabelled: what becomes of texts whose label is empty, null or NaN, or one of the marks.
+        unlabelled_marks: labels that stand for none, such as "-1"; null knows empty ones alone.
+        label_case: whether labels that differ in case, blanks or width alone (Positive, positive) are classes of their
+            own, which is said, or one.
 
     Shape:
         inputs [B, L] int64, padded with 0, L as long as the batch needs; targets [B].
@@ -86,6 +101,9 @@ class Text(DataSource):
         header: bool | None = None,
         labels: Annotated[dict[str, str], MinLen(2)] | None = None,
         encoding: Annotated[str, MinLen(1)] = "utf-8",
+        unlabelled: Literal["drop", "refuse"] = "drop",
+        unlabelled_marks: Annotated[list[int | str], MinLen(1)] | None = None,
+        label_case: Literal["keep", "ignore"] = "keep",
     ) -> None:
         self.source = source
         self.tokenizer: Tokenizer = TOKENIZERS.get(tokenizer)() if isinstance(tokenizer, str) else tokenizer
@@ -94,15 +112,21 @@ class Text(DataSource):
         self.repeats = repeats
         self.options = TextOptions(text_column, label_column, header, encoding)
         self.labels = labels
+        self.label_rules = LabelRules(
+            unlabelled, tuple(map(str, unlabelled_marks or ())), label_case, tuple(labels or ())
+        )
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """The fold is one of the folds; classes have names of their own."""
+        """The fold is one of the folds; classes have names of their own, and no mark is a class."""
         folds, labels = knobs.get("folds"), knobs.get("labels")
         if folds is not None and knobs.get("fold", 0) >= folds:
             yield "fold", f"`fold` must be below `folds`, which are 0 to {folds - 1}"
         if labels is not None and len(set(labels.values())) < len(labels):
             yield "labels", "`labels` gives two classes the same name"
+        both = [mark for mark in knobs.get("unlabelled_marks") or () if str(mark) in (labels or ())]
+        if both:
+            yield "unlabelled_marks", f"`{both[0]}` is a class in `labels`, and cannot mark texts without one"
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """A named set in the cache; files are read where they lie."""
@@ -119,14 +143,32 @@ class Text(DataSource):
 
     def _key(self) -> str:
         tokenizer = (type(self.tokenizer).__name__, sorted(vars(self.tokenizer).items(), key=str))
-        place = Path(self.source)
-        files = [place] if place.is_file() else sorted(place.rglob("*"))[:_FILES_THAT_TELL] if place.is_dir() else []
-        stamps = [(str(file), stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.stat(),)]
-        settings = (self.source, self.length, self.cut, self.repeats, self.options, self.labels, stamps)
+        place = Path(self.source).expanduser()
+        files = [place] if place.is_file() else islice(_below(place), _FILES_THAT_TELL)
+        stamps = [(str(file), stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.lstat(),)]
+        settings = (
+            self.source,
+            self.length,
+            self.cut,
+            self.repeats,
+            self.options,
+            self.labels,
+            self.label_rules,
+            stamps,
+        )
         return repr((tokenizer, settings)) + (cache_stamp(self.source) if self.source in KNOWN else "")
 
     def _load(self) -> TextData:
-        parts, notes = cut(_read(self.source, self.options), self.cut, self.source)
+        read, warnings = mended(_read(self.source, self.options), self.options.encoding, self.source)
+        found = sort_labels(read, self.label_rules, self.source)
+        try:
+            return self._made(read, found, warnings)
+        except DiagnosticError as error:  # what was odd may well be why
+            odd = tuple(f"{warning.message}; {warning.help}" for warning in found.warnings)
+            raise DiagnosticError(replace(one, notes=(*one.notes, *odd)) for one in error.diagnostics) from error
+
+    def _made(self, read: Parts, found: Sorted, warnings: list[Diagnostic]) -> TextData:
+        parts, notes = cut(found.parts, self.cut, self.source)
         leaks: list[str] = []
         if self.repeats == "remove":
             notes += [f"{text}: removed there" for text in shared_texts(parts)]
@@ -134,29 +176,41 @@ class Text(DataSource):
         else:
             leaks = shared_texts(parts)
         train = parts["train"]
-        order = class_order(
-            train, None if self.labels is None else list(self.labels), list(numbered(list(set(train.labels))))
-        )
-        if len(order) < 2:
-            help = "`data.label_column` names the column of labels" if len(train) else ""
-            raise data_error("D213", f"all texts of train have the label `{order[0]}`", file=self.source, help=help)
+        present = set(train.labels)
+        if len(present) < 2:
+            raise one_class(min(present, default=""), self.source)
+        wanted = None if self.labels is None else [found.class_of(label) for label in self.labels]
+        order = class_order(train, wanted, list(numbered(list(present))))
         vocabulary = self.tokenizer.learn(train.texts)
-        made: dict[str, TextSplit] = {}
-        cut_short: dict[str, int] = {}
+        splits: dict[str, TextSplit] = {}
         for name in SPLIT_NAMES:
-            made[name], cut_short[name] = self._split(parts[name], name, order, vocabulary)
+            splits[name] = self._split(parts[name], name, order, vocabulary)
         return TextData(
             origin=self.source,
-            splits=made,
+            splits=splits,
             words=vocabulary.words,
             labels=order if self.labels is None else tuple(self.labels.values()),
             length=self.length,
-            cut_short=cut_short,
+            unknown=vocabulary.unknown,
+            reading=_reading(read, found, order),
             notes=tuple(notes),
             leaks=tuple(leaks),
+            warnings=(
+                *found.warnings,
+                *self._absent([label for label in order if label not in present]),
+                *doubts(splits, vocabulary, self.source),
+                *warnings,
+            ),
         )
 
-    def _split(self, part: Texts, name: str, order: tuple[str, ...], vocabulary: Vocabulary) -> tuple[TextSplit, int]:
+    def _absent(self, labels: list[str]) -> Iterator[Diagnostic]:
+        if labels:
+            shown = ", ".join(f"`{label}`" for label in labels[:5])
+            message = f"no text of train has the label {shown}, which `data.labels` names"
+            help = "write labels as they stand in the data"
+            yield data_warning("D278", message, file=self.source, path="data.labels", help=help)
+
+    def _split(self, part: Texts, name: str, order: tuple[str, ...], vocabulary: Vocabulary) -> TextSplit:
         number = {label: i for i, label in enumerate(order)}
         strange = sorted({label for label in part.labels if label not in number})
         if strange:
@@ -164,14 +218,37 @@ class Text(DataSource):
             known = ", ".join(f"`{label}`" for label in order[:10])
             where = "`data.labels`" if self.labels is not None else "train"
             message = f"{name} has texts with label {shown}, which {where} does not have"
-            help = f"labels there: {known}" + ("; -1 often stands for texts without a label" if "-1" in strange else "")
+            help = f"labels there: {known}"
+            if "-1" in strange:
+                help += '; -1 often stands for texts without a label: `data.unlabelled_marks: ["-1"]` leaves them out'
+            elif {look_of(label) for label in strange} & {look_of(label) for label in order}:
+                help += "; `data.label_case: ignore` takes those that differ in case or blanks alone for one"
             raise data_error("D212", message, file=self.source, path="data.labels", help=help)
         encoded = vocabulary.encode(part.texts)
-        counts = torch.tensor([min(len(ids), self.length) for ids in encoded], dtype=torch.int64)
+        uncut = torch.tensor([len(ids) for ids in encoded], dtype=torch.int64)
+        counts = uncut.clamp_max(self.length)
         flat = torch.tensor([i for ids in encoded for i in ids[: self.length]], dtype=torch.int32)
         starts = torch.cat((torch.zeros(1, dtype=torch.int64), counts.cumsum(0)))
         targets = torch.tensor([number[label] for label in part.labels], dtype=torch.int64)
-        return TextSplit(part.texts, flat, starts, targets), sum(len(ids) > self.length for ids in encoded)
+        return TextSplit(part.texts, flat, starts, targets, uncut)
+
+
+def _reading(read: Parts, found: Sorted, order: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "how_it_is_read": list(dict.fromkeys(note for part in read.values() for note in part.notes)),
+        "rows": sum(len(part) for part in read.values()),
+        "without_label": {"all" if name == WHOLE else name: count for name, count in found.left_out.items()},
+        "labels_as_written": {label: found.spellings(label) for label in order},
+    }
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files as deep as any layout has them, in an order that is always the same."""
+    for inner, folders, names in os.walk(folder):
+        folders.sort()
+        yield from (Path(inner, name) for name in sorted(names))
+        if len(Path(inner).relative_to(folder).parts) == _DEPTH:
+            folders.clear()
 
 
 _LAST: dict[str, TextData] = {}

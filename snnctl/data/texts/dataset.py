@@ -8,14 +8,17 @@ from functools import cached_property
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Labelled, Targeted
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
+from snnctl.data.texts.parts import sameness
 
 
 @dataclass(frozen=True)
@@ -27,17 +30,24 @@ class TextSplit(Targeted):
         flat: [total] int32, the tokens of all texts one after the other.
         starts: [N + 1] int64, where each text begins in `flat`.
         targets: [N] int64.
+        uncut: [N] int64, tokens of each text before it was cut.
     """
 
     texts: tuple[str, ...] = field(repr=False)
     flat: Tensor
     starts: Tensor
     targets: Tensor
+    uncut: Tensor
 
     @property
     def lengths(self) -> Tensor:
         """[N] int64, tokens of each text."""
         return self.starts.diff()
+
+    @property
+    def cut_short(self) -> int:
+        """How many texts are longer than what is left of them."""
+        return int((self.uncut > self.lengths).sum())
 
     def show(self, index: int) -> str:
         """The text at `index` as it was read, for people."""
@@ -66,9 +76,11 @@ class TextData(Labelled):
         words: what each token stands for; 0 is padding, 1 the unknown.
         labels: names of the classes.
         length: L, the most tokens of a text.
-        cut_short: how many texts of each split are longer than that.
+        unknown: the token of what is not among the words.
+        reading: what reading the source found: files, labels, what was left out.
         notes: how splits were made.
         leaks: texts that stand in two splits.
+        warnings: what reading the source found odd.
     """
 
     origin: str
@@ -76,9 +88,11 @@ class TextData(Labelled):
     words: tuple[str, ...] = field(repr=False)
     labels: tuple[str, ...]
     length: int
-    cut_short: Mapping[str, int]
+    unknown: int = 1
+    reading: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -87,6 +101,11 @@ class TextData(Labelled):
     @property
     def input_signal(self) -> SignalSpec:
         return SignalSpec(0, self.length, len(self.words), kind="tokens", ragged=True, words=self.words)
+
+    @property
+    def cut_short(self) -> Mapping[str, int]:
+        """How many texts of each split are longer than L."""
+        return {name: part.cut_short for name, part in self.splits.items()}
 
     def split(self, name: SplitName) -> TextSplit:
         return self.splits[name]
@@ -102,21 +121,27 @@ class TextData(Labelled):
     def facts(self) -> dict[str, Any]:
         return {
             "source": self.origin,
+            **self.reading,
             "classes": list(self.labels),
             "tokens": len(self.words),
             "first_tokens": list(self.words[:12]),
             "length": self.length,
-            "splits": {
-                name: {
-                    "items": len(part),
-                    "per_class": torch.bincount(part.targets, minlength=self.classes).tolist(),
-                    "mean_tokens": round(float(part.lengths.double().mean()), 2),
-                    "unknown_share": round(float((part.flat == 1).double().mean()), 4),
-                    "cut_short": self.cut_short[name],
-                }
-                for name in SPLIT_NAMES
-                for part in (self.splits[name],)
-            },
+            "splits": {name: self._split_facts(self.splits[name]) for name in SPLIT_NAMES},
             "empty": sum(not text.strip() for part in self.splits.values() for text in part.texts),
             "how_it_is_cut": list(self.notes),
+        }
+
+    def _split_facts(self, part: TextSplit) -> dict[str, Any]:
+        median, most_of_them = np.quantile(part.uncut.numpy(), (0.5, 0.95), method="higher").tolist()
+        return {
+            "items": len(part),
+            "per_class": torch.bincount(part.targets, minlength=self.classes).tolist(),
+            "repeated": len(part) - len({sameness(text) for text in part.texts}),
+            "mean_tokens": round(float(part.lengths.double().mean()), 2),
+            "median_tokens": median,
+            "tokens_of_95_percent": most_of_them,
+            "most_tokens": int(part.uncut.max()),
+            "unknown_share": round(float((part.flat == self.unknown).double().mean()), 4),
+            "cut_short": part.cut_short,
+            "cut_share": round(part.cut_short / len(part), 4),
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,13 +21,15 @@ class Texts:
 
     Args:
         texts: as they stand in the source; an empty one counts as a text.
-        labels: as they stand there, one each.
+        labels: as they stand there, one each; "" where there is none.
         order: labels in the order of the classes, where the source says so.
+        notes: how they were read, one line each.
     """
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
     order: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -46,6 +48,7 @@ def joined(parts: list[Texts]) -> Texts:
         tuple(text for part in parts for text in part.texts),
         tuple(label for part in parts for label in part.labels),
         next((part.order for part in parts if part.order), ()),
+        tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
 
 

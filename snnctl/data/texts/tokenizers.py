@@ -25,11 +25,13 @@ class Vocabulary:
         words: what each token stands for, by number; token 0 is padding.
         model: of the `tokenizers` library.
         shift: what is added to the model's own numbers.
+        unknown: the token of what the vocabulary does not hold.
     """
 
     words: tuple[str, ...]
     model: Any
     shift: int = 0
+    unknown: int = 1
 
     def encode(self, texts: Iterable[str]) -> list[list[int]]:
         """Tokens of each text; at least one, so that an empty text is one unknown word."""
@@ -199,7 +201,9 @@ class Pretrained(Tokenizer):
                 model = self._word_pieces(made, file)
         except Exception as error:  # the library raises plain ones for whatever is wrong with a file
             raise unreadable(file, "", error, "data.tokenizer.path") from error
-        return Vocabulary((PADDING, *_by_number(model.get_vocab())), model, shift=1)
+        words = (PADDING, *_by_number(model.get_vocab()))
+        unknown = getattr(model.model, "unk_token", None)
+        return Vocabulary(words, model, shift=1, unknown=words.index(unknown) if unknown in words else 1)
 
     def _file(self) -> Path:
         if self.path.is_file():
