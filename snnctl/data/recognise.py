@@ -189,7 +189,9 @@ def _hdf5(path: Path) -> Guess:
 
     try:
         with h5py.File(path, "r") as file:
-            hard = {name for name in islice(file, _MOST_ARRAYS) if isinstance(file.get(name, getlink=True), h5py.HardLink)}
+            hard = {
+                name for name in islice(file, _MOST_ARRAYS) if isinstance(file.get(name, getlink=True), h5py.HardLink)
+            }
             groups = {name: set(file[name]) for name in hard if file.get(name, getclass=True) is h5py.Group}
     except _BAD_TABLE as error:
         raise unreadable(path, "HDF5", error) from error
@@ -276,7 +278,7 @@ def _of_files(folder: Path, ending: str, first: Path, files: list[Path]) -> Gues
         table = next(iter(found.values()))[0] if found else ()
         if "frames" in found:
             return Guess("events", "event frames", component="event_frames")
-        if {"x", "y", "p", "t"} <= set(found) or {"t", "unit"} <= set(found) or len(table) == 2 and table[1] == 4:
+        if {"x", "y", "p", "t"} <= set(found) or {"t", "unit"} <= set(found) or (len(table) == 2 and table[1] == 4):
             return Guess("events", "recordings of events")
         return _arrays(first)
     if ending in _WORDS:

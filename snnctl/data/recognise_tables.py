@@ -149,7 +149,9 @@ def _plain(cell: str) -> bool:
 
 def _text_column(names: Sequence[str], cells: list[list[str]], words: list[int]) -> int | None:
     named = [i for i in words if names[i].lower() in TEXT_NAMES]
-    long = [i for i in words if sum(map(len, cells[i])) > _LONG * len(cells[i]) and len(set(cells[i])) * 3 > len(cells[i])]
+    long = [
+        i for i in words if sum(map(len, cells[i])) > _LONG * len(cells[i]) and len(set(cells[i])) * 3 > len(cells[i])
+    ]
     found = named or sorted(long, key=lambda i: -sum(map(len, cells[i])))
     return found[0] if found else None
 

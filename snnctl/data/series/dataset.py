@@ -18,6 +18,7 @@ from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.series.missing import Filled
 from snnctl.data.series.scaling import FittedScaler
 from snnctl.data.series.series import Floats, Series, Times
+from snnctl.data.series.timeline import Timeline
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import SplitPlan
 
@@ -171,6 +172,11 @@ class ForecastData(ForecastShape, Dataset):
         cut = self.plan[name]
         starts = torch.arange(cut.start, cut.start + cut.windows)
         return WindowSplit(self.tensors, starts, self.window, self.horizon)
+
+    def timeline(self) -> Timeline:
+        """The columns over time, for pictures."""
+        cuts = {name: (self.plan[name].first_row, self.plan[name].last_row) for name in SPLIT_NAMES}
+        return Timeline(self.marked, self.columns, cuts, self.series.times)
 
     def facts(self) -> dict[str, Any]:
         """Statistics are of observed values in their own units."""

@@ -1,0 +1,66 @@
+"""Pictures of each class as a network sees them, and how their pixels are spread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from snnctl.inspect.data.collect import Sample, counts_of, sample
+from snnctl.inspect.data.figures.common import class_bars, drawable, facts_of, histogram
+from snnctl.report.drawing import sheet
+from snnctl.report.style import GREY, Drawn, picture
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_CLASSES, _EACH = 10, 8
+
+
+@picture("data", "{title}")
+def figure(data: Any, title: str) -> Drawn:
+    """Up to eight pictures of up to ten classes, pixels, classes."""
+    taken = sample(data)
+    rows, columns = data.input_signal.grid
+    images = shown(taken.inputs.reshape(len(taken), rows, columns, -1))
+    made = sheet(11, 6.6, drawable(title, 90))
+    panels = made.subplot_mosaic("gp;gc", width_ratios=(3, 2))
+    names = tuple(map(str, getattr(data, "class_names", ())))
+    many = grid_of_classes(panels["g"], taken, images, names)
+    channels = ("red", "green", "blue") if taken.inputs.shape[-1] == 3 else ()
+    histogram(panels["p"], taken.inputs, "pixels as a network sees them", "value", channels)
+    class_bars(panels["c"], counts_of(data, facts_of(data)))
+    said = f"{taken.words}; {rows} x {columns} pixels of {taken.inputs.shape[-1]} channels{many}"
+    made.supxlabel(said, fontsize=8.5, color=GREY, x=0.01, ha="left")
+    return made, said
+
+
+def shown(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """[..., C] numbers as colours 0..1 [..., 1 or 3]: each channel's range over all of them is black to full."""
+    axes = tuple(range(images.ndim - 1))
+    low, high = images.min(axes), images.max(axes)
+    scaled = (images - low) / np.where(high > low, high - low, 1.0)
+    return scaled if scaled.shape[-1] in (1, 3) else scaled.mean(-1, keepdims=True)
+
+
+def grid_of_classes(axes: Axes, taken: Sample, images: npt.NDArray[Any], names: tuple[str, ...]) -> str:
+    """A row of pictures [n, H, W, C] for each class; says how many classes there are beyond those."""
+    classes = [int(c) for c in np.unique(taken.targets)]
+    lines = classes[:_CLASSES]
+    _, rows, columns, channels = images.shape
+    gap = max(1, round(0.06 * max(rows, columns)))
+    sheet_of = np.ones((len(lines) * (rows + gap) - gap, _EACH * (columns + gap) - gap, channels))
+    for line, number in enumerate(lines):
+        for place, item in enumerate(taken.of_class(number, _EACH)):
+            top, left = line * (rows + gap), place * (columns + gap)
+            sheet_of[top : top + rows, left : left + columns] = images[item]
+    axes.imshow(sheet_of if channels == 3 else sheet_of[..., 0], cmap="gray", vmin=0, vmax=1)
+    axes.spines[:].set_visible(False)
+    axes.set_xticks([])
+    labels = [drawable(names[number] if number < len(names) else str(number), 14) for number in lines]
+    axes.set_yticks([line * (rows + gap) + rows / 2 for line in range(len(lines))], labels)
+    axes.tick_params(length=0)
+    axes.set_title("pictures as a network sees them, each channel from its lowest to its highest value", fontsize=9)
+    more = max(len(names), len(classes)) - len(lines)
+    return f"; {more} more classes are not drawn" if more > 0 else ""
