@@ -90,10 +90,7 @@ def describe(
         return document
     from snnctl.inspect.data import draw
 
-    with listener.work() as tell:
-        tell("picture", 0.5)
-        image = draw(data, f"{Path(what).name or what}, read as {found['kind'] or found['component']}")
-        _write(image, plot)
+    _write(draw(data, f"{Path(what).name or what}, read as {found['kind'] or found['component']}"), plot)
     return {**document, "plot": str(plot)}
 
 

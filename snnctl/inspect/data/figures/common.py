@@ -22,9 +22,9 @@ _MOST_BARS = 20
 
 @cache
 def _letters() -> frozenset[int]:
-    from matplotlib.font_manager import findfont, get_font
+    from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    return frozenset(get_font(findfont("sans-serif")).get_charmap())
+    return frozenset(get_font(findfont(FontProperties(family=["sans-serif"]))).get_charmap())
 
 
 def drawable(text: str, most: int = 34) -> str:

@@ -35,7 +35,8 @@ def figure(data: Any, title: str) -> Drawn:
     silent = float((steps.reshape(len(steps), -1) == 0).all(1).mean())
     early = float((steps.any(2).sum(1) == 1).mean())
     odd = f"; {silent:.1%} hold nothing" * (silent > 0) + f"; {early:.1%} lie in a single bin" * (early > 0)
-    said = f"{taken.words}; {steps.shape[1]} bins of {steps.shape[2]} channels; {steps.sum((1, 2)).mean():,.1f} events each{odd}"
+    shape = f"{steps.shape[1]} bins of {steps.shape[2]} channels"
+    said = f"{taken.words}; {shape}; {steps.sum((1, 2)).mean():,.1f} events each{odd}"
     made.supxlabel(said, fontsize=8.5, color=RED if silent + early > 0.5 else GREY, x=0.01, ha="left")
     return made, said
 

@@ -33,7 +33,7 @@ def figure(data: Any, title: str) -> Drawn:
     unknown = _frequent(panels["b"], taken, words)
     class_bars(panels["c"], counts_of(data, facts_of(data)))
     _some(panels["d"], taken, words, tuple(map(str, getattr(data, "class_names", ()))))
-    said = f"{taken.words}; {unknown:.1%} of the tokens are unknown; {max(len(words), data.input_signal.features):,} tokens in all"
+    said = f"{taken.words}; {unknown:.1%} of their tokens are unknown; {data.input_signal.features:,} tokens are known"
     made.supxlabel(said, fontsize=8.5, color=GREY, x=0.01, ha="left")
     return made, said
 
