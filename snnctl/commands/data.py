@@ -24,6 +24,7 @@ from snnctl.recipe.slots import Validation
 from snnctl.recipe.source import Mark, Source
 
 _RECIPES = (".yaml", ".yml")
+_KNOWN = "a known name"
 _SHIPPED = "builtin"  # of data that is made rather than read
 _CUTS = {"window", "horizon", "split"}  # who sets one of them wants to see what it does
 _OF_A_RECIPE = ("window", "horizon", "splits", "scaler", "window_norm", "calendar_features", "leaks")
@@ -84,7 +85,7 @@ def describe(
         refuse_other("--as", read_as, get_args(ReadAs), code="U434")
     data, found, unsaid = _look(what, sets, unsets, read_as, listener, windows=plot is not None)
     facts = {key: value for key, value in _facts(data).items() if key not in unsaid}
-    warnings = [warning.to_json() for warning in getattr(data, "warnings", ())]
+    warnings = [one.to_json() for one in getattr(data, "warnings", ()) if isinstance(one, Diagnostic)]
     document = {"source": what, "read_as": found, "warnings": warnings, **facts}
     if plot is None:
         return document
@@ -117,7 +118,7 @@ def _look(
     known = next((kind for kind in KINDS if what in kind.known), None)
     if known is not None:
         _refuse_as(what, read_as, "a known name")
-        guess = Guess(known.folder, "a known name")
+        guess = Guess(known.folder, _KNOWN)
         if known.info and not sets and not windows:
             return known.look_into(what), _read_as(known.folder, known.components[0], guess.reason), set()
     else:
@@ -128,7 +129,7 @@ def _look(
     config, given = _configured(section, sets, what)
     found = _read_as(guess.kind, config["type"], guess.reason, guess.also)
     unsaid = set() if given & _CUTS else set(_OF_A_RECIPE) - given
-    return _loaded(config, what, known is None, listener), found, unsaid if guess.kind == "series" else set()
+    return _loaded(config, what, guess, listener), found, unsaid if guess.kind == "series" else set()
 
 
 def _refuse_as(what: str, read_as: ReadAs | None, kind: str) -> None:
@@ -179,13 +180,13 @@ def _configured(section: dict[str, Any], sets: Sequence[str], what: str) -> tupl
     return config, {given.partition("=")[0].strip().split(".")[1] for given in sets}
 
 
-def _loaded(config: dict[str, Any], what: str, local: bool, listener: Listener) -> Any:
-    """The data; what is taken into the cache first is told of. Errors say which key can be set here."""
+def _loaded(config: dict[str, Any], what: str, guess: Guess, listener: Listener) -> Any:
+    """The data; taking it into the cache is shown. Errors say what it was read as, and which key can be set here."""
     from snnctl.build import make
 
     try:
         component = make("data", config)
-        if local and isinstance(component, DataSource):
+        if guess.reason != _KNOWN and isinstance(component, DataSource):
             with listener.transfer(what) as progress:
                 component.prepare(progress)
         return component.load()
@@ -193,14 +194,18 @@ def _loaded(config: dict[str, Any], what: str, local: bool, listener: Listener) 
         help = error.help or f"--set data.{error.knob}=VALUE" * bool(error.knob)
         raise DiagnosticError(Diagnostic("R401", error.message, path=f"data.{error.knob}", help=help)) from error
     except DiagnosticError as error:
-        raise DiagnosticError([_settable(problem) for problem in error.diagnostics]) from error
+        raise DiagnosticError([_settable(problem, guess) for problem in error.diagnostics]) from error
 
 
-def _settable(problem: Diagnostic) -> Diagnostic:
-    """Where a key of the data is to blame, how to set it without a recipe."""
-    if not problem.path.startswith("data.") or problem.path == "data.source":
-        return problem
-    return replace(problem, notes=(*problem.notes, f"without a recipe: --set {problem.path}=VALUE"))
+def _settable(problem: Diagnostic, guess: Guess) -> Diagnostic:
+    """With what it was read as, and where a key of the data is to blame, how to set it without a recipe."""
+    notes = list(problem.notes)
+    if guess.reason != _KNOWN:
+        others = "".join(f"; --as {kind} reads it otherwise" for kind in guess.also[:1])
+        notes.append(f"read as {guess.kind}: {guess.reason}{others}")
+    if problem.path.startswith("data.") and problem.path != "data.source":
+        notes.append(f"without a recipe: --set {problem.path}=VALUE")
+    return replace(problem, notes=tuple(notes))
 
 
 def _read_as(kind: str, component: str, reason: str, also: Sequence[str] = ()) -> dict[str, Any]:

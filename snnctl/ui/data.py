@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.ui.console import table
-from snnctl.ui.diagnostics import show_warnings
+from snnctl.ui.diagnostics import show_data_warnings
 from snnctl.ui.words import duration, figure, size
 
 _MOST_ROWS = 24
@@ -26,7 +26,7 @@ def show_data(console: Console, document: Mapping[str, Any]) -> None:
     """
     facts = dict(document["data"])
     _show_kind(console, facts.pop("read_as", None))
-    show_warnings(console, facts.pop("warnings", ()))
+    show_data_warnings(console, facts.pop("warnings", ()))
     plot = facts.pop("plot", None)
     below: list[tuple[str, Any]] = []
     shown = table("", "")

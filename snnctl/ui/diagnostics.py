@@ -32,20 +32,23 @@ def render(console: Console, diagnostics: Sequence[Diagnostic], code: ExitCode |
         console.print(Text(f"{count} (exit {int(code)})", "dim"), soft_wrap=True)
 
 
-def show_warnings(console: Console, warnings: Sequence[Mapping[str, Any]]) -> None:
-    """Warnings of a document, the weightiest first as they came, and what to do about each.
+def show_data_warnings(console: Console, found: Sequence[Mapping[str, Any]], title: str = "found odd:") -> None:
+    """What data found odd, the weightiest first, and what to do about each.
 
     Args:
-        warnings: JSON forms of diagnostics.
+        found: JSON forms of diagnostics.
+        title: the line above, where there are any.
     """
-    for warning in warnings[:_MOST]:
+    if found:
+        console.print(f"[bold yellow]{title}[/]")
+    for warning in found[:_MOST]:
         place = f" [dim]({escape(warning['path'])})[/]" if warning["path"] else ""
         console.print(f"[bold yellow]warning\\[{warning['code']}][/]: {escape(warning['message'])}{place}")
         for kind, text in [*(("note", note) for note in warning.get("notes", ())), ("help", warning["help"])]:
             if text:
                 console.print(f"   [blue]=[/] [bold]{kind}:[/] {escape(printable(text, _LONGEST_TEXT))}")
-    if len(warnings) > _MOST:
-        console.print(f"[dim]and {len(warnings) - _MOST} more; --json lists all[/]")
+    if len(found) > _MOST:
+        console.print(f"[dim]and {len(found) - _MOST} more; --json lists all[/]")
 
 
 def show_verdicts(console: Console, verdicts: Sequence[Mapping[str, Any]]) -> None:

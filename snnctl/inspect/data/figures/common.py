@@ -66,7 +66,7 @@ def class_bars(axes: Axes, counts: Counts) -> None:
         axes.invert_yaxis()
         axes.set_xlabel("items")
         gridlines(axes, "x")
-    axes.legend(loc="best", fontsize=8)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=3, fontsize=8, borderaxespad=0)
 
 
 def histogram(axes: Axes, values: Any, title: str, x: str, names: tuple[str, ...] = ()) -> None:

@@ -15,7 +15,7 @@ from snnctl.report.style import GREY, Drawn, picture
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_CLASSES, _EACH = 10, 8
+_CLASSES, _LINE = 10, 8
 
 
 @picture("data", "{title}")
@@ -47,20 +47,22 @@ def shown(images: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def grid_of_classes(axes: Axes, taken: Sample, images: npt.NDArray[Any], names: tuple[str, ...]) -> str:
     """A row of pictures [n, H, W, C] for each class; says how many classes there are beyond those."""
     classes = [int(c) for c in np.unique(taken.targets)]
-    lines = classes[:_CLASSES]
+    drawn = classes[:_CLASSES]
+    each = max(1, min(4, _CLASSES // len(drawn)))  # lines of a class, where classes are few
     _, rows, columns, channels = images.shape
     gap = max(1, round(0.06 * max(rows, columns)))
-    sheet_of = np.ones((len(lines) * (rows + gap) - gap, _EACH * (columns + gap) - gap, channels))
-    for line, number in enumerate(lines):
-        for place, item in enumerate(taken.of_class(number, _EACH)):
-            top, left = line * (rows + gap), place * (columns + gap)
-            sheet_of[top : top + rows, left : left + columns] = images[item]
-    axes.imshow(sheet_of if channels == 3 else sheet_of[..., 0], cmap="gray", vmin=0, vmax=1)
+    canvas = np.ones((len(drawn) * each * (rows + gap) - gap, _LINE * (columns + gap) - gap, channels))
+    for number, wanted in enumerate(drawn):
+        for place, item in enumerate(taken.of_class(wanted, each * _LINE)):
+            top, left = (number * each + place // _LINE) * (rows + gap), place % _LINE * (columns + gap)
+            canvas[top : top + rows, left : left + columns] = images[item]
+    axes.imshow(canvas if channels == 3 else canvas[..., 0], cmap="gray", vmin=0, vmax=1)
+    axes.set_anchor("NW")
     axes.spines[:].set_visible(False)
     axes.set_xticks([])
-    labels = [drawable(names[number] if number < len(names) else str(number), 14) for number in lines]
-    axes.set_yticks([line * (rows + gap) + rows / 2 for line in range(len(lines))], labels)
+    labels = [drawable(names[number] if number < len(names) else str(number), 14) for number in drawn]
+    axes.set_yticks([number * each * (rows + gap) + rows / 2 for number in range(len(drawn))], labels)
     axes.tick_params(length=0)
-    axes.set_title("pictures as a network sees them, each channel from its lowest to its highest value", fontsize=9)
-    more = max(len(names), len(classes)) - len(lines)
+    axes.set_title("pictures as a network sees them (lowest to highest value)", fontsize=9)
+    more = max(len(names), len(classes)) - len(drawn)
     return f"; {more} more classes are not drawn" if more > 0 else ""

@@ -40,15 +40,17 @@ def figure(data: Any, title: str) -> Drawn:
         if last > first:
             x = _x(found)[(first + last - 1) // 2]
             grid[0, 0].text(
-                x, 0.97, name, transform=grid[0, 0].get_xaxis_transform(), ha="center", va="top", color=GREY
+                x, 0.97, name, transform=grid[0, 0].get_xaxis_transform(), ha="center", va="bottom", color=GREY
             )
     grid[-1, 0].set_xlabel("row" if found.times is None else "time, by the clock of the file")
     grid[-1, 1].set_xlabel("share of rows")
-    grid[0, 1].set_title("train, test", fontsize=8.5)
+    grid[0, 1].set_title("train, test (line)", fontsize=8.5)
     rest = f"; {len(order) - _MOST} more columns are not drawn" if len(order) > _MOST else ""
     lost = int(np.isnan(found.values[:, shown]).sum())
     units = "values as a network sees them (scaled)" if found.scaled else "values in their own units"
-    words = f"{len(found.values):,} rows; {units}; red: {lost:,} missing values; {len(found.gaps):,} gaps in time{rest}"
+    words = (
+        f"{len(found.values):,} rows; {units}; red: {lost:,} missing; hatched: {len(found.gaps):,} times no row{rest}"
+    )
     made.supxlabel(words, fontsize=8.5, color=GREY, x=0.01, ha="left")
     return made, words
 
@@ -138,7 +140,7 @@ def _spread(axes: Axes, found: Timeline, column: int) -> None:
         own = own[~np.isnan(own)]
         if len(own):
             share, edges = np.histogram(own, bins=40, range=(held.min(), held.max()))
-            colour = _ROLES[_role(found, found.columns[column])] if fill else RED
+            colour = _ROLES[_role(found, found.columns[column])] if fill else INK
             axes.stairs(
                 share / len(own), edges, orientation="horizontal", fill=fill, color=colour, alpha=0.5 if fill else 1
             )

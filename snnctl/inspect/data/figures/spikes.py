@@ -48,9 +48,8 @@ def _rasters(top: Any, taken: Sample, steps: Any, names: tuple[str, ...], dt: fl
         item = int(np.flatnonzero(per_item == number)[0])
         when, channel = np.nonzero(steps[item])
         thin = slice(None, None, 1 + len(when) // _MOST_DOTS)
-        axes.plot(when[thin] * (dt or 1), channel[thin], ",", color=DARK, alpha=1.0) if len(when) > 3000 else axes.plot(
-            when * (dt or 1), channel, "|", color=DARK, ms=3
-        )
+        x = (when[thin] + 0.5) * (dt or 1)
+        axes.plot(x, channel[thin], ls="", marker="," if len(when) > 3000 else "|", ms=3, color=DARK)
         told = names[number] if taken.targets.ndim == 1 and number < len(names) else f"item {number}"
         axes.set_title(drawable(told, 16), fontsize=9)
         axes.set_xlim(0, steps.shape[1] * (dt or 1))
@@ -73,13 +72,14 @@ def over_time(axes: Axes, steps: Any, targets: Any, names: tuple[str, ...], dt: 
         axes.plot(x, per_step[targets == number].mean(0), lw=1, label=label, **look(place))
     axes.set(title=f"events per {word}", xlabel="ms" if dt else word, ylabel="mean over recordings")
     axes.legend(fontsize=7, ncols=2)
+    axes.set_ylim(bottom=min(0.0, float(per_step.min())))
     gridlines(axes)
 
 
 def _channels(axes: Axes, steps: Any, facts: Mapping[str, Any]) -> None:
     """Events of each channel; on the sensor where its rows and columns are known."""
     each = steps.mean(0).sum(0)
-    size = facts.get("size")
+    size = facts.get("sensor")
     if isinstance(size, list | tuple) and len(size) == 2 and len(each) in (size[0] * size[1], 2 * size[0] * size[1]):
         image = each.reshape(size[0], size[1], -1).sum(-1)
         axes.imshow(image, cmap="viridis")

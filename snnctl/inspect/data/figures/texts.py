@@ -26,9 +26,11 @@ def figure(data: Any, title: str) -> Drawn:
     lengths = (taken.inputs != 0).sum(1)
     cut = float((lengths >= length).mean())
     axes = panels["a"]
-    axes.hist(lengths, bins=min(40, max(5, int(lengths.max()))), color=BLUE)
-    axes.axvline(length, color=RED, ls="--", lw=1.2)
-    axes.set(title="length", xlabel=f"tokens ({cut:.1%} reach the most, {length})", ylabel="texts")
+    longest = int(lengths.max())
+    axes.hist(lengths, bins=np.arange(0, longest + 2, max(1, longest // 40)) - 0.5, color=BLUE)
+    if 2 * longest > length:
+        axes.axvline(length, color=RED, ls="--", lw=1.2)
+    axes.set(title="length", xlabel=f"tokens ({cut:.1%} have the {length} that are kept)", ylabel="texts")
     gridlines(axes)
     unknown = _frequent(panels["b"], taken, words)
     class_bars(panels["c"], counts_of(data, facts_of(data)))

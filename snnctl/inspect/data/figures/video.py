@@ -10,7 +10,7 @@ import numpy as np
 from snnctl.inspect.data.collect import sample
 from snnctl.inspect.data.figures.common import OF_SPLIT, drawable, facts_of, histogram
 from snnctl.report.drawing import gridlines, sheet
-from snnctl.report.style import BLUE, COLOURS, GREY, ORANGE, Drawn, picture
+from snnctl.report.style import BLUE, COLOURS, GREY, ORANGE, Drawn, picture, whole_ticks
 
 _CLIPS, _FRAMES = 4, 12
 
@@ -54,6 +54,7 @@ def _motion(axes: Any, clips: Any, seen: int) -> None:
     axes.axvline(seen + 0.5, color=ORANGE, ls="--", lw=1.2)
     axes.set(title="change from the frame before", xlabel="frame", ylabel="mean |difference|")
     axes.set_ylim(bottom=0)
+    whole_ticks(axes, y=False)
     gridlines(axes)
 
 
