@@ -245,8 +245,9 @@ def _folder(folder: Path) -> Guess:
         first = next(file for file in files if _ending(file) == ending)
         found = _of_files(folder, ending, first, files)
         if found is not None:
-            many = f"{counts[ending]:,}{'+' if len(files) == _MOST_FILES else ''} {ending or 'files'}"
-            return replace(found, reason=f"a folder with {many}: {found.reason}")
+            more = "over " * (len(files) == _MOST_FILES)
+            endings = ", ".join(f"{number:,} {ending or 'without ending'}" for ending, number in counts.most_common(3))
+            return replace(found, reason=f"a folder with {more}{endings}: {found.reason}")
     kinds = ", ".join(f"{number} {ending or 'without ending'}" for ending, number in counts.most_common(4))
     message = f"what the folder `{folder.name}` holds is not clear ({kinds})"
     raise data_error("D105", message, file=folder, help=f"name one of its files, or {_SETTLE}")

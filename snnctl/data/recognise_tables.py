@@ -174,4 +174,4 @@ def _one_column(lines: list[str]) -> Kind:
     stamped = sum(bool(line) and bool(_STAMP.fullmatch(line[0])) and not _plain(line[0]) for line in pieces)
     if stamped * 2 > len(pieces):
         return "series", "lines that begin with a stamp", ("texts",)
-    return "texts", "lines of words", ("series",)
+    return "texts", "lines of words", ()

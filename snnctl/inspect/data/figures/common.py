@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,11 @@ def drawable(text: str, most: int = 34) -> str:
     """A text of the data that can stand in a figure: of one line, without formulas and letters that no font has."""
     line = short(" ".join(text.split()), most)
     return "".join(letter if ord(letter) in _letters() else _LACKING for letter in line).replace("$", r"\$")
+
+
+def lacking(texts: Iterable[str]) -> int:
+    """How many letters of some texts no font has."""
+    return sum(ord(letter) not in _letters() for text in texts for letter in text if letter.isprintable())
 
 
 def facts_of(data: Any) -> Mapping[str, Any]:

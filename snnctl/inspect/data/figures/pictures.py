@@ -48,7 +48,8 @@ def grid_of_classes(axes: Axes, taken: Sample, images: npt.NDArray[Any], names: 
     """A row of pictures [n, H, W, C] for each class; says how many classes there are beyond those."""
     classes = [int(c) for c in np.unique(taken.targets)]
     drawn = classes[:_CLASSES]
-    each = max(1, min(4, _CLASSES // len(drawn)))  # lines of a class, where classes are few
+    fullest = max(len(taken.of_class(wanted, 4 * _LINE)) for wanted in drawn)
+    each = max(1, min(_CLASSES // len(drawn), -(-fullest // _LINE)))  # lines of a class, more where classes are few
     _, rows, columns, channels = images.shape
     gap = max(1, round(0.06 * max(rows, columns)))
     canvas = np.ones((len(drawn) * each * (rows + gap) - gap, _LINE * (columns + gap) - gap, channels))

@@ -40,7 +40,7 @@ def figure(data: Any, title: str) -> Drawn:
         if last > first:
             x = _x(found)[(first + last - 1) // 2]
             grid[0, 0].text(
-                x, 0.97, name, transform=grid[0, 0].get_xaxis_transform(), ha="center", va="bottom", color=GREY
+                x, 1.01, name, transform=grid[0, 0].get_xaxis_transform(), ha="center", va="bottom", color=GREY
             )
     grid[-1, 0].set_xlabel("row" if found.times is None else "time, by the clock of the file")
     grid[-1, 1].set_xlabel("share of rows")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from snnctl.inspect.data.collect import Sample, counts_of, sample
-from snnctl.inspect.data.figures.common import class_bars, drawable, facts_of
+from snnctl.inspect.data.figures.common import class_bars, drawable, facts_of, lacking
 from snnctl.report.drawing import gridlines, sheet
 from snnctl.report.style import BLUE, GREY, RED, Drawn, picture
 
@@ -36,6 +36,7 @@ def figure(data: Any, title: str) -> Drawn:
     class_bars(panels["c"], counts_of(data, facts_of(data)))
     _some(panels["d"], taken, words, tuple(map(str, getattr(data, "class_names", ()))))
     said = f"{taken.words}; {unknown:.1%} of their tokens are unknown; {data.input_signal.features:,} tokens are known"
+    said += "; ▯ stands for letters that the font of this picture lacks" * (lacking(words[:2000]) > 0)
     made.supxlabel(said, fontsize=8.5, color=GREY, x=0.01, ha="left")
     return made, said
 
