@@ -91,7 +91,8 @@ def describe(
         return document
     from snnctl.inspect.data import draw
 
-    _write(draw(data, f"{Path(what).name or what}, read as {found['kind'] or found['component']}"), plot)
+    word = found["component"] if what.endswith(_RECIPES) else found["kind"]
+    _write(draw(data, f"{Path(what).name or what}, read as {word}"), plot)
     return {**document, "plot": str(plot)}
 
 

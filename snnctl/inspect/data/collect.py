@@ -73,7 +73,8 @@ def form_of(signal: SignalSpec, batch: Any) -> Form:
         return "series"
     if signal.grid is not None and signal.length == signal.grid[0] * signal.grid[1]:
         return "frames" if signal.frames else "pictures"
-    return "spikes" if signal.frames else "sequences"
+    whole = bool((batch.inputs == batch.inputs.round()).all())
+    return "spikes" if signal.frames and whole else "sequences"
 
 
 def sample(data: Any, most: int = 512, split: SplitName = "train") -> Sample:

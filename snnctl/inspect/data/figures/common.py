@@ -10,12 +10,13 @@ import numpy as np
 
 from snnctl.inspect.data.collect import Counts
 from snnctl.report.drawing import gridlines
-from snnctl.report.style import BLUE, COLOURS, GREEN, GREY, ORANGE, short
+from snnctl.report.style import BLUE, COLOURS, GREEN, GREY, ORANGE, RED, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OF_SPLIT = {"train": BLUE, "val": ORANGE, "test": GREEN}
+_OF_CHANNEL = {"red": RED, "green": GREEN, "blue": BLUE}
 _LACKING = "▯"  # in place of a letter that the font does not have
 _MOST_BARS = 20
 
@@ -70,6 +71,7 @@ def class_bars(axes: Axes, counts: Counts) -> None:
         axes.set_yticks(range(len(names)), names)
         axes.invert_yaxis()
         axes.set_xlabel("items")
+        axes.locator_params(axis="x", nbins=5)
         gridlines(axes, "x")
     axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), ncols=3, fontsize=8, borderaxespad=0)
 
@@ -86,7 +88,7 @@ def histogram(axes: Axes, values: Any, title: str, x: str, names: tuple[str, ...
     for channel in range(channels.shape[1] if high > low else 0):
         share, edges = np.histogram(held[:, channel], bins=48, range=(low, high))
         label = names[channel] if channel < len(names) else ""
-        colour = COLOURS[channel % len(COLOURS)]
+        colour = _OF_CHANNEL.get(label, COLOURS[channel % len(COLOURS)])
         axes.stairs(
             100 * share / max(1, share.sum()), edges, color=colour, lw=1.4, label=label, fill=len(names) < 2, alpha=0.8
         )
