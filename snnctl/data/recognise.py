@@ -31,7 +31,7 @@ CAMERAS = (".aedat", ".aedat4", ".bin", ".raw")
 MOVIES = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 _HDF5 = (".h5", ".hdf5", ".hdf")
 _CIFARS = ("cifar-10-batches-py", "cifar-100-python")
-_MOST_FILES = 3000  # of a folder, that are looked at
+_MOST_FILES = 3000  # of a folder, that are looked at, and folders in it
 _MOST_ARRAYS = 64
 _BAD_ARRAY = (ValueError, OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, SyntaxError, RuntimeError)
 _BAD_TABLE = (*_BAD_ARRAY, MemoryError, TypeError, AttributeError)
@@ -222,10 +222,11 @@ def _parquet(path: Path) -> Guess:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """Files below a folder, hidden ones left out, in an order that is always the same."""
-    for place, folders, files in os.walk(folder):
+    """Files of the first folders below, hidden ones left out, in an order that is always the same."""
+    for place, folders, files in islice(os.walk(folder), _MOST_FILES):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        yield from (Path(place) / name for name in sorted(files) if not name.startswith("."))
+        found = (Path(place) / name for name in sorted(files) if not name.startswith("."))
+        yield from (file for file in found if file.is_file())  # a pipe would never end
 
 
 _BESIDE = (".md", ".rst", ".html", ".pdf", ".yaml", ".yml", ".sha256", ".py")
