@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from rich.console import Console
@@ -166,7 +167,8 @@ def _cell(value: Any) -> str:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
-        return "  ".join(f"{key} {_plain(item)}" for key, item in value.items()) or "none"
+        words = [f"{key} {_plain(item)}" for key, item in islice(value.items(), _MOST_ITEMS)]
+        return "  ".join(words) + (" ..." if len(value) > _MOST_ITEMS else "") or "none"
     if isinstance(value, Sequence) and not isinstance(value, str):
         words = [_plain(item) for item in value[:_MOST_ITEMS]]
         return ", ".join(words) + (" ..." if len(value) > _MOST_ITEMS else "") or "none"
