@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -141,8 +142,8 @@ def _refuse_as(what: str, read_as: ReadAs | None, kind: str) -> None:
 
 def _guess(what: str, read_as: ReadAs | None) -> Guess:
     """What a path is read as: as it is told, else as its name and first bytes tell."""
-    path = Path(what).expanduser() if "\0" not in what else Path()
-    if not what or not path.exists():
+    path = Path(what if "\0" in what else os.path.expanduser(what))  # that of Path fails for a user who is not there
+    if not what or not os.path.exists(path):  # likewise for a name too long
         near = did_you_mean(path.name.split(".")[0], known_names())
         help = f"{near}  known names: {', '.join(known_names())}".strip()
         raise data_error("D101", f"no file or folder `{what}`, nor a known name", file=what, path="", help=help)

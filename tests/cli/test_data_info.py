@@ -124,7 +124,7 @@ def test_as_settles_it(info: Any, refused: Any) -> None:
 def test_keys_of_the_data_can_be_tried(info: Any, refused: Any) -> None:
     assert "window" not in info("load.csv")
     assert info("load.csv", "--set", "data.window=24")["window"] == 24
-    cut = info("load.csv", "--set", "data.split=[100, 40, 100]")["splits"]
+    cut = info("load.csv", "--set", "data.split={train: 100, val: 40, test: 100}")["splits"]
     assert [part["rows"] for part in cut.values()] == [100, 40, 100]
     assert info("spikes", "--set", "data.steps=7")["steps"] == 7
     frames = info("spikes", "--set", "data.type=event_spikes", "--set", "data.val=4")
@@ -150,6 +150,7 @@ def test_places_without_a_slash_and_nothing_there(info: Any, refused: Any) -> No
     assert "did you mean `etth1`?" in refused(3, "eth1.csv")["help"]
     assert refused(3, "")["code"] == "D101"
     assert refused(3, "a\0b")["code"] == "D101"
+    assert refused(3, "a" * 5000)["code"] == "D101"
     assert refused(3, "etth1")["code"] == "D101"
     assert refused(3, "etth1", "--plot", "x.png")["code"] == "D101"
 
