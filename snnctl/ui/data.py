@@ -144,11 +144,11 @@ def _show_table(console: Console, key: str, value: Any) -> None:
         right = {column for column in columns if any(_is_number(row.get(column)) for _, row in rows)}
         head = [f">{escape(c.replace('_', ' '))}" if c in right else escape(c.replace("_", " ")) for c in columns]
         title = "column" if key == "statistics" else key.replace("_", " ")
-        shown = [
+        lines = (
             (f"[key]{escape(str(name))}[/]", *(escape(_cell(row.get(column))) for column in columns))
             for name, row in rows[:_MOST_ROWS]
-        ]
-        console.print(table(escape(title), *head, rows=shown))
+        )
+        console.print(table(escape(title), *head, rows=lines))
     _show_rest(console, len(rows), "columns" if key == "statistics" else "")
 
 

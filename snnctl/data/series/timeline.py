@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from snnctl.core.choices import SplitName
 from snnctl.data.series.series import Floats, Times
 
 
@@ -26,7 +27,7 @@ class Timeline:
 
     values: Floats
     columns: tuple[str, ...]
-    splits: Mapping[str, tuple[int, int]]
+    splits: Mapping[SplitName, tuple[int, int]]
     times: Times | None = None
     roles: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)

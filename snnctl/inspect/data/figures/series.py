@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from snnctl.core.choices import SplitName
 from snnctl.inspect.data.collect import SPLITS
 from snnctl.inspect.data.figures.common import drawable
 from snnctl.report.drawing import sheet
@@ -59,7 +60,8 @@ def timeline_of_windows(data: Any) -> Timeline:
     """The first step that each window of a split predicts: all that is known of a series that says nothing itself."""
     from snnctl.data.series.timeline import Timeline
 
-    pieces, splits, begun = [], {}, 0
+    pieces, begun = [], 0
+    splits: dict[SplitName, tuple[int, int]] = {}
     for name in SPLITS:
         part = data.split(name)
         chosen = torch.arange(min(len(part), _MOST_WINDOWS))
