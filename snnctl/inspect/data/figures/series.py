@@ -136,7 +136,8 @@ def _spread(axes: Axes, found: Timeline, column: int) -> None:
     held = y[~np.isnan(y)]
     if not len(held) or held.min() == held.max():
         return
-    for split, fill in (("train", True), ("test", False)):
+    shown: tuple[tuple[SplitName, bool], ...] = (("train", True), ("test", False))
+    for split, fill in shown:
         first, last = found.splits.get(split, (0, 0))
         own = y[first:last]
         own = own[~np.isnan(own)]
