@@ -24,6 +24,7 @@ from snnctl.inspect.data.collect import counts_of, form_of, sample
 from snnctl.inspect.data.figures.common import drawable, lacking
 from snnctl.inspect.data.figures.pictures import shown
 from snnctl.inspect.data.figures.series import timeline_of_windows
+from snnctl.inspect.data.figures.spikes import on_sensor
 
 
 @dataclass
@@ -241,6 +242,19 @@ def test_any_text_can_be_drawn(text: str) -> None:
     assert "\n" not in found
     assert len(found.replace(r"\$", "$")) <= 20
     assert lacking([found.replace(r"\$", "$")]) == 0
+
+
+def test_events_lie_where_they_were_on_the_sensor() -> None:
+    rows, columns, (y, x, p) = 3, 4, (2, 1, 1)
+    each = np.zeros((y * columns + x) * 2 + p + 1)  # channels end with the last one that fires
+    each[-1], each[1] = 5.0, 2.0
+    facts = {"sensor": [rows, columns], "units": len(each), "channels": len(each)}
+    expected = np.zeros((rows, columns))
+    expected[y, x], expected[0, 0] = 5.0, 2.0
+    assert np.array_equal(on_sensor(each, facts), expected)
+    assert on_sensor(each, {**facts, "channels": 5}) is None
+    assert on_sensor(each, {**facts, "sensor": None}) is None
+    assert on_sensor(each, {**facts, "sensor": [2, 2]}) is None
 
 
 def test_what_gives_no_batches_is_refused() -> None:

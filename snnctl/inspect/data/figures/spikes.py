@@ -79,9 +79,8 @@ def over_time(axes: Axes, steps: Any, targets: Any, names: tuple[str, ...], dt: 
 def _channels(axes: Axes, steps: Any, facts: Mapping[str, Any]) -> None:
     """Events of each channel; on the sensor where its rows and columns are known."""
     each = steps.mean(0).sum(0)
-    size = facts.get("sensor")
-    if isinstance(size, list | tuple) and len(size) == 2 and len(each) in (size[0] * size[1], 2 * size[0] * size[1]):
-        image = each.reshape(size[0], size[1], -1).sum(-1)
+    image = on_sensor(each, facts)
+    if image is not None:
         axes.imshow(image, cmap="viridis")
         axes.set(title="all events on the sensor", xlabel="x", ylabel="y")
         return
@@ -93,3 +92,17 @@ def _channels(axes: Axes, steps: Any, facts: Mapping[str, Any]) -> None:
         ylabel="mean over recordings",
     )
     gridlines(axes)
+
+
+def on_sensor(each: Any, facts: Mapping[str, Any]) -> Any:
+    """Events of each channel as [rows, columns] of the sensor, both polarities together; None where it is not known.
+
+    Unit ((y columns + x) 2 + p) is a pixel; those behind the last one that fires may be missing.
+    """
+    size = facts.get("sensor")
+    pooled = facts.get("channels") != facts.get("units")
+    if not isinstance(size, list | tuple) or len(size) != 2 or pooled or len(each) > 2 * size[0] * size[1]:
+        return None
+    whole = np.zeros(2 * size[0] * size[1])
+    whole[: len(each)] = each
+    return whole.reshape(size[0], size[1], 2).sum(-1)
