@@ -15,6 +15,7 @@ from snnctl.ui.words import duration, figure, size
 
 _MOST_ROWS = 24
 _MOST_ITEMS = 12
+_MOST_REST = 2  # facts of a split that stand in its line; more get a table
 _EMPTY = '""'
 _SHORT = 64  # letters of a mapping that still stands in one line
 
@@ -34,8 +35,12 @@ def show_data(console: Console, document: Mapping[str, Any]) -> None:
     for key, value in facts.items():
         name = f"[key]{escape(key.replace('_', ' '))}[/]"
         if key == "splits" and _nested(value):
-            for split, cut in value.items():
-                shown.add_row(f"[key]{escape(str(split))}[/]", escape(_cut(cut)))
+            told = {str(split): _cut(cut) for split, cut in value.items()}
+            aside = any(len(rest) > _MOST_REST for _, rest in told.values())
+            for split, (said, rest) in told.items():
+                shown.add_row(f"[key]{escape(split)}[/]", escape(said if aside else said + _rest(rest)))
+            if aside:
+                below.append((key, {split: rest for split, (_, rest) in told.items()}))
         elif key == "dates" and isinstance(value, Mapping) and {"first", "last", "step_seconds"} <= set(value):
             shown.add_row(name, escape(_dates(value)))
         elif _nested(value) or (isinstance(value, Mapping) and len(_plain(value)) > _SHORT * 2):
@@ -77,15 +82,15 @@ def _dates(value: Mapping[str, Any]) -> str:
     return f"{first} to {last}, a row every {duration(value['step_seconds'])}{others}{more}"
 
 
-def _cut(split: Mapping[str, Any]) -> str:
-    """One split in words: windows of a series, sequences of a video, items with classes, or what else there is."""
+def _cut(split: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A split in words (windows of a series, sequences of a video, items with classes), and what else is said of it."""
     left = dict(split)
     if {"windows", "rows", "first_row"} <= set(split):
         said = f"{left.pop('windows'):,} windows in {left.pop('rows'):,} rows from row {left.pop('first_row'):,}"
     elif "sequences" in split:
         said = f"{left.pop('sequences'):,} sequences"
         others = ", ".join(f"{_plain(value)} {key.replace('_', ' ')}" for key, value in left.items())
-        return said + (f" of {others}" if others else "")
+        return said + (f" of {others}" if others else ""), {}
     elif "items" in split:
         said = f"{left.pop('items'):,} items"
         if "per_class" in split:
@@ -94,8 +99,12 @@ def _cut(split: Mapping[str, Any]) -> str:
             mean, unknown, cut = (left.pop(key) for key in ("mean_tokens", "unknown_share", "cut_short"))
             said += f"; {mean} tokens each, {unknown:.1%} unknown, {cut:,} cut"
     else:
-        return _plain(split)
-    return said + "".join(f"; {key.replace('_', ' ')} {_plain(value)}" for key, value in left.items())
+        return _plain(split), {}
+    return said, left
+
+
+def _rest(left: Mapping[str, Any]) -> str:
+    return "".join(f"; {key.replace('_', ' ')} {_plain(value)}" for key, value in left.items())
 
 
 def _show_classes(console: Console, facts: Mapping[str, Any]) -> None:

@@ -173,6 +173,24 @@ def test_warnings_of_the_data_come_first(
     assert "set it to 1" in lines[told + 1]
 
 
+def test_what_else_is_said_of_splits() -> None:
+    def text(**more: Any) -> str:
+        console = Console(width=80, record=True, force_terminal=False)
+        splits = {name: {"items": 1200, "per_class": [700, 500], **more} for name in ("train", "test")}
+        show_data(console, {"data": {"splits": splits}})
+        return console.export_text()
+
+    assert "1,200 items, by class: 700, 500; most tokens 31\n" in text(most_tokens=31).replace("  ", "")
+    wanted = ["splits", "most", "tokens", "median", "tokens", "repeated"]
+    lines = text(most_tokens=31, median_tokens=7.5, repeated=0).splitlines()
+    (head,) = (
+        i
+        for i, line in enumerate(lines)
+        if line.split() == ["splits", "most", "tokens", "median", "tokens", "repeated"]
+    )
+    assert lines[head + 1].split() == ["train", "31", "7.5", "0"]
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_any_facts_are_shown(width: int) -> None:
     classes = [f"class {i}" for i in range(30)]
