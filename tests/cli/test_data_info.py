@@ -181,7 +181,6 @@ def test_what_else_is_said_of_splits() -> None:
         return console.export_text()
 
     assert "1,200 items, by class: 700, 500; most tokens 31\n" in text(most_tokens=31).replace("  ", "")
-    wanted = ["splits", "most", "tokens", "median", "tokens", "repeated"]
     lines = text(most_tokens=31, median_tokens=7.5, repeated=0).splitlines()
     (head,) = (
         i
