@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from snnctl.cli.options import Set, Unset, folder
+from snnctl.cli.options import Set, Unset, folder, one_of
 from snnctl.cli.session import Session
+from snnctl.core.choices import ReadAs
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 app = typer.Typer(no_args_is_help=True, help="Prepare and inspect data.")
@@ -52,13 +53,27 @@ def prep(
 @app.command("info")
 def info(
     ctx: typer.Context,
-    what: Annotated[str, typer.Argument(help="A recipe, a data file, or a known name.", autocompletion=_complete)],
+    what: Annotated[
+        str,
+        typer.Argument(help="A recipe, a file or folder of any kind, or a known name.", autocompletion=_complete),
+    ],
+    read_as: Annotated[
+        ReadAs | None,
+        one_of("as", ReadAs, "What a file or folder is read as, where its first bytes do not tell.", code="U434"),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also draw the data into this file (.png or .svg).")
+    ] = None,
     set_: Set = [],  # noqa: B006
     unset: Unset = [],  # noqa: B006
 ) -> int:
-    """Show what data holds: rows, columns, gaps, dates, splits in rows and windows, statistics, leaks."""
+    """Show how data was understood: kind, warnings, rows, columns, gaps, dates, splits, classes, statistics, leaks.
+
+    Of a file, --set data.KEY=VALUE tries a key of the data before a recipe has it.
+    """
     session: Session = ctx.obj
     from snnctl.commands.data import describe
-    from snnctl.ui.tables import show_data
+    from snnctl.ui.data import show_data
 
-    return session.answer({"data": describe(what, set_, unset)}, show_data)
+    found = describe(what, set_, unset, read_as=read_as, plot=plot, listener=session)
+    return session.answer({"data": found}, show_data)

@@ -16,6 +16,9 @@ Device = Literal["auto", "cpu"]
 Execution = Literal["float", "integer", "bitplane"]
 ExportFormat = Literal["nir", "onnx-step", "safetensors"]
 
+# What a file or folder is read as; the folder of `snnctl.data` that does it.
+ReadAs = Literal["series", "texts", "images", "events", "video"]
+
 # Of a conversion: how thresholds of rectifiers are found, and whether biases are corrected on the same data.
 Calibration = Literal["max", "percentile", "mse", "local"]
 Offset = Literal["none", "bias"]

@@ -18,8 +18,8 @@ Whole = npt.NDArray[np.int64]
 Item = tuple[Pixels, int]  # uint8 [H, W, C], or [T, H, W, C] for event frames, and the index of the class
 
 _BAD_ARRAY = (OSError, ValueError, EOFError, zipfile.BadZipFile)
-_DATA = ("frames", "images", "data", "x")
-_LABELS = ("labels", "label", "targets", "y")
+DATA_NAMES = ("frames", "images", "data", "x")
+LABEL_NAMES = ("labels", "label", "targets", "y")
 _PARTS = {"": "all", "train_": "train", "val_": "val", "valid_": "val", "test_": "test"}
 
 
@@ -67,8 +67,8 @@ def npz_source(path: Path, *, frames: bool) -> Source[Item]:
     arrays = open_npz(path)
     parts, highest = [], 0
     for prefix, part in _PARTS.items():
-        data = next((arrays[prefix + name] for name in _DATA if prefix + name in arrays), None)
-        labels = next((arrays[prefix + name] for name in _LABELS if prefix + name in arrays), None)
+        data = next((arrays[prefix + name] for name in DATA_NAMES if prefix + name in arrays), None)
+        labels = next((arrays[prefix + name] for name in LABEL_NAMES if prefix + name in arrays), None)
         if data is None or labels is None:
             continue
         parts.append(array_part(part, to_items(data, path, frames=frames), _whole(labels, len(data), path)))

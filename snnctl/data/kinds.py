@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,15 @@ class DataKind:
         folder: of `snnctl.data` that it lies in.
         components: names in the catalog.
         named: whether some of its sets have names: modules `known` (the table `KNOWN`), `store` and `prepare`.
-        info: whether `data info NAME` looks into such a set without a recipe: `look_into(name)` in `prepare`.
+        info: whether `data info NAME` looks into such a set without windows: `look_into(name)` in `prepare`.
+        least: knobs that a recipe has to give, at values for those who only look into data.
     """
 
     folder: str
     components: tuple[str, ...]
     named: bool = True
     info: bool = False
+    least: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def known(self) -> Mapping[str, Known]:
@@ -69,7 +71,7 @@ class DataKind:
 
 
 KINDS = (
-    DataKind("series", ("timeseries",)),
+    DataKind("series", ("timeseries",), least={"window": 1, "horizon": 1}),
     DataKind("images", ("image", "sequential_image")),
     DataKind("texts", ("text",)),
     DataKind("events", ("event_spikes", "event_frames")),
@@ -94,3 +96,8 @@ def kind_of(name: str) -> DataKind:
             return kind
     tables = [name for kind in KINDS if kind.folder in ("series", "texts") for name in kind.known]
     raise data_error("D101", f"unknown data `{name}`", help=choices(name, tables))
+
+
+def kind_called(folder: str) -> DataKind:
+    """The kind of that folder, which there is."""
+    return next(kind for kind in KINDS if kind.folder == folder)

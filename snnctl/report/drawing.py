@@ -15,14 +15,20 @@ if TYPE_CHECKING:
 COLUMNS = 4  # of small multiples
 
 
-def plots(width: float, height: float, title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
-    """A figure of `width` x `height` inches that belongs to no window system, and its axes as `subplots` gives them."""
+def sheet(width: float, height: float, title: str) -> Any:
+    """A figure of `width` x `height` inches that belongs to no window system, without axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     layout: Any = figure.get_layout_engine()
     layout.set(w_pad=0.08, h_pad=0.08, hspace=0.04, wspace=0.04)
     figure.suptitle(title, x=0.01, ha="left")
+    return figure
+
+
+def plots(width: float, height: float, title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Any, Any]:
+    """A `sheet`, and its axes as `subplots` gives them."""
+    figure = sheet(width, height, title)
     return figure, figure.subplots(rows, columns, **options)
 
 

@@ -1,4 +1,4 @@
-"""Tables of components, recipes, data and machines."""
+"""Tables of components, recipes and machines."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.ui.console import table
-from snnctl.ui.diagnostics import show_data_warnings
-from snnctl.ui.words import duration, figure, size
+from snnctl.ui.words import size
 
 
 def show_components(console: Console, document: Mapping[str, Any]) -> None:
@@ -71,61 +70,6 @@ def show_origins(console: Console, document: Mapping[str, Any]) -> None:
         style = "dim" if row["origin"] == "default" else ""
         shown.add_row(escape(row["path"]), escape(_short(row["value"])), escape(row["origin"]), style=style)
     console.print(shown)
-
-
-def show_data(console: Console, document: Mapping[str, Any]) -> None:
-    """What data holds: rows, columns, missing values, classes, splits, statistics."""
-    facts = document["data"]
-    columns = facts.get("statistics", {})
-    shown = table("", "")
-    for key, value in facts.items():
-        if key == "splits":
-            for name, split in value.items():
-                shown.add_row(f"[key]{name}[/]", _cut(split))
-        elif key == "dates" and value is not None:
-            others = f", {value['other_steps']:,} steps differ" if value["other_steps"] else ""
-            usual = duration(value["step_seconds"])
-            first, last = (value[end].removesuffix("T00:00:00") for end in ("first", "last"))
-            shown.add_row("[key]dates[/]", f"{first} to {last}, a row every {usual}{others}")
-        elif key not in ("statistics", "warnings"):
-            shown.add_row(f"[key]{key.replace('_', ' ')}[/]", escape(_plain(value)))
-    console.print(shown)
-    if columns:
-        names = list(next(iter(columns.values())))
-        rows = (
-            (f"[key]{escape(column)}[/]", *(figure(values[name]) for name in names))
-            for column, values in list(columns.items())[:24]
-        )
-        console.print()
-        console.print(table("column", *[f">{name}" for name in names], rows=rows))
-        if len(columns) > 24:
-            console.print(f"[dim]and {len(columns) - 24} more columns; --json lists all[/]")
-    show_data_warnings(console, facts.get("warnings", ()), "found odd:")
-
-
-def _cut(split: Mapping[str, Any]) -> str:
-    """One split in words: windows of a series, sequences of a video, or items with classes."""
-    if "windows" in split:
-        return f"{split['windows']:,} windows in {split['rows']:,} rows from row {split['first_row']:,}"
-    if "sequences" in split:
-        others = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in split.items() if key != "sequences")
-        return f"{split['sequences']:,} sequences" + (f" of {others}" if others else "")
-    tokens = ""
-    if "mean_tokens" in split:
-        tokens = (
-            f"; {split['mean_tokens']} tokens each, {split['unknown_share']:.1%} unknown, {split['cut_short']:,} cut"
-        )
-    return f"{split['items']:,} items, by class: {_plain(split['per_class'])}{tokens}"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return "  ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(str(item) for item in value[:12]) + (" ..." if len(value) > 12 else "") or "none"
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def show_doctor(console: Console, document: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.series.missing import Filled
 from snnctl.data.series.scaling import FittedScaler
 from snnctl.data.series.series import Floats, Part, Series, Times
+from snnctl.data.series.timeline import Timeline
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import WindowPlan
 
@@ -213,6 +214,19 @@ class ForecastData(ForecastShape, Dataset):
     def scaler_of(self, name: SplitName, indices: Tensor) -> FittedScaler:
         """The scaler of some windows of a split; its `inverse` maps values [B, H, C] back to the units of the data."""
         return self.scaler.of(self.plan.part_of(self.plan.starts[name][indices.numpy()]))
+
+    def timeline(self) -> Timeline:
+        """The columns over time, for pictures: targets, then covariates; of a panel, its first series."""
+        part, cut, times = self.plan.parts[0], self.plan.cuts[0], self.series.times
+        own = slice(part.first, part.last)
+        values = [each[own] for each in (self.marked, self.series.past, self.series.known) if each is not None]
+        return Timeline(
+            np.concatenate(values, axis=1),
+            self.columns + self.past + self.known,
+            {name: (cut[name].first_row, cut[name].last_row) for name in SPLIT_NAMES},
+            None if times is None else times[own],
+            dict.fromkeys(self.past, "past") | dict.fromkeys(self.known, "known"),
+        )
 
     def facts(self) -> dict[str, Any]:
         """Statistics are of observed values in their own units."""
