@@ -54,8 +54,8 @@ class Readout(nn.Module):
     takes_ragged: bool = False
     answers: Literal["item", "step", "frames"] = "item"
     cautions: tuple[str, ...] = ()
-    skip: nn.Linear | None = None
-    ahead: AheadDecoder | None = None
+    skip: nn.Linear | None
+    ahead: AheadDecoder | None
 
     def __init__(
         self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, skip: Skip = "none", ahead: int = 0

@@ -516,7 +516,7 @@ def test_the_original_electricity_file(tmp_path: Path) -> None:
     assert series.values[3, 1] == 3.7703349282297
     assert series.times is not None
     assert str(series.times[0]) == "2011-01-01T00:15:00.000"
-    assert "decimal commas" in series.facts["read_as"]
+    assert "decimal commas" in series.facts["how_it_is_read"]
 
 
 @pytest.mark.parametrize(

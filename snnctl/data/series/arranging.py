@@ -171,7 +171,7 @@ def _facts(table: Table, roles: Roles, axes: Sequence[Axis], parts: Sequence[Par
     """How time, rows and columns were understood."""
     facts: dict[str, Any] = {"format": table.format}
     if table.notes:
-        facts["read_as"] = list(table.notes)
+        facts["how_it_is_read"] = list(table.notes)
     if roles.stamps is not None:
         steps = dict.fromkeys(str(axis.step) for axis in axes if axis.step is not None)
         summed = {
