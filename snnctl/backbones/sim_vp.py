@@ -30,8 +30,7 @@ class _Mixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.space(self.space_norm(x))
-        y: Tensor = x + self.mix(self.channel_norm(x))
-        return y
+        return x + self.mix(self.channel_norm(x))
 
 
 @BACKBONES.register("sim_vp")

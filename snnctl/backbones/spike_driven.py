@@ -33,8 +33,7 @@ class _Block(nn.Module):
     def forward(self, u: Tensor, place: Place, tokens: Ragged | None) -> Tensor:
         u = u + self.attention(self.before_attention(u), place.bias, tokens)
         hidden = self.widen(self.before_mlp(u), code=place.code)
-        current: Tensor = u + self.narrow(hidden, place.code)
-        return current
+        return u + self.narrow(hidden, place.code)
 
 
 @BACKBONES.register("spike_driven")
@@ -101,5 +100,4 @@ class SpikeDriven(Transformer):
         return [*super().stages, self.neuron]
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        spikes: Tensor = self.neuron(super().forward(x, tokens))
-        return spikes
+        return self.neuron(super().forward(x, tokens))

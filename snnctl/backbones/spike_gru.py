@@ -62,8 +62,7 @@ class SpikingGRUCell(nn.Module):
         currents = self.linear(x, code)
         if self.recurrent is None:
             z, n = currents.chunk(2, dim=-1)
-            released: Tensor = (1 - self.update(z)) * self.candidate(n)
-            return released
+            return (1 - self.update(z)) * self.candidate(n)
         h = torch.zeros_like(currents[:, :, 0].chunk(3, dim=-1)[0])
         out = []
         for current in currents.unbind(2):
@@ -106,8 +105,7 @@ class _Layer(nn.Module):
         self.out = out
 
     def forward(self, x: Tensor, *, code: Tensor | None) -> Tensor:
-        spikes: Tensor = self.out(self.cell(x, code=code), code=code)
-        return spikes
+        return self.out(self.cell(x, code=code), code=code)
 
 
 @BACKBONES.register("spike_gru")

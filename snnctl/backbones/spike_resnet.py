@@ -224,5 +224,4 @@ class SpikeResNet(ImageNetwork):
         if self.hidden is None:
             return to_tokens(images)
         means = self.mean(images.flatten(0, 1)).unflatten(0, images.shape[:2])
-        spikes: Tensor = self.hidden(to_tokens(means))
-        return spikes
+        return self.hidden(to_tokens(means))

@@ -76,16 +76,14 @@ class SpikingTCNBlock(nn.Module):
         y = self._passed_on(self._fire(self.first, x, code, steps))
         y = self._passed_on(self._fire(self.second, y, code, steps))
         current = self.join(y + (x if self.residual is None else self.residual(x, code)))
-        spikes: Tensor = self.neuron(current.expand(steps, *current.shape[1:]))
-        return spikes
+        return self.neuron(current.expand(steps, *current.shape[1:]))
 
     def _passed_on(self, x: Tensor) -> Tensor:
         return x.mean(dim=0, keepdim=True) if self.between == "rates" else x
 
     def _fire(self, layer: SpikingTemporalConv, x: Tensor, code: Tensor | None, steps: int) -> Tensor:
         current = layer.conv(x, code)
-        spikes: Tensor = layer.fire(current.expand(steps, *current.shape[1:]), None, False)
-        return spikes
+        return layer.fire(current.expand(steps, *current.shape[1:]), None, False)
 
 
 @BACKBONES.register("spike_tcn")

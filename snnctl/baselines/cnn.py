@@ -46,8 +46,7 @@ class SmallCNN(nn.Module):
         images = x.unflatten(-2, self.grid)
         if images.dim() == 5:
             images = images.permute(0, 2, 3, 1, 4).flatten(3)
-        scores: Tensor = self.head(self.features(images.movedim(-1, 1)).mean((2, 3)))
-        return scores
+        return self.head(self.features(images.movedim(-1, 1)).mean((2, 3)))
 
 
 def steps_for(items: int) -> int:
@@ -92,8 +91,7 @@ def fit_cnn(data: LabelledData, seed: int, progress: Told = unheard) -> tuple[Ca
 
     @torch.no_grad()
     def scores(inputs: Tensor) -> Tensor:
-        found: Tensor = network(inputs.float())
-        return found
+        return network(inputs.float())
 
     return scores, f"{weights:,} parameters, {steps:,} steps of {min(BATCH, len(train))}"
 

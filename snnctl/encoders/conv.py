@@ -63,5 +63,4 @@ class Conv(Encoder):
 
     def currents(self, x: Tensor) -> Tensor:
         image = F.pad(x, self.padding).unsqueeze(1)
-        currents: Tensor = self.norm(self.conv(image)).transpose(0, 1)
-        return currents
+        return self.norm(self.conv(image)).transpose(0, 1)

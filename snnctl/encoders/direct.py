@@ -63,8 +63,7 @@ class Delta(Encoder):
 
     def currents(self, x: Tensor) -> Tensor:
         change = F.pad(x.diff(dim=1), (0, 0, 1, 0)).unsqueeze(-1)
-        currents: Tensor = self.linear(self.norm(change)).movedim(-1, 0)
-        return currents
+        return self.linear(self.norm(change)).movedim(-1, 0)
 
 
 @ENCODERS.register("none")

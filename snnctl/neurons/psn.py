@@ -35,8 +35,7 @@ class _Parallel(SpikingNeuron):
         """Spikes [t, B, *] where weight [t, T] @ x [T, B, *] + bias [t, 1] >= 0, in the dtype of `x`."""
         with _without_autocast(x.device):
             h = torch.addmm(bias.to(x.dtype), weight.to(x.dtype), x.flatten(1))
-        spikes: Tensor = self.surrogate.spike(h).unflatten(1, x.shape[1:])
-        return spikes
+        return self.surrogate.spike(h).unflatten(1, x.shape[1:])
 
 
 @NEURONS.register("psn")

@@ -46,12 +46,10 @@ class LinearReadout(Readout):
         """The same of packed tokens [T, 1, N, D]."""
 
     def read(self, spikes: Tensor) -> Tensor:
-        y: Tensor = self.linear(self.gathered(spikes))
-        return y
+        return self.linear(self.gathered(spikes))
 
     def read_tokens(self, spikes: Tensor, tokens: Ragged) -> Tensor:
-        y: Tensor = self.linear(self.gathered_tokens(spikes, tokens))
-        return y
+        return self.linear(self.gathered_tokens(spikes, tokens))
 
 
 @READOUTS.register("mean_linear")
@@ -203,8 +201,7 @@ class StepLinear(Readout):
         self.linear = nn.Linear(signal.features, outputs)
 
     def read(self, spikes: Tensor) -> Tensor:
-        y: Tensor = self.linear(spikes.mean(dim=2)).transpose(0, 1)
-        return y
+        return self.linear(spikes.mean(dim=2)).transpose(0, 1)
 
 
 @READOUTS.register("frames")

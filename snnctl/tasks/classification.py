@@ -81,8 +81,7 @@ class Classification(ClassTask[LabelledData]):
 
     def predict(self, network: nn.Module | Callable[[Tensor], Tensor], batch: LabelledBatch) -> Tensor:
         """Scores [B, K]; their softmax is the network's belief."""
-        scores: Tensor = network(batch.inputs)
-        return scores
+        return network(batch.inputs)
 
     def loss(self, prediction: Tensor, batch: LabelledBatch) -> Tensor:
         """Mean cross-entropy over the items; of mixed ones with the shares of their classes."""

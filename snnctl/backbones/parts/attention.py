@@ -90,8 +90,7 @@ class SpikingSelfAttention(nn.Module):
             current = tokens.pack(current)
         if self.gate is not None:
             current = current * self.gate.sigmoid()
-        spikes: Tensor = self.projection(self.neuron(current))
-        return spikes
+        return self.projection(self.neuron(current))
 
     def scores(self, packed: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map [T, B, heads, L, L] in whole numbers, before the scale, of packed spikes [T, B, L, 3D]."""
@@ -127,8 +126,7 @@ class _Softmax(nn.Module):
         scores = self.scores(packed, bias)
         scores = scores if tokens is None else tokens.between(scores)
         joined = join_heads(scores.softmax(-1) @ split_heads(packed, self.heads, self.parts)[-1])
-        y: Tensor = self.projection(joined if tokens is None else tokens.pack(joined))
-        return y
+        return self.projection(joined if tokens is None else tokens.pack(joined))
 
     def scores(self, packed: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map [T, B, heads, L, L] before the softmax."""
@@ -208,8 +206,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 def attend_packed(packed: Tensor, heads: int, gain: float) -> Tensor:
     """`gain` times the attention of each head, from q, k and v side by side: [T, B, L, 3D] -> [T, B, L, D]."""
     if can_be_fast(packed) and packed.is_contiguous():
-        out: Tensor = _PackedAttention.apply(packed, heads, gain)
-        return out
+        return _PackedAttention.apply(packed, heads, gain)
     q, k, v = split_heads(packed, heads)
     return join_heads(attend(q, k, v)) * gain
 

@@ -37,8 +37,7 @@ class NormedLinear(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
         current = self.linear(x) if self.linear.code_weight is None else self.linear(x, code)
-        y: Tensor = self.norm(current)
-        return y
+        return self.norm(current)
 
 
 class SpikingLayer(nn.Module):
@@ -181,8 +180,7 @@ class SpikingTemporalConv(SpikingLayer):
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
         current = self.conv(x) if self.conv.code_weight is None else self.conv(x, code)
-        spikes: Tensor = self.fire(current, None, False)
-        return spikes
+        return self.fire(current, None, False)
 
 
 class SpikingConv(SpikingLayer):

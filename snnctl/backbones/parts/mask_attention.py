@@ -52,8 +52,7 @@ class SpikeDrivenAttention(nn.Module):
         else:
             weighted = tokens.pairs(bias) @ tokens.unpack(both)
             gate = self.neuron(tokens.pack(weighted) * self.scale)
-        current: Tensor = self.projection(gate * v)
-        return current
+        return self.projection(gate * v)
 
     def extra_repr(self) -> str:
         return f"scale={self.scale:g}"
@@ -91,8 +90,7 @@ class QKTokenAttention(nn.Module):
         firing = q.unflatten(-1, (self.heads, -1)).sum(-1)
         passes = self.neuron(firing if self.gain == 1 else firing * self.gain)
         masked = passes.unsqueeze(-1) * k.unflatten(-1, (self.heads, -1))
-        spikes: Tensor = self.projection(masked.flatten(-2))
-        return spikes
+        return self.projection(masked.flatten(-2))
 
     def extra_repr(self) -> str:
         return f"heads={self.heads}, gain={self.gain:.4g}"

@@ -87,8 +87,7 @@ class SpikingTimeLayer(SpikingLayer):
         return self.synapses
 
     def forward(self, x: Tensor) -> Tensor:
-        spikes: Tensor = self.dropout(self.fire(self.synapses(x), None, False))
-        return spikes
+        return self.dropout(self.fire(self.synapses(x), None, False))
 
 
 @dataclass(frozen=True)

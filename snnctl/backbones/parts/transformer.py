@@ -192,8 +192,7 @@ class SpikingMLP(nn.Module):
         self.narrow = SpikingLinear(hidden, dim, ends_with or neuron, norm_gain=norm_gain, code=code)
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
-        spikes: Tensor = self.narrow(self.widen(x, code=code), code=code)
-        return spikes
+        return self.narrow(self.widen(x, code=code), code=code)
 
 
 class TransformerBlock(nn.Module):
@@ -218,8 +217,7 @@ class TransformerBlock(nn.Module):
     def forward(self, x: Tensor, place: Place, tokens: Ragged | None = None) -> Tensor:
         """`place` is what the position hands on: a bias for the attention map, a code for the MLP."""
         x = x + self.attention(x, place.bias, tokens)
-        spikes: Tensor = x + self.mlp(x, place.code)
-        return spikes
+        return x + self.mlp(x, place.code)
 
 
 class NoLayer(nn.Module):

@@ -65,8 +65,7 @@ class SpikingCell(SpikingLayer):
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run over the leading time axis: spikes, and the state after the last step."""
-        found: tuple[Tensor, State] = self.fire(_convolved(self.conv, x), state, True)
-        return found
+        return self.fire(_convolved(self.conv, x), state, True)
 
 
 class LSTMCell(nn.Module):

@@ -156,5 +156,4 @@ def address(tensor: Tensor | None) -> int:
 def per_channel(plan: Plan, sums: Tensor) -> Tensor:
     """[kinds, chunks, padded] -> [kinds, C], always in the same order."""
     rows = sums[..., : plan.segment].unflatten(-1, (plan.repeats, -1))
-    found: Tensor = rows.sum(dim=(1, 2), dtype=torch.float64)
-    return found
+    return rows.sum(dim=(1, 2), dtype=torch.float64)
