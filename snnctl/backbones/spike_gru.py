@@ -25,14 +25,8 @@ Form = Literal["recurrent", "released"]
 class SpikingGRUCell(nn.Module):
     """The gates: a binary hidden state that goes from position to position, for each of the T steps on its own.
 
-    The input's products are made for all positions at once. `released` keeps the hidden state before at 0: r and the
-    recurrent weights then act on nothing and are left out.
-
-    Equation:
-        r = spike(W_r x[l] + b_r + U_r h[l-1])
-        z = spike(W_z x[l] + b_z + U_z h[l-1])
-        n = spike(W_n x[l] + b_n + r * (U_n h[l-1]))
-        h[l] = (1 - z) * n + z * h[l-1]                 h[-1] = 0
+    Its equations are those of r, z, n and h in `SpikeGRU`. The input's products are made for all positions at once.
+    `released` keeps the hidden state before at 0: r and the recurrent weights then act on nothing and are left out.
 
     Args:
         inputs, width: size of the last axis of the input, and neurons of each gate.

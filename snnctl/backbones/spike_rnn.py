@@ -24,11 +24,7 @@ class SpikingRecurrent(SpikingLinear):
 
     The input's current, norm included, is made for all positions at once; only the recurrent product and the neuron
     run position by position. A neuron with a state goes on with it, so its time axis is l*T + t; psn and masked_psn
-    have none that could go on and start anew at each position.
-
-    Equation:
-        I[t, l] = BN(W x[t, l] + b) + U s[t, l-1]      s[t, -1] = 0
-        s[:, l] = neuron(I[:, l])                      its membrane goes on from position l-1
+    have none that could go on and start anew at each position. Its equations stand in `SpikeRNN`; s[t, -1] = 0.
 
     Args:
         inputs, outputs, neuron, norm_gain, code: as in `SpikingLinear`.

@@ -20,17 +20,10 @@ Between = Literal["spikes", "rates"]
 
 
 class SpikingTCNBlock(nn.Module):
-    """Two causal convolutions with neurons, a residual, and a last neuron.
-
-    Equation:
-        y = neuron(BN(W1 * x))
-        y = neuron(BN(W2 * y))
-        y = neuron(BN(y + x))        y + R x + b, where sizes differ; BN with `norm_join`
-        rates: each input is its mean over T, fed for T steps
+    """Two causal convolutions with neurons, a residual, and a last neuron, as in the equations of `SpikeTCN`.
 
     Args:
         inputs, outputs: sizes of the last axis.
-        units: makes the neurons.
         kernel, dilation, norm_gain, norm_join, between: knobs of the network.
         codes: columns of a code that comes beside the input of the first and of the second convolution.
         last: whether the network ends here; a twin then has no rectifier, which could cut off its one channel.

@@ -34,8 +34,7 @@ class SpikingSelfAttention(nn.Module):
         y       = neuron(BN(Linear(o)))
 
     Args:
-        dim: D, width.
-        heads: number of heads; divides `dim`.
+        dim, heads: D, width, and a divisor of it.
         neuron: factory of neurons, called once per place.
         scale: factor on the attention product.
         threshold: threshold of the inner neuron as a share of the neuron's own.

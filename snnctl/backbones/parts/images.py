@@ -42,18 +42,13 @@ class ImageLayer(SpikingLayer):
 
     An input that is the same tensor at every step, as a repeated image is, is convolved once.
 
-    Equation:
-        X = BN(W * x) [+ connection]
-        S = neuron(X)
-
     Args:
         inputs, outputs: channels.
-        neuron: factory of the neuron, called with `outputs`.
-        norm_gain: initial gain of the BatchNorm.
+        neuron, norm_gain: as in `SpikingLayer`.
         kernel: size of the square kernel, odd; zeros around the image keep its size at stride 1.
         stride: step of the kernel, >= 1; rows and columns are divided by it and rounded up.
         connection: from the layer before; None has none.
-        hands_on: whether the next layer gets X as well, or the membranes after the reset.
+        hands_on: whether the next layer gets the current as well, or the membranes after the reset.
 
     Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W'].
     """
@@ -74,10 +69,6 @@ class ImageLayer(SpikingLayer):
         self.conv = ConvWeights(inputs, outputs, kernel, stride, kernel // 2, bias=False)
         self.connection = connection
         self.hands_on = hands_on
-
-    @property
-    def weights(self) -> ConvWeights:
-        return self.conv
 
     def forward(self, before: Passed) -> Passed:
         current = self._convolved(before.images)
@@ -231,16 +222,9 @@ class ImageLayers(KnobGroup):
 
 
 class ImageNetwork(Layered):
-    """A network of convolutions on the grid of the positions, and a fully connected layer behind them.
+    """A network `kind` of convolutions on the grid of the positions, and a fully connected layer behind them.
 
-    Attributes:
-        extra_parameters: how many of its parameters are those of interlaminar connections.
-
-    Args:
-        signal: the encoder's output [T, B, L, C], with a grid.
-        kind: what the network is called.
-        depth: knob.
-        every_layer: knobs.
+    Attributes: `extra_parameters`, how many of its parameters are those of interlaminar connections.
     """
 
     def __init__(self, signal: SignalSpec, kind: str, depth: int, every_layer: ImageLayers) -> None:

@@ -13,10 +13,7 @@ from snnctl.backbones.parts.units import Units
 
 
 class PooledLayer(ImageLayer):
-    """Convolution, BatchNorm, a maximum of currents, neuron along T.
-
-    Equation:
-        S = neuron(maxpool3x3, stride 2 (BN(W * x)))
+    """Convolution, BatchNorm, the maximum of currents over 3 x 3 with stride 2, neuron along T.
 
     Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W'], rows and columns halved and rounded up.
     """

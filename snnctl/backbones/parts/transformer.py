@@ -166,9 +166,6 @@ class Attention(KnobGroup):
 class SpikingMLP(nn.Module):
     """Two spiking layers, the first one wider.
 
-    Equation:
-        y = neuron(BN(Linear(neuron(BN(Linear(x))))))
-
     Args:
         dim, hidden: D, width of input and output, and the width between the layers.
         neuron, norm_gain, code: of both layers, as in `SpikingLinear`.
@@ -199,10 +196,6 @@ class TransformerBlock(nn.Module):
     """Attention and MLP, each added to its input after its last neuron: activations are whole numbers.
 
     The MLP of a twin has a rectifier inside and nothing at its end.
-
-    Equation:
-        x = x + attention(x)
-        x = x + MLP(x)
 
     Shape: [T, B, L, D] -> [T, B, L, D].
     """

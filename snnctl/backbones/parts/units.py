@@ -39,9 +39,6 @@ class Integrator(Unit):
     Layers of integrators commute where the weights between them do, so that the order of their time constants cannot
     matter: the control for a hierarchy of time constants.
 
-    Args:
-        channels: size of the last axis.
-
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is y [B, *, channels].
     """
 

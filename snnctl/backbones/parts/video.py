@@ -33,15 +33,11 @@ class MapNorm(nn.GroupNorm):
 class SpikingCell(SpikingLayer):
     """Convolution, GroupNorm and neuron; the memory is the neuron's own.
 
-    Equation:
-        S[t] = neuron(GN(W * x[t]))
-
     Args:
         inputs, outputs: channels.
         neuron: factory of the neuron, called with `outputs`.
         kernel: odd; zeros around the map keep its size.
-        norm: group, or none.
-        norm_groups: of the norm, a divisor of `outputs`.
+        norm, norm_groups: as in `VideoStack`.
 
     Shape: [T, B, H, W, inputs] -> [T, B, H, W, outputs].
 
@@ -58,10 +54,6 @@ class SpikingCell(SpikingLayer):
         self.conv = ConvWeights(inputs, outputs, kernel, 1, kernel // 2, bias=norm == "none")
         if norm != "none":
             self.norm = _map_norm(norm_groups, outputs)
-
-    @property
-    def weights(self) -> ConvWeights:
-        return self.conv
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run over the leading time axis: spikes, and the state after the last step."""

@@ -43,17 +43,12 @@ def _described(
     real: torch.dtype,
 ) -> tuple[ScanSpec, Parameters]:
     """Spec and parameters of `numbers` (tau, leak, gain, threshold); `channels` 0 if none of them is a tensor."""
-    reset, detach_reset, levels, strict, early, signed, smooth, from_rest, keeps_state = how
+    *fires, smooth, from_rest, keeps_state = how
     tau, leak, gain, threshold = numbers
     charge, tau = charge_of(tau)
     spec = ScanSpec(
-        surrogate=surrogate[0],
-        reset=reset,
-        detach_reset=detach_reset,
-        levels=levels,
-        strict=strict,
-        early=early,
-        signed=signed,
+        surrogate[0],
+        *fires,  # reset, detach_reset, levels, strict, early, signed
         charge=charge,
         per_channel=channels > 0,
         normed=False,

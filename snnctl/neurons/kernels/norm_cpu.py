@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snnctl.neurons.kernels.jit import Compiled
-from snnctl.neurons.kernels.segments import COMMON, REALS, Launch, address, per_channel, planned, segments, tiled
+from snnctl.neurons.kernels.segments import COMMON, REALS, Launch, per_channel, planned, segments, tiled
 from snnctl.neurons.kernels.vector_ir import Emitter, Real, Stored, Vec
 
 STATISTICS = (*COMMON, "x", "origin", "sum_x", "sum_xx")
@@ -85,9 +85,7 @@ def statistics(x: Tensor, real: torch.dtype) -> tuple[Tensor, Tensor]:
     origin = x.reshape(-1, channels)[0].to(real)  # sums of squares around a sample do not cancel
     (around,) = tiled(launch.plan, origin)
     sums = torch.zeros(2, launch.plan.chunks, launch.plan.padded, dtype=real)
-    array = launch.arguments()
-    array[len(COMMON) :] = [x.data_ptr(), address(around), sums[0].data_ptr(), sums[1].data_ptr()]
-    launch.run(array)
+    launch.run({"x": x, "origin": around, "sum_x": sums[0], "sum_xx": sums[1]})
     first, second = per_channel(launch.plan, sums) / (x.numel() // channels)
     return first + origin, (second - first.square()).clamp(min=0)
 
@@ -95,7 +93,5 @@ def statistics(x: Tensor, real: torch.dtype) -> tuple[Tensor, Tensor]:
 def norm_gradient(grad: Tensor, x: Tensor, on_grad: Tensor, on_x: Tensor, constant: Tensor) -> None:
     """grad <- on_grad * grad + on_x * x + constant, in place; the factors are [channels]."""
     launch = _norm_launch(True, grad.dtype, on_grad.dtype, grad.numel(), len(on_grad), torch.get_num_threads())
-    tensors = tiled(launch.plan, on_grad, on_x, constant)
-    array = launch.arguments()
-    array[len(COMMON) :] = [grad.data_ptr(), x.data_ptr(), *map(address, tensors)]
-    launch.run(array)
+    factors = dict(zip(NORM_GRADIENT[-3:], tiled(launch.plan, on_grad, on_x, constant), strict=True))
+    launch.run({"grad": grad, "x": x, **factors})

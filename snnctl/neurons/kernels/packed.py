@@ -36,20 +36,14 @@ def pack(x: Tensor) -> Tensor | None:
     if x.dtype != torch.float32 or x.numel() * 4 < WORTH_BYTES or not x.is_contiguous():
         return None
     packed = torch.empty(x.shape, dtype=torch.uint8)
-    launch = _launch(False, x.numel(), torch.get_num_threads())
-    array = launch.arguments()
-    array[len(COMMON) :] = [x.data_ptr(), packed.data_ptr(), 0]
-    launch.run(array)
-    return None if array[len(COMMON) + 2] else packed
+    array = _launch(False, x.numel(), torch.get_num_threads()).run({"x": x, "packed": packed})
+    return None if array[_PACK.index("unfit")] else packed
 
 
 def unpack(packed: Tensor) -> Tensor:
     """The float32 tensor that was packed."""
     x = torch.empty(packed.shape, dtype=torch.float32)
-    launch = _launch(True, packed.numel(), torch.get_num_threads())
-    array = launch.arguments()
-    array[len(COMMON) :] = [packed.data_ptr(), x.data_ptr()]
-    launch.run(array)
+    _launch(True, packed.numel(), torch.get_num_threads()).run({"packed": packed, "x": x})
     return x
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -111,19 +111,17 @@ class Launch:
         values = {**plan._asdict(), "scratch_stride": stride, **given}
         self._kind = ctypes.c_int64 * len(slots)
         self._template = bytes(self._kind(*(values.get(slot, 0) for slot in slots)))
+        self._places = {slot: place for place, slot in enumerate(slots)}
 
-    def arguments(self) -> Any:
-        """A fresh array of arguments, without the addresses of this call's tensors."""
+    def run(self, tensors: Mapping[str, Tensor | None]) -> Any:
+        """Run it with these tensors in its slots; the arguments as it left them."""
         array = self._kind.from_buffer_copy(self._template)
-        array[_SCRATCH] = scratch_of(self.scratch, self.real)
-        return array
-
-    def run(self, array: Any) -> None:
-        """Do it."""
+        array[self._places["scratch"]] = scratch_of(self.scratch, self.real)
+        for slot, tensor in tensors.items():
+            if tensor is not None:
+                array[self._places[slot]] = tensor.data_ptr()
         self.kernel(array, self.plan.threads)
-
-
-_SCRATCH = COMMON.index("scratch")
+        return array
 
 
 def scratch_of(needed: int, real: torch.dtype) -> int:
@@ -147,10 +145,6 @@ def tiled(plan: Plan, *values: Tensor | None) -> list[Tensor | None]:
         tiled[: plan.segment].view(plan.repeats, -1).copy_(value)
         found.append(tiled)
     return found
-
-
-def address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
 
 
 def per_channel(plan: Plan, sums: Tensor) -> Tensor:
