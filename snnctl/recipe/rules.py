@@ -23,11 +23,8 @@ def watched_metric_exists(recipe: dict[str, Any]) -> Iterator[Problem]:
     metric = recipe["train"]["early_stop"]["metric"]
     known = _measured(recipe)
     if metric.startswith("test/"):
-        yield (
-            ("train", "early_stop", "metric"),
-            "the test split must not choose the model",
-            choices(metric.replace("test/", "val/"), known),
-        )
+        help = choices(metric.replace("test/", "val/"), known)
+        yield ("train", "early_stop", "metric"), "the test split must not choose the model", help
     elif metric not in known:
         help = f"{choices(metric, known)}; what else to measure stands in `task.metrics`"
         yield ("train", "early_stop", "metric"), f"`{metric}` is not measured", help
@@ -72,11 +69,8 @@ def warmup_ends_before_training(recipe: dict[str, Any]) -> Iterator[Problem]:
     """The learning rate must reach its full value before the last epoch."""
     warmup = recipe["schedule"].get("warmup_epochs", 0)
     if warmup and warmup >= recipe["train"]["epochs"]:
-        yield (
-            ("schedule", "warmup_epochs"),
-            f"warm-up of {warmup} epochs leaves none to train",
-            "shorten it, or raise `train.epochs`",
-        )
+        message = f"warm-up of {warmup} epochs leaves none to train"
+        yield ("schedule", "warmup_epochs"), message, "shorten it, or raise `train.epochs`"
 
 
 RULES: tuple[Rule, ...] = (

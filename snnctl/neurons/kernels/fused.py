@@ -46,19 +46,15 @@ def _described(
     *fires, smooth, from_rest, keeps_state = how
     tau, leak, gain, threshold = numbers
     charge, tau = charge_of(tau)
-    spec = ScanSpec(
-        surrogate[0],
-        *fires,  # reset, detach_reset, levels, strict, early, signed
-        charge=charge,
-        per_channel=channels > 0,
-        normed=False,
-        sums=(),
-        smooth=smooth,
-        real=REALS[real],  # type: ignore[arg-type]
-        stored=REALS[stored],  # type: ignore[arg-type]
-        from_rest=from_rest,
-        keeps_state=keeps_state,
-    )
+    fixed: dict[str, Any] = {
+        "charge": charge,
+        "per_channel": channels > 0,
+        "normed": False,
+        "sums": (),
+        "smooth": smooth,
+    }
+    fixed |= {"real": REALS[real], "stored": REALS[stored], "from_rest": from_rest, "keeps_state": keeps_state}
+    spec = ScanSpec(surrogate[0], *fires, **fixed)  # `fires`: reset, detach_reset, levels, strict, early, signed
     scalars = (tau, 1 / tau, float(leak), float(gain), float(threshold), *surrogate[1:])
     return spec, Parameters(scalars, max(channels, 1))
 
