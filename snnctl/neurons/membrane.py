@@ -58,11 +58,9 @@ class EulerLeak(nn.Module):
     tau: float | Tensor
 
     def leak_per_step(self) -> Tensor:
-        """1 - 1/tau, see `SpikingNeuron.leak_per_step`."""
         return 1.0 - 1.0 / torch.as_tensor(self.tau)
 
     def set_leak(self, leak: Tensor) -> None:
-        """See `SpikingNeuron.set_leak`."""
         vars(self).pop("tau", None)
         self.register_buffer("tau", 1.0 / (1.0 - leak))
 

@@ -86,7 +86,8 @@ class PSN(_Parallel):
         if len(x) != self.steps:
             message = f"psn is made for {self.steps} steps, the input has {len(x)}"
             raise ShapeError(message, knob="steps", help=f"use `steps: {len(x)}`")
-        return self._fire(self.weight, self.bias, _widened(x)).to(x.dtype), state
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        return self._fire(self.weight, self.bias, wide).to(x.dtype), state
 
 
 @NEURONS.register("masked_psn")
@@ -142,18 +143,11 @@ class MaskedPSN(_Parallel):
     def scan(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         seen = torch.cat((state, x.to(state.dtype)))
         if len(seen) > self.steps:
-            raise ShapeError(
-                f"masked_psn is made for up to {self.steps} steps, the input has {len(seen)}",
-                knob="steps",
-                help=f"use `steps: {len(seen)}` or more",
-            )
+            message = f"masked_psn is made for up to {self.steps} steps, the input has {len(seen)}"
+            raise ShapeError(message, knob="steps", help=f"use `steps: {len(seen)}` or more")
         now = slice(len(state), len(seen))
         weight = (self.weight * self.mask)[now, : len(seen)]
         return self._fire(weight, self.bias[now], seen).to(x.dtype), seen
-
-
-def _widened(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def _without_autocast(device: torch.device) -> AbstractContextManager[object]:

@@ -40,24 +40,15 @@ def lif_scan(
     """
     if chosen.get() == "compile":
         return _compiled()(x, v, dynamics)
+    reason, kernel = why_not_fused(x, v, dynamics), None
     if chosen.get() == "triton":
-        from snnctl.neurons.kernels import lif_triton  # Triton is loaded at the first use
+        from snnctl.neurons.kernels import lif_triton as kernel  # Triton is loaded at the first use
 
-        reason = why_not_fused(x, v, dynamics) or lif_triton.why_not(x, v, dynamics)
-        if not reason:
-            return lif_triton.scan(x, v, dynamics, return_state=return_state)
-        return _defined(x, v, dynamics, reason)
-    reason = why_not_fused(x, v, dynamics)
-    if reason:
-        return _defined(x, v, dynamics, reason)
-    return _fused().scan(x, v, dynamics, return_state=return_state)
-
-
-def _defined(x: Tensor, v: Tensor | None, dynamics: Dynamics, reason: str) -> tuple[Tensor, Tensor]:
-    """The definition, because of `reason`; in chunks of time where those are asked for."""
+        reason = reason or kernel.why_not(x, v, dynamics)
+    if not reason:
+        return (kernel or _fused()).scan(x, v, dynamics, return_state=return_state)
     _tell(reason)
-    spikes, last = scan_in_chunks(lambda x, v: reference.lif_scan(x, v, dynamics), x, v)
-    return spikes, last
+    return scan_in_chunks(lambda x, v: reference.lif_scan(x, v, dynamics), x, v)
 
 
 def lif_norm_scan(
@@ -136,26 +127,20 @@ def _compiled():  # type: ignore[no-untyped-def]
 
 def available_kernels() -> list[dict[str, str | bool]]:
     """Each kernel, whether `auto` uses it on this machine, and why; for `snnctl doctor`."""
-    rows: list[dict[str, str | bool]] = []
+    fused = "llvmlite cannot be loaded: pip install llvmlite"
     if llvm_is_there():
         from snnctl.neurons.kernels import jit
 
-        reason = f"LIF family on the CPU: {jit.describe()}"
-    else:
-        reason = "llvmlite cannot be loaded: pip install llvmlite"
-    rows.append({"name": "fused", "used": llvm_is_there(), "reason": reason})
-    rows.append(
-        {
-            "name": "reference",
-            "used": True,
-            "reason": "eager torch, the definition: every other neuron, device and dtype",
-        }
-    )
+        fused = f"LIF family on the CPU: {jit.describe()}"
     usable, reason = _triton_is_there()
-    told = "train.kernel=triton chooses it; checked in Triton's interpreter, not run or timed on a GPU yet"
-    rows.append({"name": "triton", "used": False, "reason": f"{told}; {'ready' if usable else reason}"})
-    rows.append({"name": "compile", "used": False, "reason": "train.kernel=compile chooses it; needs a compiler"})
-    return rows
+    triton = "train.kernel=triton chooses it; checked in Triton's interpreter, not run or timed on a GPU yet"
+    rows: list[tuple[str, bool, str]] = [
+        ("fused", llvm_is_there(), fused),
+        ("reference", True, "eager torch, the definition: every other neuron, device and dtype"),
+        ("triton", False, f"{triton}; {'ready' if usable else reason}"),
+        ("compile", False, "train.kernel=compile chooses it; needs a compiler"),
+    ]
+    return [{"name": name, "used": used, "reason": reason} for name, used, reason in rows]
 
 
 def _triton_is_there() -> tuple[bool, str]:
