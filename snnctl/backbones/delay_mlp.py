@@ -121,7 +121,6 @@ class DelayMLP(AlongTime):
         y[l]    = dropout(s[l])
 
     Args:
-        signal: the encoder's output [T, B, L, C].
         width: neurons per layer, >= 1 (256 as published for SHD; 512 for SSC).
         layers: hidden layers, >= 1 (2 as published for SHD, 3 for SSC).
         max_delay: longest delay, >= 0, in milliseconds where the data say how long a step is, else in steps; rounded

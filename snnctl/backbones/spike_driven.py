@@ -50,7 +50,6 @@ class SpikeDriven(Transformer):
         y = neuron(u)
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         heads: heads of the twin's softmax attention, >= 1, divides `dim`; masks act on channels, so the spiking
             network does not depend on it (8 as in SeqSNN).
         hidden: width inside the MLPs, >= 1; null means 4 * dim.

@@ -120,7 +120,6 @@ class SpikeGRU(OverPositions):
         x[l] = neuron(BN(Linear(h[l])))                       the membrane goes on from position l-1
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         width: D, neurons per gate and layer, >= 1 (128 as for spike_rnn).
         layers: cells, each with the layer that reads it, >= 1 (1, ours).
         form: recurrent (our reading of arXiv 2402.01533) or released.

@@ -76,7 +76,6 @@ class SpikeMLP(Layered):
         x[t] = dropout(s[t])                   repeated `layers` times; U and the neuron see the spikes before dropout
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         width: neurons per layer, >= 1 (128 as published).
         layers: hidden layers H, >= 1 (3, ours; published are 2 to 5).
         recurrent: whether each layer has recurrent weights U (uniform in +-1/sqrt(width) at first, the same for all

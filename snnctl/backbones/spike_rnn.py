@@ -74,7 +74,6 @@ class SpikeRNN(OverPositions):
         x       = neuron(BN(Linear(x)))                       pooled, repeated `layers` times
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         width: D, neurons per layer, >= 1 (128 as in SeqSNN).
         layers: layers behind the first one, >= 1 (2, ours).
         form: recurrent (our reading of arXiv 2402.01533, where the state persists over positions) or pooled (as

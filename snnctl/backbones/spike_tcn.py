@@ -96,7 +96,6 @@ class SpikeTCN(Layered):
         rates: each layer's input is the mean over T of the spikes before, fed for T steps
 
     Args:
-        signal: the encoder's output [T, B, L, C].
         channels: width of a block, >= 1 (16 as in arXiv 2402.01533).
         levels: number of blocks, >= 1 (3 as in arXiv 2402.01533).
         kernel: taps over L, >= 1 (3 as in arXiv 2402.01533 for short windows; 16 for long ones).

@@ -34,12 +34,7 @@ def trend_kernel(window: int) -> int:
 
 
 def fit_dlinear(
-    data: WindowData,
-    *,
-    seed: int,
-    batch_size: int = 512,
-    epochs: int = EPOCHS,
-    progress: Told = unheard,
+    data: WindowData, *, seed: int, batch_size: int = 512, epochs: int = EPOCHS, progress: Told = unheard
 ) -> tuple[Callable[[Tensor], Tensor], int]:
     """Train with Adam on `train`, stop early on `val`; returns the predictor and the best epoch.
 

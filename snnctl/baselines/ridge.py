@@ -19,11 +19,7 @@ _GRAM_BUDGET = 2**25
 
 
 def fit_ridge(
-    data: WindowData,
-    *,
-    batch_size: int = 512,
-    alphas: Sequence[float] = ALPHAS,
-    progress: Told = unheard,
+    data: WindowData, *, batch_size: int = 512, alphas: Sequence[float] = ALPHAS, progress: Told = unheard
 ) -> tuple[Callable[[Tensor], Tensor], float]:
     """Fit on `train`, choose the penalty on `val`; returns the predictor and the penalty chosen.
 

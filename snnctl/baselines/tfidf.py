@@ -88,7 +88,6 @@ class TfIdf:
 
     @property
     def features(self) -> int:
-        """How many there are."""
         return len(self.keys)
 
     def _grams(self, tokens: Tensor) -> tuple[Tensor, Tensor]:

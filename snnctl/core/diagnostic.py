@@ -88,11 +88,9 @@ class Diagnostic:
     def to_line(self) -> str:
         """One plain line, for logs and for terminals without colour."""
         where = self.place()
-        text = f"{where}: " if where else ""
-        text += f"{self.severity}[{self.code}]: {self.message}"
-        for note in self.notes:
-            text += f"; note: {note}"
-        return text + (f"; help: {self.help}" if self.help else "")
+        more = [*(f"note: {note}" for note in self.notes), *([f"help: {self.help}"] if self.help else [])]
+        head = f"{where}: " if where else ""
+        return "; ".join([f"{head}{self.severity}[{self.code}]: {self.message}", *more])
 
     def place(self) -> str:
         """`file:line:column` as far as it is known, or the override, or ""."""
@@ -129,12 +127,8 @@ _FAMILIES = {"R": ExitCode.USAGE, "U": ExitCode.USAGE, "D": ExitCode.DATA, "E": 
 def exit_code_of(diagnostics: Sequence[Diagnostic]) -> ExitCode:
     """0 when there is no error; recipe errors win over data errors, those over run errors."""
     errors = [d.code[0] for d in diagnostics if d.severity == "error"]
-    if not errors:
-        return ExitCode.DONE
-    for family, code in _FAMILIES.items():
-        if family in errors:
-            return code
-    return ExitCode.INTERNAL
+    found = next((code for family, code in _FAMILIES.items() if family in errors), ExitCode.INTERNAL)
+    return found if errors else ExitCode.DONE
 
 
 def as_warnings(diagnostics: Sequence[Diagnostic]) -> None:

@@ -21,7 +21,6 @@ class Coding(Encoder):
     """Base of `rate`, `latency` and `phase`: no weights, no neuron, binary spikes.
 
     Args:
-        signal: the raw data [B, L, C].
         steps: T.
         low, high: values that become 0 and 1; beyond them values are clipped.
         spiking: false hands on the value in 0..1 at every step.
@@ -81,7 +80,6 @@ class Rate(Coding):
         S[t] = 1 with probability u, else 0
 
     Args:
-        signal: the raw data [B, L, C].
         low: value that never fires; there is no default, as it depends on how the data are
             scaled: 0 and 1 for images with `normalise: unit`, -2 and 2, say, for scaled series.
         high: value that fires at every step, > low.
@@ -115,7 +113,6 @@ class Latency(Coding):
         S[t] = 1 if t = t*, else 0
 
     Args:
-        signal: the raw data [B, L, C].
         low: value that fires last; there is no default, as it depends on how the data are
             scaled: 0 and 1 for images with `normalise: unit`, -2 and 2, say, for scaled series.
         high: value that fires first, > low.
@@ -169,7 +166,6 @@ class Phase(Coding):
         S[t] = digit T - 1 - t of q
 
     Args:
-        signal: the raw data [B, L, C].
         low: value that never fires; there is no default, as it depends on how the data are
             scaled: 0 and 1 for images with `normalise: unit`, -2 and 2, say, for scaled series.
         high: value that fires at every step, > low.

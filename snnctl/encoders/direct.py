@@ -20,9 +20,6 @@ class Repeat(Encoder):
         I[t] = x
         S    = neuron(I),  or I itself where `neuron` is null
 
-    Args:
-        signal: the raw data [B, L, C].
-
     Shape: [B, L, C] -> [T, B, L, C].
 
     Source: Lv et al. 2024, "Efficient and effective time-series forecasting with SNNs", arXiv 2402.01533.
@@ -46,9 +43,6 @@ class Delta(Encoder):
         d[0] = 0,  d[l] = x[l] - x[l-1]
         I[t] = w[t] * BN(d) + b[t]
         S    = neuron(I),  or I itself where `neuron` is null
-
-    Args:
-        signal: the raw data [B, L, C].
 
     Shape: [B, L, C] -> [T, B, L, C].
 

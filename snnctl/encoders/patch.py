@@ -28,7 +28,6 @@ class Patch(Encoder):
         y       = neuron(I),  or I itself where `neuron` is null
 
     Args:
-        signal: the raw data [B, L, C].
         length: positions per patch, >= 1; patches must cover the window exactly.
         dim: D, width of a token, >= 1.
         steps: T, simulation steps per token, >= 1 (4 as in SeqSNN).

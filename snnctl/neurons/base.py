@@ -177,7 +177,6 @@ def at_rest(x0: Tensor) -> Tensor:
 
 
 def scaled(value: Tensor, factor: Tensor | None) -> Tensor:
-    """`value * factor`, where there is a factor."""
     return value if factor is None else value * factor
 
 

@@ -89,8 +89,9 @@ class IntegrateAndFire(Host):
 
     def dynamics(self) -> Dynamics:
         """The parameters of the step equation as they stand now."""
-        fires = (self.reset, self.detach_reset, self.levels, self.strict, self.spike.early, self.signed)
-        return Dynamics(self.surrogate, *self._charge(), self._quantum(), *fires)
+        tau, leak, gain = self._charge()
+        spike = (self.levels, self.strict, self.spike.early, self.signed)
+        return Dynamics(self.surrogate, tau, leak, gain, self._quantum(), self.reset, self.detach_reset, *spike)
 
     @property
     def scale(self) -> float:

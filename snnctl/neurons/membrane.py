@@ -45,7 +45,6 @@ class OneThreshold(SpikingNeuron):
         self.surrogate = make_surrogate(firing.surrogate)
 
     def after_spike(self, h: Tensor, spikes: Tensor, v_threshold: float | None = None) -> Tensor:
-        """The membrane after the reset: h * (1 - s) if hard, h - s * v_threshold if soft."""
         fired = spikes.detach() if self.detach_reset else spikes
         if self.reset == "hard":
             return h * (1.0 - fired)
@@ -66,7 +65,6 @@ class EulerLeak(nn.Module):
 
 
 def leak_and_charge(v: Tensor, current: Tensor, *, tau: float | Tensor, decay_input: bool) -> Tensor:
-    """v + (current - v) / tau with `decay_input`, else v * (1 - 1/tau) + current."""
     return v + (current - v) / tau if decay_input else v * (1.0 - 1.0 / tau) + current
 
 

@@ -150,7 +150,6 @@ class TablePosition(Position):
     part of a checkpoint. It grows when a longer input arrives.
 
     Args:
-        signal: what comes in.
         rows: how many rows to compute at once; None asks `index` and `signal`.
     """
 

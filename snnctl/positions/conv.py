@@ -26,7 +26,6 @@ class ConvPosition(Position):
         y = x + neuron(BN(Conv(x)))      kernel 3 (sequence) or 3 x 3 (`grid`), zeros beyond the ends, no bias
 
     Args:
-        signal: what comes in.
         neuron: neuron of the branch.
         norm_gain: initial gain of the BatchNorm, > 0 (1 is torch's).
         grid: [rows, columns] of an image whose positions these are, row by row; null takes what the encoder says

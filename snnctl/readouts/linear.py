@@ -17,12 +17,7 @@ from snnctl.readouts.base import Readout, Skipping
 
 
 class LinearReadout(Readout):
-    """A linear map of what is gathered from the spikes.
-
-    Args:
-        signal, outputs, data: as in `Readout`.
-        skipping: knobs.
-    """
+    """A linear map of what is gathered from the spikes."""
 
     takes_ragged = True
 
@@ -187,9 +182,7 @@ class StepLinear(Readout):
         y[t] = W * mean_l x[t, l] + b
 
     Args:
-        signal: the backbone's output [T, B, L, D].
-        outputs: numbers to predict per sample and step.
-        data: the raw data; not used.
+        signal, outputs, data: as in `Readout`; the data are not used.
 
     Shape: [T, B, L, D] -> [B, T, outputs].
     """
@@ -227,9 +220,8 @@ class Frames(Readout):
     def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None) -> None:
         super().__init__(signal, outputs)
         if signal.features != outputs or signal.kind != "real":
-            message = (
-                f"`frames` hands on frames of {outputs} values per pixel, and the backbone gives {signal.describe()}"
-            )
+            given = signal.describe()
+            message = f"`frames` hands on frames of {outputs} values per pixel, and the backbone gives {given}"
             raise ShapeError(message, knob="type", help="backbones that make frames: video_stack, sim_vp")
 
     def read(self, spikes: Tensor) -> Tensor:

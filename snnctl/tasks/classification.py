@@ -41,7 +41,6 @@ class ClassTask(Task[ClassDataT, ClassMetricName]):
 
     @property
     def outputs(self) -> int:
-        """One score per class."""
         return self.data.classes
 
 
@@ -93,7 +92,6 @@ class Classification(ClassTask[LabelledData]):
         return len(batch.targets)
 
     def meter(self) -> ClassificationMetrics:
-        """Fresh metrics for one split."""
         return ClassificationMetrics(self.metrics, self.data.classes)
 
 
@@ -163,5 +161,4 @@ class StepClassification(ClassTask[StepData]):
         return int(batch.observed.sum())
 
     def meter(self) -> StepMetrics:
-        """Fresh metrics for one split."""
         return StepMetrics(self.metrics, self.data.classes)

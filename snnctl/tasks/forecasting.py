@@ -123,7 +123,6 @@ class Forecasting(Task[ForecastSource, MetricName]):
         return batch.targets.numel() if batch.observed is None else int(batch.observed.sum())
 
     def meter(self) -> ForecastMetrics:
-        """Fresh metrics for one split."""
         return ForecastMetrics(self.metrics, self.data.horizon, self.data.channels)
 
     def held_at_once(self, batch_size: int) -> int:

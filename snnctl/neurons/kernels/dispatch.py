@@ -40,13 +40,13 @@ def lif_scan(
     """
     if chosen.get() == "compile":
         return _compiled()(x, v, dynamics)
-    reason, kernel = why_not_fused(x, v, dynamics), None
+    reason, scan = why_not_fused(x, v, dynamics), None
     if chosen.get() == "triton":
-        from snnctl.neurons.kernels import lif_triton as kernel  # Triton is loaded at the first use
+        from snnctl.neurons.kernels import lif_triton  # Triton is loaded at the first use
 
-        reason = reason or kernel.why_not(x, v, dynamics)
+        reason, scan = reason or lif_triton.why_not(x, v, dynamics), lif_triton.scan
     if not reason:
-        return (kernel or _fused()).scan(x, v, dynamics, return_state=return_state)
+        return (scan or _fused().scan)(x, v, dynamics, return_state=return_state)
     _tell(reason)
     return scan_in_chunks(lambda x, v: reference.lif_scan(x, v, dynamics), x, v)
 

@@ -59,7 +59,6 @@ class Vec:
         return Vec(self.emit, pick)
 
     def abs(self) -> Vec:
-        """|x|."""
         return self.emit.intrinsic("llvm.fabs", self)
 
     def rint(self) -> Vec:
@@ -120,7 +119,6 @@ class Emitter:
         return Vec(self, ir.Constant(self.type, [self.scalar(float(value))] * self.lanes))
 
     def spread(self, scalar: Any) -> Vec:
-        """A scalar in all lanes."""
         return Vec(self, self._splat(scalar))
 
     def _splat(self, scalar: Any) -> Any:
@@ -262,7 +260,6 @@ class Emitter:
             body(whole, self.builder.icmp_signed("<", numbers, left))
 
     def smaller(self, a: Any, b: Any) -> Any:
-        """The smaller of two whole numbers."""
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     @contextmanager
