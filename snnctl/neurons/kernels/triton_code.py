@@ -56,6 +56,7 @@ def _reset(h, fired, threshold, SOFT: tl.constexpr):  # type: ignore[no-untyped-
 
 @_jit
 def _slope(u, first, second, SURROGATE: tl.constexpr):  # type: ignore[no-untyped-def]
+    """The surrogate's derivative."""
     if SURROGATE == "atan":
         z = u * first
         slope = second / (z * z + 1.0)
