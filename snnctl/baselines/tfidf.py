@@ -142,10 +142,7 @@ def fit_tfidf(
     penalties: Sequence[float] = PENALTIES,
     tolerance: float = 1e-5,
 ) -> TextClassifier:
-    """Logistic regression on tf-idf of `train`, the penalty as weak as cross-entropy on `val` gains by it.
-
-    Equation:
-        W, b = argmin mean cross_entropy(x W + b, y) + penalty / 2 |W|^2
+    """Logistic regression, see `minimise`, on tf-idf of `train`; the penalty as weak as cross-entropy on `val` gains.
 
     Args:
         train, val: tokens [N, L] int64 and classes [N] int64.

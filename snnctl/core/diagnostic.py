@@ -69,16 +69,8 @@ class Diagnostic:
 
     def to_json(self) -> dict[str, Any]:
         """The public form: `{code, severity, message, file, line, column, path, help}` and what else is set."""
-        document: dict[str, Any] = {
-            "code": self.code,
-            "severity": self.severity,
-            "message": self.message,
-            "file": self.file or None,
-            "line": self.line or None,
-            "column": self.column or None,
-            "path": self.path or None,
-            "help": self.help or None,
-        }
+        document: dict[str, Any] = {"code": self.code, "severity": self.severity, "message": self.message}
+        document |= {name: getattr(self, name) or None for name in ("file", "line", "column", "path", "help")}
         if self.override:
             document["override"] = self.override
         if self.notes:

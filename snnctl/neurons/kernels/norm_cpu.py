@@ -22,7 +22,7 @@ def statistics_ir(real: Real, stored: Stored, name: str) -> str:
     x, origin, sum_x, sum_xx = (emit.pointer(slot) for slot in ("x", "origin", "sum_x", "sum_xx"))
     padded = emit.number("padded")
 
-    def segment(chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
+    with segments(emit) as (chunk, base, count, _):
         place = builder.mul(chunk, padded)
 
         def add(index: Any, mask: Any) -> None:
@@ -34,8 +34,6 @@ def statistics_ir(real: Real, stored: Stored, name: str) -> str:
             emit.store(emit.load(sum_xx, at, real) + value * value, sum_xx, at, real)
 
         emit.each_vector(count, add)
-
-    segments(emit, segment)
     return emit.finish()
 
 
@@ -48,7 +46,8 @@ def norm_gradient_ir(real: Real, stored: Stored, name: str) -> str:
     builder = emit.builder
     grad, x, on_grad, on_x, constant = (emit.pointer(slot) for slot in NORM_GRADIENT[len(COMMON) :])
 
-    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
+    with segments(emit) as (_, base, count, _):
+
         def mix(index: Any, mask: Any) -> None:
             at = builder.add(base, index)
             mixed = emit.load(grad, at, stored, mask) * emit.load(on_grad, index, real)
@@ -56,8 +55,6 @@ def norm_gradient_ir(real: Real, stored: Stored, name: str) -> str:
             emit.store(mixed + emit.load(constant, index, real), grad, at, stored, mask)
 
         emit.each_vector(count, mix)
-
-    segments(emit, segment)
     return emit.finish()
 
 

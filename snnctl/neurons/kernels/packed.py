@@ -61,10 +61,8 @@ def _kernel(unpacks: bool) -> Compiled:
     source, target = (emit.pointer(slot) for slot in slots[len(COMMON) : len(COMMON) + 2])
     convert = _widened if unpacks else _squeezed
 
-    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
+    with segments(emit) as (_, base, count, _):
         emit.each_vector(count, lambda index, mask: convert(emit, source, target, emit.builder.add(base, index), mask))
-
-    segments(emit, segment)
     return Compiled(name, emit.finish())
 
 

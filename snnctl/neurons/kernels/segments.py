@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
@@ -43,8 +44,9 @@ _WORTH_THREADS = 1 << 16
 _scratch = threading.local()
 
 
-def segments(emit: Emitter, body: Callable[[Any, Any, Any, Any], None]) -> None:
-    """Call `body(chunk, first element, elements, scratch)` for every segment of every chunk that this thread takes."""
+@contextmanager
+def segments(emit: Emitter) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Chunk, first element, elements and scratch of every segment of every chunk that this thread takes."""
     builder = emit.builder
     worker = emit.take_ticket("next_worker")
     offset = builder.mul(worker, emit.number("scratch_stride"))
@@ -55,7 +57,7 @@ def segments(emit: Emitter, body: Callable[[Any, Any, Any, Any], None]) -> None:
         with emit.loop(I64(0), each) as number:
             base = builder.mul(builder.add(first, number), segment)
             with builder.if_then(builder.icmp_signed("<", base, elements)):
-                body(chunk, base, emit.smaller(segment, builder.sub(elements, base)), scratch)
+                yield chunk, base, emit.smaller(segment, builder.sub(elements, base)), scratch
 
 
 class Plan(NamedTuple):
