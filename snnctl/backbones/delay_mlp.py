@@ -155,17 +155,12 @@ class DelayMLP(AlongTime):
         whole = delay_in_steps(max_delay, signal.dt_ms)
         if max_delay and not whole:
             step = f"{signal.dt_ms:.4g} ms" if signal.dt_ms else "1"
-            raise ShapeError(
-                f"`max_delay` of {max_delay:g} is shorter than a step of {step}",
-                knob="max_delay",
-                help="0 builds the network without delays",
-            )
+            message = f"`max_delay` of {max_delay:g} is shorter than a step of {step}"
+            raise ShapeError(message, knob="max_delay", help="0 builds the network without delays")
         start = max(whole / 2, sigma_end) if sigma is None else sigma
         sizes = pairwise([signal.length * signal.features, *[stack.width] * stack.layers])
-        synapses = (
-            DelayedWeights(*size, whole, bias=every_layer.bias, sigma=start, sigma_end=sigma_end, anneal=anneal)
-            for size in sizes
-        )
+        delays = {"sigma": start, "sigma_end": sigma_end, "anneal": anneal}
+        synapses = (DelayedWeights(*size, whole, bias=every_layer.bias, **delays) for size in sizes)
         super().__init__(signal, synapses, every_layer)
         self.max_delay = whole
 

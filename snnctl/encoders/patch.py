@@ -92,9 +92,7 @@ def _misfit(window: int, length: int, stride: int | None) -> ShapeError:
         help = f"divisors of {window}: {', '.join(str(n) for n in range(1, window + 1) if window % n == 0)}"
     else:
         rest = (window - length) % stride
-        knob, message = (
-            "stride",
-            f"patches of {length} with `stride` {stride} leave the last {rest} of {window} positions out",
-        )
+        knob = "stride"
+        message = f"patches of {length} with `stride` {stride} leave the last {rest} of {window} positions out"
         help = f"`stride` must divide {window - length} (window - length)"
     return ShapeError(message, knob=knob, help=help)

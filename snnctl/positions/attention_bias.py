@@ -55,9 +55,8 @@ class Gray(TablePosition):
         grid: Grid | None = None,
     ) -> None:
         if signal is None and (bits is None or grid is not None):
-            raise ShapeError(
-                "without a signal the number of bits must be given, and no grid", knob="grid" if bits else "bits"
-            )
+            message = "without a signal the number of bits must be given, and no grid"
+            raise ShapeError(message, knob="grid" if bits else "bits")
         self.grid = None if signal is None else check_grid(grid, signal)
         largest = max(self.grid) if self.grid else signal.length if signal is not None else 1
         self.bits = max(1, (largest - 1).bit_length()) if bits is None else bits
@@ -82,17 +81,20 @@ class Gray(TablePosition):
         """How many bits the codes of two positions share, [length, length]."""
         if self.combine != "attention":
             return None
-        signs = self.table(length).to(torch.get_default_dtype()) * 2 - 1
-        return (signs.shape[1] + signs @ signs.T) / 2
+        return _shared_bits(self.code(length))
 
     def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
         if self.combine != "attention":
             return Place()
-        signs = self.rows(positions(x, tokens), x) * 2 - 1
-        return Place(bias=self.disturb((signs.shape[1] + signs @ signs.T) / 2, (0, 1)))
+        return Place(bias=self.disturb(_shared_bits(self.rows(positions(x, tokens), x)), (0, 1)))
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         return x if self.combine == "attention" else combined(x, self.located(x, tokens))
+
+
+def _shared_bits(code: Tensor) -> Tensor:
+    signs = code * 2 - 1
+    return (signs.shape[1] + signs @ signs.T) / 2
 
 
 def gray_bits(position: Tensor, bits: int) -> Tensor:

@@ -53,11 +53,8 @@ class ConvPosition(Position):
         channels = signal.features
         self._levels = 1
         super().__init__()
-        self.conv: nn.Conv1d | nn.Conv2d = (
-            nn.Conv1d(channels, channels, 3, padding=1, bias=False)
-            if self.grid is None
-            else nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        )
+        conv = nn.Conv1d if self.grid is None else nn.Conv2d
+        self.conv = conv(channels, channels, 3, padding=1, bias=False)
         self.norm = TokenNorm(channels, gain=norm_gain)
         self.neuron = neuron_factory(neuron)(channels)
         self._levels = self.neuron.levels

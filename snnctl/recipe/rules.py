@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from snnctl.core.better import better_when
@@ -11,7 +11,6 @@ from snnctl.core.diagnostic import choices
 from snnctl.recipe.source import KeyPath
 
 Problem = tuple[KeyPath, str, str]  # where, message, help
-Rule = Callable[[dict[str, Any]], Iterator[Problem]]
 
 
 def _measured(recipe: dict[str, Any]) -> list[str]:
@@ -73,10 +72,4 @@ def warmup_ends_before_training(recipe: dict[str, Any]) -> Iterator[Problem]:
         yield ("schedule", "warmup_epochs"), message, "shorten it, or raise `train.epochs`"
 
 
-RULES: tuple[Rule, ...] = (
-    data_fits_task,
-    readout_answers_task,
-    watched_metric_exists,
-    best_is_not_worst,
-    warmup_ends_before_training,
-)
+RULES = (data_fits_task, readout_answers_task, watched_metric_exists, best_is_not_worst, warmup_ends_before_training)

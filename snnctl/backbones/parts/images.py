@@ -162,10 +162,8 @@ def grid_of(signal: SignalSpec, kind: str) -> Grid:
     """
     if signal.grid is None:
         message = f"{kind} takes images, and the positions of this signal lie on no grid: {signal.describe()}"
-        help = (
-            "take data of type `image` or `event_frames`, and an encoder that keeps rows and columns (`repeat`, `none`)"
-        )
-        raise ShapeError(message, knob="type", help=help)
+        keeps = "an encoder that keeps rows and columns (`repeat`, `none`)"
+        raise ShapeError(message, knob="type", help=f"take data of type `image` or `event_frames`, and {keeps}")
     return signal.grid
 
 

@@ -64,13 +64,9 @@ class PatchEmbedding(nn.Module):
             for number, (inputs, outputs) in enumerate(pairwise(channels), start=1)
         ]
         self.layers = nn.ModuleList(made)
+        stride = 2 ** sum(number > start for number in pools)
         self.shortcut = ImageLayer(
-            channels[start],
-            channels[-1],
-            units.hidden,
-            norm_gain=norm_gain,
-            kernel=1,
-            stride=2 ** sum(number > start for number in pools),
+            channels[start], channels[-1], units.hidden, norm_gain=norm_gain, kernel=1, stride=stride
         )
         self.levels: int = made[-1].neuron.levels + self.shortcut.neuron.levels
 

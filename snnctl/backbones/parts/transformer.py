@@ -126,19 +126,15 @@ class Attention(KnobGroup):
         if self.attention_map == "auto":
             return "dot" if position.needs is None else "xnor"
         if self.attention_map == "dot" and position.needs == "agreement":
-            raise ShapeError(
-                "Gray code counts agreeing bits, which a dot-product map does not",
-                knob="attention_map",
-                help="use `attention_map: auto` or xnor",
-            )
+            message = "Gray code counts agreeing bits, which a dot-product map does not"
+            raise ShapeError(message, knob="attention_map", help="use `attention_map: auto` or xnor")
         return self.attention_map
 
     def blocks(
         self, size: Size, position: Position, units: Units, *, length: int, norm_gain: float
     ) -> list[TransformerBlock]:
         """`size.depth` blocks with self-attention over `length` positions, or with softmax in a twin."""
-        kind = self.kind(position)
-        scale = self.attention_scale
+        kind, scale = self.kind(position), self.attention_scale
         if scale is None:
             scale = default_scale(kind, length, size.dim // size.heads)
 
@@ -265,17 +261,10 @@ class Transformer(Layered):
         """
         norm_gain, code = every_layer.norm_gain, self.position.block_code
         self.embed = embedding.layer(self.position, size.dim, units, norm_gain)
-        made = [
-            TransformerBlock(
-                token_attention(size.dim, size.heads, units, norm_gain=norm_gain),
-                size.dim,
-                size.inside,
-                units,
-                norm_gain=norm_gain,
-                code=code,
-            )
-            for _ in range(token_blocks)
-        ]
+        made = []
+        for _ in range(token_blocks):
+            masks = token_attention(size.dim, size.heads, units, norm_gain=norm_gain)
+            made.append(TransformerBlock(masks, size.dim, size.inside, units, norm_gain=norm_gain, code=code))
         made += attention.blocks(size, self.position, units, length=tokens.length, norm_gain=norm_gain)
         self.blocks = nn.ModuleList(made)
         first: int = self.embed.levels if isinstance(self.embed, NoLayer) else self.embed.neuron.levels

@@ -173,8 +173,7 @@ def from_patches(maps: Tensor, patch: int) -> Tensor:
 
     Shape: [*, H / patch, W / patch, patch^2 C] -> [*, H W, C].
     """
-    x = maps.unflatten(-1, (patch, patch, -1)).transpose(-4, -3)
-    return x.flatten(-5, -2)
+    return maps.unflatten(-1, (patch, patch, -1)).transpose(-4, -3).flatten(-5, -2)
 
 
 def patch_grid(grid: Grid, patch: int) -> Grid:
@@ -186,9 +185,8 @@ def patch_grid(grid: Grid, patch: int) -> Grid:
     if grid[0] % patch or grid[1] % patch:
         fitting = [size for size in range(1, min(grid) + 1) if grid[0] % size == 0 and grid[1] % size == 0]
         help = f"sizes that do: {', '.join(map(str, fitting[:12]))}"
-        raise ShapeError(
-            f"patches of {patch} x {patch} do not fill frames of {grid[0]} x {grid[1]}", knob="patch", help=help
-        )
+        message = f"patches of {patch} x {patch} do not fill frames of {grid[0]} x {grid[1]}"
+        raise ShapeError(message, knob="patch", help=help)
     return grid[0] // patch, grid[1] // patch
 
 
