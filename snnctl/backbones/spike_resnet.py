@@ -106,15 +106,13 @@ class CurrentBlock(_Block):
 
     def forward(self, before: Passed) -> Passed:
         u = before.images
-        found = self.second(self.first(self._fired(u)))
+        if self.first.connection is None or self.first.connection.tap != "membrane":
+            fired = Passed(fire(self.neuron, u), u)
+        else:
+            fired = Passed(*map(channels_second, with_membranes(self.neuron, channels_last(u))))
+        found = self.second(self.first(fired))
         past = before if self.shortcut is None else self.shortcut(before)
         return Passed(found.images + past.images)
-
-    def _fired(self, u: Tensor) -> Passed:
-        if self.first.connection is None or self.first.connection.tap != "membrane":
-            return Passed(fire(self.neuron, u), u)
-        spikes, membranes = with_membranes(self.neuron, channels_last(u))
-        return Passed(channels_second(spikes), channels_second(membranes))
 
 
 @BACKBONES.register("spike_resnet")
@@ -171,16 +169,11 @@ class SpikeResNet(ImageNetwork):
         units, norm_gain = every_layer.units, every_layer.norm_gain
         large = stem == "large"
         channels = scaled_width(PLANS[depth][0][0], width)
-        self.stem = ImageLayer(
-            signal.features,
-            channels,
-            units.hidden if self.adds_spikes else current_unit,
-            norm_gain=norm_gain,
-            kernel=7 if large else 3,
-            stride=2 if large else 1,
-            hands_on=every_layer.inner if self.adds_spikes else None,
-        )
-        grid = tapped = divided(self.grid, 2 if large else 1)
+        kernel, stride = (7, 2) if large else (3, 1)
+        unit, hands_on = (units.hidden, every_layer.inner) if self.adds_spikes else (current_unit, None)
+        shape = {"kernel": kernel, "stride": stride}
+        self.stem = ImageLayer(signal.features, channels, unit, norm_gain=norm_gain, hands_on=hands_on, **shape)
+        grid = tapped = divided(self.grid, stride)
         self.pool: ImagePool | None = None
         if large:
             self.pool, grid = ImagePool(nn.MaxPool2d(3, 2, 1)), divided(grid, 2)

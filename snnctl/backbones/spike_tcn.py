@@ -24,9 +24,10 @@ class SpikingTCNBlock(nn.Module):
 
     Args:
         inputs, outputs: sizes of the last axis.
-        kernel, dilation, norm_gain, norm_join, between: knobs of the network.
+        norm_gain, norm_join, between: knobs of the network.
         codes: columns of a code that comes beside the input of the first and of the second convolution.
         last: whether the network ends here; a twin then has no rectifier, which could cut off its one channel.
+        taps: kernel and dilation.
 
     Shape: [T, B, L, inputs] -> [T, B, L, outputs].
     """
@@ -37,23 +38,19 @@ class SpikingTCNBlock(nn.Module):
         outputs: int,
         units: Units,
         *,
-        kernel: int,
-        dilation: int,
         norm_gain: float | None,
         norm_join: bool,
         between: Between,
         codes: tuple[int, int] = (0, 0),
         last: bool = False,
+        **taps: int,
     ) -> None:
         super().__init__()
         self.between = between
-        layers = [
-            SpikingTemporalConv(
-                size, outputs, units.hidden, kernel=kernel, dilation=dilation, norm_gain=norm_gain, code=code
-            )
+        self.first, self.second = (
+            SpikingTemporalConv(size, outputs, units.hidden, norm_gain=norm_gain, code=code, **taps)
             for size, code in zip((inputs, outputs), codes, strict=True)
-        ]
-        self.first, self.second = layers
+        )
         self.residual: LinearWeights | None = None
         if inputs != outputs:
             self.residual = LinearWeights(inputs, outputs, adds_bias=True, code=codes[0])
@@ -147,18 +144,17 @@ class SpikeTCN(Layered):
         widths = [self.position.output.features, *[channels] * levels, *[1] * self.shared]
         made = [
             SpikingTCNBlock(
-                inputs,
-                outputs,
+                *sizes,
                 units,
-                kernel=kernel,
-                dilation=dilation**i,
                 norm_gain=every_layer.norm_gain,
                 norm_join=norm_join,
                 between=between,
                 codes=(later if i else first, later),
                 last=i == len(widths) - 2,
+                kernel=kernel,
+                dilation=dilation**i,
             )
-            for i, (inputs, outputs) in enumerate(pairwise(widths))
+            for i, sizes in enumerate(pairwise(widths))
         ]
         self.blocks = nn.ModuleList(made)
         features = signal.features if self.shared else channels

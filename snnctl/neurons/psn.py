@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Annotated, NoReturn
 
 import torch
@@ -33,7 +33,9 @@ class _Parallel(SpikingNeuron):
 
     def _fire(self, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
         """Spikes [t, B, *] where weight [t, T] @ x [T, B, *] + bias [t, 1] >= 0, in the dtype of `x`."""
-        with _without_autocast(x.device):
+        kind = x.device.type
+        has_autocast = torch.amp.is_autocast_available(kind)
+        with torch.autocast(kind, enabled=False) if has_autocast else nullcontext():
             h = torch.addmm(bias.to(x.dtype), weight.to(x.dtype), x.flatten(1))
         return self.surrogate.spike(h).unflatten(1, x.shape[1:])
 
@@ -148,9 +150,3 @@ class MaskedPSN(_Parallel):
         now = slice(len(state), len(seen))
         weight = (self.weight * self.mask)[now, : len(seen)]
         return self._fire(weight, self.bias[now], seen).to(x.dtype), seen
-
-
-def _without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    if not torch.amp.is_autocast_available(device.type):
-        return nullcontext()
-    return torch.autocast(device.type, enabled=False)

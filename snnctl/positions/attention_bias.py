@@ -143,11 +143,9 @@ class LogDistance(TablePosition):
         return self.table(length).to(torch.get_default_dtype())
 
     def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
-        return Place(bias=self.disturb(self._bias(positions(x, tokens), x), (0, 1)))
-
-    def _bias(self, length: int, like: Tensor) -> Tensor:
+        length = positions(x, tokens)
         # The map of a shorter sequence is not a part of the map of a longer one: L is in the formula.
-        if self._rows.shape[0] != length or (self._rows.is_meta and not like.is_meta):
+        if self._rows.shape[0] != length or (self._rows.is_meta and not x.is_meta):
             with torch.inference_mode(False):
-                self._rows = self.table(length).to(like.device, torch.get_default_dtype())
-        return self._rows.to(device=like.device, dtype=like.dtype)
+                self._rows = self.table(length).to(x.device, torch.get_default_dtype())
+        return Place(bias=self.disturb(self._rows.to(device=x.device, dtype=x.dtype), (0, 1)))

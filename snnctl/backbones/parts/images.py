@@ -80,8 +80,7 @@ class ImageLayer(SpikingLayer):
             assert tapped is not None, "the layer before hands on what is tapped"
             current = current + channels_last(self.connection(tapped))
         if self.hands_on == "membrane":
-            spikes, membranes = with_membranes(self.neuron, current)
-            return Passed(channels_second(spikes), channels_second(membranes))
+            return Passed(*map(channels_second, with_membranes(self.neuron, current)))
         images = channels_second(self.neuron(current))
         return Passed(images, channels_second(current) if self.hands_on == "current" else None)
 

@@ -53,7 +53,11 @@ class SpikingCell(SpikingLayer):
         super().__init__(outputs, neuron, None)
         self.conv = ConvWeights(inputs, outputs, kernel, 1, kernel // 2, bias=norm == "none")
         if norm != "none":
-            self.norm = _map_norm(norm_groups, outputs)
+            if outputs % norm_groups:
+                fitting = [size for size in range(1, min(outputs, 32) + 1) if outputs % size == 0]
+                message = f"{norm_groups} norm groups do not divide {outputs} channels"
+                raise ShapeError(message, knob="norm_groups", help=f"divisors: {', '.join(map(str, fitting))}")
+            self.norm = MapNorm(norm_groups, outputs)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run over the leading time axis: spikes, and the state after the last step."""
@@ -118,14 +122,6 @@ def _convolved(conv: ConvWeights, x: Tensor) -> Tensor:
     """W * x for maps [T, B, H, W, C], the channels last before and after: all views."""
     y: Tensor = conv(x.flatten(0, 1).permute(0, 3, 1, 2))
     return y.permute(0, 2, 3, 1).unflatten(0, x.shape[:2])
-
-
-def _map_norm(groups: int, channels: int) -> MapNorm:
-    if channels % groups:
-        fitting = [size for size in range(1, min(channels, 32) + 1) if channels % size == 0]
-        help = f"divisors: {', '.join(map(str, fitting))}"
-        raise ShapeError(f"{groups} norm groups do not divide {channels} channels", knob="norm_groups", help=help)
-    return MapNorm(groups, channels)
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,11 @@ def available_kernels() -> list[dict[str, str | bool]]:
         from snnctl.neurons.kernels import jit
 
         fused = f"LIF family on the CPU: {jit.describe()}"
-    usable, reason = _triton_is_there()
+    usable, reason = False, "no CUDA device here"
+    if torch.cuda.is_available():
+        from snnctl.neurons.kernels import lif_triton
+
+        usable, reason = lif_triton.is_available()
     triton = "train.kernel=triton chooses it; checked in Triton's interpreter, not run or timed on a GPU yet"
     rows: list[tuple[str, bool, str]] = [
         ("fused", llvm_is_there(), fused),
@@ -141,11 +145,3 @@ def available_kernels() -> list[dict[str, str | bool]]:
         ("compile", False, "train.kernel=compile chooses it; needs a compiler"),
     ]
     return [{"name": name, "used": used, "reason": reason} for name, used, reason in rows]
-
-
-def _triton_is_there() -> tuple[bool, str]:
-    if not torch.cuda.is_available():
-        return False, "no CUDA device here"
-    from snnctl.neurons.kernels import lif_triton
-
-    return lif_triton.is_available()

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ctypes
 import math
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from snnctl.neurons.kernels.equation_ir import PARAMETERS, SCALARS, ScanSpec
+from snnctl.neurons.kernels.equation_ir import PARAMETERS, ScanSpec
 from snnctl.neurons.kernels.jit import Compiled
 from snnctl.neurons.kernels.lif_ir import BACKWARD, FORWARD, SUMS, backward_ir, forward_ir
-from snnctl.neurons.kernels.segments import REAL_TYPES, Launch, Plan, per_channel, planned, tiled
+from snnctl.neurons.kernels.segments import REAL_TYPES, Launch, Plan, c_numbers, per_channel, planned, tiled
 
 
 class Parameters(NamedTuple):
@@ -38,11 +38,6 @@ class Parameters(NamedTuple):
     centre: Tensor | None = None
 
 
-def _scalars(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[Any]:
-    kind = ctypes.c_float if real == torch.float32 else ctypes.c_double
-    return (kind * len(SCALARS))(*values)
-
-
 @cache
 def _kernel(backwards: bool, spec: ScanSpec) -> Compiled:
     name, text = ("lif_backward", backward_ir) if backwards else ("lif_forward", forward_ir)
@@ -60,7 +55,7 @@ def _scan_launch(
     threads: int,
 ) -> Launch:
     real, steps, elements = REAL_TYPES[spec.real], shape[0], math.prod(shape[1:])
-    held = _scalars(scalars, real)
+    held = c_numbers(scalars, real)
     given = {"elements": elements, "steps": steps, "x_stride": x_stride, "scalars": ctypes.addressof(held)}
     rows_kept = steps if backwards else 0
     plan = planned(max(elements, 1), (3 if backwards else 2) * steps, channels, rows_kept, real, threads)
@@ -117,7 +112,7 @@ def backward(
     grad_x = torch.empty(x.shape, dtype=x.dtype)
     grad_v = None if spec.from_rest else torch.empty(x.shape[1:], dtype=real)
     launch = _launch(True, spec, parameters, x)
-    wanted = [name for name in SUMS if _wants(spec, name)] if spec.sums else []
+    wanted = [name for name in SUMS if ("norm" if name in ("sum_gx", "sum_gxx") else "parameters") in spec.sums]
     sums = torch.zeros(len(wanted), launch.plan.chunks, launch.plan.padded, dtype=real)
     if x.numel():
         grads = {"grad_spikes": grad_spikes, "grad_v_last": grad_v_last, "grad_x": grad_x, "grad_v": grad_v}
@@ -125,7 +120,3 @@ def backward(
         launch.run({"x": x, "v": v, **grads, **own})
     found = dict(zip(wanted, per_channel(launch.plan, sums), strict=True)) if wanted else {}
     return Gradients(grad_x, grad_v, found)
-
-
-def _wants(spec: ScanSpec, name: str) -> bool:
-    return ("norm" if name in ("sum_gx", "sum_gxx") else "parameters") in spec.sums

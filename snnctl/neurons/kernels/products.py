@@ -65,14 +65,10 @@ def narrow_pays(x: Tensor, weight: Tensor) -> bool:
     return 4 < outputs < _WIDEST and outputs % _LANES != 0 and x.numel() >= _MANY_ROWS * inputs
 
 
-def _filled(weight: Tensor) -> Tensor:
-    """Rows of zeros below, up to whole vectors."""
-    return F.pad(weight, (0, 0, 0, -len(weight) % _LANES))
-
-
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """x [*, inputs] @ weight [outputs, inputs].T; equal to the plain product to rounding."""
-    return (x.flatten(0, -2) @ _filled(weight).t())[:, : len(weight)].reshape(*x.shape[:-1], len(weight))
+    filled = F.pad(weight, (0, 0, 0, -len(weight) % _LANES))  # rows of zeros below, up to whole vectors
+    return (x.flatten(0, -2) @ filled.t())[:, : len(weight)].reshape(*x.shape[:-1], len(weight))
 
 
 class NarrowLinear(torch.autograd.Function):

@@ -9,6 +9,7 @@ import ctypes
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -134,6 +135,12 @@ def scratch_of(needed: int, real: torch.dtype) -> int:
         scratch = torch.empty(needed, dtype=real)
         setattr(_scratch, name, scratch)
     return scratch.data_ptr()
+
+
+@lru_cache(maxsize=256)
+def c_numbers(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[Any]:
+    """Such as those of `equation_ir.SCALARS`, where kernels can read them."""
+    return ((ctypes.c_float if real == torch.float32 else ctypes.c_double) * len(values))(*values)
 
 
 def tiled(plan: Plan, *values: Tensor | None) -> list[Tensor | None]:
