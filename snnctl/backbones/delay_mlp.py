@@ -35,9 +35,7 @@ class DelayedWeights(TimeWeights):
     Args:
         inputs, outputs, bias: as in `TimeWeights`.
         max_delay: longest delay in steps, >= 0.
-        sigma: standard deviation in steps before training, >= sigma_end.
-        sigma_end: once `anneal` of training is done, > 0.
-        anneal: share of training over which sigma falls, 0 < x <= 1.
+        sigma, sigma_end, anneal: as in `DelayMLP`, in steps.
 
     Shape: [T, B, inputs] -> [T, B, outputs]; W and d are [outputs, inputs].
     """

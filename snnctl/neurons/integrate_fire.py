@@ -128,12 +128,9 @@ class IntegrateAndFire(Host):
         norm: TokenNorm | None = None,
         offset: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Run over the leading time axis.
+        """Run over the leading time axis, as `SpikingNeuron.forward`.
 
         Args:
-            x: input current [T, B, *, channels].
-            state: where to go on from; None starts from rest.
-            return_state: also return the state after the last step.
             norm: a norm that the input has yet to pass, with `offset` added first; both then run as one kernel.
             offset: [channels].
         """

@@ -74,12 +74,9 @@ class TokenNorm(nn.BatchNorm1d):
         """The norm of `x + offset`, then the neuron; None where no kernel does both and they have to run apart.
 
         Args:
-            x: [T, B, *, features].
-            v: membrane to start from, or None.
-            dynamics: of the neuron.
+            x, v, dynamics, return_state: as in `lif_scan`.
             offset: a bias [features] of the layer before. Statistics of the batch cancel it, so it is never
                 added; it counts in the running mean.
-            return_state: as in `lif_scan`.
         """
         tokens = x.numel() // max(x.shape[-1], 1)
         if self._forward_hooks or self._forward_pre_hooks:

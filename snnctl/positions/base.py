@@ -158,8 +158,12 @@ class TablePosition(Position):
     def __init__(self, signal: SignalSpec | None, rows: int | None = None) -> None:
         super().__init__(signal)
         if rows is None:
-            rows = 0 if signal is None else signal.length * (signal.steps if self.index == "TL" else 1)
+            rows = 0 if signal is None else self.in_use(signal)
         self.register_buffer("_rows", self.code(rows), persistent=False)
+
+    def in_use(self, signal: SignalSpec) -> int:
+        """How many rows a signal needs."""
+        return signal.length * (signal.steps if self.index == "TL" else 1)
 
     @abstractmethod
     def table(self, length: int) -> Tensor:

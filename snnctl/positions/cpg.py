@@ -59,15 +59,12 @@ class CPGTable(TablePosition):
     threshold: float
 
     def __init__(self, signal: SignalSpec | None, pairs: Pairs) -> None:
-        neurons, base, threshold, index = pairs.neurons, pairs.base, pairs.threshold, pairs.index
-        self.neurons = neurons
-        self.index = index
+        self.neurons, self.index, base, threshold = pairs.neurons, pairs.index, pairs.base, pairs.threshold
         if base is None or threshold is None:
             if signal is None:
                 missing = "base" if base is None else "threshold"
                 raise ShapeError("choosing base or threshold needs the signal", knob=missing)
-            rows = signal.length * (signal.steps if index == "TL" else 1)
-            base, threshold = distinct_code(neurons, rows, base, threshold)
+            base, threshold = distinct_code(self.neurons, self.in_use(signal), base, threshold)
         self.base, self.threshold = base, threshold
         super().__init__(signal)
 

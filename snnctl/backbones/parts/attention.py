@@ -196,10 +196,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     Without a softmax the product is associative: both orders give the same whole numbers, exactly in float32 while
     heads' sums stay below 2^24.
     """
-    length, width = q.shape[-2:]
-    if width < length:
-        return q @ (k.transpose(-1, -2) @ v)
-    return (q @ k.transpose(-1, -2)) @ v
+    return q @ (k.mT @ v) if _narrow(q) else (q @ k.mT) @ v
 
 
 def attend_packed(packed: Tensor, heads: int, gain: float) -> Tensor:
@@ -213,8 +210,8 @@ def attend_packed(packed: Tensor, heads: int, gain: float) -> Tensor:
 class _PackedAttention(torch.autograd.Function):
     """Attention that reads its heads where they lie in the packed tensor and writes gradients to where they belong.
 
-    Matrix products take rows with a stride, so nothing is copied to bring heads together or apart, and nothing but the
-    spikes is kept for the backward pass, as bytes; autograd of the plain expression keeps copies of q, k and v.
+    Nothing is copied to bring heads together or apart, and nothing but the spikes is kept for the backward pass, as
+    bytes; autograd of the plain expression keeps copies of q, k and v.
     """
 
     @staticmethod

@@ -38,8 +38,6 @@ class PatchEmbedding(nn.Module):
         pools: convolutions with a pool, counted from 1.
         start: behind which convolution the shortcut leaves; 0 is the input.
         grid: rows and columns of the input.
-        units: makes the neurons.
-        norm_gain: initial gain of the BatchNorms.
 
     Shape: [T, B, C, H, W] -> [T, B, C', H', W'], whole numbers up to `levels`.
 

@@ -183,21 +183,9 @@ class _NormScan(torch.autograd.Function):
 
 
 def norm_scan(
-    x: Tensor,
-    v: Tensor | None,
-    dynamics: Dynamics,
-    norm: BatchNorm,
-    *,
-    return_state: bool = True,
+    x: Tensor, v: Tensor | None, dynamics: Dynamics, norm: BatchNorm, *, return_state: bool = True
 ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]]:
-    """Batch normalisation over the last axis, then `scan`, without ever writing the normalised current.
-
-    Args:
-        x: [T, B, *, channels].
-        v: membrane to start from [B, *, channels]; None starts from rest.
-        dynamics: the parameters of the step.
-        norm: what comes first.
-        return_state: without it the second result is None.
+    """Batch normalisation over the last axis by `norm`, then `scan`, without ever writing the normalised current.
 
     Returns:
         Spikes, last membrane, and the mean and (biased) variance that were used, in float64.

@@ -1,7 +1,5 @@
 """LIF over time in Triton, for CUDA tensors: all steps in one pass over memory, forward and backward.
 
-Checked in Triton's interpreter on a CPU; not yet run or timed on a GPU.
-
 One program takes a block of neighbouring neurons and loops over time with their membranes in registers. The
 backward pass computes the potentials again into a float32 buffer of the size of the input, and walks back through
 them; nothing but the input is kept between the two. The equations are those of `equation_ir`, where they are derived.
