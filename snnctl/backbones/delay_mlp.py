@@ -157,7 +157,7 @@ class DelayMLP(AlongTime):
             raise ShapeError(message, knob="max_delay", help="0 builds the network without delays")
         start = max(whole / 2, sigma_end) if sigma is None else sigma
         sizes = pairwise([signal.length * signal.features, *[stack.width] * stack.layers])
-        delays = {"sigma": start, "sigma_end": sigma_end, "anneal": anneal}
+        delays: dict[str, Any] = {"sigma": start, "sigma_end": sigma_end, "anneal": anneal}
         synapses = (DelayedWeights(*size, whole, bias=every_layer.bias, **delays) for size in sizes)
         super().__init__(signal, synapses, every_layer)
         self.max_delay = whole

@@ -110,5 +110,4 @@ class SimVP(Backbone):
         codes = codes + moved.unflatten(1, (steps, self.dim)).transpose(0, 1)
         skip = features.unflatten(0, (steps, batch))[-1:].expand(steps, -1, -1, -1, -1)
         joined = torch.cat((self.up(codes.flatten(0, 1)), skip.flatten(0, 1)), dim=1)
-        y: Tensor = self.last(joined)
-        return y.unflatten(0, (steps, batch))
+        return self.last(joined).unflatten(0, (steps, batch))

@@ -89,8 +89,7 @@ class SpikeBlock(_Block):
 
     def highest(self, levels: int) -> int:
         """The highest value behind the block, of an input that goes up to `levels`."""
-        own: int = self.second.neuron.levels
-        return own + (levels if self.shortcut is None else int(self.shortcut.neuron.levels))
+        return self.second.neuron.levels + (levels if self.shortcut is None else self.shortcut.neuron.levels)
 
 
 class CurrentBlock(_Block):
@@ -171,8 +170,9 @@ class SpikeResNet(ImageNetwork):
         channels = scaled_width(PLANS[depth][0][0], width)
         kernel, stride = (7, 2) if large else (3, 1)
         unit, hands_on = (units.hidden, every_layer.inner) if self.adds_spikes else (current_unit, None)
-        shape = {"kernel": kernel, "stride": stride}
-        self.stem = ImageLayer(signal.features, channels, unit, norm_gain=norm_gain, hands_on=hands_on, **shape)
+        self.stem = ImageLayer(
+            signal.features, channels, unit, norm_gain=norm_gain, kernel=kernel, stride=stride, hands_on=hands_on
+        )
         grid = tapped = divided(self.grid, stride)
         self.pool: ImagePool | None = None
         if large:

@@ -39,8 +39,7 @@ class Bags:
 
     def scores(self, weight: Tensor, bias: Tensor) -> Tensor:
         """[N, K] from weight [F, K] and bias [K]."""
-        scores: Tensor = _Product.apply(weight, self)
-        return scores + bias
+        return _Product.apply(weight, self) + bias
 
 
 class _Product(torch.autograd.Function):

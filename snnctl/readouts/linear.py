@@ -170,8 +170,8 @@ class VariateLinear(Readout):
 
     def read(self, spikes: Tensor) -> Tensor:
         tokens = spikes[:, :, : self.targets]
-        y: Tensor = self.linear(tokens.mean(dim=0) if self.over_steps == "mean" else tokens[-1])
-        return y.transpose(1, 2).flatten(1)
+        found = tokens.mean(dim=0) if self.over_steps == "mean" else tokens[-1]
+        return self.linear(found).transpose(1, 2).flatten(1)
 
 
 @READOUTS.register("step_linear")

@@ -120,8 +120,7 @@ class FrameHead(ConvWeights):
 
 def _convolved(conv: ConvWeights, x: Tensor) -> Tensor:
     """W * x for maps [T, B, H, W, C], the channels last before and after: all views."""
-    y: Tensor = conv(x.flatten(0, 1).permute(0, 3, 1, 2))
-    return y.permute(0, 2, 3, 1).unflatten(0, x.shape[:2])
+    return conv(x.flatten(0, 1).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).unflatten(0, x.shape[:2])
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from torch import Tensor
 from snnctl.neurons.chunks import scan_in_chunks
 from snnctl.neurons.kernels import reference
 from snnctl.neurons.kernels.choice import chosen, is_plain, is_transformed, llvm_is_there
-from snnctl.neurons.kernels.parameters import fits, has_kernel
+from snnctl.neurons.kernels.parameters import fits, misfit
 from snnctl.neurons.kernels.reference import BatchNorm, Dynamics
 
 log = logging.getLogger("snnctl.kernels")
@@ -79,14 +79,10 @@ def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
             return "a torch.func transform or forward-mode gradient is active"
     if device == "cpu" and (x.dtype, None if v is None else v.dtype) not in _DTYPES:
         return f"no fused kernel for {x.dtype} input" + ("" if v is None else f" with {v.dtype} membranes")
-    if x.dim() < 2 or x.shape[0] == 0:
-        return "no steps, or no batch axis"
-    if v is not None and v.shape != x.shape[1:]:
-        return "the membranes have not the shape of one step"
     if device == "cpu" and not llvm_is_there():
         return "llvmlite cannot be loaded"
-    if not has_kernel(dynamics.surrogate):
-        return f"no fused kernel for surrogate {type(dynamics.surrogate).__name__}"
+    if reason := misfit(x, v, dynamics.surrogate, "fused"):
+        return reason
     if not all(fits(p, x) for p in parameters):
         return "a parameter does not run over the last axes"
     return ""
