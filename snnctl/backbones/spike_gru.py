@@ -95,8 +95,7 @@ class SequenceLinear(SpikingLinear):
 class _Layer(nn.Module):
     def __init__(self, cell: SpikingGRUCell, out: SequenceLinear) -> None:
         super().__init__()
-        self.cell = cell
-        self.out = out
+        self.cell, self.out = cell, out
 
     def forward(self, x: Tensor, *, code: Tensor | None) -> Tensor:
         return self.out(self.cell(x, code=code), code=code)

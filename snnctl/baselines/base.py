@@ -109,10 +109,8 @@ def baseline_meters(
 
     Args:
         names: which baselines, in report order.
-        data: what they need of it, see each baseline.
         meter: gives fresh metrics.
-        batch_size: items gathered at once.
-        seed: of what is drawn.
+        batch_size, seed: as in `Baseline.fit`.
         progress: told how far each baseline is.
 
     Returns:

@@ -47,7 +47,6 @@ def fit_dlinear(
         loss = mean over observed targets of (y - undo(y'))^2
 
     Args:
-        data: forecasting data.
         seed: seeds the order of the windows; weights start at 1 / window, a plain mean.
         batch_size: most windows per step.
         epochs: most passes over `train`.

@@ -33,7 +33,6 @@ def fit_ridge(
         prediction_h = a + f W_h
 
     Args:
-        data: forecasting data.
         batch_size: windows per streamed block.
         alphas: relative penalties to choose from.
         progress: told the share of the fit that is done, 0..1.

@@ -30,13 +30,7 @@ class Coding(Encoder):
     """
 
     def __init__(
-        self,
-        signal: SignalSpec,
-        *,
-        low: float,
-        high: float,
-        steps: Annotated[int, Ge(1)] = 16,
-        spiking: bool = True,
+        self, signal: SignalSpec, *, low: float, high: float, steps: Annotated[int, Ge(1)] = 16, spiking: bool = True
     ) -> None:
         super().__init__(signal, steps=steps, neuron=None)
         for knob, message in self.rules({"low": low, "high": high}):

@@ -19,7 +19,7 @@ from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 class _Parallel(SpikingNeuron):
     """Weights from every step to every step, shared by all channels, and a bias per step."""
 
-    def __init__(self, channels: int, *, steps: int, surrogate: str | Surrogate) -> None:
+    def __init__(self, channels: int, *, steps: Annotated[int, Ge(1)], surrogate: AnySurrogate = "atan") -> None:
         super().__init__(channels)
         self.steps = steps
         self.surrogate: Surrogate = make_surrogate(surrogate)
@@ -68,15 +68,6 @@ class PSN(_Parallel):
 
     causal = False
     streams = False
-
-    def __init__(
-        self,
-        channels: int,
-        *,
-        steps: Annotated[int, Ge(1)],
-        surrogate: AnySurrogate = "atan",
-    ) -> None:
-        super().__init__(channels, steps=steps, surrogate=surrogate)
 
     def initial_state(self, x0: Tensor) -> tuple[()]:
         return ()

@@ -45,14 +45,7 @@ class PatchEmbedding(nn.Module):
     """
 
     def __init__(
-        self,
-        channels: Sequence[int],
-        pools: Collection[int],
-        *,
-        start: int,
-        grid: Grid,
-        units: Units,
-        norm_gain: float,
+        self, channels: Sequence[int], pools: Collection[int], *, start: int, grid: Grid, units: Units, norm_gain: float
     ) -> None:
         super().__init__()
         self.start = start

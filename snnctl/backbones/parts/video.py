@@ -90,19 +90,17 @@ class LSTMCell(nn.Module):
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Run over the leading time axis: h of every step, and the state after the last one."""
         driven = _convolved(self.conv, x)
-        h, c = (None, None) if state is None else state
         out = []
         for gates in driven.unbind(0):
-            if h is not None:
-                gates = gates + _convolved(self.recurrent, h[None])[0]
+            if state is not None:
+                gates = gates + _convolved(self.recurrent, state[0][None])[0]
             i, f, g, o = gates.chunk(4, dim=-1)
             taken = i.sigmoid() * g.tanh()
-            c = taken if c is None else (f + 1).sigmoid() * c + taken
-            h = o.sigmoid() * c.tanh()
-            out.append(h)
-        assert h is not None
-        assert c is not None
-        return torch.stack(out), (h, c)
+            c = taken if state is None else (f + 1).sigmoid() * state[1] + taken
+            state = (o.sigmoid() * c.tanh(), c)
+            out.append(state[0])
+        assert state is not None
+        return torch.stack(out), state
 
 
 class FrameHead(ConvWeights):

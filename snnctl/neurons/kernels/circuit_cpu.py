@@ -89,8 +89,6 @@ class Kernels:
     """The kernels of one call, with all that does not change between its steps.
 
     Args:
-        maps: how maps lie.
-        scalars: the numbers of the step equation.
         gain, bias: of the norm [M]; a gain of None is no norm.
         own: leak, gain and threshold per channel [C], or empty.
     """

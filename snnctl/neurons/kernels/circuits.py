@@ -24,12 +24,9 @@ class Circuits(NamedTuple):
 
     Args:
         weight: [M, C / groups, k, k] or [M, C / groups, 1, k], group by group: temporal, then spatial.
-        gain: [M], likewise; None is no norm.
-        shift: [M].
-        temporal, spatial: which there are.
+        gain, shift: [M], likewise; a gain of None is no norm.
+        temporal, spatial, norm_groups, eps: as in `CircuitSpec`.
         groups: of the convolution.
-        norm_groups: of the norm of each circuit.
-        eps: of the norm.
         axes: how many axes the kernels span, 1 or 2.
     """
 

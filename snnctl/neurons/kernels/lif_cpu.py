@@ -100,12 +100,7 @@ class Gradients(NamedTuple):
 
 
 def backward(
-    spec: ScanSpec,
-    x: Tensor,
-    v: Tensor | None,
-    parameters: Parameters,
-    grad_spikes: Tensor,
-    grad_v_last: Tensor | None,
+    spec: ScanSpec, x: Tensor, v: Tensor | None, parameters: Parameters, grad_spikes: Tensor, grad_v_last: Tensor | None
 ) -> Gradients:
     """Gradients for the same arguments as `forward`'s; the incoming ones contiguous, in the dtypes of its results."""
     real = REAL_TYPES[spec.real]

@@ -1,8 +1,4 @@
-"""Spikes kept for the backward pass in one byte each, exactly.
-
-Spikes are whole numbers, so a byte holds what four bytes of float32 hold. Whether a tensor is made of such numbers is
-not taken on trust: packing checks every value, and what does not fit is kept as it is.
-"""
+"""Spikes kept for the backward pass in one byte each, exactly: packing checks every value, others stay as they are."""
 
 from __future__ import annotations
 

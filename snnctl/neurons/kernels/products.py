@@ -39,16 +39,12 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def pack_spikes(x: Tensor) -> Tensor | None:
     """Large tensors of whole numbers 0..255 as bytes, exactly; None for all others. For use in backward passes."""
-    if not can_be_fast(x):
-        return None
-    return _linear_kernels()[1].pack(x)
+    return _linear_kernels()[1].pack(x) if can_be_fast(x) else None
 
 
 def unpack_spikes(kept: Tensor) -> Tensor:
     """What `pack_spikes` was given, from its result; other tensors come back as they are."""
-    if kept.dtype != torch.uint8:
-        return kept
-    return _linear_kernels()[1].unpack(kept)
+    return _linear_kernels()[1].unpack(kept) if kept.dtype == torch.uint8 else kept
 
 
 @cache
