@@ -5,15 +5,12 @@ from __future__ import annotations
 from snnctl.core.registry import Registry
 
 
-def _registered_in(module: str, *names: str) -> dict[str, str]:
-    return dict.fromkeys(names, module)
-
-
 def _modules_of(room: str, *names: str) -> dict[str, str]:
     """Components that are each alone in a module of their name."""
     return {name: f"{room}.{name}" for name in names}
 
 
+_SURROGATE = "snnctl.neurons.surrogate"
 _OPTIM = "snnctl.engine.optim"
 _SCHEDULE = "snnctl.engine.schedule"
 _SCALING = "snnctl.data.series.scaling"
@@ -52,8 +49,8 @@ TOKENIZERS = Registry(
 ENCODERS = Registry(
     "encoder",
     {
-        **_registered_in("snnctl.encoders.direct", "repeat", "delta", "none"),
-        **_registered_in("snnctl.encoders.coding", "rate", "latency", "phase"),
+        **dict.fromkeys(("repeat", "delta", "none"), "snnctl.encoders.direct"),
+        **dict.fromkeys(("rate", "latency", "phase"), "snnctl.encoders.coding"),
         **_modules_of("snnctl.encoders", "conv", "patch", "patch_split", "embedding"),
     },
 )
@@ -61,10 +58,10 @@ POSITIONS = Registry(
     "position",
     {
         "none": "snnctl.positions.base",
-        **_registered_in("snnctl.positions.cpg", "cpg", "cpg_linear", "cpg_learned"),
-        **_registered_in("snnctl.positions.absolute", "sinusoid", "learned", "random"),
+        **dict.fromkeys(("cpg", "cpg_linear", "cpg_learned"), "snnctl.positions.cpg"),
+        **dict.fromkeys(("sinusoid", "learned", "random"), "snnctl.positions.absolute"),
         "conv": "snnctl.positions.conv",
-        **_registered_in("snnctl.positions.attention_bias", "gray", "log"),
+        **dict.fromkeys(("gray", "log"), "snnctl.positions.attention_bias"),
     },
 )
 BACKBONES = Registry(
@@ -79,35 +76,33 @@ BACKBONES = Registry(
 NEURONS = Registry(
     "neuron",
     {
-        **_registered_in("snnctl.neurons.lif", "if", "lif", "plif"),
+        **dict.fromkeys(("if", "lif", "plif"), "snnctl.neurons.lif"),
         **_modules_of("snnctl.neurons", "tau_lif", "alif", "glif", "klif", "clif", "shift_lif", "cuba_lif"),
         **_modules_of("snnctl.neurons", "tc_lif", "lm_h", "resonate_fire", "stc"),
-        **_registered_in("snnctl.neurons.psn", "psn", "masked_psn"),
-        **_registered_in("snnctl.neurons.stc_forms", "stc_lif", "stc_plif", "stc_lmh"),
+        **dict.fromkeys(("psn", "masked_psn"), "snnctl.neurons.psn"),
+        **dict.fromkeys(("stc_lif", "stc_plif", "stc_lmh"), "snnctl.neurons.stc_forms"),
     },
 )
 SURROGATES = Registry(
     "surrogate",
-    _registered_in(
-        "snnctl.neurons.surrogate", "atan", "sigmoid", "fast_sigmoid", "rectangle", "triangle", "straight_through"
-    ),
+    dict.fromkeys(("atan", "sigmoid", "fast_sigmoid", "rectangle", "triangle", "straight_through"), _SURROGATE),
 )
 _LINEAR = ("mean_linear", "flatten_linear", "last_linear", "variate_linear", "step_linear", "frames")
 READOUTS = Registry(
     "readout",
     {
-        **_registered_in("snnctl.readouts.linear", *_LINEAR),
-        **_registered_in("snnctl.readouts.leaky", "leaky", "leaky_step", "spike_count"),
+        **dict.fromkeys(_LINEAR, "snnctl.readouts.linear"),
+        **dict.fromkeys(("leaky", "leaky_step", "spike_count"), "snnctl.readouts.leaky"),
     },
 )
 BASELINES = Registry(
     "baseline",
     {
-        **_registered_in("snnctl.baselines.forecasts", "last_value", "seasonal_naive"),
+        **dict.fromkeys(("last_value", "seasonal_naive"), "snnctl.baselines.forecasts"),
         **_modules_of("snnctl.baselines", "ridge", "dlinear"),
-        **_registered_in("snnctl.baselines.classes", "majority", "linear", "linear_pooled", "linear_step", "ceiling"),
+        **dict.fromkeys(("majority", "linear", "linear_pooled", "linear_step", "ceiling"), "snnctl.baselines.classes"),
         **_modules_of("snnctl.baselines", "cnn", "tfidf"),
-        **_registered_in("snnctl.baselines.continuations", "copy_last", "black", "train_mean"),
+        **dict.fromkeys(("copy_last", "black", "train_mean"), "snnctl.baselines.continuations"),
     },
     in_lists=True,
 )

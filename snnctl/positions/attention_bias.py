@@ -28,7 +28,6 @@ class Gray(TablePosition):
         y[t, l] = [x[t, l], G(l)]                                            (concat)
 
     Args:
-        signal: what comes in; optional, `code` works without.
         bits: width of the code, 1 to 62; null takes as many as tell all positions apart (the authors find 7 enough
             for 168 positions and 5 for 12 or 32). With too few, the code repeats.
         combine: attention needs a backbone with an attention map; concat gives the bits to the first layer of any
@@ -113,9 +112,6 @@ class LogDistance(TablePosition):
     Equation:
         R[i, j] = ceil(log2((L - 1) / (|i - j| + 1))), at least 0
         map     = map + R
-
-    Args:
-        signal: what comes in; optional, `attention_bias` works without.
 
     Shape: [T, B, L, D] -> [T, B, L, D]; it acts on attention maps alone.
 

@@ -49,7 +49,7 @@ class Position(nn.Module):
     A subclass sets its knobs before it calls this constructor, which asks `describe` for the output.
 
     Args:
-        signal: what comes in; `output` exists only when it is given.
+        signal: what comes in; `output` exists only when it is given, codes and biases without it, too.
     """
 
     output: SignalSpec
@@ -131,9 +131,6 @@ class Position(nn.Module):
 @POSITIONS.register("none")
 class NoPosition(Position):
     """Returns its input: the network is told nothing about position.
-
-    Args:
-        signal: what comes in; optional.
 
     Shape: [T, B, L, D] -> [T, B, L, D].
     """

@@ -93,7 +93,6 @@ class CPG(CPGTable):
         y[t, l]      = [x[t, l], c[p]]  (concat),  x[t, l] + c[p]  (add)
 
     Args:
-        signal: what comes in; optional, `code` works without.
         combine: concat keeps spikes binary; add needs `neurons` equal to the width and is not binary.
         where: input gives the code to the first layer alone, all also to the layers of every block, through
             weights of their own (SeqSNN's CPG-Full; in a transformer those of the MLPs).
@@ -153,7 +152,6 @@ class CPGLinear(CPGTable):
         I[t, l] = W x[t, l] + W_c c[p] + b      c and p as in `cpg`
 
     Args:
-        signal: what comes in; optional, `code` works without.
         neurons: columns of the code, >= 1 (40 as in SeqSNN's recipes; its own CPG-Linear has 10).
         base: ratio of the frequency ladder, > 1 (10000 as in SeqSNN); null chooses it so that all codes differ.
         threshold: firing threshold, -1 < threshold < 1 (0.8 as in SeqSNN); null chooses it likewise.
@@ -189,7 +187,6 @@ class LearnedCPG(Position):
         y[t, l]      = [x[t, l], c[p]]      p as in `cpg`
 
     Args:
-        signal: what comes in; optional, `code` works without.
         neurons: columns of the code, >= 1 (40 as for `cpg`).
         base: initial ratio of the frequency ladder, > 1 (1000: the gradient grows with p * omega).
         threshold: initial firing threshold, -1 < threshold < 1 (0.8 as for `cpg`).

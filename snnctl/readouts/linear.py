@@ -54,9 +54,6 @@ class MeanLinear(LinearReadout):
     Equation:
         y = W * mean_{t,l} x[t, l] + b   [+ V * flatten(data)]
 
-    Args:
-        signal, outputs, data: as in `Readout`.
-
     Shape: [T, B, L, D] -> [B, outputs].
 
     Source: github.com/microsoft/SeqSNN; the skip is ours.
@@ -76,9 +73,6 @@ class FlattenLinear(LinearReadout):
 
     Equation:
         y = W * flatten_{l,d}( mean_t x[t] ) + b   [+ V * flatten(data)]
-
-    Args:
-        signal, outputs, data: as in `Readout`.
 
     Shape: [T, B, L, D] -> [B, outputs].
 
@@ -103,9 +97,6 @@ class LastLinear(LinearReadout):
 
     Equation:
         y = W * mean_t x[t, L-1] + b   [+ V * flatten(data)]
-
-    Args:
-        signal, outputs, data: as in `Readout`.
 
     Shape: [T, B, L, D] -> [B, outputs].
 
@@ -180,9 +171,6 @@ class StepLinear(Readout):
 
     Equation:
         y[t] = W * mean_l x[t, l] + b
-
-    Args:
-        signal, outputs, data: as in `Readout`; the data are not used.
 
     Shape: [T, B, L, D] -> [B, T, outputs].
     """

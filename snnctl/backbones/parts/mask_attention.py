@@ -29,8 +29,6 @@ class SpikeDrivenAttention(nn.Module):
         scale: factor on the sum, > 0 (1: the sum itself, as published).
 
     Shape: spikes [T, B, L, D] -> currents [T, B, L, D]; bias [L, L] or None.
-
-    Source: Yao et al. 2023, "Spike-driven Transformer", arXiv 2307.01694.
     """
 
     def __init__(self, dim: int, neuron: NeuronFactory, *, scale: float, norm_gain: float) -> None:
@@ -71,8 +69,6 @@ class QKTokenAttention(nn.Module):
         threshold: likewise (0.5 in the authors' code for images).
 
     Shape: [T, B, L, D] -> [T, B, L, D]; a bias for maps is not used, there is no map.
-
-    Source: Zhou et al. 2024, "QKFormer", arXiv 2403.16552.
     """
 
     def __init__(

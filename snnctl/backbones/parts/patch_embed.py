@@ -39,9 +39,7 @@ class PatchEmbedding(nn.Module):
         start: behind which convolution the shortcut leaves; 0 is the input.
         grid: rows and columns of the input.
 
-    Shape: [T, B, C, H, W] -> [T, B, C', H', W'], whole numbers up to `levels`.
-
-    Source: Zhou et al. 2024, "QKFormer" (SPEDS), arXiv 2403.16552, github.com/zhouchenlin2096/QKFormer.
+    Shape: [T, B, C, H, W] -> [T, B, C', H', W'], whole numbers up to `levels`. The source is that of `QKFormerStages`.
     """
 
     def __init__(
