@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -41,12 +40,13 @@ class Backbone(nn.Module):
 class Layered(Backbone):
     """A backbone that is made of stages, layers or blocks in order of depth."""
 
+    layers: nn.ModuleList
     taus: tuple[LayerTau, ...] = ()
 
     @property
-    @abstractmethod
     def stages(self) -> list[nn.Module]:
         """The hidden layers or blocks, the first one first; each holds its neurons, if it has any."""
+        return [*self.layers]
 
     def impose(self, hierarchy: Hierarchy | None, signal: SignalSpec) -> None:
         """Give each stage the time constants of its depth; called once all stages are there."""

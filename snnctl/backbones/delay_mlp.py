@@ -35,9 +35,7 @@ class DelayedWeights(TimeWeights):
     Args:
         inputs, outputs, bias: as in `TimeWeights`.
         max_delay: longest delay in steps, >= 0.
-        sigma: standard deviation in steps before training, >= sigma_end.
-        sigma_end: once `anneal` of training is done, > 0.
-        anneal: share of training over which sigma falls, 0 < x <= 1.
+        sigma, sigma_end, anneal: as in `DelayMLP`, in steps.
 
     Shape: [T, B, inputs] -> [T, B, outputs]; W and d are [outputs, inputs].
     """
@@ -121,7 +119,6 @@ class DelayMLP(AlongTime):
         y[l]    = dropout(s[l])
 
     Args:
-        signal: the encoder's output [T, B, L, C].
         width: neurons per layer, >= 1 (256 as published for SHD; 512 for SSC).
         layers: hidden layers, >= 1 (2 as published for SHD, 3 for SSC).
         max_delay: longest delay, >= 0, in milliseconds where the data say how long a step is, else in steps; rounded
@@ -156,17 +153,12 @@ class DelayMLP(AlongTime):
         whole = delay_in_steps(max_delay, signal.dt_ms)
         if max_delay and not whole:
             step = f"{signal.dt_ms:.4g} ms" if signal.dt_ms else "1"
-            raise ShapeError(
-                f"`max_delay` of {max_delay:g} is shorter than a step of {step}",
-                knob="max_delay",
-                help="0 builds the network without delays",
-            )
+            message = f"`max_delay` of {max_delay:g} is shorter than a step of {step}"
+            raise ShapeError(message, knob="max_delay", help="0 builds the network without delays")
         start = max(whole / 2, sigma_end) if sigma is None else sigma
         sizes = pairwise([signal.length * signal.features, *[stack.width] * stack.layers])
-        synapses = (
-            DelayedWeights(*size, whole, bias=every_layer.bias, sigma=start, sigma_end=sigma_end, anneal=anneal)
-            for size in sizes
-        )
+        delays: dict[str, Any] = {"sigma": start, "sigma_end": sigma_end, "anneal": anneal}
+        synapses = (DelayedWeights(*size, whole, bias=every_layer.bias, **delays) for size in sizes)
         super().__init__(signal, synapses, every_layer)
         self.max_delay = whole
 

@@ -35,7 +35,6 @@ class ISpikformer(Transformer):
         x = x + MLP(x)
 
     Args:
-        signal: the encoder's output [T, B, L, C].
         position: none, or with `code_variables` the code of a variable, whose number takes the place of l.
         code_variables: whether variable c gets the code of position c, so that the network can tell which one it
             sees (false as in SeqSNN; true is ours).

@@ -35,7 +35,6 @@ class QKFormer(Transformer):
         x = x + SSA(x);   x = x + MLP(x)     repeated `depth` times
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         qk_depth: blocks with token attention, >= 1 (2 as in arXiv 2501.16745).
         depth: blocks with self-attention after them, >= 0 (2 as in arXiv 2501.16745).
         hidden: width inside the MLPs, >= 1; null means 4 * dim.

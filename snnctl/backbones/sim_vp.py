@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.backbones.base import Backbone, Count
-from snnctl.backbones.parts.video import patch_grid, video_grid
+from snnctl.backbones.parts.video import video_grid
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import ShapeError, SignalSpec
 
@@ -30,8 +30,7 @@ class _Mixer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.space(self.space_norm(x))
-        y: Tensor = x + self.mix(self.channel_norm(x))
-        return y
+        return x + self.mix(self.channel_norm(x))
 
 
 @BACKBONES.register("sim_vp")
@@ -65,21 +64,13 @@ class SimVP(Backbone):
     makes_frames = True
 
     def __init__(
-        self,
-        signal: SignalSpec,
-        *,
-        dim: Count = 16,
-        hidden: Count = 128,
-        depth: Count = 4,
-        kernel: Count = 7,
+        self, signal: SignalSpec, *, dim: Count = 16, hidden: Count = 128, depth: Count = 4, kernel: Count = 7
     ) -> None:
         super().__init__()
         self.grid = video_grid(signal, kernel, "sim_vp")
-        try:
-            patch_grid(self.grid, 4)
-        except ShapeError as error:
-            rows, columns = self.grid
-            raise ShapeError(f"sim_vp halves frames twice, and {rows} x {columns} cannot be", knob="type") from error
+        rows, columns = self.grid
+        if rows % 4 or columns % 4:
+            raise ShapeError(f"sim_vp halves frames twice, and {rows} x {columns} cannot be", knob="type")
         self.seen, self.ahead, self.dim = signal.steps, signal.ahead, dim
         pixels = signal.features
         self.first = _ConvNorm(pixels, dim)
@@ -111,5 +102,4 @@ class SimVP(Backbone):
         codes = codes + moved.unflatten(1, (steps, self.dim)).transpose(0, 1)
         skip = features.unflatten(0, (steps, batch))[-1:].expand(steps, -1, -1, -1, -1)
         joined = torch.cat((self.up(codes.flatten(0, 1)), skip.flatten(0, 1)), dim=1)
-        y: Tensor = self.last(joined)
-        return y.unflatten(0, (steps, batch))
+        return self.last(joined).unflatten(0, (steps, batch))

@@ -33,8 +33,7 @@ class _Block(nn.Module):
     def forward(self, u: Tensor, place: Place, tokens: Ragged | None) -> Tensor:
         u = u + self.attention(self.before_attention(u), place.bias, tokens)
         hidden = self.widen(self.before_mlp(u), code=place.code)
-        current: Tensor = u + self.narrow(hidden, place.code)
-        return current
+        return u + self.narrow(hidden, place.code)
 
 
 @BACKBONES.register("spike_driven")
@@ -51,7 +50,6 @@ class SpikeDriven(Transformer):
         y = neuron(u)
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         heads: heads of the twin's softmax attention, >= 1, divides `dim`; masks act on channels, so the spiking
             network does not depend on it (8 as in SeqSNN).
         hidden: width inside the MLPs, >= 1; null means 4 * dim.
@@ -101,5 +99,4 @@ class SpikeDriven(Transformer):
         return [*super().stages, self.neuron]
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
-        spikes: Tensor = self.neuron(super().forward(x, tokens))
-        return spikes
+        return self.neuron(super().forward(x, tokens))

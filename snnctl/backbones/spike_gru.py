@@ -25,14 +25,8 @@ Form = Literal["recurrent", "released"]
 class SpikingGRUCell(nn.Module):
     """The gates: a binary hidden state that goes from position to position, for each of the T steps on its own.
 
-    The input's products are made for all positions at once. `released` keeps the hidden state before at 0: r and the
-    recurrent weights then act on nothing and are left out.
-
-    Equation:
-        r = spike(W_r x[l] + b_r + U_r h[l-1])
-        z = spike(W_z x[l] + b_z + U_z h[l-1])
-        n = spike(W_n x[l] + b_n + r * (U_n h[l-1]))
-        h[l] = (1 - z) * n + z * h[l-1]                 h[-1] = 0
+    Its equations are those of r, z, n and h in `SpikeGRU`. The input's products are made for all positions at once.
+    `released` keeps the hidden state before at 0: r and the recurrent weights then act on nothing and are left out.
 
     Args:
         inputs, width: size of the last axis of the input, and neurons of each gate.
@@ -62,8 +56,7 @@ class SpikingGRUCell(nn.Module):
         currents = self.linear(x, code)
         if self.recurrent is None:
             z, n = currents.chunk(2, dim=-1)
-            released: Tensor = (1 - self.update(z)) * self.candidate(n)
-            return released
+            return (1 - self.update(z)) * self.candidate(n)
         h = torch.zeros_like(currents[:, :, 0].chunk(3, dim=-1)[0])
         out = []
         for current in currents.unbind(2):
@@ -102,12 +95,10 @@ class SequenceLinear(SpikingLinear):
 class _Layer(nn.Module):
     def __init__(self, cell: SpikingGRUCell, out: SequenceLinear) -> None:
         super().__init__()
-        self.cell = cell
-        self.out = out
+        self.cell, self.out = cell, out
 
     def forward(self, x: Tensor, *, code: Tensor | None) -> Tensor:
-        spikes: Tensor = self.out(self.cell(x, code=code), code=code)
-        return spikes
+        return self.out(self.cell(x, code=code), code=code)
 
 
 @BACKBONES.register("spike_gru")
@@ -128,7 +119,6 @@ class SpikeGRU(OverPositions):
         x[l] = neuron(BN(Linear(h[l])))                       the membrane goes on from position l-1
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         width: D, neurons per gate and layer, >= 1 (128 as for spike_rnn).
         layers: cells, each with the layer that reads it, >= 1 (1, ours).
         form: recurrent (our reading of arXiv 2402.01533) or released.

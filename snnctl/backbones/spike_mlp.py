@@ -27,14 +27,9 @@ class SelfRecurrent(SpikingLinear):
     """A spiking layer whose spikes are its own input one step later; no neuron feeds itself.
 
     The current of the layer before, norm included, is made for all steps at once; the recurrent product and the neuron
-    run step by step.
+    run step by step. Its equations stand in `SpikeMLP`; s[-1] = 0.
 
-    Equation:
-        I[t] = norm(W x[t]) + U s[t-1]      U has a zero diagonal, s[-1] = 0
-        s[t] = neuron(I[t])
-
-    Args:
-        inputs, outputs, neuron, norm_gain, norm: as in `SpikingLinear`.
+    Args: as `SpikingLinear`, without a code.
 
     Shape: [T, B, L, inputs] -> [T, B, L, outputs].
 
@@ -81,7 +76,6 @@ class SpikeMLP(Layered):
         x[t] = dropout(s[t])                   repeated `layers` times; U and the neuron see the spikes before dropout
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         width: neurons per layer, >= 1 (128 as published).
         layers: hidden layers H, >= 1 (3, ours; published are 2 to 5).
         recurrent: whether each layer has recurrent weights U (uniform in +-1/sqrt(width) at first, the same for all
@@ -158,10 +152,6 @@ class SpikeMLP(Layered):
         """Recurrent integrators without bounds would run away."""
         if knobs["recurrent"] and knobs["twin"] == "integrator":
             yield "twin", "`twin: integrator` has no recurrent weights; set `recurrent` to false"
-
-    @property
-    def stages(self) -> list[nn.Module]:
-        return [*self.layers]
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(2).unsqueeze(2)

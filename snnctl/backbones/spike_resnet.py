@@ -89,8 +89,7 @@ class SpikeBlock(_Block):
 
     def highest(self, levels: int) -> int:
         """The highest value behind the block, of an input that goes up to `levels`."""
-        own: int = self.second.neuron.levels
-        return own + (levels if self.shortcut is None else int(self.shortcut.neuron.levels))
+        return self.second.neuron.levels + (levels if self.shortcut is None else self.shortcut.neuron.levels)
 
 
 class CurrentBlock(_Block):
@@ -106,15 +105,13 @@ class CurrentBlock(_Block):
 
     def forward(self, before: Passed) -> Passed:
         u = before.images
-        found = self.second(self.first(self._fired(u)))
+        if self.first.connection is None or self.first.connection.tap != "membrane":
+            fired = Passed(fire(self.neuron, u), u)
+        else:
+            fired = Passed(*map(channels_second, with_membranes(self.neuron, channels_last(u))))
+        found = self.second(self.first(fired))
         past = before if self.shortcut is None else self.shortcut(before)
         return Passed(found.images + past.images)
-
-    def _fired(self, u: Tensor) -> Passed:
-        if self.first.connection is None or self.first.connection.tap != "membrane":
-            return Passed(fire(self.neuron, u), u)
-        spikes, membranes = with_membranes(self.neuron, channels_last(u))
-        return Passed(channels_second(spikes), channels_second(membranes))
 
 
 @BACKBONES.register("spike_resnet")
@@ -171,16 +168,12 @@ class SpikeResNet(ImageNetwork):
         units, norm_gain = every_layer.units, every_layer.norm_gain
         large = stem == "large"
         channels = scaled_width(PLANS[depth][0][0], width)
+        kernel, stride = (7, 2) if large else (3, 1)
+        unit, hands_on = (units.hidden, every_layer.inner) if self.adds_spikes else (current_unit, None)
         self.stem = ImageLayer(
-            signal.features,
-            channels,
-            units.hidden if self.adds_spikes else current_unit,
-            norm_gain=norm_gain,
-            kernel=7 if large else 3,
-            stride=2 if large else 1,
-            hands_on=every_layer.inner if self.adds_spikes else None,
+            signal.features, channels, unit, norm_gain=norm_gain, kernel=kernel, stride=stride, hands_on=hands_on
         )
-        grid = tapped = divided(self.grid, 2 if large else 1)
+        grid = tapped = divided(self.grid, stride)
         self.pool: ImagePool | None = None
         if large:
             self.pool, grid = ImagePool(nn.MaxPool2d(3, 2, 1)), divided(grid, 2)
@@ -224,5 +217,4 @@ class SpikeResNet(ImageNetwork):
         if self.hidden is None:
             return to_tokens(images)
         means = self.mean(images.flatten(0, 1)).unflatten(0, images.shape[:2])
-        spikes: Tensor = self.hidden(to_tokens(means))
-        return spikes
+        return self.hidden(to_tokens(means))

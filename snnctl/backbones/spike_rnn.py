@@ -24,11 +24,7 @@ class SpikingRecurrent(SpikingLinear):
 
     The input's current, norm included, is made for all positions at once; only the recurrent product and the neuron
     run position by position. A neuron with a state goes on with it, so its time axis is l*T + t; psn and masked_psn
-    have none that could go on and start anew at each position.
-
-    Equation:
-        I[t, l] = BN(W x[t, l] + b) + U s[t, l-1]      s[t, -1] = 0
-        s[:, l] = neuron(I[:, l])                      its membrane goes on from position l-1
+    have none that could go on and start anew at each position. Its equations stand in `SpikeRNN`; s[t, -1] = 0.
 
     Args:
         inputs, outputs, neuron, norm_gain, code: as in `SpikingLinear`.
@@ -78,7 +74,6 @@ class SpikeRNN(OverPositions):
         x       = neuron(BN(Linear(x)))                       pooled, repeated `layers` times
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         width: D, neurons per layer, >= 1 (128 as in SeqSNN).
         layers: layers behind the first one, >= 1 (2, ours).
         form: recurrent (our reading of arXiv 2402.01533, where the state persists over positions) or pooled (as

@@ -20,20 +20,14 @@ Between = Literal["spikes", "rates"]
 
 
 class SpikingTCNBlock(nn.Module):
-    """Two causal convolutions with neurons, a residual, and a last neuron.
-
-    Equation:
-        y = neuron(BN(W1 * x))
-        y = neuron(BN(W2 * y))
-        y = neuron(BN(y + x))        y + R x + b, where sizes differ; BN with `norm_join`
-        rates: each input is its mean over T, fed for T steps
+    """Two causal convolutions with neurons, a residual, and a last neuron, as in the equations of `SpikeTCN`.
 
     Args:
         inputs, outputs: sizes of the last axis.
-        units: makes the neurons.
-        kernel, dilation, norm_gain, norm_join, between: knobs of the network.
+        norm_gain, norm_join, between: knobs of the network.
         codes: columns of a code that comes beside the input of the first and of the second convolution.
         last: whether the network ends here; a twin then has no rectifier, which could cut off its one channel.
+        taps: kernel and dilation.
 
     Shape: [T, B, L, inputs] -> [T, B, L, outputs].
     """
@@ -44,23 +38,19 @@ class SpikingTCNBlock(nn.Module):
         outputs: int,
         units: Units,
         *,
-        kernel: int,
-        dilation: int,
         norm_gain: float | None,
         norm_join: bool,
         between: Between,
         codes: tuple[int, int] = (0, 0),
         last: bool = False,
+        **taps: int,
     ) -> None:
         super().__init__()
         self.between = between
-        layers = [
-            SpikingTemporalConv(
-                size, outputs, units.hidden, kernel=kernel, dilation=dilation, norm_gain=norm_gain, code=code
-            )
+        self.first, self.second = (
+            SpikingTemporalConv(size, outputs, units.hidden, norm_gain=norm_gain, code=code, **taps)
             for size, code in zip((inputs, outputs), codes, strict=True)
-        ]
-        self.first, self.second = layers
+        )
         self.residual: LinearWeights | None = None
         if inputs != outputs:
             self.residual = LinearWeights(inputs, outputs, adds_bias=True, code=codes[0])
@@ -76,16 +66,14 @@ class SpikingTCNBlock(nn.Module):
         y = self._passed_on(self._fire(self.first, x, code, steps))
         y = self._passed_on(self._fire(self.second, y, code, steps))
         current = self.join(y + (x if self.residual is None else self.residual(x, code)))
-        spikes: Tensor = self.neuron(current.expand(steps, *current.shape[1:]))
-        return spikes
+        return self.neuron(current.expand(steps, *current.shape[1:]))
 
     def _passed_on(self, x: Tensor) -> Tensor:
         return x.mean(dim=0, keepdim=True) if self.between == "rates" else x
 
     def _fire(self, layer: SpikingTemporalConv, x: Tensor, code: Tensor | None, steps: int) -> Tensor:
         current = layer.conv(x, code)
-        spikes: Tensor = layer.fire(current.expand(steps, *current.shape[1:]), None, False)
-        return spikes
+        return layer.fire(current.expand(steps, *current.shape[1:]), None, False)
 
 
 @BACKBONES.register("spike_tcn")
@@ -105,7 +93,6 @@ class SpikeTCN(Layered):
         rates: each layer's input is the mean over T of the spikes before, fed for T steps
 
     Args:
-        signal: the encoder's output [T, B, L, C].
         channels: width of a block, >= 1 (16 as in arXiv 2402.01533).
         levels: number of blocks, >= 1 (3 as in arXiv 2402.01533).
         kernel: taps over L, >= 1 (3 as in arXiv 2402.01533 for short windows; 16 for long ones).
@@ -157,18 +144,17 @@ class SpikeTCN(Layered):
         widths = [self.position.output.features, *[channels] * levels, *[1] * self.shared]
         made = [
             SpikingTCNBlock(
-                inputs,
-                outputs,
+                *sizes,
                 units,
-                kernel=kernel,
-                dilation=dilation**i,
                 norm_gain=every_layer.norm_gain,
                 norm_join=norm_join,
                 between=between,
                 codes=(later if i else first, later),
                 last=i == len(widths) - 2,
+                kernel=kernel,
+                dilation=dilation**i,
             )
-            for i, (inputs, outputs) in enumerate(pairwise(widths))
+            for i, sizes in enumerate(pairwise(widths))
         ]
         self.blocks = nn.ModuleList(made)
         features = signal.features if self.shared else channels

@@ -116,5 +116,4 @@ class SpikeVGG(ImageNetwork):
         tokens = to_tokens(passed.images)
         if self.hidden is None:
             return tokens
-        spikes: Tensor = self.hidden(tokens.flatten(2).unsqueeze(2))
-        return spikes
+        return self.hidden(tokens.flatten(2).unsqueeze(2))

@@ -21,7 +21,6 @@ class Spikformer(Transformer):
         x = x + MLP(x)
 
     Args:
-        signal: the encoder's output [T, B, L, F].
         embed_norm: whether BatchNorm follows the embedding (the published time-series code has none; with
             few features the first layer may start silent without it).
 

@@ -84,7 +84,6 @@ class TemporalConv(AlongTime):
         y[l]    = dropout(s[l])
 
     Args:
-        signal: the encoder's output [T, B, L, C].
         width: neurons per layer, >= 1 (128 as published for SHD; 256 for SSC).
         layers: hidden layers, >= 1 (2 as published).
         kernel: taps per layer, >= 1 (5 as published); the mean over layers where they differ.

@@ -111,10 +111,8 @@ def baseline_meters(
 
     Args:
         names: which baselines, in report order.
-        data: what they need of it, see each baseline.
         meter: gives fresh metrics.
-        batch_size: items gathered at once.
-        seed: of what is drawn.
+        batch_size, seed: as in `Baseline.fit`.
         progress: told how far each baseline is.
 
     Returns:
@@ -125,9 +123,8 @@ def baseline_meters(
     omitted: dict[str, str] = {}
     for name in names:
         try:
-            fitted[name] = BASELINES.get(name)().fit(
-                data, batch_size=batch_size, seed=seed, progress=partial(told, name)
-            )
+            baseline: Baseline = BASELINES.get(name)()
+            fitted[name] = baseline.fit(data, batch_size=batch_size, seed=seed, progress=partial(told, name))
         except NotApplicableError as reason:
             omitted[name] = str(reason)
         except Exception as error:
@@ -142,8 +139,8 @@ def baseline_meters(
             except Exception as error:
                 omitted[name] = _failed(name, error)
                 del meters[name], fitted[name]
-                continue
-            told(name, (int(indices[-1]) + 1) / len(part))
+            else:
+                told(name, (int(indices[-1]) + 1) / len(part))
     return meters, {name: found.chosen for name, found in fitted.items() if found.chosen}, omitted
 
 

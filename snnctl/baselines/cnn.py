@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
@@ -46,8 +47,7 @@ class SmallCNN(nn.Module):
         images = x.unflatten(-2, self.grid)
         if images.dim() == 5:
             images = images.permute(0, 2, 3, 1, 4).flatten(3)
-        scores: Tensor = self.head(self.features(images.movedim(-1, 1)).mean((2, 3)))
-        return scores
+        return self.head(self.features(images.movedim(-1, 1)).mean((2, 3)))
 
 
 def steps_for(items: int) -> int:
@@ -76,9 +76,8 @@ def fit_cnn(data: LabelledData, seed: int, progress: Told = unheard) -> tuple[Ca
     done = 0
     with torch.enable_grad():
         while done < steps:
-            order = torch.randperm(
-                len(train), generator=torch.Generator().manual_seed(stream_seed(seed, "order", done))
-            )
+            generator = torch.Generator().manual_seed(stream_seed(seed, "order", done))
+            order = torch.randperm(len(train), generator=generator)
             for indices in order.split(BATCH)[: steps - done]:
                 batch = train.batch(indices)
                 optimizer.zero_grad(set_to_none=True)
@@ -90,11 +89,7 @@ def fit_cnn(data: LabelledData, seed: int, progress: Told = unheard) -> tuple[Ca
     _settle(network, data)
     weights = sum(p.numel() for p in network.parameters())
 
-    @torch.no_grad()
-    def scores(inputs: Tensor) -> Tensor:
-        found: Tensor = network(inputs.float())
-        return found
-
+    scores = torch.no_grad()(lambda inputs: network(inputs.float()))
     return scores, f"{weights:,} parameters, {steps:,} steps of {min(BATCH, len(train))}"
 
 
@@ -105,9 +100,7 @@ def _settle(network: SmallCNN, data: LabelledData) -> None:
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None  # a plain mean over the batches
-    for number, batch in enumerate(batches(data.split("train"), BATCH)):
-        if number == 32:
-            break
+    for batch in islice(batches(data.split("train"), BATCH), 32):
         network(batch.inputs)
     network.eval()
 

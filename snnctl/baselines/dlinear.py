@@ -34,12 +34,7 @@ def trend_kernel(window: int) -> int:
 
 
 def fit_dlinear(
-    data: WindowData,
-    *,
-    seed: int,
-    batch_size: int = 512,
-    epochs: int = EPOCHS,
-    progress: Told = unheard,
+    data: WindowData, *, seed: int, batch_size: int = 512, epochs: int = EPOCHS, progress: Told = unheard
 ) -> tuple[Callable[[Tensor], Tensor], int]:
     """Train with Adam on `train`, stop early on `val`; returns the predictor and the best epoch.
 
@@ -52,7 +47,6 @@ def fit_dlinear(
         loss = mean over observed targets of (y - undo(y'))^2
 
     Args:
-        data: forecasting data.
         seed: seeds the order of the windows; weights start at 1 / window, a plain mean.
         batch_size: most windows per step.
         epochs: most passes over `train`.

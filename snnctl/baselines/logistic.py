@@ -44,11 +44,7 @@ class Logistic:
 
 
 def fit_logistic(
-    train: tuple[Tensor, Tensor],
-    val: tuple[Tensor, Tensor],
-    classes: int,
-    *,
-    penalties: Sequence[float] = PENALTIES,
+    train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor], classes: int, *, penalties: Sequence[float] = PENALTIES
 ) -> Logistic:
     """Fit on `train` for every penalty and keep the one with the lowest cross-entropy on `val`.
 

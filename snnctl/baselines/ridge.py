@@ -28,11 +28,7 @@ _GRAM_BUDGET = 2**25
 
 
 def fit_ridge(
-    data: WindowData,
-    *,
-    batch_size: int = 512,
-    alphas: Sequence[float] = ALPHAS,
-    progress: Told = unheard,
+    data: WindowData, *, batch_size: int = 512, alphas: Sequence[float] = ALPHAS, progress: Told = unheard
 ) -> tuple[Callable[[Tensor], Tensor], float]:
     """Fit on `train`, choose the penalty on `val`; returns the predictor and the penalty chosen.
 
@@ -46,7 +42,6 @@ def fit_ridge(
         prediction_h = a + f W_h
 
     Args:
-        data: forecasting data.
         batch_size: windows per streamed block.
         alphas: relative penalties to choose from.
         progress: told the share of the fit that is done, 0..1.

@@ -39,8 +39,7 @@ class Bags:
 
     def scores(self, weight: Tensor, bias: Tensor) -> Tensor:
         """[N, K] from weight [F, K] and bias [K]."""
-        scores: Tensor = _Product.apply(weight, self)
-        return scores + bias
+        return _Product.apply(weight, self) + bias
 
 
 class _Product(torch.autograd.Function):
@@ -88,7 +87,6 @@ class TfIdf:
 
     @property
     def features(self) -> int:
-        """How many there are."""
         return len(self.keys)
 
     def _grams(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
@@ -143,10 +141,7 @@ def fit_tfidf(
     penalties: Sequence[float] = PENALTIES,
     tolerance: float = 1e-5,
 ) -> TextClassifier:
-    """Logistic regression on tf-idf of `train`, the penalty as weak as cross-entropy on `val` gains by it.
-
-    Equation:
-        W, b = argmin mean cross_entropy(x W + b, y) + penalty / 2 |W|^2
+    """Logistic regression, see `minimise`, on tf-idf of `train`; the penalty as weak as cross-entropy on `val` gains.
 
     Args:
         train, val: tokens [N, L] int64 and classes [N] int64.

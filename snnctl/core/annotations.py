@@ -31,11 +31,8 @@ def type_name(annotation: Any) -> str:
         inner = [a for a in get_args(annotation) if a is not Ellipsis]
         if not inner:
             return "list"
-        return (
-            "list " + type_name(inner[0]).replace("one of", "from")
-            if get_origin(inner[0]) is Literal
-            else f"list of {type_name(inner[0])}"
-        )
+        item = type_name(inner[0])
+        return f"list {item.replace('one of', 'from')}" if get_origin(inner[0]) is Literal else f"list of {item}"
     if origin is dict or annotation is dict:
         return "mapping"
     parts = members(annotation)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 ENERGY = "energy"  # stands where the split of a metric does: `energy/horowitz45_fp32`
-_HIGHER = frozenset(
-    {"accuracy", "balanced_accuracy", "macro_f1", "r2", "r2_cell", "r2_column", "ssim", "ssim2", "psnr"}
-)
-_LOWER = frozenset({"loss", "mse", "mae", "rmse", "rse", "mape"})
+_HIGHER = ("accuracy", "balanced_accuracy", "macro_f1", "r2", "r2_cell", "r2_column", "ssim", "ssim2", "psnr")
+_LOWER = ("loss", "mse", "mae", "rmse", "rse", "mape")
 
 
 def better_when(name: str) -> Literal["min", "max"] | None:

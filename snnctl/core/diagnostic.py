@@ -69,16 +69,8 @@ class Diagnostic:
 
     def to_json(self) -> dict[str, Any]:
         """The public form: `{code, severity, message, file, line, column, path, help}` and what else is set."""
-        document: dict[str, Any] = {
-            "code": self.code,
-            "severity": self.severity,
-            "message": self.message,
-            "file": self.file or None,
-            "line": self.line or None,
-            "column": self.column or None,
-            "path": self.path or None,
-            "help": self.help or None,
-        }
+        document: dict[str, Any] = {"code": self.code, "severity": self.severity, "message": self.message}
+        document |= {name: getattr(self, name) or None for name in ("file", "line", "column", "path", "help")}
         if self.override:
             document["override"] = self.override
         if self.notes:
@@ -88,11 +80,9 @@ class Diagnostic:
     def to_line(self) -> str:
         """One plain line, for logs and for terminals without colour."""
         where = self.place()
-        text = f"{where}: " if where else ""
-        text += f"{self.severity}[{self.code}]: {self.message}"
-        for note in self.notes:
-            text += f"; note: {note}"
-        return text + (f"; help: {self.help}" if self.help else "")
+        more = [*(f"note: {note}" for note in self.notes), *([f"help: {self.help}"] if self.help else [])]
+        head = f"{where}: " if where else ""
+        return "; ".join([f"{head}{self.severity}[{self.code}]: {self.message}", *more])
 
     def place(self) -> str:
         """`file:line:column` as far as it is known, or the override, or ""."""
@@ -129,12 +119,8 @@ _FAMILIES = {"R": ExitCode.USAGE, "U": ExitCode.USAGE, "D": ExitCode.DATA, "E": 
 def exit_code_of(diagnostics: Sequence[Diagnostic]) -> ExitCode:
     """0 when there is no error; recipe errors win over data errors, those over run errors."""
     errors = [d.code[0] for d in diagnostics if d.severity == "error"]
-    if not errors:
-        return ExitCode.DONE
-    for family, code in _FAMILIES.items():
-        if family in errors:
-            return code
-    return ExitCode.INTERNAL
+    found = next((code for family, code in _FAMILIES.items() if family in errors), ExitCode.INTERNAL)
+    return found if errors else ExitCode.DONE
 
 
 def warnings_of(data: object) -> tuple[Diagnostic, ...]:

@@ -111,9 +111,7 @@ class Registry:
         return next((name for name, known in self._components.items() if known is component), None)
 
     def _owner(self, name: str) -> str | None:
-        if name in self._components:
-            return self._components[name].__module__
-        return self.builtin.get(name)
+        return self._components[name].__module__ if name in self._components else self.builtin.get(name)
 
     def get(self, name: str) -> Callable[..., Any]:
         """Return the component called `name`, importing its module if need be.
@@ -125,9 +123,7 @@ class Registry:
             if name in self.builtin:
                 importlib.import_module(self.builtin[name])
             elif (point := self._entry_point(name)) is not None:
-                component = point.load()
-                if name not in self._components:
-                    self._components[name] = component
+                self._components.setdefault(name, point.load())
                 self._plugin_sources[name] = point.value
         if name not in self._components:
             raise UnknownComponentError(self.kind, name, self.names())

@@ -98,6 +98,5 @@ class Observers:
         self._observers = tuple(observers)
 
     def notify(self, event: Event) -> None:
-        """Pass `event` on."""
         for observer in self._observers:
             observer.notify(event)

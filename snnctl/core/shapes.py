@@ -62,20 +62,18 @@ class SignalSpec:
 
     def describe(self) -> str:
         """`T=4 L=168 D=256 spikes`, for tables and messages."""
+        length = f"L{'<=' if self.ragged else '='}{self.length}"
         if self.kind == "tokens":
-            return (
-                f"L<={self.length} {self.features} tokens" if self.ragged else f"L={self.length} {self.features} tokens"
-            )
+            return f"{length} {self.features} tokens"
         head = f"T={self.steps} " if self.steps else ""
         kind = self.kind if self.kind == "real" or self.levels == 1 else f"spikes 0..{self.levels}"
         head += f"frames={self.frames} " if self.frames else ""
         head += f"ahead={self.ahead} " if self.ahead else ""
         grid = f" ({self.grid[0]} x {self.grid[1]})" if self.grid else ""
         dt = f", {self.dt_ms:.4g} ms a step" if self.dt_ms else ""
-        return f"{head}L{'<=' if self.ragged else '='}{self.length}{grid} D={self.features} {kind}{dt}"
+        return f"{head}{length}{grid} D={self.features} {kind}{dt}"
 
     def replace(self, **changes: Any) -> SignalSpec:
-        """A copy with some fields changed."""
         return replace(self, **changes)
 
 

@@ -82,11 +82,8 @@ class Knob:
 
 def knobs(component: Callable[..., Any]) -> tuple[Knob, ...]:
     """The recipe knobs of `component`, in the order of its signature; groups are taken apart."""
-    written = _written(component)
-    named = [_named(knob.annotation) for knob in written]
-    if all(now is knob.annotation for now, knob in zip(named, written, strict=True)):
-        return written
-    return tuple(replace(knob, annotation=now) for now, knob in zip(named, written, strict=True))
+    named = ((knob, _named(knob.annotation)) for knob in _written(component))
+    return tuple(knob if now is knob.annotation else replace(knob, annotation=now) for knob, now in named)
 
 
 def _named(annotation: Any) -> Any:
@@ -222,10 +219,9 @@ def _names(annotation: Any) -> tuple[Any, ...]:
     """What a closed choice allows, null included; empty for anything else."""
     if get_origin(annotation) is Literal:
         return get_args(annotation)
-    if is_optional(annotation):
-        inner = [part for part in get_args(annotation) if part is not type(None)]
-        if len(inner) == 1 and get_origin(inner[0]) is Literal:
-            return (*get_args(inner[0]), None)
+    inner = [part for part in get_args(annotation) if part is not type(None)]
+    if is_optional(annotation) and len(inner) == 1 and get_origin(inner[0]) is Literal:
+        return (*get_args(inner[0]), None)
     return ()
 
 

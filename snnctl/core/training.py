@@ -66,9 +66,7 @@ class Train(Section):
     )
     early_stop: EarlyStop = Field(EarlyStop(), description="choice of the best checkpoint, and patience")
     average: Annotated[float, Ge(0)] = Field(
-        0.0,
-        lt=1.0,
-        description="decay per step of the moving average of weights that is evaluated and kept; 0 = off",
+        0.0, lt=1.0, description="decay per step of the moving average of weights that is evaluated and kept; 0 = off"
     )
     groups: list[ParameterGroup] = Field(
         [], description="parameters with a learning rate or weight decay of their own; the first match counts"

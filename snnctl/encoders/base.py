@@ -102,5 +102,4 @@ class Encoder(AnyEncoder):
         currents = self.currents(x)
         if self.neuron is None:
             return currents
-        spikes: Tensor = self.neuron(currents)
-        return spikes
+        return self.neuron(currents)

@@ -21,7 +21,6 @@ class Coding(Encoder):
     """Base of `rate`, `latency` and `phase`: no weights, no neuron, binary spikes.
 
     Args:
-        signal: the raw data [B, L, C].
         steps: T.
         low, high: values that become 0 and 1; beyond them values are clipped.
         spiking: false hands on the value in 0..1 at every step.
@@ -31,13 +30,7 @@ class Coding(Encoder):
     """
 
     def __init__(
-        self,
-        signal: SignalSpec,
-        *,
-        low: float,
-        high: float,
-        steps: Annotated[int, Ge(1)] = 16,
-        spiking: bool = True,
+        self, signal: SignalSpec, *, low: float, high: float, steps: Annotated[int, Ge(1)] = 16, spiking: bool = True
     ) -> None:
         super().__init__(signal, steps=steps, neuron=None)
         for knob, message in self.rules({"low": low, "high": high}):
@@ -81,7 +74,6 @@ class Rate(Coding):
         S[t] = 1 with probability u, else 0
 
     Args:
-        signal: the raw data [B, L, C].
         low: value that never fires; there is no default, as it depends on how the data are
             scaled: 0 and 1 for images with `normalise: unit`, -2 and 2, say, for scaled series.
         high: value that fires at every step, > low.
@@ -115,7 +107,6 @@ class Latency(Coding):
         S[t] = 1 if t = t*, else 0
 
     Args:
-        signal: the raw data [B, L, C].
         low: value that fires last; there is no default, as it depends on how the data are
             scaled: 0 and 1 for images with `normalise: unit`, -2 and 2, say, for scaled series.
         high: value that fires first, > low.
@@ -169,7 +160,6 @@ class Phase(Coding):
         S[t] = digit T - 1 - t of q
 
     Args:
-        signal: the raw data [B, L, C].
         low: value that never fires; there is no default, as it depends on how the data are
             scaled: 0 and 1 for images with `normalise: unit`, -2 and 2, say, for scaled series.
         high: value that fires at every step, > low.

@@ -25,7 +25,6 @@ class Conv(Encoder):
         S       = neuron(I),  or I itself where `neuron` is null
 
     Args:
-        signal: the raw data [B, L, C].
         steps: T, simulation steps per position and number of filters, >= 1 (4 as in SeqSNN).
         kernel: taps over L, >= 1, odd unless `causal` (3 as in SeqSNN).
         causal: whether a position sees itself and earlier ones only (SeqSNN looks one ahead).
@@ -63,5 +62,4 @@ class Conv(Encoder):
 
     def currents(self, x: Tensor) -> Tensor:
         image = F.pad(x, self.padding).unsqueeze(1)
-        currents: Tensor = self.norm(self.conv(image)).transpose(0, 1)
-        return currents
+        return self.norm(self.conv(image)).transpose(0, 1)

@@ -20,9 +20,6 @@ class Repeat(Encoder):
         I[t] = x
         S    = neuron(I),  or I itself where `neuron` is null
 
-    Args:
-        signal: the raw data [B, L, C].
-
     Shape: [B, L, C] -> [T, B, L, C].
 
     Source: Lv et al. 2024, "Efficient and effective time-series forecasting with SNNs", arXiv 2402.01533.
@@ -47,9 +44,6 @@ class Delta(Encoder):
         I[t] = w[t] * BN(d) + b[t]
         S    = neuron(I),  or I itself where `neuron` is null
 
-    Args:
-        signal: the raw data [B, L, C].
-
     Shape: [B, L, C] -> [T, B, L, C].
 
     Source: arXiv 2402.01533; github.com/microsoft/SeqSNN.
@@ -63,8 +57,7 @@ class Delta(Encoder):
 
     def currents(self, x: Tensor) -> Tensor:
         change = F.pad(x.diff(dim=1), (0, 0, 1, 0)).unsqueeze(-1)
-        currents: Tensor = self.linear(self.norm(change)).movedim(-1, 0)
-        return currents
+        return self.linear(self.norm(change)).movedim(-1, 0)
 
 
 @ENCODERS.register("none")

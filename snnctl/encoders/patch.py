@@ -28,7 +28,6 @@ class Patch(Encoder):
         y       = neuron(I),  or I itself where `neuron` is null
 
     Args:
-        signal: the raw data [B, L, C].
         length: positions per patch, >= 1; patches must cover the window exactly.
         dim: D, width of a token, >= 1.
         steps: T, simulation steps per token, >= 1 (4 as in SeqSNN).
@@ -93,9 +92,7 @@ def _misfit(window: int, length: int, stride: int | None) -> ShapeError:
         help = f"divisors of {window}: {', '.join(str(n) for n in range(1, window + 1) if window % n == 0)}"
     else:
         rest = (window - length) % stride
-        knob, message = (
-            "stride",
-            f"patches of {length} with `stride` {stride} leave the last {rest} of {window} positions out",
-        )
+        knob = "stride"
+        message = f"patches of {length} with `stride` {stride} leave the last {rest} of {window} positions out"
         help = f"`stride` must divide {window - length} (window - length)"
     return ShapeError(message, knob=knob, help=help)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import torch
@@ -102,15 +103,10 @@ class PatchSplit(AnyEncoder):
                 return lambda channels: Linear()
             return (lambda channels: Rectifier()) if neuron is None else neuron_factory(neuron)
 
+        repeats = [0 if signal.frames else steps, *[0] * (stages - 1)]
         self.stages = nn.ModuleList(
-            _Stage(
-                widths[stage],
-                widths[stage + 1],
-                unit(stage),
-                norm_gain,
-                repeat=steps if stage == 0 and not signal.frames else 0,
-            )
-            for stage in range(stages)
+            _Stage(inputs, outputs, unit(stage), norm_gain, repeat)
+            for stage, ((inputs, outputs), repeat) in enumerate(zip(pairwise(widths), repeats, strict=True))
         )
         rows, columns = signal.grid
         for _ in self.pools:

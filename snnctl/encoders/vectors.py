@@ -91,11 +91,9 @@ def _safetensors_table(path: Path) -> Tensor:
             wanted = named or flat
             if len(wanted) != 1:
                 raise ValueError(f"expected one table of token vectors, found {len(wanted)} of {len(names)} tensors")
-            table: Tensor = file.get_tensor(wanted[0])
-            return table
+            return file.get_tensor(wanted[0])
 
-    found: Tensor = _read(path, read)
-    return found
+    return _read(path, read)
 
 
 def _checkpoint_table(folder: Path) -> Tensor:

@@ -1,61 +1,33 @@
 """Spiking neurons: current over time in, spikes over time out; the state is a value."""
 
-from snnctl.neurons.alif import ALIF
-from snnctl.neurons.base import NeuronFactory, SpikingNeuron, State, neuron_factory
-from snnctl.neurons.clif import CLIF
-from snnctl.neurons.cuba_lif import CubaLIF
-from snnctl.neurons.glif import GLIF
-from snnctl.neurons.klif import KLIF
-from snnctl.neurons.lif import IF, LIF, PLIF
-from snnctl.neurons.lm_h import LMH
-from snnctl.neurons.norm import TokenNorm
-from snnctl.neurons.psn import PSN, MaskedPSN
-from snnctl.neurons.resonate_fire import ResonateFire
-from snnctl.neurons.shift_lif import ShiftLIF
-from snnctl.neurons.stc import STC
-from snnctl.neurons.stc_forms import STCLIF, STCLMH, STCPLIF
-from snnctl.neurons.surrogate import (
-    ATan,
-    FastSigmoid,
-    Rectangle,
-    Sigmoid,
-    Surrogate,
-    Triangle,
-    make_surrogate,
-)
-from snnctl.neurons.tau_lif import TauLIF
-from snnctl.neurons.tc_lif import TCLIF
-
-__all__ = [
-    "ALIF",
-    "CLIF",
-    "GLIF",
-    "IF",
-    "KLIF",
-    "LIF",
-    "LMH",
-    "PLIF",
-    "PSN",
-    "STC",
-    "STCLIF",
-    "STCLMH",
-    "STCPLIF",
-    "TCLIF",
-    "ATan",
-    "CubaLIF",
-    "FastSigmoid",
-    "MaskedPSN",
-    "NeuronFactory",
-    "Rectangle",
-    "ResonateFire",
-    "ShiftLIF",
-    "Sigmoid",
-    "SpikingNeuron",
-    "State",
-    "Surrogate",
-    "TauLIF",
-    "TokenNorm",
-    "Triangle",
-    "make_surrogate",
-    "neuron_factory",
-]
+from snnctl.neurons.alif import ALIF as ALIF
+from snnctl.neurons.base import NeuronFactory as NeuronFactory
+from snnctl.neurons.base import SpikingNeuron as SpikingNeuron
+from snnctl.neurons.base import State as State
+from snnctl.neurons.base import neuron_factory as neuron_factory
+from snnctl.neurons.clif import CLIF as CLIF
+from snnctl.neurons.cuba_lif import CubaLIF as CubaLIF
+from snnctl.neurons.glif import GLIF as GLIF
+from snnctl.neurons.klif import KLIF as KLIF
+from snnctl.neurons.lif import IF as IF
+from snnctl.neurons.lif import LIF as LIF
+from snnctl.neurons.lif import PLIF as PLIF
+from snnctl.neurons.lm_h import LMH as LMH
+from snnctl.neurons.norm import TokenNorm as TokenNorm
+from snnctl.neurons.psn import PSN as PSN
+from snnctl.neurons.psn import MaskedPSN as MaskedPSN
+from snnctl.neurons.resonate_fire import ResonateFire as ResonateFire
+from snnctl.neurons.shift_lif import ShiftLIF as ShiftLIF
+from snnctl.neurons.stc import STC as STC
+from snnctl.neurons.stc_forms import STCLIF as STCLIF
+from snnctl.neurons.stc_forms import STCLMH as STCLMH
+from snnctl.neurons.stc_forms import STCPLIF as STCPLIF
+from snnctl.neurons.surrogate import ATan as ATan
+from snnctl.neurons.surrogate import FastSigmoid as FastSigmoid
+from snnctl.neurons.surrogate import Rectangle as Rectangle
+from snnctl.neurons.surrogate import Sigmoid as Sigmoid
+from snnctl.neurons.surrogate import Surrogate as Surrogate
+from snnctl.neurons.surrogate import Triangle as Triangle
+from snnctl.neurons.surrogate import make_surrogate as make_surrogate
+from snnctl.neurons.tau_lif import TauLIF as TauLIF
+from snnctl.neurons.tc_lif import TCLIF as TCLIF

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -135,8 +135,7 @@ class SpikingNeuron(nn.Module):
         return torch.stack(out), state
 
     def extra_repr(self) -> str:
-        kind: Callable[..., SpikingNeuron] = type(self)
-        names = ("channels", *(knob.name for knob in knobs(kind)))
+        names = ("channels", *(knob.name for knob in knobs(type(self))))
         values = {name: getattr(self, name, None) for name in names}
         return ", ".join(f"{name}={v!r}" for name, v in values.items() if v is not None and not isinstance(v, Tensor))
 
@@ -178,7 +177,6 @@ def at_rest(x0: Tensor) -> Tensor:
 
 
 def scaled(value: Tensor, factor: Tensor | None) -> Tensor:
-    """`value * factor`, where there is a factor."""
     return value if factor is None else value * factor
 
 
@@ -203,8 +201,7 @@ def penalty(neurons: Sequence[SpikingNeuron]) -> Tensor:
     for neuron in neurons:
         for name, vector in neuron.penalties().items():
             together.setdefault(name, []).append(vector)
-    norms: Iterator[Tensor] = (torch.linalg.vector_norm(torch.cat(vectors)) for vectors in together.values())
-    return reduce(Tensor.add, norms)
+    return reduce(Tensor.add, (torch.linalg.vector_norm(torch.cat(vectors)) for vectors in together.values()))
 
 
 NeuronFactory = Callable[[int], SpikingNeuron]

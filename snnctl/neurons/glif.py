@@ -117,11 +117,9 @@ class GLIF(Host):
         if seen is None:
             return self.conduct_logit
         if int(seen) >= len(self.conduct_logit):
-            raise ShapeError(
-                f"glif has conductances for {self.conduct_steps} steps, and there is one more",
-                knob="conduct_steps",
-                help="set `conduct_steps` to the number of steps T, or to null",
-            )
+            message = f"glif has conductances for {self.conduct_steps} steps, and there is one more"
+            help = "set `conduct_steps` to the number of steps T, or to null"
+            raise ShapeError(message, knob="conduct_steps", help=help)
         return self.conduct_logit[int(seen)]
 
 

@@ -62,13 +62,7 @@ class IntegrateAndFire(Host):
             cls.fuses_norm = False
 
     def __init__(
-        self,
-        channels: int,
-        v_threshold: float,
-        reset: AnyReset,
-        spiking: Spiking,
-        *,
-        strict: bool = False,
+        self, channels: int, v_threshold: float, reset: AnyReset, spiking: Spiking, *, strict: bool = False
     ) -> None:
         self.spike = SpikeFormat() if spiking.spike is None else spiking.spike
         if self.spike.problem():
@@ -96,19 +90,8 @@ class IntegrateAndFire(Host):
     def dynamics(self) -> Dynamics:
         """The parameters of the step equation as they stand now."""
         tau, leak, gain = self._charge()
-        return Dynamics(
-            self.surrogate,
-            tau,
-            leak,
-            gain,
-            self._quantum(),
-            self.reset,
-            self.detach_reset,
-            self.levels,
-            self.strict,
-            self.spike.early,
-            self.signed,
-        )
+        spike = (self.levels, self.strict, self.spike.early, self.signed)
+        return Dynamics(self.surrogate, tau, leak, gain, self._quantum(), self.reset, self.detach_reset, *spike)
 
     @property
     def scale(self) -> float:
@@ -145,12 +128,9 @@ class IntegrateAndFire(Host):
         norm: TokenNorm | None = None,
         offset: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Run over the leading time axis.
+        """Run over the leading time axis, as `SpikingNeuron.forward`.
 
         Args:
-            x: input current [T, B, *, channels].
-            state: where to go on from; None starts from rest.
-            return_state: also return the state after the last step.
             norm: a norm that the input has yet to pass, with `offset` added first; both then run as one kernel.
             offset: [channels].
         """
@@ -160,12 +140,9 @@ class IntegrateAndFire(Host):
         dynamics = self.dynamics()
         if state is None and self.start:
             state = self.initial_state(x[0])
-        found = None
-        if norm is not None:
-            found = norm.scan(x, state, dynamics, offset, return_state=return_state)
-            if found is None:
-                x = norm(x if offset is None else x + offset)
+        found = None if norm is None else norm.scan(x, state, dynamics, offset, return_state=return_state)
         if found is None:
+            x = x if norm is None else norm(x if offset is None else x + offset)
             found = lif_scan(x, state, dynamics, return_state=return_state)
         spikes, last = self._emitted(found[0]), found[1]
         if not return_state:

@@ -45,7 +45,6 @@ class OneThreshold(SpikingNeuron):
         self.surrogate = make_surrogate(firing.surrogate)
 
     def after_spike(self, h: Tensor, spikes: Tensor, v_threshold: float | None = None) -> Tensor:
-        """The membrane after the reset: h * (1 - s) if hard, h - s * v_threshold if soft."""
         fired = spikes.detach() if self.detach_reset else spikes
         if self.reset == "hard":
             return h * (1.0 - fired)
@@ -58,17 +57,14 @@ class EulerLeak(nn.Module):
     tau: float | Tensor
 
     def leak_per_step(self) -> Tensor:
-        """1 - 1/tau, see `SpikingNeuron.leak_per_step`."""
         return 1.0 - 1.0 / torch.as_tensor(self.tau)
 
     def set_leak(self, leak: Tensor) -> None:
-        """See `SpikingNeuron.set_leak`."""
         vars(self).pop("tau", None)
         self.register_buffer("tau", 1.0 / (1.0 - leak))
 
 
 def leak_and_charge(v: Tensor, current: Tensor, *, tau: float | Tensor, decay_input: bool) -> Tensor:
-    """v + (current - v) / tau with `decay_input`, else v * (1 - 1/tau) + current."""
     return v + (current - v) / tau if decay_input else v * (1.0 - 1.0 / tau) + current
 
 

@@ -38,7 +38,7 @@ def make_norm(kind: NormKind, features: int, gain: float) -> nn.Module:
 class TokenNorm(nn.BatchNorm1d):
     """Batch normalisation of the last axis over all others: steps, batch and positions alike.
 
-    The one place that owns this norm. In front of a LIF neuron both run as one kernel (`scan`), which never
+    In front of a LIF neuron both run as one kernel (`scan`), which never
     writes the normalised current to memory.
 
     Args:
@@ -49,6 +49,10 @@ class TokenNorm(nn.BatchNorm1d):
 
     Shape: [*, features] -> [*, features].
     """
+
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def __init__(self, features: int, *, gain: float = 1.0, always_batch: bool = False) -> None:
         super().__init__(features)
@@ -70,12 +74,9 @@ class TokenNorm(nn.BatchNorm1d):
         """The norm of `x + offset`, then the neuron; None where no kernel does both and they have to run apart.
 
         Args:
-            x: [T, B, *, features].
-            v: membrane to start from, or None.
-            dynamics: of the neuron.
+            x, v, dynamics, return_state: as in `lif_scan`.
             offset: a bias [features] of the layer before. Statistics of the batch cancel it, so it is never
                 added; it counts in the running mean.
-            return_state: as in `lif_scan`.
         """
         tokens = x.numel() // max(x.shape[-1], 1)
         if self._forward_hooks or self._forward_pre_hooks:
@@ -94,16 +95,11 @@ class TokenNorm(nn.BatchNorm1d):
         return spikes, v_last
 
     def _running(self, offset: Tensor | None) -> tuple[Tensor, Tensor]:
-        assert self.running_mean is not None
-        assert self.running_var is not None
         mean = self.running_mean if offset is None else self.running_mean - offset.detach()
         return mean, self.running_var
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, var: Tensor) -> None:
-        assert self.running_mean is not None
-        assert self.running_var is not None
-        assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
         share = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean.to(self.running_mean), share)

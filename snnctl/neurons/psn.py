@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Annotated, NoReturn
 
 import torch
@@ -19,7 +19,7 @@ from snnctl.neurons.surrogate import AnySurrogate, Surrogate, make_surrogate
 class _Parallel(SpikingNeuron):
     """Weights from every step to every step, shared by all channels, and a bias per step."""
 
-    def __init__(self, channels: int, *, steps: int, surrogate: str | Surrogate) -> None:
+    def __init__(self, channels: int, *, steps: Annotated[int, Ge(1)], surrogate: AnySurrogate = "atan") -> None:
         super().__init__(channels)
         self.steps = steps
         self.surrogate: Surrogate = make_surrogate(surrogate)
@@ -33,10 +33,11 @@ class _Parallel(SpikingNeuron):
 
     def _fire(self, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
         """Spikes [t, B, *] where weight [t, T] @ x [T, B, *] + bias [t, 1] >= 0, in the dtype of `x`."""
-        with _without_autocast(x.device):
+        kind = x.device.type
+        has_autocast = torch.amp.is_autocast_available(kind)
+        with torch.autocast(kind, enabled=False) if has_autocast else nullcontext():
             h = torch.addmm(bias.to(x.dtype), weight.to(x.dtype), x.flatten(1))
-        spikes: Tensor = self.surrogate.spike(h).unflatten(1, x.shape[1:])
-        return spikes
+        return self.surrogate.spike(h).unflatten(1, x.shape[1:])
 
 
 @NEURONS.register("psn")
@@ -68,15 +69,6 @@ class PSN(_Parallel):
     causal = False
     streams = False
 
-    def __init__(
-        self,
-        channels: int,
-        *,
-        steps: Annotated[int, Ge(1)],
-        surrogate: AnySurrogate = "atan",
-    ) -> None:
-        super().__init__(channels, steps=steps, surrogate=surrogate)
-
     def initial_state(self, x0: Tensor) -> tuple[()]:
         return ()
 
@@ -87,7 +79,8 @@ class PSN(_Parallel):
         if len(x) != self.steps:
             message = f"psn is made for {self.steps} steps, the input has {len(x)}"
             raise ShapeError(message, knob="steps", help=f"use `steps: {len(x)}`")
-        return self._fire(self.weight, self.bias, _widened(x)).to(x.dtype), state
+        wide = x.to(torch.promote_types(x.dtype, torch.float32))
+        return self._fire(self.weight, self.bias, wide).to(x.dtype), state
 
 
 @NEURONS.register("masked_psn")
@@ -143,21 +136,8 @@ class MaskedPSN(_Parallel):
     def scan(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         seen = torch.cat((state, x.to(state.dtype)))
         if len(seen) > self.steps:
-            raise ShapeError(
-                f"masked_psn is made for up to {self.steps} steps, the input has {len(seen)}",
-                knob="steps",
-                help=f"use `steps: {len(seen)}` or more",
-            )
+            message = f"masked_psn is made for up to {self.steps} steps, the input has {len(seen)}"
+            raise ShapeError(message, knob="steps", help=f"use `steps: {len(seen)}` or more")
         now = slice(len(state), len(seen))
         weight = (self.weight * self.mask)[now, : len(seen)]
         return self._fire(weight, self.bias[now], seen).to(x.dtype), seen
-
-
-def _widened(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32))
-
-
-def _without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    if not torch.amp.is_autocast_available(device.type):
-        return nullcontext()
-    return torch.autocast(device.type, enabled=False)

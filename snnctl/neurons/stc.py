@@ -101,12 +101,10 @@ class STC(SpikingNeuron):
             self.over_space(0)
 
     def _make_circuits(self, axes: int) -> None:
-        def make(present: bool) -> Circuit | None:
-            return Circuit(self.channels, self.autapses, axes) if present else None
-
         self._spans = axes
-        self.temporal = make(self.circuit in ("both", "temporal"))
-        self.spatial = make(self.circuit in ("both", "spatial"))
+        for name in ("temporal", "spatial"):
+            wanted = self.circuit in ("both", name)
+            setattr(self, name, Circuit(self.channels, self.autapses, axes) if wanted else None)
 
     def over_space(self, axes: int) -> None:
         """Make the circuits anew with kernels over these axes, unless the knob `axes` says otherwise.

@@ -55,10 +55,8 @@ class Autapses(KnobGroup):
 class Circuit(nn.Module):
     """A convolution in groups over the spikes of the step before, a norm, and a factor around 1.
 
-    The norm's statistics are of one sample: of the channels of a norm group, at all positions that the kernel spans.
-
-    Equation:
-        factor = 1 + tanh(norm(W * s) + b)
+    The factor is 1 + tanh(norm(W * s) + b). The norm's statistics are those of one sample: of the channels of a norm
+    group, at all positions that the kernel spans.
 
     Args:
         channels: C.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -40,10 +39,12 @@ def fast_scan(
     groups, axes = circuits[0].groups, circuits[0].axes
     if not axes or not can_be_fast(x) or x.dim() < axes + 3 or not x.numel():
         return None
-    if x.shape[-1 - axes : -1].numel() < FEWEST_POSITIONS or any(_is_watched(circuit) for circuit in circuits):
+    watched = any(circuit._forward_hooks or circuit._forward_pre_hooks for circuit in circuits)
+    if watched or x.shape[-1 - axes : -1].numel() < FEWEST_POSITIONS:
         return None
     v, s = state
-    kernels = _kernels(x)
+    from snnctl.neurons.kernels import circuits as kernels  # LLVM is loaded at the first use
+
     dynamics = host.dynamics()
     if v.dtype != x.dtype or s.dtype != x.dtype or why_not_fused(x, v, dynamics):
         return None
@@ -53,17 +54,6 @@ def fast_scan(
     merged = together(temporal, spatial, x.dtype)
     spikes, last = kernels.scan(x, v, s, dynamics, merged, detach=detach, take=take)
     return spikes, (last, spikes.squeeze(0) if len(x) == 1 else spikes[-1])
-
-
-def _kernels(x: Tensor) -> ModuleType:
-    """LLVM is loaded at the first use."""
-    from snnctl.neurons.kernels import circuits
-
-    return circuits
-
-
-def _is_watched(circuit: Circuit) -> bool:
-    return bool(circuit._forward_hooks or circuit._forward_pre_hooks)
 
 
 def together(temporal: Circuit | None, spatial: Circuit | None, dtype: torch.dtype) -> Circuits:

@@ -45,8 +45,7 @@ class Surrogate(ABC):
 
     def spike(self, x: Tensor) -> Tensor:
         """1 where x >= 0, else 0; the backward pass multiplies by `gradient(x)`."""
-        spikes: Tensor = _Spike.apply(x, self)
-        return spikes
+        return _Spike.apply(x, self)
 
     def training_progress(self, share: float) -> None:  # noqa: B027  # most have nothing to do
         """Become what it shall be after this share of training, 0 <= share < 1; as a rule nothing changes."""

@@ -102,7 +102,6 @@ class TauLIF(IntegrateAndFire):
             yield "leak_min", "`leak_min` must be below `leak_max`"
 
     def _begin(self, leak: Tensor) -> None:
-        """Start from this leak."""
         vars(self).pop("raw", None)
         if self.learn == "none":
             self.register_buffer("raw", leak)

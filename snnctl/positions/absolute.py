@@ -113,7 +113,6 @@ class Random(TablePosition):
         y[t, l] = [x[t, l], c[p]]  (concat),  x[t, l] + c[p]  (add)      p = t*L + l (TL), l (L)
 
     Args:
-        signal: what comes in; optional, `code` works without.
         neurons: columns of the code, >= 1 (40 as for `cpg`).
         values: signs as in SeqSNN, which are not spikes; bits are.
         combine: concat, or add with `neurons` equal to the width.

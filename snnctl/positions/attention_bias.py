@@ -28,7 +28,6 @@ class Gray(TablePosition):
         y[t, l] = [x[t, l], G(l)]                                            (concat)
 
     Args:
-        signal: what comes in; optional, `code` works without.
         bits: width of the code, 1 to 62; null takes as many as tell all positions apart (the authors find 7 enough
             for 168 positions and 5 for 12 or 32). With too few, the code repeats.
         combine: attention needs a backbone with an attention map; concat gives the bits to the first layer of any
@@ -55,9 +54,8 @@ class Gray(TablePosition):
         grid: Grid | None = None,
     ) -> None:
         if signal is None and (bits is None or grid is not None):
-            raise ShapeError(
-                "without a signal the number of bits must be given, and no grid", knob="grid" if bits else "bits"
-            )
+            message = "without a signal the number of bits must be given, and no grid"
+            raise ShapeError(message, knob="grid" if bits else "bits")
         self.grid = None if signal is None else check_grid(grid, signal)
         largest = max(self.grid) if self.grid else signal.length if signal is not None else 1
         self.bits = max(1, (largest - 1).bit_length()) if bits is None else bits
@@ -82,17 +80,20 @@ class Gray(TablePosition):
         """How many bits the codes of two positions share, [length, length]."""
         if self.combine != "attention":
             return None
-        signs = self.table(length).to(torch.get_default_dtype()) * 2 - 1
-        return (signs.shape[1] + signs @ signs.T) / 2
+        return _shared_bits(self.code(length))
 
     def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
         if self.combine != "attention":
             return Place()
-        signs = self.rows(positions(x, tokens), x) * 2 - 1
-        return Place(bias=self.disturb((signs.shape[1] + signs @ signs.T) / 2, (0, 1)))
+        return Place(bias=self.disturb(_shared_bits(self.rows(positions(x, tokens), x)), (0, 1)))
 
     def forward(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         return x if self.combine == "attention" else combined(x, self.located(x, tokens))
+
+
+def _shared_bits(code: Tensor) -> Tensor:
+    signs = code * 2 - 1
+    return (signs.shape[1] + signs @ signs.T) / 2
 
 
 def gray_bits(position: Tensor, bits: int) -> Tensor:
@@ -111,9 +112,6 @@ class LogDistance(TablePosition):
     Equation:
         R[i, j] = ceil(log2((L - 1) / (|i - j| + 1))), at least 0
         map     = map + R
-
-    Args:
-        signal: what comes in; optional, `attention_bias` works without.
 
     Shape: [T, B, L, D] -> [T, B, L, D]; it acts on attention maps alone.
 
@@ -141,11 +139,9 @@ class LogDistance(TablePosition):
         return self.table(length).to(torch.get_default_dtype())
 
     def place(self, x: Tensor, tokens: Ragged | None = None) -> Place:
-        return Place(bias=self.disturb(self._bias(positions(x, tokens), x), (0, 1)))
-
-    def _bias(self, length: int, like: Tensor) -> Tensor:
+        length = positions(x, tokens)
         # The map of a shorter sequence is not a part of the map of a longer one: L is in the formula.
-        if self._rows.shape[0] != length or (self._rows.is_meta and not like.is_meta):
+        if self._rows.shape[0] != length or (self._rows.is_meta and not x.is_meta):
             with torch.inference_mode(False):
-                self._rows = self.table(length).to(like.device, torch.get_default_dtype())
-        return self._rows.to(device=like.device, dtype=like.dtype)
+                self._rows = self.table(length).to(x.device, torch.get_default_dtype())
+        return Place(bias=self.disturb(self._rows.to(device=x.device, dtype=x.dtype), (0, 1)))

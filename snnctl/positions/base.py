@@ -49,7 +49,7 @@ class Position(nn.Module):
     A subclass sets its knobs before it calls this constructor, which asks `describe` for the output.
 
     Args:
-        signal: what comes in; `output` exists only when it is given.
+        signal: what comes in; `output` exists only when it is given, codes and biases without it, too.
     """
 
     output: SignalSpec
@@ -132,9 +132,6 @@ class Position(nn.Module):
 class NoPosition(Position):
     """Returns its input: the network is told nothing about position.
 
-    Args:
-        signal: what comes in; optional.
-
     Shape: [T, B, L, D] -> [T, B, L, D].
     """
 
@@ -150,7 +147,6 @@ class TablePosition(Position):
     part of a checkpoint. It grows when a longer input arrives.
 
     Args:
-        signal: what comes in.
         rows: how many rows to compute at once; None asks `index` and `signal`.
     """
 
@@ -159,8 +155,12 @@ class TablePosition(Position):
     def __init__(self, signal: SignalSpec | None, rows: int | None = None) -> None:
         super().__init__(signal)
         if rows is None:
-            rows = 0 if signal is None else signal.length * (signal.steps if self.index == "TL" else 1)
+            rows = 0 if signal is None else self.in_use(signal)
         self.register_buffer("_rows", self.code(rows), persistent=False)
+
+    def in_use(self, signal: SignalSpec) -> int:
+        """How many rows a signal needs."""
+        return signal.length * (signal.steps if self.index == "TL" else 1)
 
     @abstractmethod
     def table(self, length: int) -> Tensor:

@@ -26,7 +26,6 @@ class ConvPosition(Position):
         y = x + neuron(BN(Conv(x)))      kernel 3 (sequence) or 3 x 3 (`grid`), zeros beyond the ends, no bias
 
     Args:
-        signal: what comes in.
         neuron: neuron of the branch.
         norm_gain: initial gain of the BatchNorm, > 0 (1 is torch's).
         grid: [rows, columns] of an image whose positions these are, row by row; null takes what the encoder says
@@ -54,11 +53,8 @@ class ConvPosition(Position):
         channels = signal.features
         self._levels = 1
         super().__init__()
-        self.conv: nn.Conv1d | nn.Conv2d = (
-            nn.Conv1d(channels, channels, 3, padding=1, bias=False)
-            if self.grid is None
-            else nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        )
+        conv = nn.Conv1d if self.grid is None else nn.Conv2d
+        self.conv = conv(channels, channels, 3, padding=1, bias=False)
         self.norm = TokenNorm(channels, gain=norm_gain)
         self.neuron = neuron_factory(neuron)(channels)
         self._levels = self.neuron.levels

@@ -59,15 +59,12 @@ class CPGTable(TablePosition):
     threshold: float
 
     def __init__(self, signal: SignalSpec | None, pairs: Pairs) -> None:
-        neurons, base, threshold, index = pairs.neurons, pairs.base, pairs.threshold, pairs.index
-        self.neurons = neurons
-        self.index = index
+        self.neurons, self.index, base, threshold = pairs.neurons, pairs.index, pairs.base, pairs.threshold
         if base is None or threshold is None:
             if signal is None:
                 missing = "base" if base is None else "threshold"
                 raise ShapeError("choosing base or threshold needs the signal", knob=missing)
-            rows = signal.length * (signal.steps if index == "TL" else 1)
-            base, threshold = distinct_code(neurons, rows, base, threshold)
+            base, threshold = distinct_code(self.neurons, self.in_use(signal), base, threshold)
         self.base, self.threshold = base, threshold
         super().__init__(signal)
 
@@ -96,7 +93,6 @@ class CPG(CPGTable):
         y[t, l]      = [x[t, l], c[p]]  (concat),  x[t, l] + c[p]  (add)
 
     Args:
-        signal: what comes in; optional, `code` works without.
         combine: concat keeps spikes binary; add needs `neurons` equal to the width and is not binary.
         where: input gives the code to the first layer alone, all also to the layers of every block, through
             weights of their own (SeqSNN's CPG-Full; in a transformer those of the MLPs).
@@ -156,7 +152,6 @@ class CPGLinear(CPGTable):
         I[t, l] = W x[t, l] + W_c c[p] + b      c and p as in `cpg`
 
     Args:
-        signal: what comes in; optional, `code` works without.
         neurons: columns of the code, >= 1 (40 as in SeqSNN's recipes; its own CPG-Linear has 10).
         base: ratio of the frequency ladder, > 1 (10000 as in SeqSNN); null chooses it so that all codes differ.
         threshold: firing threshold, -1 < threshold < 1 (0.8 as in SeqSNN); null chooses it likewise.
@@ -192,7 +187,6 @@ class LearnedCPG(Position):
         y[t, l]      = [x[t, l], c[p]]      p as in `cpg`
 
     Args:
-        signal: what comes in; optional, `code` works without.
         neurons: columns of the code, >= 1 (40 as for `cpg`).
         base: initial ratio of the frequency ladder, > 1 (1000: the gradient grows with p * omega).
         threshold: initial firing threshold, -1 < threshold < 1 (0.8 as for `cpg`).

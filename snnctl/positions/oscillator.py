@@ -60,8 +60,7 @@ def integrate(neurons: int, base: float, length: int, *, method: Method = "rk4",
     matrix comes from running those steps on the two unit states; positions then follow by one product each.
 
     Args:
-        neurons: columns, >= 1; an odd number has one sine more, as in `CPG`.
-        base: ratio of the frequency ladder, > 1.
+        neurons, base: as in `CPG`.
         length: positions, >= 0.
         method: see `advance`.
         step: length of a step in positions, > 0; 1/step must be a whole number.

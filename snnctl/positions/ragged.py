@@ -81,5 +81,4 @@ class Ragged:
 
     def pairs(self, bias: Tensor) -> Tensor:
         """[`length`, `length`] -> [L, L], a bias between positions for this batch."""
-        length = self.mask.shape[1]
-        return bias[:length, :length]
+        return bias[: self.mask.shape[1], : self.mask.shape[1]]

@@ -38,14 +38,21 @@ def leaky_integral(x: Tensor, leak: float) -> Tensor:
     return (kernel @ x.flatten(1)).view_as(x)
 
 
-class LeakyReadout(Readout):
-    """Base of the leaky read-outs: one integrator per output, without threshold.
+class CurrentReadout(Readout):
+    """Base of what follows: a current for each output, from all positions side by side."""
 
-    Args:
-        signal, outputs, data: as in `Readout`.
-        tau: time constant, in ms where the data says what a step lasts, else in steps; one for all, never learned.
-        norm: of the currents.
-    """
+    def __init__(self, signal: SignalSpec, outputs: int, norm: NormKind) -> None:
+        super().__init__(signal, outputs)
+        self.linear = nn.Linear(signal.length * signal.features, outputs, bias=norm == "none")
+        self.norm = make_norm(norm, outputs, 1.0)
+
+    def currents(self, spikes: Tensor) -> Tensor:
+        """[T, B, L, D] -> [T, B, outputs]."""
+        return self.norm(self.linear(spikes.flatten(2)))
+
+
+class LeakyReadout(CurrentReadout):
+    """Base of the leaky read-outs: one integrator per output, without threshold; one time constant, never learned."""
 
     def __init__(
         self,
@@ -56,14 +63,12 @@ class LeakyReadout(Readout):
         tau: Annotated[float, Gt(0.0)] = 50.0,
         norm: NormKind = "running",
     ) -> None:
-        super().__init__(signal, outputs)
+        super().__init__(signal, outputs, norm)
         self.tau = tau
-        self.linear = nn.Linear(signal.length * signal.features, outputs, bias=norm == "none")
-        self.norm = make_norm(norm, outputs, 1.0)
         self.leak = math.exp(-(signal.dt_ms or 1.0) / tau)
 
     def read(self, spikes: Tensor) -> Tensor:
-        return self.decode(leaky_integral(self.norm(self.linear(spikes.flatten(2))), self.leak))
+        return self.decode(leaky_integral(self.currents(spikes), self.leak))
 
     @abstractmethod
     def decode(self, voltages: Tensor) -> Tensor:
@@ -79,9 +84,7 @@ class LeakyStep(LeakyReadout):
         y[t] = V[t]
 
     Args:
-        signal: the backbone's output [T, B, L, D].
-        outputs: numbers to predict per sample and step.
-        data: the raw data; not used.
+        signal, outputs, data: as in `Readout`; the data are not used.
         tau: time constant, > 0, in ms where the data says what a step lasts, else in steps (50 ms as published for
             multi-time-scale XOR).
         norm: of the currents: running, batch (as published), layer or none, as in `spike_mlp`.
@@ -107,9 +110,7 @@ class Leaky(LeakyReadout):
         y = V[T], mean_t V[t], max_t V[t]           decoder: last, mean, max
 
     Args:
-        signal: the backbone's output [T, B, L, D].
-        outputs: numbers to predict per sample.
-        data: the raw data; not used.
+        signal, outputs, data: as in `Readout`; the data are not used.
         tau: time constant, > 0, in ms where the data says what a step lasts, else in steps (200 ms as published for
             keyword spotting).
         decoder: cum (as published; the loss puts a second softmax on the sums, so that no score can be surer than
@@ -134,10 +135,8 @@ class Leaky(LeakyReadout):
         super().__init__(signal, outputs, tau=tau, norm=norm)
         self.decoder = decoder
         if decoder == "cum":
-            twice = (
-                "`decoder: cum` sums softmaxes, and the loss takes a softmax of the sums: a double one, as published"
-            )
-            self.cautions = (twice,)
+            note = "`decoder: cum` sums softmaxes, and the loss takes a softmax of the sums: a double one, as published"
+            self.cautions = (note,)
 
     def decode(self, voltages: Tensor) -> Tensor:
         match self.decoder:
@@ -151,16 +150,14 @@ class Leaky(LeakyReadout):
 
 
 @READOUTS.register("spike_count")
-class SpikeCount(Readout):
+class SpikeCount(CurrentReadout):
     """A last layer of spiking neurons, one per output; the answer is how often each has fired.
 
     Equation:
         y = sum_t neuron(norm(W x))[t]
 
     Args:
-        signal: the backbone's output [T, B, L, D].
-        outputs: numbers to predict per sample.
-        data: the raw data; not used.
+        signal, outputs, data: as in `Readout`; the data are not used.
         neuron: of the last layer.
         norm: of the currents: running, batch, layer or none, as in `spike_mlp`.
 
@@ -178,11 +175,8 @@ class SpikeCount(Readout):
         neuron: Annotated[str | NeuronFactory, Slot("neuron", factory=True)] = "tau_lif",
         norm: NormKind = "running",
     ) -> None:
-        super().__init__(signal, outputs)
-        self.linear = nn.Linear(signal.length * signal.features, outputs, bias=norm == "none")
-        self.norm = make_norm(norm, outputs, 1.0)
+        super().__init__(signal, outputs, norm)
         self.neuron = neuron_factory(neuron)(outputs)
 
     def read(self, spikes: Tensor) -> Tensor:
-        fired: Tensor = self.neuron(self.norm(self.linear(spikes.flatten(2))))
-        return fired.sum(dim=0)
+        return self.neuron(self.currents(spikes)).sum(dim=0)

@@ -17,12 +17,7 @@ from snnctl.readouts.base import Readout, Skipping
 
 
 class LinearReadout(Readout):
-    """A linear map of what is gathered from the spikes.
-
-    Args:
-        signal, outputs, data: as in `Readout`.
-        skipping: knobs.
-    """
+    """A linear map of what is gathered from the spikes."""
 
     takes_ragged = True
 
@@ -46,12 +41,10 @@ class LinearReadout(Readout):
         """The same of packed tokens [T, 1, N, D]."""
 
     def read(self, spikes: Tensor) -> Tensor:
-        y: Tensor = self.linear(self.gathered(spikes))
-        return y
+        return self.linear(self.gathered(spikes))
 
     def read_tokens(self, spikes: Tensor, tokens: Ragged) -> Tensor:
-        y: Tensor = self.linear(self.gathered_tokens(spikes, tokens))
-        return y
+        return self.linear(self.gathered_tokens(spikes, tokens))
 
 
 @READOUTS.register("mean_linear")
@@ -60,9 +53,6 @@ class MeanLinear(LinearReadout):
 
     Equation:
         y = W * mean_{t,l} x[t, l] + b   [+ V * flatten(data)]
-
-    Args:
-        signal, outputs, data: as in `Readout`.
 
     Shape: [T, B, L, D] -> [B, outputs].
 
@@ -83,9 +73,6 @@ class FlattenLinear(LinearReadout):
 
     Equation:
         y = W * flatten_{l,d}( mean_t x[t] ) + b   [+ V * flatten(data)]
-
-    Args:
-        signal, outputs, data: as in `Readout`.
 
     Shape: [T, B, L, D] -> [B, outputs].
 
@@ -110,9 +97,6 @@ class LastLinear(LinearReadout):
 
     Equation:
         y = W * mean_t x[t, L-1] + b   [+ V * flatten(data)]
-
-    Args:
-        signal, outputs, data: as in `Readout`.
 
     Shape: [T, B, L, D] -> [B, outputs].
 
@@ -177,8 +161,8 @@ class VariateLinear(Readout):
 
     def read(self, spikes: Tensor) -> Tensor:
         tokens = spikes[:, :, : self.targets]
-        y: Tensor = self.linear(tokens.mean(dim=0) if self.over_steps == "mean" else tokens[-1])
-        return y.transpose(1, 2).flatten(1)
+        found = tokens.mean(dim=0) if self.over_steps == "mean" else tokens[-1]
+        return self.linear(found).transpose(1, 2).flatten(1)
 
 
 @READOUTS.register("step_linear")
@@ -187,11 +171,6 @@ class StepLinear(Readout):
 
     Equation:
         y[t] = W * mean_l x[t, l] + b
-
-    Args:
-        signal: the backbone's output [T, B, L, D].
-        outputs: numbers to predict per sample and step.
-        data: the raw data; not used.
 
     Shape: [T, B, L, D] -> [B, T, outputs].
     """
@@ -203,8 +182,7 @@ class StepLinear(Readout):
         self.linear = nn.Linear(signal.features, outputs)
 
     def read(self, spikes: Tensor) -> Tensor:
-        y: Tensor = self.linear(spikes.mean(dim=2)).transpose(0, 1)
-        return y
+        return self.linear(spikes.mean(dim=2)).transpose(0, 1)
 
 
 @READOUTS.register("frames")
@@ -230,9 +208,8 @@ class Frames(Readout):
     def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None) -> None:
         super().__init__(signal, outputs)
         if signal.features != outputs or signal.kind != "real":
-            message = (
-                f"`frames` hands on frames of {outputs} values per pixel, and the backbone gives {signal.describe()}"
-            )
+            given = signal.describe()
+            message = f"`frames` hands on frames of {outputs} values per pixel, and the backbone gives {given}"
             raise ShapeError(message, knob="type", help="backbones that make frames: video_stack, sim_vp")
 
     def read(self, spikes: Tensor) -> Tensor:

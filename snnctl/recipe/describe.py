@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
 from typing import Any, get_args
 
+from pydantic_core import to_jsonable_python
+
 from snnctl.core.annotations import bounds_text, is_optional, members, type_name
 from snnctl.core.catalog import REGISTRIES, TASKS
 from snnctl.core.docs import read_doc
@@ -14,15 +16,6 @@ from snnctl.core.params import params_model
 from snnctl.core.signature import knobs
 from snnctl.recipe.resolve import dump_yaml
 from snnctl.recipe.schema import PLACEHOLDER, SLOTS, RecipeModel
-
-
-def plain(value: Any) -> Any:
-    """Dataclasses and tuples as mappings and lists."""
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: plain(getattr(value, name)) for name in value.__dataclass_fields__}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
 
 
 def knob_rows(component: Callable[..., Any]) -> list[dict[str, Any]]:
@@ -35,7 +28,7 @@ def knob_rows(component: Callable[..., Any]) -> list[dict[str, Any]]:
 
 
 def _row(name: str, kind: str, default: Any, required: bool, bounds: str, doc: str) -> dict[str, Any]:
-    default = None if required else plain(default)
+    default = None if required else to_jsonable_python(default)
     return {"name": name, "type": kind, "default": default, "required": required, "bounds": bounds, "doc": doc}
 
 
@@ -60,7 +53,7 @@ def paste_ready(kind: str, name: str) -> str:
         return dump_yaml({"task": {"type": task, f"{kind}s": [name]}}).rstrip()
     values: dict[str, Any] = {"type": name}
     for knob in knobs(REGISTRIES[kind].get(name)):
-        values[knob.name] = PLACEHOLDER if knob.required else plain(knob.default)
+        values[knob.name] = PLACEHOLDER if knob.required else to_jsonable_python(knob.default)
     key = {"backbone": "model"}.get(kind, kind)
     return dump_yaml({key: values}).rstrip()
 
@@ -84,10 +77,8 @@ def json_schema() -> dict[str, Any]:
 def _slot(kind: str) -> dict[str, Any]:
     names = list(REGISTRIES[kind].names())
     whole = [{"$ref": f"#/$defs/{kind}.{name}", "required": ["type"]} for name in names]
-    return {
-        "description": f"a {kind}: its name, or a mapping with `type` and knobs",
-        "anyOf": [{"enum": names}, *whole],
-    }
+    description = f"a {kind}: its name, or a mapping with `type` and knobs"
+    return {"description": description, "anyOf": [{"enum": names}, *whole]}
 
 
 def _use(kind: str, default: Any, optional: bool = False) -> dict[str, Any]:
@@ -102,7 +93,7 @@ def _use(kind: str, default: Any, optional: bool = False) -> dict[str, Any]:
 
 def _mapping(kind: str, name: str) -> dict[str, Any]:
     component = REGISTRIES[kind].get(name)
-    model = json.loads(json.dumps(params_model(component).model_json_schema(), default=plain))
+    model = json.loads(json.dumps(params_model(component).model_json_schema(), default=to_jsonable_python))
     properties: dict[str, Any] = {"type": {"const": name}}
     for knob in knobs(component):
         found = model.get("properties", {}).get(knob.name, {})
@@ -118,8 +109,7 @@ def _mapping(kind: str, name: str) -> dict[str, Any]:
         "required": [k.name for k in knobs(component) if k.required],
         "additionalProperties": False,
     }
-    inlined: dict[str, Any] = _inline(found, nested)
-    return inlined
+    return {key: _inline(value, nested) for key, value in found.items()}
 
 
 def _inline(value: Any, definitions: dict[str, Any]) -> Any:

@@ -85,9 +85,12 @@ def _finding(loc: KeyPath, item: ErrorDetails, given: dict[str, Any], owner: Own
         help = choices(str(loc[-1]), _keys_at(owner, loc[:-1]))
         return Finding("R201", f"unknown key `{key}` for {parent}", full, True, help, f"not a key of {parent}")
     if kind == "missing":  # in a tuple
-        wanted, found = len(get_args(_core(_annotation(owner.keys, loc[:-1])))), len(_value(given, loc[:-1]))
-        return Finding("R204", f"`{path_text(full[:-1])}` must hold {wanted} items, got {found}", full[:-1])
-    if _is_branch(loc, item):
+        wanted = len(get_args(_core(_annotation(owner.keys, loc[:-1]))))
+        found: Any = given
+        for part in loc[:-1]:
+            found = found[part]
+        return Finding("R204", f"`{path_text(full[:-1])}` must hold {wanted} items, got {len(found)}", full[:-1])
+    if len(loc) < len(item["loc"]):  # a branch of a union
         expected = _article(bounded_type(annotation))
         return Finding("R203", f"{name} must be {expected}, {got}", full, help=_type_help(annotation, value))
     if kind in _BOUNDS:
@@ -160,16 +163,6 @@ def _real_location(given: Any, item: ErrorDetails) -> KeyPath:
         elif index == len(item["loc"]) - 1 and item["type"] == "missing":
             path.append(part)
     return tuple(path)
-
-
-def _is_branch(loc: KeyPath, item: ErrorDetails) -> bool:
-    return len(loc) < len(item["loc"])
-
-
-def _value(given: Any, loc: KeyPath) -> Any:
-    for part in loc:
-        given = given[part]
-    return given
 
 
 def _keys_at(owner: Owner, loc: KeyPath) -> Mapping[str, Any]:

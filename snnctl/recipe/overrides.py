@@ -29,14 +29,8 @@ def parse_path(text: str, label: str) -> KeyPath:
         parts.append(int(match[2]) if match[2] is not None else match[1])
         position = match.end()
     if not parts or position != len(text):
-        raise DiagnosticError(
-            Diagnostic(
-                "R111",
-                f"`{shorten(text)}` is not a path into a recipe",
-                override=label,
-                help="write model.neuron.tau or task.metrics[0]",
-            )
-        )
+        message, help = f"`{shorten(text)}` is not a path into a recipe", "write model.neuron.tau or task.metrics[0]"
+        raise DiagnosticError(Diagnostic("R111", message, override=label, help=help))
     return tuple(parts)
 
 
@@ -62,9 +56,8 @@ def apply_overrides(source: Source, sets: Sequence[str], unsets: Sequence[str]) 
         try:
             name, equals, value = text.partition("=")
             if not equals:
-                raise DiagnosticError(
-                    Diagnostic("R112", f"`{shorten(text)}` has no value", override=label, help="write --set PATH=VALUE")
-                )
+                message = f"`{shorten(text)}` has no value"
+                raise DiagnosticError(Diagnostic("R112", message, override=label, help="write --set PATH=VALUE"))
             path = parse_path(name.strip(), label)
             warnings += _set(source, path, parse_value(value, label), label)
         except DiagnosticError as error:
@@ -165,12 +158,5 @@ def _dropped(path: KeyPath, old: Any, new: Any, label: str) -> list[Diagnostic]:
     gone = [key for key in old if key != "type" and not (isinstance(new, dict) and key in new)]
     if not gone:
         return []
-    return [
-        Diagnostic(
-            "R114",
-            f"`{path_text(path)}` is replaced whole; dropped: {', '.join(gone)}",
-            severity="warning",
-            override=label,
-            path=path_text(path),
-        )
-    ]
+    message = f"`{path_text(path)}` is replaced whole; dropped: {', '.join(gone)}"
+    return [Diagnostic("R114", message, severity="warning", override=label, path=path_text(path))]

@@ -71,13 +71,8 @@ def load_plugin(path: Path) -> Plugin:
             raise
         raise DiagnosticError(_failure(path, error)) from error
     if not new:
-        raise DiagnosticError(
-            Diagnostic(
-                "R124",
-                file=name,
-                help='decorate a class, e.g. `@NEURONS.register("my_neuron")`',
-            )
-        )
+        help = 'decorate a class, e.g. `@NEURONS.register("my_neuron")`'
+        raise DiagnosticError(Diagnostic("R124", file=name, help=help))
     for kind, component in new:
         REGISTRIES[kind].mark_source(component, name)
     plugin = Plugin(name, sha256, tuple(f"{kind}.{component}" for kind, component in new))

@@ -72,21 +72,12 @@ class Recipe:
 
     def leaves(self) -> Iterator[tuple[KeyPath, Any]]:
         """Every value that is not a mapping, with its path."""
-        yield from _leaves(self.values, ())
+        return _leaves(self.values, ())
 
-    def problem(
-        self,
-        code: str,
-        message: str,
-        path: KeyPath,
-        help: str = "",
-        *,
-        on_key: bool = False,
-        notes: tuple[str, ...] = (),
-    ) -> Diagnostic:
-        """A diagnostic located at the value of `path`, or at its key."""
+    def problem(self, code: str, message: str, path: KeyPath, help: str = "", **how: Any) -> Diagnostic:
+        """A diagnostic located at the value of `path`; `how` else it is told, see `Validation.add`."""
         collector = Validation(self.source)
-        collector.add(code, message, path, on_key=on_key, help=help, notes=notes)
+        collector.add(code, message, path, help=help, **how)
         return collector.problems[0]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from snnctl.core.better import better_when
@@ -11,7 +11,6 @@ from snnctl.core.diagnostic import choices
 from snnctl.recipe.source import KeyPath
 
 Problem = tuple[KeyPath, str, str]  # where, message, help
-Rule = Callable[[dict[str, Any]], Iterator[Problem]]
 
 
 def _measured(recipe: dict[str, Any]) -> list[str]:
@@ -23,11 +22,8 @@ def watched_metric_exists(recipe: dict[str, Any]) -> Iterator[Problem]:
     metric = recipe["train"]["early_stop"]["metric"]
     known = _measured(recipe)
     if metric.startswith("test/"):
-        yield (
-            ("train", "early_stop", "metric"),
-            "the test split must not choose the model",
-            choices(metric.replace("test/", "val/"), known),
-        )
+        help = choices(metric.replace("test/", "val/"), known)
+        yield ("train", "early_stop", "metric"), "the test split must not choose the model", help
     elif metric not in known:
         help = f"{choices(metric, known)}; what else to measure stands in `task.metrics`"
         yield ("train", "early_stop", "metric"), f"`{metric}` is not measured", help
@@ -72,17 +68,8 @@ def warmup_ends_before_training(recipe: dict[str, Any]) -> Iterator[Problem]:
     """The learning rate must reach its full value before the last epoch."""
     warmup = recipe["schedule"].get("warmup_epochs", 0)
     if warmup and warmup >= recipe["train"]["epochs"]:
-        yield (
-            ("schedule", "warmup_epochs"),
-            f"warm-up of {warmup} epochs leaves none to train",
-            "shorten it, or raise `train.epochs`",
-        )
+        message = f"warm-up of {warmup} epochs leaves none to train"
+        yield ("schedule", "warmup_epochs"), message, "shorten it, or raise `train.epochs`"
 
 
-RULES: tuple[Rule, ...] = (
-    data_fits_task,
-    readout_answers_task,
-    watched_metric_exists,
-    best_is_not_worst,
-    warmup_ends_before_training,
-)
+RULES = (data_fits_task, readout_answers_task, watched_metric_exists, best_is_not_worst, warmup_ends_before_training)

@@ -48,12 +48,5 @@ class RecipeModel(Section):
     energy: Energy = Field(Energy(), description="what `snnctl energy` counts on and which prices it takes")
 
 
-SLOTS = {
-    "task": "task",
-    "data": "data",
-    "encoder": "encoder",
-    "model": "backbone",
-    "readout": "readout",
-    "optim": "optim",
-    "schedule": "schedule",
-}
+_SECTIONS = ("task", "data", "encoder", "model", "readout", "optim", "schedule")
+SLOTS = {section: {"model": "backbone"}.get(section, section) for section in _SECTIONS}  # -> kind of component

@@ -9,7 +9,6 @@ from snnctl.recipe.source import parse_yaml, read_file
 
 
 def shipped_folder() -> Path:
-    """Where the recipes lie."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "shipped_recipes"
     return inside if inside.is_dir() else package.parent / "recipes"

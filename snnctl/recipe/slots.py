@@ -46,21 +46,7 @@ class Validation:
     ) -> None:
         """Note a problem at the key or the value of `path`."""
         mark = self.source.key_mark(path) if on_key else self.source.value_mark(path)
-        self.problems.append(
-            Diagnostic(
-                code,
-                message,
-                path=path_text(path),
-                file="" if mark.override else mark.file,
-                line=mark.line,
-                column=mark.column,
-                length=mark.length,
-                override=mark.override,
-                help=help,
-                label=label,
-                notes=notes,
-            )
-        )
+        self.problems.append(mark.problem(code, message, path=path_text(path), help=help, label=label, notes=notes))
 
     def recipe(self) -> dict[str, Any]:
         """The whole recipe with every default filled in; incomplete where there are problems."""
@@ -70,10 +56,9 @@ class Validation:
         for section, kind in SLOTS.items():
             if section in raw or section in resolved:
                 default = RecipeModel.model_fields[section].default
+                default = default if isinstance(default, str) else None
                 value = raw.get(section, resolved.get(section))
-                resolved[section] = self.component(
-                    kind, value, (section,), default if isinstance(default, str) else None
-                )
+                resolved[section] = self.component(kind, value, (section,), default)
         return resolved
 
     def component(self, kind: str, value: Any, path: KeyPath, default: Any = None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,12 @@ class Mark:
     column: int = 0
     length: int = 1
     override: str = ""
+
+    def problem(self, code: str, message: str, **more: Any) -> Diagnostic:
+        """A diagnostic that stands here; `more` are others of its fields."""
+        file, override = "" if self.override else self.file, self.override
+        line, column, length = self.line, self.column, self.length
+        return Diagnostic(code, message, file=file, line=line, column=column, length=length, override=override, **more)
 
 
 @dataclass
@@ -82,10 +88,8 @@ def read_file(path: Path) -> str:
             raise DiagnosticError(_too_large(name))
         return decode(path.read_bytes(), name)
     except FileNotFoundError:
-        near = _nearby(path)
-        raise DiagnosticError(
-            Diagnostic("R101", "recipe not found", file=name, help=near or "`snnctl init` copies a shipped recipe")
-        ) from None
+        help = _nearby(path) or "`snnctl init` copies a shipped recipe"
+        raise DiagnosticError(Diagnostic("R101", "recipe not found", file=name, help=help)) from None
     except OSError as error:
         raise DiagnosticError(Diagnostic("R101", f"recipe cannot be read: {error.strerror}", file=name)) from None
 
@@ -98,12 +102,8 @@ def _nearby(path: Path) -> str:
 
 
 def _too_large(file: str) -> Diagnostic:
-    return Diagnostic(
-        "R102",
-        f"recipe is larger than {MAX_BYTES:,} bytes",
-        file=file,
-        help="a recipe describes an experiment; data belongs into files that it names",
-    )
+    help = "a recipe describes an experiment; data belongs into files that it names"
+    return Diagnostic("R102", f"recipe is larger than {MAX_BYTES:,} bytes", file=file, help=help)
 
 
 def decode(raw: bytes, file: str) -> str:
@@ -115,14 +115,12 @@ def decode(raw: bytes, file: str) -> str:
     if len(raw) > MAX_BYTES:
         raise DiagnosticError(_too_large(file))
     try:
-        text = raw.decode("utf-8-sig")
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - raw.rfind(b"\n", 0, error.start)
-        raise DiagnosticError(
-            Diagnostic("R103", "recipe is not UTF-8 text", file=file, line=line, column=column, help="save it as UTF-8")
-        ) from None
-    return text
+        mark = Mark(file, line, column)
+        raise DiagnosticError(mark.problem("R103", "recipe is not UTF-8 text", help="save it as UTF-8")) from None
 
 
 def parse_yaml(text: str, file: str) -> Source:
@@ -135,11 +133,9 @@ def parse_yaml(text: str, file: str) -> Source:
     values = reader.read(text)
     if not reader.problems and not isinstance(values, dict):
         what = "empty" if values is None else "not a mapping of keys"
-        mark = reader.items.get((), Mark())
+        mark = replace(reader.items.get((), Mark()), file=file, length=1)
         help = "`snnctl init` copies one to start from" if values is None else "it begins with `schema: 1`"
-        reader.problems.append(
-            Diagnostic("R106", f"recipe is {what}", file=file, line=mark.line, column=mark.column, help=help)
-        )
+        reader.problems.append(mark.problem("R106", f"recipe is {what}", help=help))
     if reader.problems:
         raise DiagnosticError(reader.problems)
     return Source(file, text, values, reader.keys, reader.items)
@@ -184,16 +180,9 @@ class _Reader:
             self.problems.append(self._syntax(error, text))
         except yaml.reader.ReaderError as error:
             before = text[: error.position] if isinstance(error.position, int) else ""
-            self.problems.append(
-                Diagnostic(
-                    "R103",
-                    f"character U+{ord(error.character) if isinstance(error.character, str) else error.character:04X}"
-                    " is not allowed in a recipe",
-                    file=self.file,
-                    line=before.count("\n") + 1,
-                    column=len(before) - before.rfind("\n"),
-                )
-            )
+            number = ord(error.character) if isinstance(error.character, str) else error.character
+            mark = Mark(self.file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+            self.problems.append(mark.problem("R103", f"character U+{number:04X} is not allowed in a recipe"))
         except _TooDeepError as deep:
             self.problems = [p for p in self.problems if p.code != "R108"]  # `{{{{` is a key within a key
             self._problem("R109", f"nested more than {MAX_DEPTH} levels deep", deep.event, "")
@@ -213,9 +202,8 @@ class _Reader:
             self._problem("R105", f"tag `{tag}` is not allowed", event, "a recipe holds plain values")
         if isinstance(event, yaml.ScalarEvent):
             if _SURROGATE.search(event.value):
-                self._problem(
-                    "R103", "half of a surrogate pair is not a character", event, "write the character itself"
-                )
+                message = "half of a surrogate pair is not a character"
+                self._problem("R103", message, event, "write the character itself")
             return plain_scalar(event.value) if event.style is None else event.value
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(events, path)
@@ -244,13 +232,8 @@ class _Reader:
             if key == "<<":
                 self._problem("R105", "merge key `<<` is not allowed", event, "write the keys out")
             if key in found:
-                first = self.keys[here]
-                self._problem(
-                    "R104",
-                    f"duplicate key `{key}`",
-                    event,
-                    f"first given at line {first.line}; remove one of the two",
-                )
+                help = f"first given at line {self.keys[here].line}; remove one of the two"
+                self._problem("R104", f"duplicate key `{key}`", event, help)
             else:
                 self.keys[here] = self._mark(event)
             found[key] = self._node(next(events), events, here)
@@ -266,18 +249,7 @@ class _Reader:
     def _problem(self, code: str, message: str, event: yaml.Event, help: str) -> None:
         if code == "R105" and any(p.message == message for p in self.problems):
             return  # an alias may stand a thousand times
-        mark = self._mark(event)
-        self.problems.append(
-            Diagnostic(
-                code,
-                message,
-                file=self.file,
-                line=mark.line,
-                column=mark.column,
-                length=mark.length,
-                help=help,
-            )
-        )
+        self.problems.append(self._mark(event).problem(code, message, help=help))
 
     def _syntax(self, error: yaml.MarkedYAMLError, text: str) -> Diagnostic:
         mark = error.problem_mark or error.context_mark
@@ -286,13 +258,7 @@ class _Reader:
         row = lines[line - 1] if line <= len(lines) else ""
         if "\t" in row[: len(row) - len(row.lstrip())]:
             column = row.index("\t") + 1
-            return Diagnostic(
-                "R110",
-                file=self.file,
-                line=line,
-                column=column,
-                help="indent with spaces",
-            )
+            return Diagnostic("R110", file=self.file, line=line, column=column, help="indent with spaces")
         message = (error.problem or error.context or "not valid YAML").replace("\n", " ")
         help = ""
         before = row[: column - 1]

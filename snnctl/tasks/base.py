@@ -87,12 +87,5 @@ class Task(ABC, Generic[DataT, MetricT]):
         self, split: str = "test", *, seed: int = 0, batch_size: int = 512, progress: Progress | None = None
     ) -> BaselineReport:
         """The baselines of this task, fitted on `train`, scored on `split` by the task's metrics."""
-        return run_baselines(
-            self.baselines,
-            self.data,
-            self.meter,
-            batch_size=self.held_at_once(batch_size),
-            split=split,
-            seed=seed,
-            progress=progress,
-        )
+        how = {"batch_size": self.held_at_once(batch_size), "split": split, "seed": seed, "progress": progress}
+        return run_baselines(self.baselines, self.data, self.meter, **how)

@@ -41,7 +41,6 @@ class ClassTask(Task[ClassDataT, ClassMetricName]):
 
     @property
     def outputs(self) -> int:
-        """One score per class."""
         return self.data.classes
 
 
@@ -81,8 +80,7 @@ class Classification(ClassTask[LabelledData]):
 
     def predict(self, network: nn.Module | Callable[[Tensor], Tensor], batch: LabelledBatch) -> Tensor:
         """Scores [B, K]; their softmax is the network's belief."""
-        scores: Tensor = network(batch.inputs)
-        return scores
+        return network(batch.inputs)
 
     def loss(self, prediction: Tensor, batch: LabelledBatch) -> Tensor:
         """Mean cross-entropy over the items; of mixed ones with the shares of their classes."""
@@ -94,7 +92,6 @@ class Classification(ClassTask[LabelledData]):
         return len(batch.targets)
 
     def meter(self) -> ClassificationMetrics:
-        """Fresh metrics for one split."""
         return ClassificationMetrics(self.metrics, self.data.classes)
 
 
@@ -164,5 +161,4 @@ class StepClassification(ClassTask[StepData]):
         return int(batch.observed.sum())
 
     def meter(self) -> StepMetrics:
-        """Fresh metrics for one split."""
         return StepMetrics(self.metrics, self.data.classes)

@@ -101,7 +101,6 @@ class VideoPrediction(Task[VideoSource, VideoMetricName]):
         return len(batch)
 
     def meter(self) -> VideoMetrics:
-        """Fresh metrics for one split."""
         return VideoMetrics(self.metrics, self.data.input_signal.ahead, self.grid)
 
     def held_at_once(self, batch_size: int) -> int:

@@ -34,8 +34,7 @@ class SpikingSelfAttention(nn.Module):
         y       = neuron(BN(Linear(o)))
 
     Args:
-        dim: D, width.
-        heads: number of heads; divides `dim`.
+        dim, heads: D, width, and a divisor of it.
         neuron: factory of neurons, called once per place.
         scale: factor on the attention product.
         threshold: threshold of the inner neuron as a share of the neuron's own.
@@ -90,8 +89,7 @@ class SpikingSelfAttention(nn.Module):
             current = tokens.pack(current)
         if self.gate is not None:
             current = current * self.gate.sigmoid()
-        spikes: Tensor = self.projection(self.neuron(current))
-        return spikes
+        return self.projection(self.neuron(current))
 
     def scores(self, packed: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map [T, B, heads, L, L] in whole numbers, before the scale, of packed spikes [T, B, L, 3D]."""
@@ -127,8 +125,7 @@ class _Softmax(nn.Module):
         scores = self.scores(packed, bias)
         scores = scores if tokens is None else tokens.between(scores)
         joined = join_heads(scores.softmax(-1) @ split_heads(packed, self.heads, self.parts)[-1])
-        y: Tensor = self.projection(joined if tokens is None else tokens.pack(joined))
-        return y
+        return self.projection(joined if tokens is None else tokens.pack(joined))
 
     def scores(self, packed: Tensor, bias: Tensor | None = None) -> Tensor:
         """The map [T, B, heads, L, L] before the softmax."""
@@ -199,17 +196,13 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     Without a softmax the product is associative: both orders give the same whole numbers, exactly in float32 while
     heads' sums stay below 2^24.
     """
-    length, width = q.shape[-2:]
-    if width < length:
-        return q @ (k.transpose(-1, -2) @ v)
-    return (q @ k.transpose(-1, -2)) @ v
+    return q @ (k.mT @ v) if _narrow(q) else (q @ k.mT) @ v
 
 
 def attend_packed(packed: Tensor, heads: int, gain: float) -> Tensor:
     """`gain` times the attention of each head, from q, k and v side by side: [T, B, L, 3D] -> [T, B, L, D]."""
     if can_be_fast(packed) and packed.is_contiguous():
-        out: Tensor = _PackedAttention.apply(packed, heads, gain)
-        return out
+        return _PackedAttention.apply(packed, heads, gain)
     q, k, v = split_heads(packed, heads)
     return join_heads(attend(q, k, v)) * gain
 
@@ -217,8 +210,8 @@ def attend_packed(packed: Tensor, heads: int, gain: float) -> Tensor:
 class _PackedAttention(torch.autograd.Function):
     """Attention that reads its heads where they lie in the packed tensor and writes gradients to where they belong.
 
-    Matrix products take rows with a stride, so nothing is copied to bring heads together or apart, and nothing but the
-    spikes is kept for the backward pass, as bytes; autograd of the plain expression keeps copies of q, k and v.
+    Nothing is copied to bring heads together or apart, and nothing but the spikes is kept for the backward pass, as
+    bytes; autograd of the plain expression keeps copies of q, k and v.
     """
 
     @staticmethod

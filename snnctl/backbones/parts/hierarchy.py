@@ -83,13 +83,12 @@ class LayerTau:
     unit: str
 
 
-def profile(hierarchy: Hierarchy, layers: int) -> list[float]:
+def profile(wanted: Hierarchy, layers: int) -> list[float]:
     """The nominal tau of each layer, before it is put in another order.
 
     Raises:
         ShapeError: one layer cannot have a profile, or a tau is not above 0.
     """
-    wanted = hierarchy
     if wanted.profile == "none" or (wanted.delta == 0.0 and layers > 0):
         return [wanted.tau_mean] * layers
     if layers < 2:
@@ -127,10 +126,8 @@ def ordered(taus: Sequence[float], order: Order | list[int]) -> list[float]:
             message = f"`order` must name each of the layers 1 to {count} once, got {order}"
             raise ShapeError(message, knob="order")
         return [taus[number - 1] for number in order]
-    if order == "increasing" or count < 2:
-        return list(taus)
-    if order == "decreasing":
-        return list(taus)[::-1]
+    if order != "permuted" or count < 2:
+        return list(taus)[::-1] if order == "decreasing" else list(taus)
     random = _random(0)
     if count <= ALL_ORDERS_UP_TO:
         others = [o for o in permutations(range(count)) if o != tuple(range(count))]

@@ -42,18 +42,13 @@ class ImageLayer(SpikingLayer):
 
     An input that is the same tensor at every step, as a repeated image is, is convolved once.
 
-    Equation:
-        X = BN(W * x) [+ connection]
-        S = neuron(X)
-
     Args:
         inputs, outputs: channels.
-        neuron: factory of the neuron, called with `outputs`.
-        norm_gain: initial gain of the BatchNorm.
+        neuron, norm_gain: as in `SpikingLayer`.
         kernel: size of the square kernel, odd; zeros around the image keep its size at stride 1.
         stride: step of the kernel, >= 1; rows and columns are divided by it and rounded up.
         connection: from the layer before; None has none.
-        hands_on: whether the next layer gets X as well, or the membranes after the reset.
+        hands_on: whether the next layer gets the current as well, or the membranes after the reset.
 
     Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W'].
     """
@@ -75,10 +70,6 @@ class ImageLayer(SpikingLayer):
         self.connection = connection
         self.hands_on = hands_on
 
-    @property
-    def weights(self) -> ConvWeights:
-        return self.conv
-
     def forward(self, before: Passed) -> Passed:
         current = self._convolved(before.images)
         if self.connection is None and self.hands_on is None:
@@ -89,8 +80,7 @@ class ImageLayer(SpikingLayer):
             assert tapped is not None, "the layer before hands on what is tapped"
             current = current + channels_last(self.connection(tapped))
         if self.hands_on == "membrane":
-            spikes, membranes = with_membranes(self.neuron, current)
-            return Passed(channels_second(spikes), channels_second(membranes))
+            return Passed(*map(channels_second, with_membranes(self.neuron, current)))
         images = channels_second(self.neuron(current))
         return Passed(images, channels_second(current) if self.hands_on == "current" else None)
 
@@ -171,10 +161,8 @@ def grid_of(signal: SignalSpec, kind: str) -> Grid:
     """
     if signal.grid is None:
         message = f"{kind} takes images, and the positions of this signal lie on no grid: {signal.describe()}"
-        help = (
-            "take data of type `image` or `event_frames`, and an encoder that keeps rows and columns (`repeat`, `none`)"
-        )
-        raise ShapeError(message, knob="type", help=help)
+        keeps = "an encoder that keeps rows and columns (`repeat`, `none`)"
+        raise ShapeError(message, knob="type", help=f"take data of type `image` or `event_frames`, and {keeps}")
     return signal.grid
 
 
@@ -231,16 +219,9 @@ class ImageLayers(KnobGroup):
 
 
 class ImageNetwork(Layered):
-    """A network of convolutions on the grid of the positions, and a fully connected layer behind them.
+    """A network `kind` of convolutions on the grid of the positions, and a fully connected layer behind them.
 
-    Attributes:
-        extra_parameters: how many of its parameters are those of interlaminar connections.
-
-    Args:
-        signal: the encoder's output [T, B, L, C], with a grid.
-        kind: what the network is called.
-        depth: knob.
-        every_layer: knobs.
+    Attributes: `extra_parameters`, how many of its parameters are those of interlaminar connections.
     """
 
     def __init__(self, signal: SignalSpec, kind: str, depth: int, every_layer: ImageLayers) -> None:

@@ -57,12 +57,7 @@ def attention_kernel(channels: int) -> int:
 class ChannelAttention(nn.Module):
     """Efficient channel attention: a weight between 0 and 1 for each channel, from its mean and its neighbours'.
 
-    Equation:
-        y = x * sigmoid(conv1d(mean_{h,w} x))        `shared_over_time`: mean_{t,h,w} x
-
-    Args:
-        channels: C.
-        shared_over_time: as in `Interlaminar`.
+    The equation, and `shared_over_time`, stand in `Interlaminar`.
 
     Shape: [T, B, C, H, W] -> [T, B, C, H, W].
 
@@ -85,10 +80,8 @@ class Connection(nn.Module):
     """One connection: attention, and what makes its result fit the layer it leads to.
 
     Args:
-        wanted: tap and gate.
         inputs, outputs: channels of what is tapped and of the layer.
         tapped, grid: (rows, columns) of what is tapped and of the layer's output.
-        norm_gain: initial gain of the BatchNorm.
 
     Attributes: `extra_parameters`, how many parameters it adds to the network.
 

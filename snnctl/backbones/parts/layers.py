@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import copy
-from abc import abstractmethod
 from typing import Any, ClassVar, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.parts.weights import ConvWeights, LinearWeights, TemporalWeights, TimeWeights
+from snnctl.backbones.parts.weights import ConvWeights, LinearWeights, TemporalWeights
 from snnctl.neurons.base import NeuronFactory, State
 from snnctl.neurons.norm import NormKind, TokenNorm, make_norm
 
@@ -19,13 +18,8 @@ Network = TypeVar("Network", bound=nn.Module)
 class NormedLinear(nn.Module):
     """Linear map and BatchNorm over all tokens, without a neuron: where membranes, not spikes, are added.
 
-    Equation:
-        y = BN(W x + W_c c + b)
-
     Args:
-        inputs, outputs: sizes of the last axis.
-        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
-        code: as in `LinearWeights`.
+        inputs, outputs, norm_gain, code: as in `SpikingLinear`.
 
     Shape: [T, B, *, inputs] -> [T, B, *, outputs].
     """
@@ -37,8 +31,7 @@ class NormedLinear(nn.Module):
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
         current = self.linear(x) if self.linear.code_weight is None else self.linear(x, code)
-        y: Tensor = self.norm(current)
-        return y
+        return self.norm(current)
 
 
 class SpikingLayer(nn.Module):
@@ -56,6 +49,7 @@ class SpikingLayer(nn.Module):
     """
 
     space: ClassVar[int] = 0  # axes before the channels that are space
+    driven_by: ClassVar[str] = "conv"  # name of the submodule that makes the current
 
     def __init__(
         self, outputs: int, neuron: NeuronFactory, norm_gain: float | None, norm: NormKind = "running"
@@ -66,9 +60,9 @@ class SpikingLayer(nn.Module):
         self.neuron.over_space(self.space)
 
     @property
-    @abstractmethod
-    def weights(self) -> LinearWeights | ConvWeights | TemporalWeights | TimeWeights:
-        """The submodule that makes the current."""
+    def weights(self) -> Any:
+        """The submodule that makes the current, one of `weights.py`."""
+        return getattr(self, self.driven_by)
 
     def fire(self, current: Tensor, state: State | None, return_state: bool) -> Any:
         """Norm and neuron; the current has no bias yet where a norm follows."""
@@ -99,23 +93,20 @@ class SpikingLayer(nn.Module):
 
 
 class SpikingLinear(SpikingLayer):
-    """Linear map, BatchNorm over all tokens, neuron along T.
+    """Linear map, BatchNorm over all tokens, neuron along T: neuron(BN(W x + W_c c + b)).
 
     The weights keep torch's default initialisation: BatchNorm makes their scale irrelevant where it
     follows, and where it does not, the published N(0, 0.02) would leave the neurons silent at the start.
 
-    Equation:
-        S = neuron(BN(W * x + b))
-
     Args:
         inputs, outputs: sizes of the last axis.
-        neuron: factory of the neuron, called with `outputs`.
-        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
-        code: columns of a code of the position that comes beside the input, see `LinearWeights`; 0 = none.
-        norm: which norm, as in `make_norm`.
+        neuron, norm_gain, norm: as in `SpikingLayer`.
+        code: columns of a code c of the position that comes beside the input, see `LinearWeights`; 0 = none.
 
     Shape: [T, B, *, inputs] -> [T, B, *, outputs].
     """
+
+    driven_by = "linear"
 
     def __init__(
         self,
@@ -132,10 +123,6 @@ class SpikingLinear(SpikingLayer):
         super().__init__(outputs, neuron, norm_gain, norm)
         self.linear = linear
 
-    @property
-    def weights(self) -> LinearWeights:
-        return self.linear
-
     def forward(
         self, x: Tensor, state: State | None = None, *, return_state: bool = False, code: Tensor | None = None
     ) -> Any:
@@ -147,15 +134,9 @@ class SpikingLinear(SpikingLayer):
 class SpikingTemporalConv(SpikingLayer):
     """Causal convolution over positions, BatchNorm over all tokens, neuron along T.
 
-    Equation:
-        S[l] = neuron(BN(sum_j W[j] x[l - j * dilation] + b))
-
     Args:
-        inputs, outputs: sizes of the last axis.
-        neuron: factory of the neuron, called with `outputs`.
-        kernel: taps over L, >= 1.
-        dilation: positions from one tap to the next, >= 1.
-        norm_gain, code: as in `SpikingLinear`.
+        inputs, outputs, kernel, dilation: as in `TemporalWeights`.
+        neuron, norm_gain, code: as in `SpikingLinear`.
 
     Shape: [T, B, L, inputs] -> [T, B, L, outputs].
     """
@@ -175,14 +156,9 @@ class SpikingTemporalConv(SpikingLayer):
         super().__init__(outputs, neuron, norm_gain)
         self.conv = conv
 
-    @property
-    def weights(self) -> TemporalWeights:
-        return self.conv
-
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
         current = self.conv(x) if self.conv.code_weight is None else self.conv(x, code)
-        spikes: Tensor = self.fire(current, None, False)
-        return spikes
+        return self.fire(current, None, False)
 
 
 class SpikingConv(SpikingLayer):
@@ -191,17 +167,11 @@ class SpikingConv(SpikingLayer):
     Tensors keep the axes [T, B, C, H, W], but lie in memory with the channels last. So convolutions take their fast
     path, and norm and neuron, which want the channels last, get views: nothing is copied between layers.
 
-    Equation:
-        S = neuron(BN(W * x + b))
-
     Args:
         inputs, outputs: C.
-        neuron: factory of the neuron, called with `outputs`.
-        kernel: size of the square kernel, >= 1.
-        stride: step of the kernel, >= 1.
+        neuron, norm_gain: as in `SpikingLayer`.
+        kernel, stride, groups: as in torch's convolution, of a square kernel.
         padding: zeros around the image; None keeps H and W at stride 1 (odd kernels).
-        groups: as in torch's convolution.
-        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
         bias: whether there is a bias; a norm cancels it.
 
     Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W']; the state is the neuron's, [B, H', W', outputs].
@@ -227,10 +197,6 @@ class SpikingConv(SpikingLayer):
         conv.adds_bias = norm_gain is None
         super().__init__(outputs, neuron, norm_gain)
         self.conv = conv
-
-    @property
-    def weights(self) -> ConvWeights:
-        return self.conv
 
     def forward(self, x: Tensor, state: State | None = None, *, return_state: bool = False) -> Any:
         """Run over the leading time axis; state and `return_state` as in `SpikingNeuron.forward`."""

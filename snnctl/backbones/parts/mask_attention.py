@@ -29,8 +29,6 @@ class SpikeDrivenAttention(nn.Module):
         scale: factor on the sum, > 0 (1: the sum itself, as published).
 
     Shape: spikes [T, B, L, D] -> currents [T, B, L, D]; bias [L, L] or None.
-
-    Source: Yao et al. 2023, "Spike-driven Transformer", arXiv 2307.01694.
     """
 
     def __init__(self, dim: int, neuron: NeuronFactory, *, scale: float, norm_gain: float) -> None:
@@ -52,8 +50,7 @@ class SpikeDrivenAttention(nn.Module):
         else:
             weighted = tokens.pairs(bias) @ tokens.unpack(both)
             gate = self.neuron(tokens.pack(weighted) * self.scale)
-        current: Tensor = self.projection(gate * v)
-        return current
+        return self.projection(gate * v)
 
     def extra_repr(self) -> str:
         return f"scale={self.scale:g}"
@@ -72,8 +69,6 @@ class QKTokenAttention(nn.Module):
         threshold: likewise (0.5 in the authors' code for images).
 
     Shape: [T, B, L, D] -> [T, B, L, D]; a bias for maps is not used, there is no map.
-
-    Source: Zhou et al. 2024, "QKFormer", arXiv 2403.16552.
     """
 
     def __init__(
@@ -91,8 +86,7 @@ class QKTokenAttention(nn.Module):
         firing = q.unflatten(-1, (self.heads, -1)).sum(-1)
         passes = self.neuron(firing if self.gain == 1 else firing * self.gain)
         masked = passes.unsqueeze(-1) * k.unflatten(-1, (self.heads, -1))
-        spikes: Tensor = self.projection(masked.flatten(-2))
-        return spikes
+        return self.projection(masked.flatten(-2))
 
     def extra_repr(self) -> str:
         return f"heads={self.heads}, gain={self.gain:.4g}"

@@ -13,10 +13,7 @@ from snnctl.backbones.parts.units import Units
 
 
 class PooledLayer(ImageLayer):
-    """Convolution, BatchNorm, a maximum of currents, neuron along T.
-
-    Equation:
-        S = neuron(maxpool3x3, stride 2 (BN(W * x)))
+    """Convolution, BatchNorm, the maximum of currents over 3 x 3 with stride 2, neuron along T.
 
     Shape: [T, B, inputs, H, W] -> [T, B, outputs, H', W'], rows and columns halved and rounded up.
     """
@@ -41,23 +38,12 @@ class PatchEmbedding(nn.Module):
         pools: convolutions with a pool, counted from 1.
         start: behind which convolution the shortcut leaves; 0 is the input.
         grid: rows and columns of the input.
-        units: makes the neurons.
-        norm_gain: initial gain of the BatchNorms.
 
-    Shape: [T, B, C, H, W] -> [T, B, C', H', W'], whole numbers up to `levels`.
-
-    Source: Zhou et al. 2024, "QKFormer" (SPEDS), arXiv 2403.16552, github.com/zhouchenlin2096/QKFormer.
+    Shape: [T, B, C, H, W] -> [T, B, C', H', W'], whole numbers up to `levels`. The source is that of `QKFormerStages`.
     """
 
     def __init__(
-        self,
-        channels: Sequence[int],
-        pools: Collection[int],
-        *,
-        start: int,
-        grid: Grid,
-        units: Units,
-        norm_gain: float,
+        self, channels: Sequence[int], pools: Collection[int], *, start: int, grid: Grid, units: Units, norm_gain: float
     ) -> None:
         super().__init__()
         self.start = start
@@ -67,13 +53,9 @@ class PatchEmbedding(nn.Module):
             for number, (inputs, outputs) in enumerate(pairwise(channels), start=1)
         ]
         self.layers = nn.ModuleList(made)
+        stride = 2 ** sum(number > start for number in pools)
         self.shortcut = ImageLayer(
-            channels[start],
-            channels[-1],
-            units.hidden,
-            norm_gain=norm_gain,
-            kernel=1,
-            stride=2 ** sum(number > start for number in pools),
+            channels[start], channels[-1], units.hidden, norm_gain=norm_gain, kernel=1, stride=stride
         )
         self.levels: int = made[-1].neuron.levels + self.shortcut.neuron.levels
 

@@ -24,13 +24,6 @@ def goes_on(neuron: nn.Module) -> bool:
 class Gate(SpikingNeuron):
     """A neuron without a membrane: fires where its current is not negative.
 
-    Equation:
-        s = 1 if x >= 0 else 0
-
-    Args:
-        channels: size of the last axis.
-        surrogate: derivative of the spike.
-
     Shape: [T, B, *, channels] -> [T, B, *, channels]; there is no state.
     """
 
@@ -52,17 +45,10 @@ class Gate(SpikingNeuron):
 
 
 class OverPositions(Layered):
-    """A position, a first layer, and layers that carry on from position to position.
-
-    Args:
-        signal: the encoder's output [T, B, L, F].
-        width, position, norm_gain: knobs; `units` makes the neurons.
-        kind: what the network is called.
+    """A network `kind`: a position, a first layer, and layers that carry on from position to position.
 
     Shape: [T, B, L, F] -> [T, B, L, D].
     """
-
-    layers: nn.ModuleList
 
     def __init__(
         self,
@@ -81,7 +67,7 @@ class OverPositions(Layered):
 
     @property
     def stages(self) -> list[nn.Module]:
-        return [self.embed, *self.layers]
+        return [self.embed, *super().stages]
 
     def forward(self, x: Tensor) -> Tensor:
         place = self.position.place(x)

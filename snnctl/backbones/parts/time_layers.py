@@ -27,9 +27,6 @@ _LOWEST = -(2**15)
 class SpikeDropout(nn.Module):
     """Takes away a share of the values while training, and makes the others up for it.
 
-    Equation:
-        y = x * keep / (1 - p),   keep = 0 with probability p, else 1
-
     Torch's own dropout draws a number of 32 bits for each value one after the other, which takes longer than all else
     in a small spiking layer; 16 bits are enough for a decision.
 
@@ -62,18 +59,15 @@ class SpikingTimeLayer(SpikingLayer):
 
     Resets and membranes follow the spikes before dropout.
 
-    Equation:
-        s = neuron(BN(sum_k W[k] x[t - k]))
-        y = dropout(s)
-
     Args:
         synapses: the weights; with a bias only where there is no norm.
-        neuron: factory of the neuron.
-        norm_gain: initial gain of the BatchNorm; None leaves the norm out.
+        neuron, norm_gain: as in `SpikingLayer`.
         dropout: share of spikes that is dropped, 0 <= x < 1.
 
     Shape: [T, B, inputs] -> [T, B, outputs].
     """
+
+    driven_by = "synapses"
 
     def __init__(
         self, synapses: TimeWeights, neuron: NeuronFactory, *, norm_gain: float | None, dropout: float
@@ -82,13 +76,8 @@ class SpikingTimeLayer(SpikingLayer):
         self.synapses = synapses
         self.dropout = SpikeDropout(dropout)
 
-    @property
-    def weights(self) -> TimeWeights:
-        return self.synapses
-
     def forward(self, x: Tensor) -> Tensor:
-        spikes: Tensor = self.dropout(self.fire(self.synapses(x), None, False))
-        return spikes
+        return self.dropout(self.fire(self.synapses(x), None, False))
 
 
 @dataclass(frozen=True)
@@ -116,12 +105,7 @@ class TimeLayers(KnobGroup):
 
 
 class AlongTime(Layered):
-    """Layers over the steps that the data bring; positions of a step are features side by side.
-
-    Args:
-        signal: the encoder's output [T, B, L, C].
-        synapses: weights of each layer.
-        every_layer: knobs.
+    """Layers over the steps that the data bring, one for each of the `synapses`; positions are features side by side.
 
     Shape: [T, B, L, C] -> [T, B, 1, outputs of the last layer].
     """
@@ -136,10 +120,6 @@ class AlongTime(Layered):
         found = units.output(signal, last.synapses.outputs, last.neuron.levels, length=1)
         self.output = found.replace(grid=None)
         self.impose(every_layer.hierarchy, signal)
-
-    @property
-    def stages(self) -> list[nn.Module]:
-        return list(self.layers)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.flatten(2)

@@ -126,19 +126,15 @@ class Attention(KnobGroup):
         if self.attention_map == "auto":
             return "dot" if position.needs is None else "xnor"
         if self.attention_map == "dot" and position.needs == "agreement":
-            raise ShapeError(
-                "Gray code counts agreeing bits, which a dot-product map does not",
-                knob="attention_map",
-                help="use `attention_map: auto` or xnor",
-            )
+            message = "Gray code counts agreeing bits, which a dot-product map does not"
+            raise ShapeError(message, knob="attention_map", help="use `attention_map: auto` or xnor")
         return self.attention_map
 
     def blocks(
         self, size: Size, position: Position, units: Units, *, length: int, norm_gain: float
     ) -> list[TransformerBlock]:
         """`size.depth` blocks with self-attention over `length` positions, or with softmax in a twin."""
-        kind = self.kind(position)
-        scale = self.attention_scale
+        kind, scale = self.kind(position), self.attention_scale
         if scale is None:
             scale = default_scale(kind, length, size.dim // size.heads)
 
@@ -166,9 +162,6 @@ class Attention(KnobGroup):
 class SpikingMLP(nn.Module):
     """Two spiking layers, the first one wider.
 
-    Equation:
-        y = neuron(BN(Linear(neuron(BN(Linear(x))))))
-
     Args:
         dim, hidden: D, width of input and output, and the width between the layers.
         neuron, norm_gain, code: of both layers, as in `SpikingLinear`.
@@ -192,18 +185,13 @@ class SpikingMLP(nn.Module):
         self.narrow = SpikingLinear(hidden, dim, ends_with or neuron, norm_gain=norm_gain, code=code)
 
     def forward(self, x: Tensor, code: Tensor | None = None) -> Tensor:
-        spikes: Tensor = self.narrow(self.widen(x, code=code), code=code)
-        return spikes
+        return self.narrow(self.widen(x, code=code), code=code)
 
 
 class TransformerBlock(nn.Module):
     """Attention and MLP, each added to its input after its last neuron: activations are whole numbers.
 
     The MLP of a twin has a rectifier inside and nothing at its end.
-
-    Equation:
-        x = x + attention(x)
-        x = x + MLP(x)
 
     Shape: [T, B, L, D] -> [T, B, L, D].
     """
@@ -218,8 +206,7 @@ class TransformerBlock(nn.Module):
     def forward(self, x: Tensor, place: Place, tokens: Ragged | None = None) -> Tensor:
         """`place` is what the position hands on: a bias for the attention map, a code for the MLP."""
         x = x + self.attention(x, place.bias, tokens)
-        spikes: Tensor = x + self.mlp(x, place.code)
-        return spikes
+        return x + self.mlp(x, place.code)
 
 
 class NoLayer(nn.Module):
@@ -274,17 +261,10 @@ class Transformer(Layered):
         """
         norm_gain, code = every_layer.norm_gain, self.position.block_code
         self.embed = embedding.layer(self.position, size.dim, units, norm_gain)
-        made = [
-            TransformerBlock(
-                token_attention(size.dim, size.heads, units, norm_gain=norm_gain),
-                size.dim,
-                size.inside,
-                units,
-                norm_gain=norm_gain,
-                code=code,
-            )
-            for _ in range(token_blocks)
-        ]
+        made = []
+        for _ in range(token_blocks):
+            masks = token_attention(size.dim, size.heads, units, norm_gain=norm_gain)
+            made.append(TransformerBlock(masks, size.dim, size.inside, units, norm_gain=norm_gain, code=code))
         made += attention.blocks(size, self.position, units, length=tokens.length, norm_gain=norm_gain)
         self.blocks = nn.ModuleList(made)
         first: int = self.embed.levels if isinstance(self.embed, NoLayer) else self.embed.neuron.levels

@@ -39,9 +39,6 @@ class Integrator(Unit):
     Layers of integrators commute where the weights between them do, so that the order of their time constants cannot
     matter: the control for a hierarchy of time constants.
 
-    Args:
-        channels: size of the last axis.
-
     Shape: [T, B, *, channels] -> [T, B, *, channels]; the state is y [B, *, channels].
     """
 
@@ -54,11 +51,9 @@ class Integrator(Unit):
         self.register_buffer("leak", torch.tensor(0.5))
 
     def leak_per_step(self) -> Tensor:
-        """See `SpikingNeuron.leak_per_step`."""
         return self.leak
 
     def set_leak(self, leak: Tensor) -> None:
-        """See `SpikingNeuron.set_leak`."""
         self.leak = leak
 
     def forward(self, x: Tensor, state: Tensor | None = None, *, return_state: bool = False) -> Any:
@@ -161,14 +156,11 @@ class Units:
         """
         made = position_factory(position)(signal)
         if made.needs is not None and made.needs not in offers:
-            wants = "a map of queries and keys" if made.needs == "agreement" else "attention"
-            raise ShapeError(
-                f"position {type(made).__name__} acts on {wants}, which {kind or 'this backbone'} does not have",
-                knob="position",
-                help="gray can be concatenated instead (`combine: concat`)"
-                if made.needs == "agreement"
-                else "use it in spikformer, ispikformer, qkformer or spike_driven",
-            )
+            wants, help = "attention", "use it in spikformer, ispikformer, qkformer or spike_driven"
+            if made.needs == "agreement":
+                wants, help = "a map of queries and keys", "gray can be concatenated instead (`combine: concat`)"
+            message = f"position {type(made).__name__} acts on {wants}, which {kind or 'this backbone'} does not have"
+            raise ShapeError(message, knob="position", help=help)
         if not self.spiking:
             for name, child in made.named_children():
                 if isinstance(child, SpikingNeuron):

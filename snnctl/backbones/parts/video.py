@@ -33,15 +33,11 @@ class MapNorm(nn.GroupNorm):
 class SpikingCell(SpikingLayer):
     """Convolution, GroupNorm and neuron; the memory is the neuron's own.
 
-    Equation:
-        S[t] = neuron(GN(W * x[t]))
-
     Args:
         inputs, outputs: channels.
         neuron: factory of the neuron, called with `outputs`.
         kernel: odd; zeros around the map keep its size.
-        norm: group, or none.
-        norm_groups: of the norm, a divisor of `outputs`.
+        norm, norm_groups: as in `VideoStack`.
 
     Shape: [T, B, H, W, inputs] -> [T, B, H, W, outputs].
 
@@ -57,16 +53,15 @@ class SpikingCell(SpikingLayer):
         super().__init__(outputs, neuron, None)
         self.conv = ConvWeights(inputs, outputs, kernel, 1, kernel // 2, bias=norm == "none")
         if norm != "none":
-            self.norm = _map_norm(norm_groups, outputs)
-
-    @property
-    def weights(self) -> ConvWeights:
-        return self.conv
+            if outputs % norm_groups:
+                fitting = [size for size in range(1, min(outputs, 32) + 1) if outputs % size == 0]
+                message = f"{norm_groups} norm groups do not divide {outputs} channels"
+                raise ShapeError(message, knob="norm_groups", help=f"divisors: {', '.join(map(str, fitting))}")
+            self.norm = MapNorm(norm_groups, outputs)
 
     def forward(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Run over the leading time axis: spikes, and the state after the last step."""
-        found: tuple[Tensor, State] = self.fire(_convolved(self.conv, x), state, True)
-        return found
+        return self.fire(_convolved(self.conv, x), state, True)
 
 
 class LSTMCell(nn.Module):
@@ -95,19 +90,17 @@ class LSTMCell(nn.Module):
     def forward(self, x: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Run over the leading time axis: h of every step, and the state after the last one."""
         driven = _convolved(self.conv, x)
-        h, c = (None, None) if state is None else state
         out = []
         for gates in driven.unbind(0):
-            if h is not None:
-                gates = gates + _convolved(self.recurrent, h[None])[0]
+            if state is not None:
+                gates = gates + _convolved(self.recurrent, state[0][None])[0]
             i, f, g, o = gates.chunk(4, dim=-1)
             taken = i.sigmoid() * g.tanh()
-            c = taken if c is None else (f + 1).sigmoid() * c + taken
-            h = o.sigmoid() * c.tanh()
-            out.append(h)
-        assert h is not None
-        assert c is not None
-        return torch.stack(out), (h, c)
+            c = taken if state is None else (f + 1).sigmoid() * state[1] + taken
+            state = (o.sigmoid() * c.tanh(), c)
+            out.append(state[0])
+        assert state is not None
+        return torch.stack(out), state
 
 
 class FrameHead(ConvWeights):
@@ -125,16 +118,7 @@ class FrameHead(ConvWeights):
 
 def _convolved(conv: ConvWeights, x: Tensor) -> Tensor:
     """W * x for maps [T, B, H, W, C], the channels last before and after: all views."""
-    y: Tensor = conv(x.flatten(0, 1).permute(0, 3, 1, 2))
-    return y.permute(0, 2, 3, 1).unflatten(0, x.shape[:2])
-
-
-def _map_norm(groups: int, channels: int) -> MapNorm:
-    if channels % groups:
-        fitting = [size for size in range(1, min(channels, 32) + 1) if channels % size == 0]
-        help = f"divisors: {', '.join(map(str, fitting))}"
-        raise ShapeError(f"{groups} norm groups do not divide {channels} channels", knob="norm_groups", help=help)
-    return MapNorm(groups, channels)
+    return conv(x.flatten(0, 1).permute(0, 3, 1, 2)).permute(0, 2, 3, 1).unflatten(0, x.shape[:2])
 
 
 @dataclass(frozen=True)
@@ -182,8 +166,7 @@ def from_patches(maps: Tensor, patch: int) -> Tensor:
 
     Shape: [*, H / patch, W / patch, patch^2 C] -> [*, H W, C].
     """
-    x = maps.unflatten(-1, (patch, patch, -1)).transpose(-4, -3)
-    return x.flatten(-5, -2)
+    return maps.unflatten(-1, (patch, patch, -1)).transpose(-4, -3).flatten(-5, -2)
 
 
 def patch_grid(grid: Grid, patch: int) -> Grid:
@@ -195,9 +178,8 @@ def patch_grid(grid: Grid, patch: int) -> Grid:
     if grid[0] % patch or grid[1] % patch:
         fitting = [size for size in range(1, min(grid) + 1) if grid[0] % size == 0 and grid[1] % size == 0]
         help = f"sizes that do: {', '.join(map(str, fitting[:12]))}"
-        raise ShapeError(
-            f"patches of {patch} x {patch} do not fill frames of {grid[0]} x {grid[1]}", knob="patch", help=help
-        )
+        message = f"patches of {patch} x {patch} do not fill frames of {grid[0]} x {grid[1]}"
+        raise ShapeError(message, knob="patch", help=help)
     return grid[0] // patch, grid[1] // patch
 
 

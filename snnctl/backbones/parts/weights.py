@@ -207,10 +207,7 @@ class TimeWeights(nn.Module):
 
 
 class TimeConv(TimeWeights):
-    """A causal convolution over T: taps 0, dilation, 2 dilation, ... with a weight each.
-
-    Equation:
-        y[t] = sum_k W[:, k] x[t - k * dilation] + b
+    """A causal convolution over T, see `time_conv`: taps 0, dilation, 2 dilation, ... with a weight each.
 
     Args:
         inputs, outputs, bias, dilation: as in `TimeWeights`.

@@ -61,7 +61,6 @@ def is_transformed(x: Tensor) -> bool:
 
 @cache
 def llvm_is_there() -> bool:
-    """Whether llvmlite can be loaded."""
     try:
         import llvmlite.binding  # noqa: F401
     except (ImportError, OSError):

@@ -6,17 +6,15 @@ import ctypes
 import math
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from snnctl.neurons.kernels.circuit_ir import BACK, STEP, CircuitSpec, back_ir, lanes_of, step_ir
-from snnctl.neurons.kernels.equation_ir import SCALARS
 from snnctl.neurons.kernels.jit import Compiled
-from snnctl.neurons.kernels.segments import REAL_TYPES
-from snnctl.neurons.kernels.vector_ir import Real
+from snnctl.neurons.kernels.segments import REAL_TYPES, c_numbers
 
 
 class Maps(NamedTuple):
@@ -77,13 +75,6 @@ _PLACES = {kind: {slot: place for place, slot in enumerate(slots)} for kind, slo
 _SCRATCH = ("sum_y", "sum_yy", "sum_d", "sum_dy", "on_d", "on_y", "constant")
 
 
-@lru_cache(maxsize=256)
-def _scalars(values: tuple[float, ...], real: Real) -> ctypes.Array[Any]:
-    """The numbers of the step equation, `equation_ir.SCALARS`, where the kernels find them."""
-    kind = ctypes.c_float if real == "float32" else ctypes.c_double
-    return (kind * len(SCALARS))(*values)
-
-
 @lru_cache(maxsize=64)
 def _norm_group_of(channels: int, block: int, norm_groups: int, both: bool) -> Tensor:
     """Of each channel of the convolution's output [M], which norm group it is in: int64."""
@@ -98,8 +89,6 @@ class Kernels:
     """The kernels of one call, with all that does not change between its steps.
 
     Args:
-        maps: how maps lie.
-        scalars: the numbers of the step equation.
         gain, bias: of the norm [M]; a gain of None is no norm.
         own: leak, gain and threshold per channel [C], or empty.
     """
@@ -119,7 +108,7 @@ class Kernels:
             **{slot: torch.empty(self.row, dtype=self.real) for slot in _SCRATCH},
             **dict(zip(("leak", "gain", "threshold"), own, strict=False)),
         }
-        self._numbers = _scalars(scalars, spec.scan.real)
+        self._numbers = c_numbers(scalars, self.real)
         fixed = {slot: tensor.data_ptr() for slot, tensor in self._held.items()}
         fixed |= {"chunks": maps.samples, "positions": maps.positions, "scalars": ctypes.addressof(self._numbers)}
         self._templates = {

@@ -81,8 +81,8 @@ def fits_vectors(channels: int, block: int, real: Real) -> bool:
 class _Pairs:
     """The two circuits' values for one vector of channels, where they lie block by block."""
 
-    def __init__(self, emit: Emitter, spec: CircuitSpec) -> None:
-        self.emit, self.spec = emit, spec
+    def __init__(self, emit: Emitter, spec: CircuitSpec, at: dict[str, Any]) -> None:
+        self.emit, self.spec, self.at = emit, spec, at
         self.lanes = emit.lanes
         self.whole = spec.block % self.lanes == 0  # else several blocks lie in one vector
 
@@ -136,6 +136,16 @@ class _Pairs:
         mask = ir.Constant(ir.VectorType(I32, self.lanes), picked)
         return Vec(self.emit, self.emit.builder.shuffle_vector(a.value, b.value, mask))
 
+    def factors(self, place: Any, wide: Any, channel: Any) -> tuple[Vec | None, Vec | None]:
+        """beta and gamma of the host's channels from `channel` on; the sample's scales lie at `place`, y at `wide`."""
+        shift = self.load(self.at["shift"], place, channel)
+        if self.spec.silent:
+            return _factor(self.emit, None, None, shift[0]), _factor(self.emit, None, None, shift[1])
+        y = self.load(self.at["y"], wide, channel)
+        scale = self.load(self.at["scale"], place, channel)
+        beta, gamma = (_factor(self.emit, *level) for level in zip(y, scale, shift, strict=True))
+        return beta, gamma
+
 
 def _factor(emit: Emitter, y: Vec | None, scale: Vec | None, shift: Vec | None) -> Vec | None:
     """1 + tanh(y scale + shift), of y = 0 where there is none; None where there is no circuit."""
@@ -149,45 +159,25 @@ def _times(value: Vec, factor: Vec | None) -> Vec:
     return value if factor is None else value * factor
 
 
-def _norm(emit: Emitter, spec: CircuitSpec) -> SampleNorm:
+def _begun(emit: Emitter, spec: CircuitSpec, slots: tuple[str, ...]) -> tuple[StepEquation, SampleNorm, _Pairs, Any]:
+    """What both kernels begin with; the last is the number of positions."""
+    equation = StepEquation(emit, spec.scan)
     groups = spec.norm_groups * (2 if spec.both else 1)
-    return SampleNorm(emit, outputs=spec.outputs, groups=groups, eps=spec.eps)
-
-
-def _pointers(emit: Emitter, slots: tuple[str, ...]) -> dict[str, Any]:
-    return {slot: emit.pointer(slot) for slot in slots if slot not in ("next_chunk", "chunks", "positions")}
-
-
-class _Levels:
-    """Reads the levels of a vector of channels and gives the factors."""
-
-    def __init__(self, emit: Emitter, spec: CircuitSpec, at: dict[str, Any]) -> None:
-        self.emit, self.spec, self.at = emit, spec, at
-        self.pairs = _Pairs(emit, spec)
-
-    def factors(self, place: Any, wide: Any, channel: Any) -> tuple[Vec | None, Vec | None]:
-        """beta and gamma of the host's channels from `channel` on; the sample's scales lie at `place`, y at `wide`."""
-        shift = self.pairs.load(self.at["shift"], place, channel)
-        if self.spec.silent:
-            return _factor(self.emit, None, None, shift[0]), _factor(self.emit, None, None, shift[1])
-        y = self.pairs.load(self.at["y"], wide, channel)
-        scale = self.pairs.load(self.at["scale"], place, channel)
-        beta, gamma = (_factor(self.emit, *level) for level in zip(y, scale, shift, strict=True))
-        return beta, gamma
+    norm = SampleNorm(emit, outputs=spec.outputs, groups=groups, eps=spec.eps)
+    at = {slot: emit.pointer(slot) for slot in slots if slot not in ("next_chunk", "chunks", "positions")}
+    return equation, norm, _Pairs(emit, spec, at), emit.number("positions")
 
 
 def step_ir(spec: CircuitSpec, name: str) -> str:
     """The norm of the convolution's output, spikes, and the membrane after the step."""
     real = spec.scan.real
     emit = Emitter(name, STEP, real)
-    builder = emit.builder
-    equation, norm, at = StepEquation(emit, spec.scan), _norm(emit, spec), _pointers(emit, STEP)
-    levels = _Levels(emit, spec, at)
-    positions = emit.number("positions")
+    equation, norm, pairs, positions = _begun(emit, spec, STEP)
+    builder, at = emit.builder, pairs.at
 
     def step(place: Any, wide: Any, row: Any, channel: Any) -> None:
         index = builder.add(row, channel)
-        beta, gamma = levels.factors(place, wide, channel)
+        beta, gamma = pairs.factors(place, wide, channel)
         current, past = emit.load(at["x"], index, real), emit.load(at["v"], index, real)
         h = equation.charge(_times(current, gamma), _times(past, beta), channel)
         fired, _, _ = equation.fire(h, channel)
@@ -214,17 +204,15 @@ def back_ir(spec: CircuitSpec, name: str) -> str:
     """Gradients of input, membrane (in place) and convolution's output, those of parameters added to what is there."""
     real = spec.scan.real
     emit = Emitter(name, BACK, real)
-    builder = emit.builder
-    equation, norm, at = StepEquation(emit, spec.scan), _norm(emit, spec), _pointers(emit, BACK)
-    levels, pairs = _Levels(emit, spec, at), _Pairs(emit, spec)
-    positions = emit.number("positions")
+    equation, norm, pairs, positions = _begun(emit, spec, BACK)
+    builder, at = emit.builder, pairs.at
 
     def add(slot: str, value: Vec, index: Any) -> None:
         emit.store(emit.load(at[slot], index, real) + value, at[slot], index, real)
 
     def back(place: Any, wide: Any, row: Any, channel: Any, sample: Any) -> None:
         index = builder.add(row, channel)
-        beta, gamma = levels.factors(place, wide, channel)
+        beta, gamma = pairs.factors(place, wide, channel)
         current, past = emit.load(at["x"], index, real), emit.load(at["v"], index, real)
         driven, kept = _times(current, gamma), _times(past, beta)
         h = equation.charge(driven, kept, channel)

@@ -13,7 +13,8 @@ and backwards, with d the gradient of the level, hat = (y - mean) rstd and n the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from llvmlite import ir
@@ -75,19 +76,22 @@ class SampleNorm:
             product = builder.mul(product, factor)
         return builder.sitofp(product, DOUBLE)
 
-    def _each_group(self, sample: Any, body: Callable[[Any], None]) -> None:
+    @contextmanager
+    def _each_group(self, sample: Any) -> Iterator[Any]:
         first = self.emit.builder.mul(sample, I64(self.groups))
         with self.emit.loop(first, self.emit.builder.add(first, I64(self.groups))) as group:
-            body(group)
+            yield group
 
-    def _each_channel(self, sample: Any, body: Callable[[Any, Any], None]) -> None:
-        """`body(channel, place of that channel of this sample)`."""
+    @contextmanager
+    def _each_channel(self, sample: Any) -> Iterator[tuple[Any, Any]]:
+        """The channel, and the place of that channel of this sample."""
         first = self.emit.builder.mul(sample, I64(self.outputs))
         with self.emit.loop(I64(0), I64(self.outputs)) as channel:
-            body(channel, self.emit.builder.add(first, channel))
+            yield channel, self.emit.builder.add(first, channel)
 
     def _zero(self, base: Any, sample: Any) -> None:
-        self._each_group(sample, lambda group: self._store(DOUBLE(0.0), base, group))
+        with self._each_group(sample) as group:
+            self._store(DOUBLE(0.0), base, group)
 
     def _add(self, value: Any, base: Any, index: Any) -> None:
         self._store(self.emit.builder.fadd(self._load(base, index), value), base, index)
@@ -101,31 +105,22 @@ class SampleNorm:
         """
         builder = self.emit.builder
         if not self.groups:
-
-            def plain(channel: Any, place: Any) -> None:
+            with self._each_channel(sample) as (channel, place):
                 self._store_real(DOUBLE(1.0), at["scale"], place)
                 self._store_real(self._load(self.own["norm_bias"], channel), at["shift"], place)
-
-            self._each_channel(sample, plain)
             return
         if silent:
-
-            def at_rest(group: Any) -> None:
+            with self._each_group(sample) as group:
                 self._store(DOUBLE(0.0), at["mean"], group)
                 self._store(DOUBLE(self.eps**-0.5), at["rstd"], group)
-
-            self._each_group(sample, at_rest)
         else:
             self._moments(at, y, sample)
-
-        def write(channel: Any, place: Any) -> None:
+        with self._each_channel(sample) as (channel, place):
             group = self._group_of(channel, sample)
             scale = builder.fmul(self._load(at["rstd"], group), self._load(self.own["norm_gain"], channel))
             self._store_real(scale, at["scale"], place)
             moved = builder.fmul(self._load(at["mean"], group), scale)
             self._store_real(builder.fsub(self._load(self.own["norm_bias"], channel), moved), at["shift"], place)
-
-        self._each_channel(sample, write)
 
     def _moments(self, at: dict[str, Any], y: Any, sample: Any) -> None:
         emit, builder = self.emit, self.emit.builder
@@ -140,31 +135,22 @@ class SampleNorm:
             around = builder.fdiv(self._real(at["sum_y"], place), many)
             return around, builder.fadd(around, self._real(y, builder.add(base, channel)))
 
-        def first(channel: Any, place: Any) -> None:
+        with self._each_channel(sample) as (channel, place):
             self._add(own_mean(channel, place)[1], at["sums_a"], self._group_of(channel, sample))
-
-        self._each_channel(sample, first)
-        self._each_group(
-            sample, lambda group: self._store(builder.fdiv(self._load(at["sums_a"], group), members), at["mean"], group)
-        )
-
-        def second(channel: Any, place: Any) -> None:
+        with self._each_group(sample) as group:
+            self._store(builder.fdiv(self._load(at["sums_a"], group), members), at["mean"], group)
+        with self._each_channel(sample) as (channel, place):
             group = self._group_of(channel, sample)
             around, mean = own_mean(channel, place)
             spread = builder.fsub(builder.fdiv(self._real(at["sum_yy"], place), many), builder.fmul(around, around))
             off = builder.fsub(mean, self._load(at["mean"], group))
             self._add(builder.fadd(spread, builder.fmul(off, off)), at["sums_b"], group)
-
-        self._each_channel(sample, second)
         root = emit.module.declare_intrinsic("llvm.sqrt", [DOUBLE])
-
-        def last(group: Any) -> None:
+        with self._each_group(sample) as group:
             variance = builder.fdiv(self._load(at["sums_b"], group), members)
             variance = builder.select(builder.fcmp_ordered("<", variance, DOUBLE(0.0)), DOUBLE(0.0), variance)
             deviation = builder.call(root, [builder.fadd(variance, DOUBLE(self.eps))])
             self._store(builder.fdiv(DOUBLE(1.0), deviation), at["rstd"], group)
-
-        self._each_group(sample, last)
 
     def _sum(self, at: dict[str, Any], y: Any, sample: Any, base: Any) -> None:
         """Sums of y - y at the first position and of its square."""
@@ -197,17 +183,15 @@ class SampleNorm:
             silent: whether y is zero throughout and not read; d then stays as it is.
         """
         builder = self.emit.builder
-        self._each_channel(
-            sample, lambda _channel, place: self._add(self._real(at["sum_d"], place), at["grad_bias"], place)
-        )
+        with self._each_channel(sample) as (_, place):
+            self._add(self._real(at["sum_d"], place), at["grad_bias"], place)
         if not self.groups or silent:
             return
         positions = self.emit.number("positions")
         base = builder.mul(builder.mul(sample, positions), I64(self.outputs))
         self._zero(at["sums_a"], sample)
         self._zero(at["sums_b"], sample)
-
-        def gather(channel: Any, place: Any) -> None:
+        with self._each_channel(sample) as (channel, place):
             group = self._group_of(channel, sample)
             gain, total = self._load(self.own["norm_gain"], channel), self._real(at["sum_d"], place)
             off = builder.fsub(self._real(y, builder.add(base, channel)), self._load(at["mean"], group))
@@ -216,11 +200,8 @@ class SampleNorm:
             self._add(hat, at["grad_gain"], place)
             self._add(builder.fmul(gain, total), at["sums_a"], group)
             self._add(builder.fmul(gain, hat), at["sums_b"], group)
-
-        self._each_channel(sample, gather)
         values = self._count(self.share, positions)
-
-        def factors(channel: Any, place: Any) -> None:
+        with self._each_channel(sample) as (channel, place):
             group = self._group_of(channel, sample)
             rstd, mean = self._load(at["rstd"], group), self._load(at["mean"], group)
             a, b = (builder.fdiv(self._load(at[slot], group), values) for slot in ("sums_a", "sums_b"))
@@ -229,8 +210,6 @@ class SampleNorm:
             self._store_real(builder.fmul(rstd, self._load(self.own["norm_gain"], channel)), at["on_d"], place)
             self._store_real(on_y, at["on_y"], place)
             self._store_real(constant, at["constant"], place)
-
-        self._each_channel(sample, factors)
         self._mix(at, y, d, sample, base)
 
     def _mix(self, at: dict[str, Any], y: Any, d: Any, sample: Any, base: Any) -> None:

@@ -24,12 +24,9 @@ class Circuits(NamedTuple):
 
     Args:
         weight: [M, C / groups, k, k] or [M, C / groups, 1, k], group by group: temporal, then spatial.
-        gain: [M], likewise; None is no norm.
-        shift: [M].
-        temporal, spatial: which there are.
+        gain, shift: [M], likewise; a gain of None is no norm.
+        temporal, spatial, norm_groups, eps: as in `CircuitSpec`.
         groups: of the convolution.
-        norm_groups: of the norm of each circuit.
-        eps: of the norm.
         axes: how many axes the kernels span, 1 or 2.
     """
 
@@ -142,7 +139,7 @@ class _Scan(torch.autograd.Function):
         maps, spec = call.maps, call.maps.spec
         kernels = Kernels(maps, call.scalars, gain, shift, own)
         grad_spikes = torch.zeros_like(x) if grads[0] is None else grads[0].contiguous()
-        grad_v = torch.zeros_like(spikes[0]) if grads[1] is None else grads[1].clone(memory_format=_PLAIN)
+        grad_v = torch.zeros_like(spikes[0]) if grads[1] is None else grads[1].clone().contiguous()
         grad_x, grad_weight = torch.empty_like(x), torch.zeros_like(weight)
         d = x.new_empty(maps.samples, maps.positions, spec.outputs)
         grown = {slot: torch.zeros(kernels.row, dtype=torch.float64) for slot in ("grad_gain", "grad_bias")}
@@ -183,6 +180,3 @@ def _told(take: Take | None, spec: CircuitSpec, v: Tensor) -> dict[str, Tensor |
         "gamma": torch.empty_like(v) if spec.spatial else None,
         "u": torch.empty_like(v),
     }
-
-
-_PLAIN = torch.contiguous_format

@@ -18,7 +18,7 @@ from torch import Tensor
 from snnctl.neurons.chunks import scan_in_chunks
 from snnctl.neurons.kernels import reference
 from snnctl.neurons.kernels.choice import chosen, is_plain, is_transformed, llvm_is_there
-from snnctl.neurons.kernels.parameters import fits, has_kernel
+from snnctl.neurons.kernels.parameters import fits, misfit
 from snnctl.neurons.kernels.reference import BatchNorm, Dynamics
 
 log = logging.getLogger("snnctl.kernels")
@@ -40,24 +40,15 @@ def lif_scan(
     """
     if chosen.get() == "compile":
         return _compiled()(x, v, dynamics)
+    reason, scan = why_not_fused(x, v, dynamics), None
     if chosen.get() == "triton":
         from snnctl.neurons.kernels import lif_triton  # Triton is loaded at the first use
 
-        reason = why_not_fused(x, v, dynamics) or lif_triton.why_not(x, v, dynamics)
-        if not reason:
-            return lif_triton.scan(x, v, dynamics, return_state=return_state)
-        return _defined(x, v, dynamics, reason)
-    reason = why_not_fused(x, v, dynamics)
-    if reason:
-        return _defined(x, v, dynamics, reason)
-    return _fused().scan(x, v, dynamics, return_state=return_state)
-
-
-def _defined(x: Tensor, v: Tensor | None, dynamics: Dynamics, reason: str) -> tuple[Tensor, Tensor]:
-    """The definition, because of `reason`; in chunks of time where those are asked for."""
+        reason, scan = reason or lif_triton.why_not(x, v, dynamics), lif_triton.scan
+    if not reason:
+        return (scan or _fused().scan)(x, v, dynamics, return_state=return_state)
     _tell(reason)
-    spikes, last = scan_in_chunks(lambda x, v: reference.lif_scan(x, v, dynamics), x, v)
-    return spikes, last
+    return scan_in_chunks(lambda x, v: reference.lif_scan(x, v, dynamics), x, v)
 
 
 def lif_norm_scan(
@@ -88,14 +79,10 @@ def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
             return "a torch.func transform or forward-mode gradient is active"
     if device == "cpu" and (x.dtype, None if v is None else v.dtype) not in _DTYPES:
         return f"no fused kernel for {x.dtype} input" + ("" if v is None else f" with {v.dtype} membranes")
-    if x.dim() < 2 or x.shape[0] == 0:
-        return "no steps, or no batch axis"
-    if v is not None and v.shape != x.shape[1:]:
-        return "the membranes have not the shape of one step"
     if device == "cpu" and not llvm_is_there():
         return "llvmlite cannot be loaded"
-    if not has_kernel(dynamics.surrogate):
-        return f"no fused kernel for surrogate {type(dynamics.surrogate).__name__}"
+    if reason := misfit(x, v, dynamics.surrogate, "fused"):
+        return reason
     if not all(fits(p, x) for p in parameters):
         return "a parameter does not run over the last axes"
     return ""
@@ -136,31 +123,21 @@ def _compiled():  # type: ignore[no-untyped-def]
 
 def available_kernels() -> list[dict[str, str | bool]]:
     """Each kernel, whether `auto` uses it on this machine, and why; for `snnctl doctor`."""
-    rows: list[dict[str, str | bool]] = []
+    fused = "llvmlite cannot be loaded: pip install llvmlite"
     if llvm_is_there():
         from snnctl.neurons.kernels import jit
 
-        reason = f"LIF family on the CPU: {jit.describe()}"
-    else:
-        reason = "llvmlite cannot be loaded: pip install llvmlite"
-    rows.append({"name": "fused", "used": llvm_is_there(), "reason": reason})
-    rows.append(
-        {
-            "name": "reference",
-            "used": True,
-            "reason": "eager torch, the definition: every other neuron, device and dtype",
-        }
-    )
-    usable, reason = _triton_is_there()
-    told = "train.kernel=triton chooses it; checked in Triton's interpreter, not run or timed on a GPU yet"
-    rows.append({"name": "triton", "used": False, "reason": f"{told}; {'ready' if usable else reason}"})
-    rows.append({"name": "compile", "used": False, "reason": "train.kernel=compile chooses it; needs a compiler"})
-    return rows
+        fused = f"LIF family on the CPU: {jit.describe()}"
+    usable, reason = False, "no CUDA device here"
+    if torch.cuda.is_available():
+        from snnctl.neurons.kernels import lif_triton
 
-
-def _triton_is_there() -> tuple[bool, str]:
-    if not torch.cuda.is_available():
-        return False, "no CUDA device here"
-    from snnctl.neurons.kernels import lif_triton
-
-    return lif_triton.is_available()
+        usable, reason = lif_triton.is_available()
+    triton = "train.kernel=triton chooses it; checked in Triton's interpreter, not run or timed on a GPU yet"
+    rows: list[tuple[str, bool, str]] = [
+        ("fused", llvm_is_there(), fused),
+        ("reference", True, "eager torch, the definition: every other neuron, device and dtype"),
+        ("triton", False, f"{triton}; {'ready' if usable else reason}"),
+        ("compile", False, "train.kernel=compile chooses it; needs a compiler"),
+    ]
+    return [{"name": name, "used": used, "reason": reason} for name, used, reason in rows]

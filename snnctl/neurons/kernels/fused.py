@@ -43,27 +43,18 @@ def _described(
     real: torch.dtype,
 ) -> tuple[ScanSpec, Parameters]:
     """Spec and parameters of `numbers` (tau, leak, gain, threshold); `channels` 0 if none of them is a tensor."""
-    reset, detach_reset, levels, strict, early, signed, smooth, from_rest, keeps_state = how
+    *fires, smooth, from_rest, keeps_state = how
     tau, leak, gain, threshold = numbers
     charge, tau = charge_of(tau)
-    spec = ScanSpec(
-        surrogate=surrogate[0],
-        reset=reset,
-        detach_reset=detach_reset,
-        levels=levels,
-        strict=strict,
-        early=early,
-        signed=signed,
-        charge=charge,
-        per_channel=channels > 0,
-        normed=False,
-        sums=(),
-        smooth=smooth,
-        real=REALS[real],  # type: ignore[arg-type]
-        stored=REALS[stored],  # type: ignore[arg-type]
-        from_rest=from_rest,
-        keeps_state=keeps_state,
-    )
+    fixed: dict[str, Any] = {
+        "charge": charge,
+        "per_channel": channels > 0,
+        "normed": False,
+        "sums": (),
+        "smooth": smooth,
+    }
+    fixed |= {"real": REALS[real], "stored": REALS[stored], "from_rest": from_rest, "keeps_state": keeps_state}
+    spec = ScanSpec(surrogate[0], *fires, **fixed)  # `fires`: reset, detach_reset, levels, strict, early, signed
     scalars = (tau, 1 / tau, float(leak), float(gain), float(threshold), *surrogate[1:])
     return spec, Parameters(scalars, max(channels, 1))
 
@@ -192,21 +183,9 @@ class _NormScan(torch.autograd.Function):
 
 
 def norm_scan(
-    x: Tensor,
-    v: Tensor | None,
-    dynamics: Dynamics,
-    norm: BatchNorm,
-    *,
-    return_state: bool = True,
+    x: Tensor, v: Tensor | None, dynamics: Dynamics, norm: BatchNorm, *, return_state: bool = True
 ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]]:
-    """Batch normalisation over the last axis, then `scan`, without ever writing the normalised current.
-
-    Args:
-        x: [T, B, *, channels].
-        v: membrane to start from [B, *, channels]; None starts from rest.
-        dynamics: the parameters of the step.
-        norm: what comes first.
-        return_state: without it the second result is None.
+    """Batch normalisation over the last axis by `norm`, then `scan`, without ever writing the normalised current.
 
     Returns:
         Spikes, last membrane, and the mean and (biased) variance that were used, in float64.

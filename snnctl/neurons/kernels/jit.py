@@ -125,11 +125,9 @@ def describe() -> str:
 
 # threads
 
-_Run = Callable[[Compiled, Any, int], None]
-
 
 @cache
-def _on_threads() -> _Run:
+def _on_threads() -> Callable[[Compiled, Any, int], None]:
     return _run_in_openmp if openmp() is not None else _run_in_pool
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import ctypes
 import math
 from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from snnctl.neurons.kernels.equation_ir import SCALARS, ScanSpec
+from snnctl.neurons.kernels.equation_ir import PARAMETERS, ScanSpec
 from snnctl.neurons.kernels.jit import Compiled
 from snnctl.neurons.kernels.lif_ir import BACKWARD, FORWARD, SUMS, backward_ir, forward_ir
-from snnctl.neurons.kernels.segments import REAL_TYPES, Launch, Plan, address, per_channel, planned, tiled
+from snnctl.neurons.kernels.segments import REAL_TYPES, Launch, Plan, c_numbers, per_channel, planned, tiled
 
 
 class Parameters(NamedTuple):
@@ -21,7 +21,8 @@ class Parameters(NamedTuple):
 
     Args:
         scalars: `equation_ir.SCALARS`, those that are per channel unused.
-        channels: C; the last axes of one step flattened, over which the tensors run.
+        channels: C; the last axes of one step flattened, over which the tensors run. Those stand in the order of
+            `equation_ir.PARAMETERS`.
         leak, gain, threshold: per channel, or None.
         scale, shift: the norm per channel, or None.
         centre: per channel, around which the norm's sums are taken, or None.
@@ -36,29 +37,11 @@ class Parameters(NamedTuple):
     shift: Tensor | None = None
     centre: Tensor | None = None
 
-    @property
-    def tensors(self) -> tuple[Tensor | None, ...]:
-        """The per-channel values in the order of `equation_ir.PARAMETERS`."""
-        return self.leak, self.gain, self.threshold, self.scale, self.shift, self.centre
-
-
-def _scalars(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[Any]:
-    kind = ctypes.c_float if real == torch.float32 else ctypes.c_double
-    return (kind * len(SCALARS))(*values)
-
 
 @cache
 def _kernel(backwards: bool, spec: ScanSpec) -> Compiled:
     name, text = ("lif_backward", backward_ir) if backwards else ("lif_forward", forward_ir)
     return Compiled(name, text(spec, name))
-
-
-def _row_stride(x: Tensor) -> int:
-    return x.stride(0) if x.shape[0] > 1 else 0
-
-
-_PARAMETER = FORWARD.index("leak")
-_X, _V, _SPIKES, _V_LAST = (FORWARD.index(slot) for slot in ("x", "v", "spikes", "v_last"))
 
 
 @lru_cache(maxsize=1024)
@@ -72,12 +55,18 @@ def _scan_launch(
     threads: int,
 ) -> Launch:
     real, steps, elements = REAL_TYPES[spec.real], shape[0], math.prod(shape[1:])
-    held = _scalars(scalars, real)
+    held = c_numbers(scalars, real)
     given = {"elements": elements, "steps": steps, "x_stride": x_stride, "scalars": ctypes.addressof(held)}
     rows_kept = steps if backwards else 0
     plan = planned(max(elements, 1), (3 if backwards else 2) * steps, channels, rows_kept, real, threads)
     slots = BACKWARD if backwards else FORWARD
     return Launch(_kernel(backwards, spec), slots, plan, real, rows_kept, given, held)
+
+
+def _launch(backwards: bool, spec: ScanSpec, parameters: Parameters, x: Tensor) -> Launch:
+    stride = x.stride(0) if x.shape[0] > 1 else 0
+    scalars, channels = parameters.scalars, parameters.channels
+    return _scan_launch(backwards, spec, scalars, channels, x.shape, stride, torch.get_num_threads())
 
 
 def forward(spec: ScanSpec, x: Tensor, v: Tensor | None, parameters: Parameters) -> tuple[Tensor, Tensor | None]:
@@ -89,28 +78,16 @@ def forward(spec: ScanSpec, x: Tensor, v: Tensor | None, parameters: Parameters)
         return spikes, v_last
     assert spec.per_channel == (parameters.leak is not None)
     assert spec.normed == (parameters.scale is not None)  # the code would read what is not there
-    launch = _scan_launch(
-        False, spec, parameters.scalars, parameters.channels, x.shape, _row_stride(x), torch.get_num_threads()
-    )
-    array = launch.arguments()
-    array[_X], array[_SPIKES] = x.data_ptr(), spikes.data_ptr()
-    if v is not None:
-        array[_V] = v.data_ptr()
-    if v_last is not None:
-        array[_V_LAST] = v_last.data_ptr()
-    tensors = _put_parameters(array, launch.plan, parameters)
-    launch.run(array)
-    del tensors  # until here their addresses were in use
+    launch = _launch(False, spec, parameters, x)
+    launch.run({"x": x, "v": v, "spikes": spikes, "v_last": v_last, **_per_channel(launch.plan, parameters)})
     return spikes, v_last
 
 
-def _put_parameters(array: Any, plan: Plan, parameters: Parameters) -> list[Tensor | None]:
-    """Write the addresses of the per-channel values; what has to be kept until the kernel has run."""
+def _per_channel(plan: Plan, parameters: Parameters) -> dict[str, Tensor | None]:
+    """The per-channel values by slot."""
     if parameters.leak is None and parameters.scale is None:
-        return []
-    tensors = tiled(plan, *parameters.tensors)
-    array[_PARAMETER : _PARAMETER + len(tensors)] = [address(tensor) for tensor in tensors]
-    return tensors
+        return {}
+    return dict(zip(PARAMETERS[1:], tiled(plan, *parameters[2:]), strict=True))
 
 
 class Gradients(NamedTuple):
@@ -122,43 +99,19 @@ class Gradients(NamedTuple):
     sums: dict[str, Tensor]
 
 
-_B_X, _B_V, _GRAD_SPIKES, _GRAD_V_LAST, _GRAD_X, _GRAD_V, _SUMS = (
-    BACKWARD.index(slot) for slot in ("x", "v", "grad_spikes", "grad_v_last", "grad_x", "grad_v", SUMS[0])
-)
-
-
 def backward(
-    spec: ScanSpec,
-    x: Tensor,
-    v: Tensor | None,
-    parameters: Parameters,
-    grad_spikes: Tensor,
-    grad_v_last: Tensor | None,
+    spec: ScanSpec, x: Tensor, v: Tensor | None, parameters: Parameters, grad_spikes: Tensor, grad_v_last: Tensor | None
 ) -> Gradients:
     """Gradients for the same arguments as `forward`'s; the incoming ones contiguous, in the dtypes of its results."""
     real = REAL_TYPES[spec.real]
     grad_x = torch.empty(x.shape, dtype=x.dtype)
     grad_v = None if spec.from_rest else torch.empty(x.shape[1:], dtype=real)
-    launch = _scan_launch(
-        True, spec, parameters.scalars, parameters.channels, x.shape, _row_stride(x), torch.get_num_threads()
-    )
-    wanted = [name for name in SUMS if _wants(spec, name)] if spec.sums else []
-    sums = torch.zeros(len(wanted), launch.plan.chunks, launch.plan.padded, dtype=real) if wanted else None
+    launch = _launch(True, spec, parameters, x)
+    wanted = [name for name in SUMS if ("norm" if name in ("sum_gx", "sum_gxx") else "parameters") in spec.sums]
+    sums = torch.zeros(len(wanted), launch.plan.chunks, launch.plan.padded, dtype=real)
     if x.numel():
-        array = launch.arguments()
-        array[_B_X], array[_GRAD_SPIKES], array[_GRAD_X] = x.data_ptr(), grad_spikes.data_ptr(), grad_x.data_ptr()
-        for slot, tensor in ((_B_V, v), (_GRAD_V_LAST, grad_v_last), (_GRAD_V, grad_v)):
-            if tensor is not None:
-                array[slot] = tensor.data_ptr()
-        if sums is not None:
-            for index, name in enumerate(wanted):
-                array[_SUMS + SUMS.index(name)] = sums[index].data_ptr()
-        tensors = _put_parameters(array, launch.plan, parameters)
-        launch.run(array)
-        del tensors
-    found = {} if sums is None else dict(zip(wanted, per_channel(launch.plan, sums), strict=True))
+        grads = {"grad_spikes": grad_spikes, "grad_v_last": grad_v_last, "grad_x": grad_x, "grad_v": grad_v}
+        own = {**dict(zip(wanted, sums, strict=True)), **_per_channel(launch.plan, parameters)}
+        launch.run({"x": x, "v": v, **grads, **own})
+    found = dict(zip(wanted, per_channel(launch.plan, sums), strict=True)) if wanted else {}
     return Gradients(grad_x, grad_v, found)
-
-
-def _wants(spec: ScanSpec, name: str) -> bool:
-    return ("norm" if name in ("sum_gx", "sum_gxx") else "parameters") in spec.sums

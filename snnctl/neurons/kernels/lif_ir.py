@@ -41,7 +41,7 @@ def forward_ir(spec: ScanSpec, name: str) -> str:
     x, v, spikes, v_last = (emit.pointer(slot) for slot in ("x", "v", "spikes", "v_last"))
     elements, steps, x_stride = (emit.number(slot) for slot in ("elements", "steps", "x_stride"))
 
-    def segment(chunk: Any, base: Any, count: Any, membrane: Any) -> None:
+    with segments(emit) as (_, base, count, membrane):
         _start(emit, spec, v, base, count, membrane)
         with emit.loop(I64(0), steps) as t:
             x_row = builder.add(builder.mul(t, x_stride), base)
@@ -69,8 +69,6 @@ def forward_ir(spec: ScanSpec, name: str) -> str:
 
         if spec.keeps_state:
             emit.each_vector(count, end)
-
-    segments(emit, segment)
     return emit.finish()
 
 
@@ -83,7 +81,7 @@ def backward_ir(spec: ScanSpec, name: str) -> str:
     pointers = {slot: emit.pointer(slot) for slot in BACKWARD if slot in (*SUMS, "x", "v") or slot.startswith("grad_")}
     elements, steps, x_stride, padded = (emit.number(slot) for slot in ("elements", "steps", "x_stride", "padded"))
 
-    def segment(chunk: Any, base: Any, count: Any, carried: Any) -> None:
+    with segments(emit) as (chunk, base, count, carried):
         # Scratch: one row for the membrane and later its gradient, then the potential of every step.
         potentials = builder.gep(carried, [padded], source_etype=emit.scalar)
 
@@ -174,6 +172,4 @@ def backward_ir(spec: ScanSpec, name: str) -> str:
 
         if not spec.from_rest:
             emit.each_vector(count, end)
-
-    segments(emit, segment)
     return emit.finish()

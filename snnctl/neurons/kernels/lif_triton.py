@@ -1,7 +1,5 @@
 """LIF over time in Triton, for CUDA tensors: all steps in one pass over memory, forward and backward.
 
-Checked in Triton's interpreter on a CPU; not yet run or timed on a GPU.
-
 One program takes a block of neighbouring neurons and loops over time with their membranes in registers. The
 backward pass computes the potentials again into a float32 buffer of the size of the input, and walks back through
 them; nothing but the input is kept between the two. The equations are those of `equation_ir`, where they are derived.
@@ -20,7 +18,7 @@ import torch
 from torch import Tensor
 
 from snnctl.neurons.kernels.choice import first_gradients_only
-from snnctl.neurons.kernels.parameters import fits, flat, has_kernel, surrogate_constants
+from snnctl.neurons.kernels.parameters import fits, flat, misfit, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
 from snnctl.neurons.kernels.triton_code import backward_kernel, forward_kernel, triton
 from snnctl.neurons.surrogate import ATan
@@ -159,12 +157,8 @@ def why_not(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
         return f"no Triton kernel for {x.device.type}"
     if x.dtype not in _DTYPES or (v is not None and v.dtype != torch.float32):
         return f"no Triton kernel for {x.dtype} input" + ("" if v is None else f" with {v.dtype} membranes")
-    if x.dim() < 2 or x.shape[0] == 0:
-        return "no steps, or no batch axis"
-    if v is not None and v.shape != x.shape[1:]:
-        return "the membranes have not the shape of one step"
-    if not has_kernel(dynamics.surrogate):
-        return f"no Triton kernel for surrogate {type(dynamics.surrogate).__name__}"
+    if reason := misfit(x, v, dynamics.surrogate, "Triton"):
+        return reason
     if dynamics.reset == "delayed" or dynamics.strict or dynamics.early or dynamics.signed:
         return "no Triton kernel for a delayed reset, or thresholds that are strict, early or signed"
     parameters = [p for p in (dynamics.leak, dynamics.gain, dynamics.v_threshold) if isinstance(p, Tensor)]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from snnctl.neurons.kernels.jit import Compiled
-from snnctl.neurons.kernels.segments import COMMON, REALS, Launch, address, per_channel, planned, segments, tiled
+from snnctl.neurons.kernels.segments import COMMON, REALS, Launch, per_channel, planned, segments, tiled
 from snnctl.neurons.kernels.vector_ir import Emitter, Real, Stored, Vec
 
 STATISTICS = (*COMMON, "x", "origin", "sum_x", "sum_xx")
@@ -22,7 +22,7 @@ def statistics_ir(real: Real, stored: Stored, name: str) -> str:
     x, origin, sum_x, sum_xx = (emit.pointer(slot) for slot in ("x", "origin", "sum_x", "sum_xx"))
     padded = emit.number("padded")
 
-    def segment(chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
+    with segments(emit) as (chunk, base, count, _):
         place = builder.mul(chunk, padded)
 
         def add(index: Any, mask: Any) -> None:
@@ -34,8 +34,6 @@ def statistics_ir(real: Real, stored: Stored, name: str) -> str:
             emit.store(emit.load(sum_xx, at, real) + value * value, sum_xx, at, real)
 
         emit.each_vector(count, add)
-
-    segments(emit, segment)
     return emit.finish()
 
 
@@ -48,7 +46,8 @@ def norm_gradient_ir(real: Real, stored: Stored, name: str) -> str:
     builder = emit.builder
     grad, x, on_grad, on_x, constant = (emit.pointer(slot) for slot in NORM_GRADIENT[len(COMMON) :])
 
-    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
+    with segments(emit) as (_, base, count, _):
+
         def mix(index: Any, mask: Any) -> None:
             at = builder.add(base, index)
             mixed = emit.load(grad, at, stored, mask) * emit.load(on_grad, index, real)
@@ -56,8 +55,6 @@ def norm_gradient_ir(real: Real, stored: Stored, name: str) -> str:
             emit.store(mixed + emit.load(constant, index, real), grad, at, stored, mask)
 
         emit.each_vector(count, mix)
-
-    segments(emit, segment)
     return emit.finish()
 
 
@@ -85,9 +82,7 @@ def statistics(x: Tensor, real: torch.dtype) -> tuple[Tensor, Tensor]:
     origin = x.reshape(-1, channels)[0].to(real)  # sums of squares around a sample do not cancel
     (around,) = tiled(launch.plan, origin)
     sums = torch.zeros(2, launch.plan.chunks, launch.plan.padded, dtype=real)
-    array = launch.arguments()
-    array[len(COMMON) :] = [x.data_ptr(), address(around), sums[0].data_ptr(), sums[1].data_ptr()]
-    launch.run(array)
+    launch.run({"x": x, "origin": around, "sum_x": sums[0], "sum_xx": sums[1]})
     first, second = per_channel(launch.plan, sums) / (x.numel() // channels)
     return first + origin, (second - first.square()).clamp(min=0)
 
@@ -95,7 +90,5 @@ def statistics(x: Tensor, real: torch.dtype) -> tuple[Tensor, Tensor]:
 def norm_gradient(grad: Tensor, x: Tensor, on_grad: Tensor, on_x: Tensor, constant: Tensor) -> None:
     """grad <- on_grad * grad + on_x * x + constant, in place; the factors are [channels]."""
     launch = _norm_launch(True, grad.dtype, on_grad.dtype, grad.numel(), len(on_grad), torch.get_num_threads())
-    tensors = tiled(launch.plan, on_grad, on_x, constant)
-    array = launch.arguments()
-    array[len(COMMON) :] = [grad.data_ptr(), x.data_ptr(), *map(address, tensors)]
-    launch.run(array)
+    factors = dict(zip(NORM_GRADIENT[-3:], tiled(launch.plan, on_grad, on_x, constant), strict=True))
+    launch.run({"grad": grad, "x": x, **factors})

@@ -1,8 +1,4 @@
-"""Spikes kept for the backward pass in one byte each, exactly.
-
-Spikes are whole numbers, so a byte holds what four bytes of float32 hold. Whether a tensor is made of such numbers is
-not taken on trust: packing checks every value, and what does not fit is kept as it is.
-"""
+"""Spikes kept for the backward pass in one byte each, exactly: packing checks every value, others stay as they are."""
 
 from __future__ import annotations
 
@@ -36,20 +32,14 @@ def pack(x: Tensor) -> Tensor | None:
     if x.dtype != torch.float32 or x.numel() * 4 < WORTH_BYTES or not x.is_contiguous():
         return None
     packed = torch.empty(x.shape, dtype=torch.uint8)
-    launch = _launch(False, x.numel(), torch.get_num_threads())
-    array = launch.arguments()
-    array[len(COMMON) :] = [x.data_ptr(), packed.data_ptr(), 0]
-    launch.run(array)
-    return None if array[len(COMMON) + 2] else packed
+    array = _launch(False, x.numel(), torch.get_num_threads()).run({"x": x, "packed": packed})
+    return None if array[_PACK.index("unfit")] else packed
 
 
 def unpack(packed: Tensor) -> Tensor:
     """The float32 tensor that was packed."""
     x = torch.empty(packed.shape, dtype=torch.float32)
-    launch = _launch(True, packed.numel(), torch.get_num_threads())
-    array = launch.arguments()
-    array[len(COMMON) :] = [packed.data_ptr(), x.data_ptr()]
-    launch.run(array)
+    _launch(True, packed.numel(), torch.get_num_threads()).run({"packed": packed, "x": x})
     return x
 
 
@@ -67,10 +57,8 @@ def _kernel(unpacks: bool) -> Compiled:
     source, target = (emit.pointer(slot) for slot in slots[len(COMMON) : len(COMMON) + 2])
     convert = _widened if unpacks else _squeezed
 
-    def segment(_chunk: Any, base: Any, count: Any, _scratch: Any) -> None:
+    with segments(emit) as (_, base, count, _):
         emit.each_vector(count, lambda index, mask: convert(emit, source, target, emit.builder.add(base, index), mask))
-
-    segments(emit, segment)
     return Compiled(name, emit.finish())
 
 

@@ -14,7 +14,8 @@ from snnctl.neurons.surrogate import ATan, FastSigmoid, Rectangle, Sigmoid, Surr
 
 Charge = Literal["divide", "multiply", "linear"]
 
-# Built-in surrogate -> its name in the kernels and the two constants that its derivative is made of.
+# Built-in surrogate -> its name in the kernels and the two constants that its derivative is made of. A subclass may
+# compute something else and is not known.
 _SURROGATES: dict[type[Surrogate], Callable[[Any], tuple[str, float, float]]] = {
     ATan: lambda s: ("atan", math.pi / 2 * s.alpha, s.alpha / 2),
     Sigmoid: lambda s: ("sigmoid", s.alpha, 0.0),
@@ -24,19 +25,23 @@ _SURROGATES: dict[type[Surrogate], Callable[[Any], tuple[str, float, float]]] = 
 }
 
 
-def has_kernel(surrogate: Surrogate) -> bool:
-    """Whether the kernels know this surrogate; a subclass may compute something else and is not known."""
-    return type(surrogate) in _SURROGATES
-
-
 def surrogate_constants(surrogate: Surrogate) -> tuple[str, float, float]:
-    """Name and constants of a surrogate that `has_kernel`."""
+    """Name and constants of a surrogate that the kernels know."""
     return _SURROGATES[type(surrogate)](surrogate)
 
 
 def fits(value: Tensor, x: Tensor) -> bool:
     """Whether a parameter runs over (some of) the last axes of one step of `x`."""
     return value.dim() < x.dim() and all(a in (1, b) for a, b in zip(value.shape[::-1], x.shape[::-1], strict=False))
+
+
+def misfit(x: Tensor, v: Tensor | None, surrogate: Surrogate, kind: str) -> str:
+    """Why no fast kernel of a `kind` can run over this input from these membranes, or ""."""
+    if x.dim() < 2 or x.shape[0] == 0:
+        return "no steps, or no batch axis"
+    if v is not None and v.shape != x.shape[1:]:
+        return "the membranes have not the shape of one step"
+    return "" if type(surrogate) in _SURROGATES else f"no {kind} kernel for surrogate {type(surrogate).__name__}"
 
 
 def charge_of(tau: float | None) -> tuple[Charge, float]:

@@ -39,16 +39,12 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def pack_spikes(x: Tensor) -> Tensor | None:
     """Large tensors of whole numbers 0..255 as bytes, exactly; None for all others. For use in backward passes."""
-    if not can_be_fast(x):
-        return None
-    return _linear_kernels()[1].pack(x)
+    return _linear_kernels()[1].pack(x) if can_be_fast(x) else None
 
 
 def unpack_spikes(kept: Tensor) -> Tensor:
     """What `pack_spikes` was given, from its result; other tensors come back as they are."""
-    if kept.dtype != torch.uint8:
-        return kept
-    return _linear_kernels()[1].unpack(kept)
+    return _linear_kernels()[1].unpack(kept) if kept.dtype == torch.uint8 else kept
 
 
 @cache
@@ -65,14 +61,10 @@ def narrow_pays(x: Tensor, weight: Tensor) -> bool:
     return 4 < outputs < _WIDEST and outputs % _LANES != 0 and x.numel() >= _MANY_ROWS * inputs
 
 
-def _filled(weight: Tensor) -> Tensor:
-    """Rows of zeros below, up to whole vectors."""
-    return F.pad(weight, (0, 0, 0, -len(weight) % _LANES))
-
-
 def product(x: Tensor, weight: Tensor) -> Tensor:
     """x [*, inputs] @ weight [outputs, inputs].T; equal to the plain product to rounding."""
-    return (x.flatten(0, -2) @ _filled(weight).t())[:, : len(weight)].reshape(*x.shape[:-1], len(weight))
+    filled = F.pad(weight, (0, 0, 0, -len(weight) % _LANES))  # rows of zeros below, up to whole vectors
+    return (x.flatten(0, -2) @ filled.t())[:, : len(weight)].reshape(*x.shape[:-1], len(weight))
 
 
 class NarrowLinear(torch.autograd.Function):

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -43,8 +45,9 @@ _WORTH_THREADS = 1 << 16
 _scratch = threading.local()
 
 
-def segments(emit: Emitter, body: Callable[[Any, Any, Any, Any], None]) -> None:
-    """Call `body(chunk, first element, elements, scratch)` for every segment of every chunk that this thread takes."""
+@contextmanager
+def segments(emit: Emitter) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """Chunk, first element, elements and scratch of every segment of every chunk that this thread takes."""
     builder = emit.builder
     worker = emit.take_ticket("next_worker")
     offset = builder.mul(worker, emit.number("scratch_stride"))
@@ -55,7 +58,7 @@ def segments(emit: Emitter, body: Callable[[Any, Any, Any, Any], None]) -> None:
         with emit.loop(I64(0), each) as number:
             base = builder.mul(builder.add(first, number), segment)
             with builder.if_then(builder.icmp_signed("<", base, elements)):
-                body(chunk, base, emit.smaller(segment, builder.sub(elements, base)), scratch)
+                yield chunk, base, emit.smaller(segment, builder.sub(elements, base)), scratch
 
 
 class Plan(NamedTuple):
@@ -111,19 +114,17 @@ class Launch:
         values = {**plan._asdict(), "scratch_stride": stride, **given}
         self._kind = ctypes.c_int64 * len(slots)
         self._template = bytes(self._kind(*(values.get(slot, 0) for slot in slots)))
+        self._places = {slot: place for place, slot in enumerate(slots)}
 
-    def arguments(self) -> Any:
-        """A fresh array of arguments, without the addresses of this call's tensors."""
+    def run(self, tensors: Mapping[str, Tensor | None]) -> Any:
+        """Run it with these tensors in its slots; the arguments as it left them."""
         array = self._kind.from_buffer_copy(self._template)
-        array[_SCRATCH] = scratch_of(self.scratch, self.real)
-        return array
-
-    def run(self, array: Any) -> None:
-        """Do it."""
+        array[self._places["scratch"]] = scratch_of(self.scratch, self.real)
+        for slot, tensor in tensors.items():
+            if tensor is not None:
+                array[self._places[slot]] = tensor.data_ptr()
         self.kernel(array, self.plan.threads)
-
-
-_SCRATCH = COMMON.index("scratch")
+        return array
 
 
 def scratch_of(needed: int, real: torch.dtype) -> int:
@@ -134,6 +135,12 @@ def scratch_of(needed: int, real: torch.dtype) -> int:
         scratch = torch.empty(needed, dtype=real)
         setattr(_scratch, name, scratch)
     return scratch.data_ptr()
+
+
+@lru_cache(maxsize=256)
+def c_numbers(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[Any]:
+    """Such as those of `equation_ir.SCALARS`, where kernels can read them."""
+    return ((ctypes.c_float if real == torch.float32 else ctypes.c_double) * len(values))(*values)
 
 
 def tiled(plan: Plan, *values: Tensor | None) -> list[Tensor | None]:
@@ -149,12 +156,7 @@ def tiled(plan: Plan, *values: Tensor | None) -> list[Tensor | None]:
     return found
 
 
-def address(tensor: Tensor | None) -> int:
-    return 0 if tensor is None else tensor.data_ptr()
-
-
 def per_channel(plan: Plan, sums: Tensor) -> Tensor:
     """[kinds, chunks, padded] -> [kinds, C], always in the same order."""
     rows = sums[..., : plan.segment].unflatten(-1, (plan.repeats, -1))
-    found: Tensor = rows.sum(dim=(1, 2), dtype=torch.float64)
-    return found
+    return rows.sum(dim=(1, 2), dtype=torch.float64)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partialmethod
 from typing import Any, Literal
 
 from llvmlite import ir
@@ -21,6 +22,13 @@ Stored = Literal["float32", "float64", "bfloat16", "uint8"]
 VECTOR_BYTES = 64
 I8, I16, I32, I64 = (ir.IntType(bits) for bits in (8, 16, 32, 64))
 PTR = ir.PointerType()
+# What is kept in memory -> its type, its bytes, and what LLVM calls it in the names of intrinsics.
+_STORED: dict[Stored, tuple[Any, int, str]] = {
+    "float32": (ir.FloatType(), 4, "f32"),
+    "float64": (ir.DoubleType(), 8, "f64"),
+    "bfloat16": (I16, 2, "i16"),
+    "uint8": (I8, 1, "i8"),
+}
 
 
 class Vec:
@@ -29,44 +37,21 @@ class Vec:
     def __init__(self, emit: Emitter, value: Any) -> None:
         self.emit, self.value = emit, value
 
-    def _with(self, other: Vec | float, operation: Callable[..., Any]) -> Vec:
-        return Vec(self.emit, operation(self.value, self.emit.vec(other).value))
+    def _with(self, operation: str, other: Vec | float) -> Vec:
+        return Vec(self.emit, getattr(self.emit.builder, operation)(self.value, self.emit.vec(other).value))
 
-    def __add__(self, other: Vec | float) -> Vec:
-        return self._with(other, self.emit.builder.fadd)
-
-    def __sub__(self, other: Vec | float) -> Vec:
-        return self._with(other, self.emit.builder.fsub)
-
-    def __mul__(self, other: Vec | float) -> Vec:
-        return self._with(other, self.emit.builder.fmul)
-
-    def __truediv__(self, other: Vec | float) -> Vec:
-        return self._with(other, self.emit.builder.fdiv)
-
-    def __radd__(self, other: float) -> Vec:
-        return self.emit.vec(other) + self
-
-    def __rsub__(self, other: float) -> Vec:
-        return self.emit.vec(other) - self
-
-    def __rmul__(self, other: float) -> Vec:
-        return self.emit.vec(other) * self
-
-    def __rtruediv__(self, other: float) -> Vec:
-        return self.emit.vec(other) / self
-
-    def __ge__(self, other: Vec | float) -> Vec:
-        return self._compare(">=", other)
-
-    def __gt__(self, other: Vec | float) -> Vec:
-        return self._compare(">", other)
-
-    def __lt__(self, other: Vec | float) -> Vec:
-        return self._compare("<", other)
+    def _behind(self, operation: str, other: float) -> Vec:
+        return self.emit.vec(other)._with(operation, self)
 
     def _compare(self, sign: str, other: Vec | float) -> Vec:
-        return self._with(other, lambda a, b: self.emit.builder.fcmp_ordered(sign, a, b))
+        return Vec(self.emit, self.emit.builder.fcmp_ordered(sign, self.value, self.emit.vec(other).value))
+
+    __add__, __radd__ = partialmethod(_with, "fadd"), partialmethod(_behind, "fadd")
+    __sub__, __rsub__ = partialmethod(_with, "fsub"), partialmethod(_behind, "fsub")
+    __mul__, __rmul__ = partialmethod(_with, "fmul"), partialmethod(_behind, "fmul")
+    __truediv__, __rtruediv__ = partialmethod(_with, "fdiv"), partialmethod(_behind, "fdiv")
+    __ge__, __gt__ = partialmethod(_compare, ">="), partialmethod(_compare, ">")
+    __lt__ = partialmethod(_compare, "<")
 
     def where(self, yes: Vec | float, no: Vec | float) -> Vec:
         """`yes` where this truth value holds, else `no`."""
@@ -74,16 +59,11 @@ class Vec:
         return Vec(self.emit, pick)
 
     def abs(self) -> Vec:
-        """|x|."""
         return self.emit.intrinsic("llvm.fabs", self)
 
     def rint(self) -> Vec:
         """The nearest whole number, ties to even."""
         return self.emit.intrinsic("llvm.rint", self)
-
-    def floor(self) -> Vec:
-        """The largest whole number that is not above."""
-        return self.emit.intrinsic("llvm.floor", self)
 
     def clip(self, low: Vec | float, high: Vec | float) -> Vec:
         """The value, kept within [low, high]."""
@@ -107,9 +87,10 @@ class Emitter:
         self.builder = ir.IRBuilder(function.append_basic_block("entry"))
         self.slots = {slot: index for index, slot in enumerate(slots)}
         self.real = real
-        self.scalar = ir.FloatType() if real == "float32" else ir.DoubleType()
-        self.lanes = VECTOR_BYTES // (4 if real == "float32" else 8)
+        self.scalar, size, _ = _STORED[real]
+        self.lanes = VECTOR_BYTES // size
         self.type = ir.VectorType(self.scalar, self.lanes)
+        self.words = ir.VectorType(I32, self.lanes)
 
     # arguments
 
@@ -138,25 +119,32 @@ class Emitter:
         return Vec(self, ir.Constant(self.type, [self.scalar(float(value))] * self.lanes))
 
     def spread(self, scalar: Any) -> Vec:
-        """A scalar in all lanes."""
-        undefined = ir.Constant(self.type, ir.Undefined)
+        return Vec(self, self._splat(scalar))
+
+    def _splat(self, scalar: Any) -> Any:
+        undefined = ir.Constant(ir.VectorType(scalar.type, self.lanes), ir.Undefined)
         first = self.builder.insert_element(undefined, scalar, I32(0))
-        lanes = ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes)
-        return Vec(self, self.builder.shuffle_vector(first, undefined, lanes))
+        return self.builder.shuffle_vector(first, undefined, self._word(0))
+
+    def _word(self, number: int) -> Any:
+        """A whole number of 32 bits in all lanes."""
+        return ir.Constant(self.words, [number] * self.lanes)
 
     def intrinsic(self, name: str, value: Vec) -> Vec:
         """A one-argument LLVM intrinsic, lane by lane."""
-        suffix = f"v{self.lanes}{_short(self.real)}"
+        suffix = f"v{self.lanes}{_STORED[self.real][2]}"
         declared = self._declare(f"{name}.{suffix}", ir.FunctionType(self.type, [self.type]))
         return Vec(self, self.builder.call(declared, [value.value]))
 
     def bits(self, value: Vec) -> Any:
         """The bits of each lane as a whole number."""
-        return self.builder.bitcast(value.value, ir.VectorType(I32 if self.real == "float32" else I64, self.lanes))
+        return self.builder.bitcast(
+            value.value, self.words if self.real == "float32" else ir.VectorType(I64, self.lanes)
+        )
 
     def reciprocal(self, x: Vec) -> Vec:
         """1 / x for x of at least 1, to rounding: where there is an instruction for a first guess, from that."""
-        if self.real == "float64" or not _has_avx512():
+        if self.real == "float64" or "+avx512f" not in jit.host()[2]:
             return 1.0 / x
         x = (x > 1e30).where(1e30, x)  # the guess for infinity could not be improved
         mask = ir.IntType(self.lanes)
@@ -175,11 +163,9 @@ class Emitter:
         p = self.vec(1.0 / 5040)
         for n in (720, 120, 24, 6, 2, 1, 1):
             p = p * r + 1.0 / n
-        whole = self.builder.fptosi(k.value, ir.VectorType(I32, self.lanes))
-        shift = ir.Constant(ir.VectorType(I32, self.lanes), [23] * self.lanes)
-        return Vec(
-            self, self.builder.bitcast(self.builder.add(self.bits(p), self.builder.shl(whole, shift)), self.type)
-        )
+        whole = self.builder.fptosi(k.value, self.words)
+        scaled = self.builder.add(self.bits(p), self.builder.shl(whole, self._word(23)))
+        return Vec(self, self.builder.bitcast(scaled, self.type))
 
     # memory
 
@@ -189,11 +175,11 @@ class Emitter:
         address = self.builder.gep(base, [index], source_etype=kind.element)
         if mask is None:
             raw = self.builder.load(address, typ=kind)
-            raw.align = _size(stored)
+            raw.align = _STORED[stored][1]
         else:
             aligned = _alignment(stored)
             signature = ir.FunctionType(kind, [PTR, *(a.type for a in aligned), mask.type, kind])
-            declared = self._declare(f"llvm.masked.load.v{self.lanes}{_short(stored)}.p0", signature)
+            declared = self._declare(f"llvm.masked.load.v{self.lanes}{_STORED[stored][2]}.p0", signature)
             raw = self.builder.call(declared, [address, *aligned, mask, ir.Constant(kind, None)])
         return Vec(self, self._widen(raw, stored))
 
@@ -203,11 +189,11 @@ class Emitter:
         raw = self._narrow(value, stored)
         address = self.builder.gep(base, [index], source_etype=kind.element)
         if mask is None:
-            self.builder.store(raw, address, align=_size(stored))
+            self.builder.store(raw, address, align=_STORED[stored][1])
         else:
             aligned = _alignment(stored)
             signature = ir.FunctionType(ir.VoidType(), [kind, PTR, *(a.type for a in aligned), mask.type])
-            declared = self._declare(f"llvm.masked.store.v{self.lanes}{_short(stored)}.p0", signature)
+            declared = self._declare(f"llvm.masked.store.v{self.lanes}{_STORED[stored][2]}.p0", signature)
             self.builder.call(declared, [raw, address, *aligned, mask])
 
     def prefetch(self, base: Any, index: Any, stored: Stored, *, write: bool = False) -> None:
@@ -221,36 +207,27 @@ class Emitter:
         return ir.Function(self.module, signature, name=name) if found is None else found
 
     def _kind(self, stored: Stored) -> ir.VectorType:
-        element = {"float32": ir.FloatType(), "float64": ir.DoubleType(), "bfloat16": I16, "uint8": I8}[stored]
-        return ir.VectorType(element, self.lanes)
+        return ir.VectorType(_STORED[stored][0], self.lanes)
 
     def _widen(self, raw: Any, stored: Stored) -> Any:
         if stored == "uint8":
             return self.builder.uitofp(raw, self.type)
         if stored != "bfloat16":
             return raw
-        words = ir.VectorType(I32, self.lanes)
-        sixteen = ir.Constant(words, [16] * self.lanes)
-        return self.builder.bitcast(self.builder.shl(self.builder.zext(raw, words), sixteen), self.type)
+        return self.builder.bitcast(self.builder.shl(self.builder.zext(raw, self.words), self._word(16)), self.type)
 
     def _narrow(self, value: Vec, stored: Stored) -> Any:
         if stored == "uint8":  # of values within 0..255; a fraction is cut off
             return self.builder.fptoui(value.value, self._kind(stored))
         if stored != "bfloat16":
             return value.value
-        words = ir.VectorType(I32, self.lanes)
-
-        def constant(number: int) -> Any:
-            return ir.Constant(words, [number] * self.lanes)
-
         bits = self.bits(value)
-        odd = self.builder.and_(self.builder.lshr(bits, constant(16)), constant(1))
-        rounded = self.builder.add(self.builder.add(bits, constant(0x7FFF)), odd)
+        odd = self.builder.and_(self.builder.lshr(bits, self._word(16)), self._word(1))
+        rounded = self.builder.add(self.builder.add(bits, self._word(0x7FFF)), odd)
         # Rounding would carry a NaN into infinity; keep it a NaN.
         is_nan = self.builder.fcmp_unordered("uno", value.value, value.value)
-        kept = self.builder.select(is_nan, constant(0x7FC00000), rounded)
-        half = self.builder.lshr(kept, constant(16))
-        return self.builder.trunc(half, ir.VectorType(I16, self.lanes))
+        kept = self.builder.select(is_nan, self._word(0x7FC00000), rounded)
+        return self.builder.trunc(self.builder.lshr(kept, self._word(16)), self._kind(stored))
 
     # control
 
@@ -278,26 +255,21 @@ class Emitter:
         with self.loop(I64(0), whole, self.lanes) as index:
             body(index, None)
         with self.builder.if_then(self.builder.icmp_signed("<", whole, count)):
-            left = self.builder.trunc(self.builder.sub(count, whole), I32)
-            words = ir.VectorType(I32, self.lanes)
-            first = self.builder.insert_element(ir.Constant(words, ir.Undefined), left, I32(0))
-            zeros = ir.Constant(words, [0] * self.lanes)
-            everywhere = self.builder.shuffle_vector(first, ir.Constant(words, ir.Undefined), zeros)
-            numbers = ir.Constant(words, list(range(self.lanes)))
-            body(whole, self.builder.icmp_signed("<", numbers, everywhere))
+            left = self._splat(self.builder.trunc(self.builder.sub(count, whole), I32))
+            numbers = ir.Constant(self.words, list(range(self.lanes)))
+            body(whole, self.builder.icmp_signed("<", numbers, left))
 
     def smaller(self, a: Any, b: Any) -> Any:
-        """The smaller of two whole numbers."""
         return self.builder.select(self.builder.icmp_signed("<", a, b), a, b)
 
     @contextmanager
-    def shared_work(self, chunks: str = "chunks", next_chunk: str = "next_chunk") -> Iterator[Any]:
+    def shared_work(self) -> Iterator[Any]:
         """Take chunk after chunk until none is left; any number of threads may run the function at once."""
-        count = self.number(chunks)
+        count = self.number("chunks")
         take, work, done = (self.function.append_basic_block(name) for name in ("take", "work", "done"))
         self.builder.branch(take)
         self.builder.position_at_end(take)
-        chunk = self.take_ticket(next_chunk)
+        chunk = self.take_ticket("next_chunk")
         self.builder.cbranch(self.builder.icmp_signed("<", chunk, count), work, done)
         self.builder.position_at_end(work)
         yield chunk
@@ -310,18 +282,6 @@ class Emitter:
         return str(self.module)
 
 
-def _has_avx512() -> bool:
-    return "+avx512f" in jit.host()[2]
-
-
-def _size(stored: Stored) -> int:
-    return {"float32": 4, "float64": 8, "bfloat16": 2, "uint8": 1}[stored]
-
-
 def _alignment(stored: Stored) -> list[Any]:
     """The alignment as an argument of masked loads and stores, which LLVM 22 took out of them."""
-    return [] if llvm_version_info[0] >= 22 else [I32(_size(stored))]
-
-
-def _short(stored: Stored) -> str:
-    return {"float32": "f32", "float64": "f64", "bfloat16": "i16", "uint8": "i8"}[stored]
+    return [] if llvm_version_info[0] >= 22 else [I32(_STORED[stored][1])]
