@@ -30,21 +30,14 @@ Pass = Literal["forward", "forward+backward", "training step"]
 
 @dataclass
 class Contender:
-    """One way to do a case.
+    """One way to do a case."""
 
-    Args:
-        engine: `snnctl`, `reference`, `dense`, `spikingjelly` or `snntorch`.
-        call: does it once (or `Case.calls` times).
-        precision: `fp32` or `bf16`.
-        kept: parameters and buffers, which are there with or without a backward pass and are not counted.
-        facts: further columns of the row, asked for once and untimed.
-    """
-
-    engine: str
-    call: Callable[[], object]
-    precision: str = "fp32"
+    engine: str  # `snnctl`, `reference`, `dense`, `spikingjelly` or `snntorch`
+    call: Callable[[], object]  # does it once (or `Case.calls` times)
+    precision: str = "fp32"  # `fp32` or `bf16`
+    # parameters and buffers, which are there with or without a backward pass and are not counted
     kept: Sequence[Tensor] = ()
-    facts: Callable[[], dict[str, Any]] = dict
+    facts: Callable[[], dict[str, Any]] = dict  # further columns of the row, asked for once and untimed
 
     @property
     def label(self) -> str:
@@ -54,19 +47,14 @@ class Contender:
 
 @dataclass(frozen=True)
 class Case:
-    """What is timed.
+    """What is timed."""
 
-    Args:
-        name, shape, passes: say what it is in every row; `shape` is that of the input.
-        build: makes inputs and networks, all engines with the same values.
-        calls: how often one timed call repeats the work; times are divided by it.
-    """
-
+    # name, shape, passes: say what it is in every row; `shape` is that of the input
     name: str
     shape: tuple[int, ...]
     passes: Pass
-    build: Callable[[], list[Contender]]
-    calls: int = 1
+    build: Callable[[], list[Contender]]  # makes inputs and networks, all engines with the same values
+    calls: int = 1  # how often one timed call repeats the work; times are divided by it
 
     @property
     def label(self) -> str:
@@ -80,12 +68,9 @@ class Case:
 
 
 class Effort(NamedTuple):
-    """How many rounds.
+    """How many rounds."""
 
-    Args:
-        rounds: exactly so many; None takes as many as fit into `seconds` per case, at least `least`, at most `most`.
-    """
-
+    # exactly so many; None takes as many as fit into `seconds` per case, at least `least`, at most `most`
     rounds: int | None = None
     seconds: float = 10.0
     least: int = 7

@@ -35,20 +35,14 @@ _UNSTEADY = 2.0  # median over minimum
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the measurement stands.
+    """Where the measurement stands."""
 
-    Args:
-        stage: `trying` (each case once, for memory and a forecast), `timing`, or `done` with a case.
-        text: the case.
-        done, total: cases while trying, seconds expected while timing.
-        seconds_left: None while it is not known.
-    """
-
-    stage: str
-    text: str
+    stage: str  # `trying` (each case once, for memory and a forecast), `timing`, or `done` with a case
+    text: str  # the case
+    # done, total: cases while trying, seconds expected while timing
     done: float
     total: float
-    seconds_left: float | None = None
+    seconds_left: float | None = None  # None while it is not known
 
 
 Tell = Callable[[Progress], None]

@@ -55,23 +55,16 @@ class Flatten(NamedTuple):
 
 
 class Fire(NamedTuple):
-    """A neuron of the LIF family, as `snnctl.neurons.kernels.reference.lif_step` has it.
+    """A neuron of the LIF family, as `snnctl.neurons.kernels.reference.lif_step` has it."""
 
-    Args:
-        leak, gain, threshold: [] or [channels]; the threshold is the distance between two spike values.
-        shape: of one step: [C] or [C, H, W].
-        dynamics: the rest of its step equation.
-        scale: what a spike of 1 is given out as.
-        start: membrane before the first step, in thresholds.
-    """
-
+    # leak, gain, threshold: [] or [channels]; the threshold is the distance between two spike values
     leak: Tensor
     gain: Tensor
     threshold: Tensor
-    shape: Shape
-    dynamics: Dynamics
-    scale: float
-    start: float
+    shape: Shape  # of one step: [C] or [C, H, W]
+    dynamics: Dynamics  # the rest of its step equation
+    scale: float  # what a spike of 1 is given out as
+    start: float  # membrane before the first step, in thresholds
 
     def spread(self, value: Tensor) -> Tensor:
         """A number per channel, shaped so that it broadcasts over one step."""
@@ -85,22 +78,14 @@ class Chain(NamedTuple):
     """What happens at every step, from the encoder's current to the read-out's numbers.
 
     The prediction is the mean of the last link's output over T, or, for a task at every step, that output itself.
-
-    Args:
-        names: of the links, unique.
-        links: in order.
-        inputs: shape of one step of the input, [F] or [C, H, W].
-        outputs: numbers at the end.
-        steps: T.
-        averaged: whether the prediction is the mean over T.
     """
 
-    names: tuple[str, ...]
-    links: tuple[Link, ...]
-    inputs: Shape
-    outputs: int
-    steps: int
-    averaged: bool
+    names: tuple[str, ...]  # of the links, unique
+    links: tuple[Link, ...]  # in order
+    inputs: Shape  # shape of one step of the input, [F] or [C, H, W]
+    outputs: int  # numbers at the end
+    steps: int  # T
+    averaged: bool  # whether the prediction is the mean over T
 
 
 def package(name: str, format: str) -> Any:

@@ -27,21 +27,14 @@ SAMPLES = 64
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written and read back.
-
-    Args:
-        samples: of the validation split that were compared.
-        worst: largest difference of a prediction.
-        different: predictions whose largest class differs; None without classes.
-        facts: what else to tell.
-    """
+    """A file that was written and read back."""
 
     path: Path
     format: str
-    samples: int
-    worst: float
-    different: int | None
-    facts: dict[str, Any]
+    samples: int  # of the validation split that were compared
+    worst: float  # largest difference of a prediction
+    different: int | None  # predictions whose largest class differs; None without classes
+    facts: dict[str, Any]  # what else to tell
 
     def document(self) -> dict[str, Any]:
         """For `--json`."""

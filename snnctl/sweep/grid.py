@@ -16,17 +16,11 @@ from snnctl.sweep.points import Resolved
 
 @dataclass(frozen=True)
 class Place:
-    """What all runs of a sweep share.
+    """What all runs of a sweep share."""
 
-    Args:
-        out: its folder.
-        arguments: of `snnctl train`: the recipe, the changes that all points have, other options.
-        seeds: empty for each recipe's own.
-    """
-
-    out: Path
-    arguments: tuple[str, ...]
-    seeds: tuple[int, ...]
+    out: Path  # its folder
+    arguments: tuple[str, ...]  # of `snnctl train`: the recipe, the changes that all points have, other options
+    seeds: tuple[int, ...]  # empty for each recipe's own
 
     def tried(self, label: str, sets: Sequence[str], changes: dict[str, object], recipe: Recipe, folder: str) -> Tried:
         """A point with its runs, none of which has begun; what lies there is gone on with.

@@ -17,23 +17,14 @@ DOCUMENT = "sweep.json"
 
 @dataclass
 class Tried:
-    """A point and its runs.
+    """A point and its runs."""
 
-    Args:
-        label: of the point.
-        changes: recipe path -> value.
-        watched: the metric on validation by which its weights were chosen: `val/mse`.
-        mode: whether a smaller or a larger value of it is better.
-        jobs: its runs, by seed.
-        ended: those that have ended, by seed.
-    """
-
-    label: str
-    changes: Mapping[str, Any]
-    watched: str
-    mode: Literal["min", "max"]
-    jobs: Mapping[int, Job]
-    ended: dict[int, Ended] = field(default_factory=dict)
+    label: str  # of the point
+    changes: Mapping[str, Any]  # recipe path -> value
+    watched: str  # the metric on validation by which its weights were chosen: `val/mse`
+    mode: Literal["min", "max"]  # whether a smaller or a larger value of it is better
+    jobs: Mapping[int, Job]  # its runs, by seed
+    ended: dict[int, Ended] = field(default_factory=dict)  # those that have ended, by seed
 
     @property
     def seeds(self) -> list[int]:

@@ -26,15 +26,10 @@ _FEW = 1 << 14
 
 @dataclass
 class Tally:
-    """One row while it grows; every array is [B], one number per sample.
+    """One row while it grows; every array is [B], one number per sample."""
 
-    Args:
-        samples: B.
-        steps: T of the network.
-    """
-
-    samples: int
-    steps: int
+    samples: int  # B
+    steps: int  # T of the network
     timed: bool = False
     same_each_step: bool = True
     raw: bool = False

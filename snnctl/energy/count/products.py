@@ -19,21 +19,17 @@ from snnctl.energy.count.signals import Signal
 
 
 class Tallied(NamedTuple):
-    """One product.
+    """One product."""
 
-    Args:
-        dense, inside: multiply-accumulates in all, with and without taps on padding.
-        inputs: elements of the driving operand.
-        events, popcount, unary: operations, one number for each leading index of the driving operand.
-        active_inputs, popcount_inputs, unary_inputs: its codes, one number for each leading index.
-    """
-
+    # dense, inside: multiply-accumulates in all, with and without taps on padding
     dense: float
     inside: float
-    inputs: int
+    inputs: int  # elements of the driving operand
+    # events, popcount, unary: operations, one number for each leading index of the driving operand
     events: Tensor
     popcount: Tensor
     unary: Tensor
+    # active_inputs, popcount_inputs, unary_inputs: its codes, one number for each leading index
     active_inputs: Tensor
     popcount_inputs: Tensor
     unary_inputs: Tensor

@@ -18,39 +18,25 @@ CONVERSION = "the conversion identity of multi-bit neurons"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One measured value against one published threshold.
+    """One measured value against one published threshold."""
 
-    Args:
-        name: what is compared.
-        value: measured here; None if it could not be.
-        threshold: the bound, above which a spiking network loses; None if none applies.
-        wins: True, False, or None where the source leaves it open.
-        source: who published it.
-        sentence: all of that in plain words.
-    """
-
-    name: str
-    value: float | None
-    threshold: float | None
-    wins: bool | None
-    source: str
-    sentence: str
+    name: str  # what is compared
+    value: float | None  # measured here; None if it could not be
+    threshold: float | None  # the bound, above which a spiking network loses; None if none applies
+    wins: bool | None  # True, False, or None where the source leaves it open
+    source: str  # who published it
+    sentence: str  # all of that in plain words
 
 
 @dataclass(frozen=True)
 class BreakEven:
-    """Bit planes against a real multiplier at one width.
+    """Bit planes against a real multiplier at one width."""
 
-    Args:
-        bits: b of the spikes.
-        mac_pj, ac_pj: a multiply-accumulate of b bits, one addition.
-        popcount: mean set bits per spike below which bit planes are cheaper.
-    """
-
-    bits: int
+    bits: int  # b of the spikes
+    # mac_pj, ac_pj: a multiply-accumulate of b bits, one addition
     mac_pj: float
     ac_pj: float
-    popcount: float
+    popcount: float  # mean set bits per spike below which bit planes are cheaper
 
 
 def break_even(table: Table, widths: tuple[int, ...] = (1, 2, 3, 4, 6, 8)) -> list[BreakEven]:

@@ -23,23 +23,14 @@ class Ops:
 
 @dataclass(frozen=True)
 class Rule:
-    """How spikes are charged.
+    """How spikes are charged."""
 
-    Args:
-        name: in tables and options.
-        describe: one line for people.
-        multiplies: whether it charges MACs, and not ACs.
-        products: operations of a layer, from its exact counts.
-        inputs: how often one layer's inputs count: the theta_in of a memory model.
-        spikes: the same of a neuron's output: theta_out.
-    """
-
-    name: RuleName
-    describe: str
-    multiplies: bool
-    products: Callable[[Products], Number]
-    inputs: Callable[[Products], Number]
-    spikes: Callable[[Neurons], Number]
+    name: RuleName  # in tables and options
+    describe: str  # one line for people
+    multiplies: bool  # whether it charges MACs, and not ACs
+    products: Callable[[Products], Number]  # operations of a layer, from its exact counts
+    inputs: Callable[[Products], Number]  # how often one layer's inputs count: the theta_in of a memory model
+    spikes: Callable[[Neurons], Number]  # the same of a neuron's output: theta_out
 
 
 # How much a spike's code counts: in the operations of a layer, among its inputs, among the spikes of a neuron.

@@ -52,22 +52,18 @@ _SECTIONS: dict[str, dict[str, type[Part]]] = {
 
 @dataclass(frozen=True)
 class Table:
-    """A validated cost table.
+    """A validated cost table."""
 
-    Args:
-        name, summary, rule: as in the file.
-        arithmetic, memory, movement, device: its sections; None where absent.
-        file: where it was read from.
-    """
-
+    # name, summary, rule: as in the file
     name: str
     rule: RuleName
     summary: str = ""
+    # arithmetic, memory, movement, device: its sections; None where absent
     arithmetic: Fixed | IntScaled | None = None
     memory: Flat | Lemaire | None = None
     movement: Mesh | None = None
     device: Device | None = None
-    file: str = ""
+    file: str = ""  # where it was read from
 
     def constants(self) -> list[SourcedValue]:
         """Every constant with its source, in the order of the file format."""
