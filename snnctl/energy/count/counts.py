@@ -189,7 +189,7 @@ def share(part: Number, whole: Number) -> Number:
 
 
 SINGLE = tuple(f.name for f in fields(Elementwise))
-_COUNTS: dict[str, tuple[str, ...]] = {
+COUNTS: dict[str, tuple[str, ...]] = {
     "products": tuple(f.name for f in fields(Products) if f.name != "bits"),
     "elementwise": SINGLE,
     "neurons": ("updates", "spikes", "popcount_spikes", "unary_spikes", "ever_active"),
@@ -201,7 +201,7 @@ def mapped(row: Row, change: Callable[..., Number], *others: Row) -> Row:
     rows = (row, *others)
 
     def each(part: str) -> dict[str, Any]:
-        return {n: change(*(getattr(getattr(r, part), n) for r in rows)) for n in _COUNTS[part]}
+        return {n: change(*(getattr(getattr(r, part), n) for r in rows)) for n in COUNTS[part]}
 
     known = all(r.neurons is not None for r in rows)
     return replace(

@@ -8,14 +8,13 @@ row of updates, beside those of the circuits that it may have inside.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.hooks import RemovableHandle
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.shapes import SignalSpec
@@ -69,7 +68,7 @@ class OperationCounter:
         Raises:
             DiagnosticError: E510, something declared as spikes is none.
         """
-        ledger = Ledger(self.network, samples, self.steps, fans=self._fans, check=self.check)
+        ledger = Ledger(dict(self.network.named_modules()), samples, self.steps, self._fans, self.check)
         watch = _Watch(self, ledger)
         axes = Axes(sample=Axis(0, samples, len(inputs) // samples))
         with torch.no_grad(), self._declared(inputs, Signal("real", axes=axes, raw=True)), watch.hooks(), watch:
@@ -111,24 +110,17 @@ class _Watch(TorchDispatchMode):
         """Names the running module, and takes neurons as one."""
         network = self.counter.network
         encoder = getattr(network, "encoder", None)
-        handles: list[RemovableHandle] = []
-        for name, module in network.named_modules():
-            if isinstance(module, SpikingNeuron):
-                if module.atomic or module.circuits:
+        with ExitStack() as stack:
+            for name, module in network.named_modules():
+                if isinstance(module, SpikingNeuron) and (module.atomic or module.circuits):
                     enter, leave = partial(self._enter_neuron, name), partial(self._leave_neuron, name)
-                    handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
-                    handles.append(module.register_forward_hook(leave, with_kwargs=True))
-                    continue
-            elif isinstance(module, TokenNorm):
-                continue  # it runs apart from its neuron when it is hooked
-            encoded = self.counter.encoded if module is encoder else None
-            handles.append(module.register_forward_pre_hook(partial(self._enter, name)))
-            handles.append(module.register_forward_hook(partial(self._leave, encoded)))
-        try:
+                    stack.enter_context(module.register_forward_pre_hook(enter, with_kwargs=True))
+                    stack.enter_context(module.register_forward_hook(leave, with_kwargs=True))
+                elif not isinstance(module, TokenNorm):  # that runs apart from its neuron when it is hooked
+                    encoded = self.counter.encoded if module is encoder else None
+                    stack.enter_context(module.register_forward_pre_hook(partial(self._enter, name)))
+                    stack.enter_context(module.register_forward_hook(partial(self._leave, encoded)))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _enter(self, name: str, module: nn.Module, args: Any) -> None:
         if not self.inside_neuron:
@@ -192,7 +184,7 @@ class _Watch(TorchDispatchMode):
         tally.stamp(signal)
         tally.same_each_step = False
         tally.add("updates", spikes.numel())
-        tally.spread(("spikes_out", "popcount_out", "unary_out"), codes_of(spikes, signal), axes)
+        tally.spread(("spikes", "popcount_spikes", "unary_spikes"), codes_of(spikes, signal), axes)
         fired = (spikes != 0).any(0)
         earlier = self.fired.get(name)
         if fresh or earlier is None or earlier[0].shape != fired.shape:

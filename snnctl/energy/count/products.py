@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import grad
 
@@ -147,26 +148,20 @@ def convolution_fan(
     """
     mask = (weight != 0).to(torch.float32)
     every = mask if sparse else torch.ones_like(mask)
-    run = _CONVOLUTIONS[weight.dim() - 2]
+    axes = weight.dim() - 2
+    forward, backward = getattr(F, f"conv{axes}d"), getattr(grad, f"conv{axes}d_input")
     ones = torch.ones((1, *out[1:]), device=weight.device)
     if transposed:
         # Each input reaches the outputs that lie under its kernel: a convolution of ones with the same mask.
-        reach = run[0](ones, mask, None, stride, padding, dilation, groups)
-        full = run[0](ones, every, None, stride, padding, dilation, groups)
+        reach = forward(ones, mask, None, stride, padding, dilation, groups)
+        full = forward(ones, every, None, stride, padding, dilation, groups)
         return reach[0], float(full.sum())
     size = [1, *shape[1:]]
-    reach = run[1](size, mask, ones, stride, padding, dilation, groups)
-    full = run[1](size, every, ones, stride, padding, dilation, groups)
+    reach = backward(size, mask, ones, stride, padding, dilation, groups)
+    full = backward(size, every, ones, stride, padding, dilation, groups)
     for dim, start, length in inner:
         reach, full = reach.narrow(dim, start, length), full.narrow(dim, start, length)
     return reach[0], float(full.sum(dtype=torch.float64))
-
-
-_CONVOLUTIONS: dict[int, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
-    1: (torch.nn.functional.conv1d, grad.conv1d_input),
-    2: (torch.nn.functional.conv2d, grad.conv2d_input),
-    3: (torch.nn.functional.conv3d, grad.conv3d_input),
-}
 
 
 def convolution(

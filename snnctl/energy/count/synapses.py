@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from snnctl.energy.count.counts import Elementwise, Geometry, Kind, bits_of
-from snnctl.energy.count.ledger import Ledger, Tally
+from snnctl.energy.count.ledger import Driven, Ledger, Tally
 from snnctl.energy.count.products import convolution, convolution_fan, matmul, weight_fan
 from snnctl.energy.count.signals import (
     NOWHERE,
@@ -23,8 +23,6 @@ from snnctl.energy.count.signals import (
     signal_of,
     without,
 )
-
-Driven = Literal["spike", "real", "zeros"]
 
 
 class _Operands(NamedTuple):
