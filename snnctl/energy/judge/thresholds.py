@@ -73,15 +73,12 @@ def verdicts(counts: Counts, table: Table) -> list[Verdict]:
     if not counts.neurons:
         return []
     # Set against what a network that does not spike has to do: one pass, or one for each step that the data bring.
-    per_synapse, per = mean(spikes_per_synapse(counts)) / counts.data_steps, "inference"
-    rate = mean(firing_rate(counts))
-    active = mean(active_share(counts))
-    if counts.data_steps > 1:
-        per = "step of the data"
+    per_synapse, rate = mean(spikes_per_synapse(counts)) / counts.data_steps, mean(firing_rate(counts))
+    per = "inference" if counts.data_steps == 1 else "step of the data"
     found = [dampfhoffer(per_synapse, per), davidson_furber(per_synapse, per)]
     if counts.data_steps == 1:
         found += yan_rate(rate, counts.steps)
-        found.append(yan_compute(rate, counts.steps, active, table, _levels(counts)))
+        found.append(yan_compute(rate, counts.steps, mean(active_share(counts)), table, _levels(counts)))
     else:
         says = (
             f"firing rate {rate:.2%}: thresholds are published for steps that stand for one number, not for data's own"
