@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnctl.inspect.chosen import chosen_channels, shown_name, spread
-from snnctl.measure.circuits import BINS, CircuitWatcher, LayerCircuits, Modulators, Spread, circuits_in
+from snnctl.measure.circuits import BINS, CircuitWatcher, LayerCircuits, Modulators, circuits_in
 from snnctl.measure.spikes import codes
 from snnctl.neurons.stc import STC
 from snnctl.report.tables import npz
@@ -58,7 +57,7 @@ class Circuits:
         return [layer.totals for layer in self.layers]
 
     def to_bytes(self) -> bytes:
-        """An .npz with everything; see `read`."""
+        """An .npz with everything: pictures can be drawn anew without network and data."""
         index, label = self.sample
         arrays: dict[str, Any] = {
             "samples": self.samples,
@@ -76,41 +75,6 @@ class Circuits:
             shown = {"steps": maps.steps, "of_steps": maps.of_steps, "channels": maps.channels, "spikes": maps.spikes}
             arrays |= {f"map/{number}/{part}": values for part, values in (shown | maps.factors).items()}
         return npz(arrays)
-
-
-def read(path: Path) -> Circuits:
-    """What `Circuits.to_bytes` has written: pictures can be drawn anew without network and data."""
-    with np.load(path, allow_pickle=False) as found:
-        arrays = {key: found[key] for key in found.files}
-
-    def factor(number: int, name: str) -> Spread | None:
-        parts = {part: arrays.get(f"layer/{number}/{name}/{part}") for part in ("counts", "mean", "sd")}
-        if parts["counts"] is None:
-            return None
-        return Spread(**{part: torch.from_numpy(values) for part, values in parts.items()})
-
-    def maps(number: int, name: str) -> FactorMaps:
-        own = {key.split("/")[2]: values for key, values in arrays.items() if key.startswith(f"map/{number}/")}
-        return FactorMaps(
-            name=name,
-            steps=own["steps"].tolist(),
-            of_steps=int(own["of_steps"]),
-            channels=own["channels"].tolist(),
-            spikes=own["spikes"],
-            factors={kind: own[kind] for kind in ("beta", "gamma") if kind in own},
-        )
-
-    index, label = arrays["sample"].tolist()
-    return Circuits(
-        samples=int(arrays["samples"]),
-        split=str(arrays["split"]),
-        layers=[
-            Modulators(name, torch.from_numpy(arrays[f"layer/{n}/largest"]), factor(n, "beta"), factor(n, "gamma"))
-            for n, name in enumerate(arrays["layers"].tolist())
-        ],
-        maps=[maps(number, name) for number, name in enumerate(arrays["maps"].tolist())],
-        sample=(index, None if label < 0 else label),
-    )
 
 
 def mapped_channels(rates: Tensor) -> list[int]:
