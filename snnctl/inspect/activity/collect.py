@@ -117,9 +117,9 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
     meter = ActivityMeter(network, classes)
     modulators = ModulatorMeter(network)
     with meter, modulators:
-        for done, chosen in _batches(indices if names else indices[:0], experiment.eval_batch_size):
+        for done in range(0, len(indices) if names else 0, experiment.eval_batch_size):
             tell(f"spikes of {len(indices):,} samples: {done:,} done", 0.05 + 0.5 * done / len(indices))
-            forward(chosen, meter)
+            forward(indices[done : done + experiment.eval_batch_size], meter)
     found = meter.activity()
     rates = {layer.spikes.name: layer.rates for layer in found}
     kept = {name: chosen_channels(rates[name], CHANNELS_SHOWN) for name in wanted if name in rates}
@@ -166,11 +166,6 @@ def _of_each_class(data: Any, indices: Tensor) -> Tensor:
     for index, label in zip(looked_at.tolist(), data.batch(looked_at).targets.tolist(), strict=True):
         first.setdefault(label, index)
     return torch.tensor([first[label] for label in sorted(first)[:RASTER_SAMPLES]])
-
-
-def _batches(indices: Tensor, size: int) -> list[tuple[int, Tensor]]:
-    """(how many samples came before, the indices of a batch)."""
-    return list(zip(range(0, len(indices), size), indices.split(size), strict=False)) if len(indices) else []
 
 
 class Recorder(Watcher):

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from snnctl.build import make
+from snnctl.build import initialising, make
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.seeds import building_with, stream_seed
+from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import ShapeError
 from snnctl.inspect.specs import component_of, components_of, names_of
 from snnctl.neurons.base import Host, SpikingNeuron
@@ -133,15 +133,13 @@ def study(
 
 def _made(config: dict[str, Any], label: str, setting: Setting, seed: int) -> tuple[Host | STC, str]:
     """An untrained neuron for maps, and what its derivative leaves out."""
-    with torch.random.fork_rng(devices=[]), building_with(seed):
-        torch.manual_seed(stream_seed(seed, "init"))
-        try:
+    try:
+        with initialising(seed):
             made: SpikingNeuron = make("neuron", config, setting.channels)
             made.over_space(2)
-        except ShapeError as error:
-            raise DiagnosticError(
-                Diagnostic("R401", error.message, path=error.knob, override=label, help=error.help)
-            ) from error
+    except ShapeError as error:
+        problem = Diagnostic("R401", error.message, path=error.knob, override=label, help=error.help)
+        raise DiagnosticError(problem) from error
     if not isinstance(made, Host | STC):
         message = f"the step of `{config['type']}` is not told in two halves: its membrane cannot be followed"
         help = f"neurons that can: {', '.join((*HOSTS, 'stc', 'stc_lif', 'stc_lmh', 'stc_plif'))}"

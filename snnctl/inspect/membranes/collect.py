@@ -10,7 +10,7 @@ named with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,17 +79,6 @@ class _Watched(Surrogate):
         return self.inner.spike(x)
 
 
-@contextmanager
-def _watching(neuron: SpikingNeuron) -> Iterator[_Watched]:
-    inner: Any = neuron.surrogate
-    watched = _Watched(inner)
-    neuron.surrogate = watched
-    try:
-        yield watched
-    finally:
-        neuron.surrogate = inner
-
-
 @torch.no_grad()
 def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> tuple[Tensor, Tensor] | str:
     """Distances from the threshold and spikes, both [T, B, *, channels], or the reason why they are not known.
@@ -106,10 +95,12 @@ def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> t
         return NO_STATE
     if not any(isinstance(part, Tensor) and part.shape == x.shape[1:] for part in parts):
         return NO_MEMBRANE
-    if not isinstance(getattr(neuron, "surrogate", None), Surrogate):
+    surrogate = getattr(neuron, "surrogate", None)
+    if not isinstance(surrogate, Surrogate):
         return NO_SURROGATE
     found, fired = [], []
-    with _watching(neuron) as watched:
+    neuron.surrogate = watched = _Watched(surrogate)
+    try:
         for x_t in x.unbind(0):
             watched.seen.clear()
             spikes, state = neuron.step(x_t, state)
@@ -117,6 +108,8 @@ def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> t
                 return UNEXPLAINED
             found.append(watched.seen[0])
             fired.append(spikes)
+    finally:
+        neuron.surrogate = surrogate
     return _explained(neuron, torch.stack(found), torch.stack(fired))
 
 
