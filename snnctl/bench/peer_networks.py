@@ -68,12 +68,7 @@ class TorchFeedForward(nn.Module):
 
 
 class JellyLayer(nn.Module):
-    """Linear, BatchNorm over a transposed view, LIFNode: as a SpikingLinear, or some of its columns.
-
-    Args:
-        library: spikingjelly.
-        ours: the layer whose weights, norm and neuron are taken over.
-        columns: which of its outputs.
+    """Linear, BatchNorm over a transposed view, LIFNode: as `ours`, a SpikingLinear, or some of its columns.
 
     Shape: [T, B, L, inputs] -> [T, B, L, outputs].
     """
@@ -125,14 +120,9 @@ class JellyAttention(nn.Module):
 
 
 class JellySpikformer(nn.Module):
-    """The network that a `Spikformer` is, in spikingjelly modules, with its weights.
+    """The network that `ours` is, a Spikformer for which `why_no_peer` has nothing to say, with its weights.
 
-    The position stays ours: SeqSNN's has no part in the comparison.
-
-    Args:
-        library: spikingjelly.
-        ours: a Spikformer for which `why_no_peer` has nothing to say.
-        scale: its `attention_scale`.
+    `scale` is its `attention_scale`. The position stays ours: SeqSNN's has no part in the comparison.
 
     Shape: [T, B, L, F] -> [T, B, L, dim].
     """

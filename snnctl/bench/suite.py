@@ -187,12 +187,9 @@ def _rows(
 
 
 def document(found: Found, notes: Sequence[str], *, peers: bool) -> dict[str, Any]:
-    """What `snnctl bench --json` prints.
+    """What `snnctl bench --json` prints: what was found, with `notes` of the caller before ours.
 
-    Args:
-        found: what was measured.
-        notes: of the caller, before ours.
-        peers: whether other libraries were asked for, so that their absence is worth a note.
+    Where other libraries were asked for, `peers`, their absence is worth a note.
     """
     every = [*notes, *found.notes, *(absent() if peers else [])]
     if found.interrupted:

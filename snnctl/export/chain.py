@@ -104,9 +104,7 @@ def package(name: str, format: str) -> Any:
 def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
     """The chain of a feed-forward or convolutional network, its norms folded.
 
-    Args:
-        format: named in messages.
-        any_neuron: whether the format computes freely, so that every neuron of the LIF family fits.
+    With `any_neuron` the format computes freely, so that every neuron of the LIF family fits.
 
     Raises:
         DiagnosticError: U495, one for each part that `format` cannot express.

@@ -23,13 +23,9 @@ class Place:
     seeds: tuple[int, ...]  # empty for each recipe's own
 
     def tried(self, label: str, sets: Sequence[str], changes: dict[str, object], recipe: Recipe, folder: str) -> Tried:
-        """A point with its runs, none of which has begun; what lies there is gone on with.
+        """A point with its runs in `folder`, none of which has begun; what lies there is gone on with.
 
-        Args:
-            label: of the point.
-            sets: what it changes, as `--set` takes it.
-            changes: the same as values.
-            folder: the name of its folder.
+        What it changes are `changes`, which are `sets` as `--set` takes them.
         """
         train = recipe.train
         seeds = self.seeds or (train.seed,)
@@ -47,12 +43,7 @@ class Place:
 
 
 class Grid(Listed):
-    """Every point with every seed; all points come before the next seed, so that what is stopped has pairs to compare.
-
-    Args:
-        points: in order.
-        place: what their runs share.
-    """
+    """Every point with every seed; all points come before the next seed, so that what is stopped has pairs to compare."""
 
     kind: ClassVar[Literal["grid"]] = "grid"
     refused: ClassVar[int] = 0  # invalid points are dealt with before there is a grid

@@ -157,13 +157,8 @@ def threads_each(jobs: int) -> int:
 def run_jobs(source: Source, at_once: int, view: View | None) -> list[Ended]:
     """Train what `source` gives; each result lies in its job's folder, as after training by itself.
 
-    SIGINT, SIGTERM and SIGUSR1 reach this process alone; it asks the others to save, and waits for them. A second
-    SIGINT kills them: they can be resumed from their last checkpoint.
-
-    Args:
-        source: told of every job that ends, so that it can give others.
-        at_once: jobs that run at the same time, >= 1.
-        view: told what goes on.
+    At most `at_once` run at the same time, >= 1. SIGINT, SIGTERM and SIGUSR1 reach this process alone; it asks the
+    others to save, and waits for them. A second SIGINT kills them: they can be resumed from their last checkpoint.
 
     Returns:
         Every job that was begun, in the order of beginning.

@@ -194,11 +194,7 @@ class Ledger:
 
 
 def by_step_and_sample(values: Tensor, axes: Axes) -> Tensor:
-    """Sums of `values` by step and sample: [T or 1, B or 1].
-
-    Args:
-        values: any shape; `axes` says where its axes lie.
-    """
+    """Sums by step and sample, [T or 1, B or 1], of `values` of any shape; `axes` says where its axes lie."""
     places = sorted((a for a in axes if a is not None), key=lambda axis: (axis.dim, -axis.inner * axis.size))
     shape: list[int] = []
     positions: dict[Axis, int] = {}

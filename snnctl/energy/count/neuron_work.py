@@ -53,9 +53,7 @@ class _Work(TorchDispatchMode):
 def work_per_update(neuron: SpikingNeuron, steps: int) -> Elementwise:
     """Operations of one update of one membrane, from running the definition; those of `circuits` are none of them.
 
-    Args:
-        neuron: left as it is.
-        steps: T, for neurons that take no other.
+    `steps` is T, for neurons that take no other.
     """
     steps = neuron.fixed_steps or min(steps, 4)
     parameter = next(iter(neuron.parameters()), torch.zeros(()))

@@ -99,10 +99,7 @@ def matmul(a: Tensor, b: Tensor, signal_a: Signal, signal_b: Signal, fan: Tensor
     """`a` [*, m, k] @ `b` [*, k, n], driven by `a`: numbers per leading index and row of `a`, [*, m].
 
     Where `b` is spikes too, its codes count as well: coincidences, and products of codes. Where `b` is real, or
-    weights, its zeros vanish.
-
-    Args:
-        fan: of `b`, where it is weights and known already.
+    weights, its zeros vanish; `fan` is that of weights, where it is known already.
     """
     rows = codes_of(a, signal_a)
     theirs = codes_of(b, signal_b) if signal_b.made == "spike" else None
@@ -169,9 +166,7 @@ def convolution(
 ) -> Tallied:
     """A convolution of `x` [N, C, *] whose inputs have the fan-out `fan` [C, *]: numbers per image, [N].
 
-    Args:
-        dense, inside: of one image.
-        keep: a dimension of `x` whose elements are told apart too: then numbers are [N, length].
+    `dense` and `inside` are of one image. Elements of a dimension to `keep` are told apart too: [N, length].
     """
     images, rows = len(x), codes_of(x, signal)
     if keep is None:

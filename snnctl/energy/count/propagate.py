@@ -31,8 +31,7 @@ _MOST_LEVELS = 2**8 - 1
 def moved(name: str, args: Sequence[Any], out: Any, steps: int) -> Signal | None:
     """The signal of the result(s) of an operation that only moves data, or None if `name` is none of those.
 
-    Args:
-        steps: T; laying T copies or T tensors along a new leading dimension makes an axis of time.
+    Laying `steps` copies or tensors along a new leading dimension makes an axis of time.
     """
     if name in ops.ZERO_MAKERS:
         return ZEROS
@@ -223,11 +222,7 @@ def added(a: Signal, b: Signal) -> Signal:
 
 
 def multiplied(a: Signal, b: Signal, factor: float | None) -> Signal:
-    """What a product is: spikes times spikes are spikes, and a factor changes their scale alone.
-
-    Args:
-        factor: the other side, if it is one number.
-    """
+    """What a product is: spikes times spikes are spikes, and a `factor`, one number, changes their scale alone."""
     main = a if a.flows else b
     common = _of_two(main, a, b)
     if a.made == b.made == "spike":

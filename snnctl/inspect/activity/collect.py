@@ -85,11 +85,9 @@ class Survey:
 
 
 def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: Sequence[str], tell: Tell) -> Survey:
-    """Pass a split through the weights of `run`.
+    """Pass a split through the weights of `run`: at most `samples` of it, evenly spread; None takes all.
 
-    Args:
-        samples: at most so many, evenly spread over the split; None takes all.
-        layers: patterns of the layers to record as rasters.
+    `layers` are patterns of those to record as rasters.
 
     Raises:
         DiagnosticError: E410, E411 as `load_weights`; U470 as `chosen_layers`.

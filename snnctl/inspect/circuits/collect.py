@@ -85,10 +85,8 @@ def mapped_channels(rates: Tensor) -> list[int]:
 class MapRecorder(CircuitWatcher):
     """Keeps the factors of the first sample while the `with` block runs one forward pass.
 
-    Of the layers in `channels`, those are kept whose circuits span two axes: others have no space to draw.
-
-    Args:
-        channels: layer -> the channels to keep by themselves.
+    Of the layers in `channels` (layer -> the channels to keep by themselves), those are kept whose circuits span two
+    axes: others have no space to draw.
     """
 
     def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:

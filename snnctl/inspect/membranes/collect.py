@@ -83,9 +83,8 @@ class _Watched(Surrogate):
 def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> tuple[Tensor, Tensor] | str:
     """Distances from the threshold and spikes, both [T, B, *, channels], or the reason why they are not known.
 
-    Args:
-        x: input current [T, B, *, channels], through which the neuron runs step by step, as its definition says.
-        state: where to go on from; None starts from rest.
+    The neuron runs through the input current `x` [T, B, *, channels] step by step, as its definition says, from `state`
+    or, if that is None, from rest.
     """
     if not neuron.streams:
         return NO_STATE

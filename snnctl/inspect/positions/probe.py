@@ -83,12 +83,9 @@ def spikes_of(network: nn.Module, length: int, take: Callable[[str, Tensor], Non
 def probe(
     network: nn.Module, length: int, fitting: Callable[[], None], testing: Callable[[], None]
 ) -> list[ProbeScore]:
-    """Fit a probe per layer while `fitting` runs the network, then score it while `testing` does.
+    """Fit a probe per layer while `fitting` runs the network, then score it while `testing` does, on other samples.
 
-    Args:
-        length: L; layers of another length are passed over.
-        fitting: runs the network on samples to fit on.
-        testing: runs it on other samples.
+    Layers of another length than `length`, L, are passed over.
     """
     sums: dict[str, Discriminant] = {}
 

@@ -35,14 +35,9 @@ class Integration:
 
 
 def compare(neurons: int, base: float, length: int, threshold: float = 0.8, step: float = STEP) -> list[Integration]:
-    """Every method against the closed form, over positions 0 .. length-1.
+    """Every method against the closed form, over positions 0 .. length-1, in steps of `step` positions.
 
-    Args:
-        neurons: columns n, twice the number of pairs.
-        base: ratio of the frequency ladder, > 1.
-        length: positions, >= 1.
-        threshold: at which membranes become spikes.
-        step: of the integration, in positions.
+    The oscillators are those of a `CPG` with these neurons, this base and this threshold.
     """
     cells = CPG(neurons=neurons, base=base, threshold=threshold)
     exact, bits = cells.membrane(length).numpy(), cells.code(length).numpy() > 0
