@@ -9,8 +9,9 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
@@ -85,10 +86,9 @@ class Effort(NamedTuple):
 
 def time_round(contenders: Sequence[Contender], number: int, clock: Clock = perf_counter) -> list[float]:
     """Seconds of each contender in one round; round `number` begins with contender `number` and goes around."""
-    count = len(contenders)
-    found = [math.nan] * count
-    for place in range(count):
-        index = (number + place) % count
+    found = [math.nan] * len(contenders)
+    for place in range(len(contenders)):
+        index = (number + place) % len(contenders)
         begun = clock()
         contenders[index].call()
         found[index] = clock() - begun
@@ -190,22 +190,14 @@ def firing_rates(network: nn.Module, run: Callable[[], object]) -> list[float]:
     """
     sums: dict[str, tuple[float, int]] = {}
 
-    def watch(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: object, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            total, count = sums.get(name, (0.0, 0))
-            sums[name] = total + float(spikes.float().mean()), count + 1
+    def add(name: str, module: nn.Module, inputs: object, output: Any) -> None:
+        spikes = output[0] if isinstance(output, tuple) else output
+        total, count = sums.get(name, (0.0, 0))
+        sums[name] = total + float(spikes.float().mean()), count + 1
 
-        return hook
-
-    hooks = [m.register_forward_hook(watch(n)) for n, m in network.named_modules() if _is_neuron(m)]
-    try:
+    with ExitStack() as stack:
+        for name, module in network.named_modules():
+            if isinstance(module, SpikingNeuron) or type(module).__name__ in ("LIFNode", "Leaky"):
+                stack.enter_context(module.register_forward_hook(partial(add, name)))
         run()
-    finally:
-        for hook in hooks:
-            hook.remove()
     return [round(total / count, _DIGITS) for total, count in sums.values()]
-
-
-def _is_neuron(module: nn.Module) -> bool:
-    return isinstance(module, SpikingNeuron) or type(module).__name__ in ("LIFNode", "Leaky")

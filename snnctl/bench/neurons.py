@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -35,7 +36,11 @@ def neuron_cases(neuron: str = "lif", names: Sequence[str] = STANDARD) -> list[C
 
     For `lif` also spikingjelly and snntorch, as far as they are there, and snnctl with a bfloat16 input.
     """
-    return [_case(neuron, name, passes) for name in names for passes in PASSES]
+    return [
+        Case(name, SHAPES[name], passes, partial(_contenders, neuron, SHAPES[name], passes))
+        for name in names
+        for passes in PASSES
+    ]
 
 
 def make_neuron(name: str, shape: Sequence[int]) -> nn.Module:
@@ -59,11 +64,6 @@ def standard_cases(name: str) -> Sequence[str]:
     return OVER_SPACE if NEURONS.get(name).over_space is not SpikingNeuron.over_space else STANDARD  # type: ignore[attr-defined]
 
 
-def _case(name: str, case: str, passes: Pass) -> Case:
-    shape = SHAPES[case]
-    return Case(case, shape, passes, lambda: _contenders(name, shape, passes))
-
-
 def _contenders(name: str, shape: tuple[int, ...], passes: Pass) -> list[Contender]:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(shape, generator=generator) * _SPREAD
@@ -71,25 +71,24 @@ def _contenders(name: str, shape: tuple[int, ...], passes: Pass) -> list[Contend
     torch.manual_seed(0)
     neuron = make_neuron(name, shape)
 
-    def ours(kernel: Kernel) -> Callable[[Tensor], Tensor]:
-        def run(x: Tensor) -> Tensor:
-            with use_kernel(kernel):
-                return neuron(x)
+    def ours(kernel: Kernel, x: Tensor) -> Tensor:
+        with use_kernel(kernel):
+            return neuron(x)
 
-        return run
-
+    auto, reference = partial(ours, "auto"), partial(ours, "reference")
     layers: list[tuple[str, Callable[[Tensor], Tensor], str]] = [
-        ("snnctl", ours("auto"), "fp32"),
-        ("reference", ours("reference"), "fp32"),
+        ("snnctl", auto, "fp32"),
+        ("reference", reference, "fp32"),
     ]
     if name == "lif":
         layers += _peers(neuron)
-        layers.append(("snnctl", ours("auto"), "bf16"))
+        layers.append(("snnctl", auto, "bf16"))
     made = []
     for engine, layer, precision in layers:
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        call = _pass(layer, x.to(dtype), grad.to(dtype), list(neuron.parameters()), passes)
-        made.append(Contender(engine, call, precision, list(neuron.parameters()), _rate(layer, x.to(dtype))))
+        kept = list(neuron.parameters())
+        call = _pass(layer, x.to(dtype), grad.to(dtype), kept, passes)
+        made.append(Contender(engine, call, precision, kept, partial(_rate, layer, x.to(dtype))))
     return made
 
 
@@ -109,12 +108,9 @@ def _pass(
     return lambda: torch.autograd.grad(layer(leaf), wanted, grad, allow_unused=True)
 
 
-def _rate(layer: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], dict[str, Any]]:
-    def rate() -> dict[str, Any]:
-        with torch.no_grad():
-            return {"rates": [round(float(layer(x).float().mean()), 4)]}
-
-    return rate
+@torch.no_grad()
+def _rate(layer: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, Any]:
+    return {"rates": [round(float(layer(x).float().mean()), 4)]}
 
 
 def _peers(like: nn.Module) -> list[tuple[str, Callable[[Tensor], Tensor], str]]:

@@ -100,7 +100,7 @@ def _try(case: Case, effort: Effort, found: Found, clock: Clock) -> _Trial:
             facts[contender.label] = {
                 "saved_bytes": saved_bytes(contender.call, contender.kept),
                 "peak_bytes": peak_bytes(contender.call),
-                "first_call_ms": 1e3 * first,
+                "first_call_ms": 1e3 * first / case.calls,
                 **contender.facts(),
             }
         except Exception as error:
@@ -140,7 +140,10 @@ def _time(
             rows = _rows(case, contenders, trial, rounds)
             found.rows += rows
             found.ratios += [{**case.head, **ratio} for ratio in ratios(contenders, rounds)]
-            found.notes += _unsteady(case, rows)
+            worst = max(row["median_ms"] / max(row["min_ms"], 1e-9) for row in rows)
+            if worst >= _UNSTEADY:
+                said = f"a median is {worst:.1f} times its minimum; the machine is busy, measure again"
+                found.notes.append(f"{case.label}: unsteady, {said}")
             done = before + spent
             tell(Progress("done", f"{case.label}  {len(rounds)} rounds", done, done + after, after))
 
@@ -159,31 +162,20 @@ def _warm_up(contenders: Sequence[Contender], clock: Clock, collect: Callable[[]
     return seconds[-1], sum(seconds)
 
 
-def _unsteady(case: Case, rows: Sequence[dict[str, Any]]) -> list[str]:
-    worst = max(row["median_ms"] / max(row["min_ms"], 1e-9) for row in rows)
-    if worst < _UNSTEADY:
-        return []
-    return [f"{case.label}: unsteady, a median is {worst:.1f} times its minimum; the machine is busy, measure again"]
-
-
 def _rows(
     case: Case, contenders: Sequence[Contender], trial: _Trial, rounds: Sequence[Sequence[float]]
 ) -> list[dict[str, Any]]:
-    found = []
-    for i, contender in enumerate(contenders):
-        facts = dict(trial.facts[contender.label])
-        facts["first_call_ms"] /= case.calls
-        found.append(
-            {
-                **case.head,
-                "engine": contender.engine,
-                "precision": contender.precision,
-                "threads": torch.get_num_threads(),
-                **summary([seconds[i] for seconds in rounds], case.calls),
-                **facts,
-            }
-        )
-    return found
+    return [
+        {
+            **case.head,
+            "engine": contender.engine,
+            "precision": contender.precision,
+            "threads": torch.get_num_threads(),
+            **summary([seconds[i] for seconds in rounds], case.calls),
+            **trial.facts[contender.label],
+        }
+        for i, contender in enumerate(contenders)
+    ]
 
 
 def document(found: Found, notes: Sequence[str], *, peers: bool) -> dict[str, Any]:

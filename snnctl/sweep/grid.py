@@ -43,7 +43,7 @@ class Place:
 
 
 class Grid(Listed):
-    """Every point with every seed; all points come before the next seed, so that what is stopped has pairs to compare."""
+    """Every point with every seed; all come before the next seed, so that what is stopped has pairs to compare."""
 
     kind: ClassVar[Literal["grid"]] = "grid"
     refused: ClassVar[int] = 0  # invalid points are dealt with before there is a grid

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -181,18 +182,15 @@ class Recorder(Watcher):
 
     def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         for name, module in self._layers.items():
-            yield module.register_forward_hook(self._hook(name))
+            yield module.register_forward_hook(partial(self._keep, name))
 
-    def _hook(self, name: str) -> Any:
-        def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            assert isinstance(module, SpikingNeuron)
-            chosen = codes(module, spikes.detach()[..., self._channels[name]]).to(torch.uint8)
-            if self._tokens is not None and chosen.shape[1:3] == (1, len(self._tokens.index)):
-                chosen = self._tokens.unpack(chosen)
-            self._calls.setdefault(name, []).append(chosen.unsqueeze(2).flatten(2, -2).cpu())  # [T, B, places, k]
-
-        return keep
+    def _keep(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
+        spikes = output[0] if isinstance(output, tuple) else output
+        assert isinstance(module, SpikingNeuron)
+        chosen = codes(module, spikes.detach()[..., self._channels[name]]).to(torch.uint8)
+        if self._tokens is not None and chosen.shape[1:3] == (1, len(self._tokens.index)):
+            chosen = self._tokens.unpack(chosen)
+        self._calls.setdefault(name, []).append(chosen.unsqueeze(2).flatten(2, -2).cpu())  # [T, B, places, k]
 
     def rasters(self) -> list[Raster]:
         """One per layer that has run; calls of one layer (once per position, say) are strung together as steps."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -90,8 +91,10 @@ class MapRecorder(CircuitWatcher):
     """
 
     def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:
-        layers = circuits_in(network)
-        super().__init__({name: layers[name] for name in channels if name in layers and _has_space(layers[name])})
+        layers = {
+            name: layer for name, layer in circuits_in(network).items() if any(c.axes == 2 for c in layer.circuits)
+        }
+        super().__init__({name: layers[name] for name in channels if name in layers})
         self._channels = channels
         self._factors: dict[str, dict[str, list[Tensor]]] = {}
         self._spikes: dict[str, list[Tensor]] = {}
@@ -99,7 +102,7 @@ class MapRecorder(CircuitWatcher):
     def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         yield from super()._watches()
         for name, neuron in self._layers.items():
-            yield neuron.register_forward_hook(self._hook(name))
+            yield neuron.register_forward_hook(partial(self._keep, name))
 
     @torch.no_grad()
     def _take(self, name: str, beta: Tensor | None, gamma: Tensor | None, u: Tensor) -> None:
@@ -110,15 +113,12 @@ class MapRecorder(CircuitWatcher):
                 alone = first[..., self._channels[name]].movedim(-1, 0)
                 kept.setdefault(factor, []).append(torch.cat((first.mean(-1)[None], alone)).cpu())
 
-    def _hook(self, name: str) -> Any:
-        def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            if spikes.dim() == 5 and spikes.shape[1]:
-                assert isinstance(module, STC)
-                means = codes(module, spikes[:, 0].detach()).float().mean(-1)
-                self._spikes.setdefault(name, []).append(means.cpu())
-
-        return keep
+    def _keep(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
+        spikes = output[0] if isinstance(output, tuple) else output
+        if spikes.dim() == 5 and spikes.shape[1]:
+            assert isinstance(module, STC)
+            means = codes(module, spikes[:, 0].detach()).float().mean(-1)
+            self._spikes.setdefault(name, []).append(means.cpu())
 
     def maps(self) -> list[FactorMaps]:
         """One per layer that has run and has a height and a width; calls of a layer are strung together as steps."""
@@ -132,7 +132,3 @@ class MapRecorder(CircuitWatcher):
             factors = {factor: torch.stack(values, 1)[:, steps].numpy() for factor, values in kept.items()}
             found.append(FactorMaps(name, steps, len(before), self._channels[name], before[steps].numpy(), factors))
         return found
-
-
-def _has_space(neuron: STC) -> bool:
-    return any(circuit.axes == 2 for circuit in neuron.circuits)

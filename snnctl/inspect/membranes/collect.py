@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -149,25 +150,22 @@ class PotentialMeter(Watcher):
 
     def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         for name, neuron in self._neurons.items():
-            yield neuron.register_forward_hook(self._hook(name, neuron), with_kwargs=True)
+            yield neuron.register_forward_hook(partial(self._measure, name), with_kwargs=True)
 
-    def _hook(self, name: str, neuron: SpikingNeuron) -> Any:
-        def measure(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
-            given = dict(zip(("x", "state"), inputs, strict=False)) | named
-            x, norm, offset = given["x"].detach(), given.get("norm"), given.get("offset")
-            if norm is not None:
-                x = norm(x if offset is None else x + offset)
-            found = distances(neuron, x, given.get("state"))
-            if isinstance(found, str):
-                self._reasons[name] = found
-                return
-            spikes = output[0] if isinstance(output, tuple) else output
-            values = found[0].flatten()
-            kept = values[:: -(-len(values) // MOST_VALUES)] if len(values) else values
-            self._found.setdefault(name, []).append(kept.float().cpu())
-            self._alike.setdefault(name, []).append((found[1] == spikes).flatten().double().mean().cpu())
-
-        return measure
+    def _measure(self, name: str, neuron: Any, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        given = dict(zip(("x", "state"), inputs, strict=False)) | named
+        x, norm, offset = given["x"].detach(), given.get("norm"), given.get("offset")
+        if norm is not None:
+            x = norm(x if offset is None else x + offset)
+        found = distances(neuron, x, given.get("state"))
+        if isinstance(found, str):
+            self._reasons[name] = found
+            return
+        spikes = output[0] if isinstance(output, tuple) else output
+        values = found[0].flatten()
+        kept = values[:: -(-len(values) // MOST_VALUES)] if len(values) else values
+        self._found.setdefault(name, []).append(kept.float().cpu())
+        self._alike.setdefault(name, []).append((found[1] == spikes).flatten().double().mean().cpu())
 
     def summary(self) -> list[Potentials]:
         """One entry per layer that has run, in the network's order."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,18 +66,15 @@ class Discriminant:
 def spikes_of(network: nn.Module, length: int, take: Callable[[str, Tensor], None]) -> Iterator[None]:
     """Call `take(layer, counts [B, L, C])` for all neurons whose output is [T, B, L, C] while the block runs."""
 
-    def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def read(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            if spikes.dim() == 4 and spikes.shape[2] == length:
-                take(name, spikes.detach().sum(0, dtype=torch.float32).cpu())
-
-        return read
+    def read(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        spikes = output[0] if isinstance(output, tuple) else output
+        if spikes.dim() == 4 and spikes.shape[2] == length:
+            take(name, spikes.detach().sum(0, dtype=torch.float32).cpu())
 
     with ExitStack() as hooks:
         for name, module in network.named_modules():
             if isinstance(module, SpikingNeuron):
-                hooks.enter_context(module.register_forward_hook(hook(name)))
+                hooks.enter_context(module.register_forward_hook(partial(read, name)))
         yield
 
 
