@@ -113,8 +113,11 @@ def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
     if problems:
         raise DiagnosticError([Diagnostic("U495", facts={"format": format, "text": text}) for text in problems])
     folded: Network = fold_norms(network)
-    backbone, shape = folded.backbone, _input_shape(folded)
+    backbone, signal = folded.backbone, folded.signals["encoder"]
     found: list[tuple[str, Link]] = []
+    shape: Shape = (signal.length * signal.features,)
+    if isinstance(backbone, SpikeVGG):
+        shape = (signal.features, *backbone.grid)
     inputs = shape
     if isinstance(backbone, SpikeMLP):
         for number, layer in enumerate(backbone.layers):
@@ -129,8 +132,7 @@ def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
             shape = _dense("hidden", backbone.hidden, found, shape)
     outputs = _read(folded.readout, shape, found)
     names, links = zip(*found, strict=True)
-    steps = folded.signals["encoder"].steps
-    return Chain(names, links, inputs, outputs, steps, not isinstance(folded.readout, StepLinear))
+    return Chain(names, links, inputs, outputs, signal.steps, not isinstance(folded.readout, StepLinear))
 
 
 def _problems(network: Network, any_neuron: bool) -> Iterator[str]:
@@ -188,22 +190,14 @@ def _fits(network: Network, name: str) -> bool:
     return True
 
 
-def _input_shape(network: Network) -> Shape:
-    signal = network.signals["encoder"]
-    if isinstance(network.backbone, SpikeVGG):
-        return (signal.features, *network.backbone.grid)
-    return (signal.length * signal.features,)
-
-
 def _fire(layer: SpikingLayer, shape: Shape) -> Fire:
     neuron = layer.neuron
     assert isinstance(neuron, IntegrateAndFire)
     dynamics = neuron.dynamics()
+    leak, gain = dynamics.leak, dynamics.gain
     if dynamics.tau is not None:
-        leak, gain = torch.tensor(1.0 - 1.0 / dynamics.tau), torch.tensor(1.0 / dynamics.tau)
-    else:
-        leak, gain = torch.as_tensor(dynamics.leak), torch.as_tensor(dynamics.gain)
-    leak, gain, threshold = (t.detach().float() for t in (leak, gain, torch.as_tensor(dynamics.v_threshold)))
+        leak, gain = 1.0 - 1.0 / dynamics.tau, 1.0 / dynamics.tau
+    leak, gain, threshold = (torch.as_tensor(t).detach().float() for t in (leak, gain, dynamics.v_threshold))
     return Fire(leak, gain, threshold, shape, dynamics, neuron.scale, neuron.start)
 
 

@@ -171,12 +171,8 @@ class Checked:
             for one in said:
                 key = (one.code, one.message, one.file, one.line)
                 found.setdefault(key, (one, []))[1].append(point.label)
-        return [replace(one, notes=(*one.notes, _where(labels))) for one, labels in found.values()]
-
-
-def _where(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
-    return f"at {labels[0]}{more}"
+        places = {key: f"at {at[0]}" + f" and {len(at) - 1} more" * (len(at) > 1) for key, (_, at) in found.items()}
+        return [replace(one, notes=(*one.notes, places[key])) for key, (one, _) in found.items()]
 
 
 def check_points(
