@@ -93,10 +93,7 @@ def fitting(axes: Axes, shape: Sequence[int]) -> Axes:
 
 def each_axis(axes: Axes, change: Callable[[Axis], Axis | None]) -> Axes:
     """Those axes that are known, changed; None forgets one."""
-    return Axes(
-        None if axes.time is None else change(axes.time),
-        None if axes.sample is None else change(axes.sample),
-    )
+    return Axes(*(None if axis is None else change(axis) for axis in axes))
 
 
 class Border(NamedTuple):

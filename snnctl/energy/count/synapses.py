@@ -11,18 +11,7 @@ from torch import Tensor
 from snnctl.energy.count.counts import Elementwise, Geometry, Kind, bits_of
 from snnctl.energy.count.ledger import Driven, Ledger, Tally
 from snnctl.energy.count.products import convolution, convolution_fan, matmul, weight_fan
-from snnctl.energy.count.signals import (
-    NOWHERE,
-    Axes,
-    Axis,
-    Signal,
-    aligned,
-    each_axis,
-    fitting,
-    note,
-    signal_of,
-    without,
-)
+from snnctl.energy.count.signals import Axes, Axis, Signal, aligned, each_axis, fitting, note, signal_of, without
 
 
 class _Operands(NamedTuple):
@@ -162,7 +151,7 @@ def convolve(ledger: Ledger, args: Any, out: Tensor) -> Signal:
     tally.stamp(signal)
     if bias is not None:
         tally.operations(Elementwise(adds=float(out.numel())))
-    axes = fitting(images, out.shape) if signal.axes != NOWHERE else NOWHERE
+    axes = fitting(images, out.shape)
     if along is not None and time is not None and out.shape[along] == time.size:
         axes = axes._replace(time=time)
     return Signal("real", axes=axes, raw=signal.raw, same_each_step=signal.same_each_step, from_weights=True)

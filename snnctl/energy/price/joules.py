@@ -11,18 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from snnctl.energy.count.counts import (
-    SINGLE,
-    Counts,
-    Elementwise,
-    Kind,
-    Number,
-    Row,
-    Uncounted,
-    bits_of,
-    in_steps,
-    twin_bits,
-)
+from snnctl.energy.count.counts import SINGLE, Counts, Elementwise, Number, Row, Uncounted, bits_of, in_steps, twin_bits
 from snnctl.energy.price.bill import Bill, Line, Options, Uncharged
 from snnctl.energy.price.lemaire import Access, ann_layer, ceil_fan_out, neuron_accesses, neuron_ops, snn_layer
 from snnctl.energy.price.rules import RULES, Ops, Rule, charge
@@ -31,7 +20,7 @@ from snnctl.energy.price.table import Table
 
 _JOULES = 1e-12
 _NO_LAYER = "the memory model covers convolutions, fully connected layers and neurons"
-_PRODUCTS: tuple[Kind, ...] = ("synapse", "product")
+_PRODUCTS = ("synapse", "product")
 
 
 def price(counts: Counts, table: Table, options: Options | None = None) -> Bill:

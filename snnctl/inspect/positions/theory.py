@@ -34,8 +34,8 @@ class Integration:
         return int(self.wrong_bits[-1])
 
 
-def compare(neurons: int, base: float, length: int, threshold: float = 0.8, step: float = STEP) -> list[Integration]:
-    """Every method against the closed form, over positions 0 .. length-1, in steps of `step` positions.
+def compare(neurons: int, base: float, length: int, threshold: float = 0.8) -> list[Integration]:
+    """Every method against the closed form, over positions 0 .. length-1.
 
     The oscillators are those of a `CPG` with these neurons, this base and this threshold.
     """
@@ -43,7 +43,7 @@ def compare(neurons: int, base: float, length: int, threshold: float = 0.8, step
     exact, bits = cells.membrane(length).numpy(), cells.code(length).numpy() > 0
     found = []
     for method in METHODS:
-        membrane = integrate(neurons, base, length, method=method, step=step).numpy()
+        membrane = integrate(neurons, base, length, method=method, step=STEP).numpy()
         error = np.abs(membrane - exact).max(axis=1)
         wrong = ((membrane >= threshold) != bits).sum(axis=1).cumsum()
         found.append(Integration(method, base, error, wrong.astype(np.int64)))
