@@ -260,8 +260,7 @@ class CountMean:
         for row in counts.rows:
             key: tuple[str, ...] = (row.layer, row.op, row.kind, row.source)
             seen.add(key)
-            known = self.rows.get(key)
-            self.rows[key] = _weighted(row, 0.0, row, new) if known is None else _weighted(known, old, row, new)
+            self.rows[key] = _weighted(self.rows.get(key, row), old if key in self.rows else 0.0, row, new)
             self.events.setdefault(key, Spread()).add(row.products.events, samples)
         for missing in set(self.rows) - seen:
             self.rows[missing] = _weighted(self.rows[missing], old, self.rows[missing], 0.0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -31,29 +32,22 @@ from snnctl.neurons.norm import TokenNorm
 from snnctl.positions.base import TablePosition
 
 
+@dataclass(eq=False)
 class OperationCounter:
-    """Counts the operations of `network`, batch by batch.
+    """Counts the operations of a network, batch by batch."""
 
-    Args:
-        network: in evaluation mode; its hooks are removed when the counter is closed.
-        encoded: what the encoder gives, for T and for spikes that no neuron makes; None if there is no encoder.
-        check: whether declared spikes are compared with their values in the first batch.
-        data_steps: see `Counts`.
-    """
+    network: nn.Module  # in evaluation mode
+    encoded: SignalSpec | None = None  # what the encoder gives, for T and for spikes that no neuron makes; None without
+    check: bool = True  # whether declared spikes are compared with their values in the first batch
+    data_steps: int = 1  # see `Counts`
+    fans: dict[Any, tuple[Fan, float]] = field(default_factory=dict, init=False)
 
-    def __init__(
-        self, network: nn.Module, *, encoded: SignalSpec | None = None, check: bool = True, data_steps: int = 1
-    ) -> None:
-        self.network = network
-        self.steps = encoded.steps if encoded is not None else 1
-        self.encoded = encoded
-        self.check = check
-        self.data_steps = data_steps
-        self._fans: dict[Any, tuple[Fan, float]] = {}
+    def __post_init__(self) -> None:
+        self.steps = self.encoded.steps if self.encoded is not None else 1
         # Before there are hooks: the probe runs the neurons.
         self.work: Mapping[str, Elementwise] = {
             name: work_per_update(module, self.steps)
-            for name, module in neurons_in(network).items()
+            for name, module in neurons_in(self.network).items()
             if module.atomic or module.circuits
         }
 
@@ -68,7 +62,7 @@ class OperationCounter:
         Raises:
             DiagnosticError: E510, something declared as spikes is none.
         """
-        ledger = Ledger(dict(self.network.named_modules()), samples, self.steps, self._fans, self.check)
+        ledger = Ledger(dict(self.network.named_modules()), samples, self.steps, self.fans, self.check)
         watch = _Watch(self, ledger)
         axes = Axes(sample=Axis(0, samples, len(inputs) // samples))
         with torch.no_grad(), self._declared(inputs, Signal("real", axes=axes, raw=True)), watch.hooks(), watch:
@@ -131,14 +125,10 @@ class _Watch(TorchDispatchMode):
             return
         self.ledger.stack.pop()
         if encoded is not None and isinstance(out, Tensor):
-            note(out, self._as_declared(out, encoded))
-
-    def _as_declared(self, out: Tensor, encoded: SignalSpec) -> Signal:
-        """The encoder's output: its axes are known, and whether it is spikes is its word."""
-        signal = signal_of(out)._replace(axes=self._layout(out, signal_of(out).axes))
-        if encoded.kind == "spikes" and signal.made != "spike":
-            return signal._replace(made="spike", levels=encoded.levels, scale=1.0, raw=False)
-        return signal if signal.flows else signal._replace(made="real")
+            signal = signal_of(out)._replace(axes=self._layout(out, signal_of(out).axes))
+            if encoded.kind == "spikes" and signal.made != "spike":  # that is the encoder's word
+                signal = signal._replace(made="spike", levels=encoded.levels, scale=1.0, raw=False)
+            note(out, signal if signal.flows else signal._replace(made="real"))
 
     def _layout(self, x: Tensor, axes: Axes) -> Axes:
         """[T, B, *] by contract, where following the views did not say otherwise."""

@@ -140,11 +140,6 @@ class Ledger:
         """The running module, or "task" for what happens around the network."""
         return self.stack[-1] or "network" if self.stack else "task"
 
-    @property
-    def sparse_kernel(self) -> bool:
-        """Whether the running module says that zeros of its kernel are no weights."""
-        return bool(self.stack) and bool(getattr(self.modules[self.stack[-1]], "sparse_kernel", False))
-
     def tally(self, key: RowKey) -> Tally:
         """The row that `key` belongs to."""
         if key not in self.tallies:

@@ -112,7 +112,7 @@ def convolve(ledger: Ledger, args: Any, out: Tensor) -> Signal:
     """Enter a convolution; the signal of its result."""
     padded, weight, bias, stride, padding, dilation, transposed, _, groups = args[:9]
     x, signal, inner = _without_border(padded, signal_of(padded), transposed)
-    sparse = ledger.sparse_kernel
+    sparse = bool(ledger.stack) and getattr(ledger.modules[ledger.stack[-1]], "sparse_kernel", False)
     ledger.verify(x, signal, ledger.layer)
     # The layer belongs to the key: a kernel that is made anew may lie where another's was.
     key = (ledger.layer, weight.data_ptr(), weight.shape, padded.shape[1:])

@@ -188,7 +188,11 @@ class _Job:
             elif row.geometry is not None and row.geometry.bias:
                 sheet.add("bias", float(row.geometry.outputs * row.steps), self.costs.add())
         self._memory(row, ops, sheet)
-        self._movement_of_numbers(row, sheet)
+        # Real inputs of layers with weights travel densely; spikes are charged where they are sent.
+        mesh = self.table.movement
+        if mesh is not None and row.kind == "synapse" and (row.source != "spike" or self.dense):
+            bits = self._width(row) or mesh.activation_bits
+            sheet.add("movement", row.products.inputs, bits * mesh.hops.value * mesh.dense_pj_per_bit_hop.value)
         return ops
 
     def _memory(self, row: Row, ops: Ops, sheet: _Sheet) -> None:
@@ -213,14 +217,6 @@ class _Job:
     def _accesses(self, accesses: tuple[Access, ...], memory: Lemaire, sheet: _Sheet) -> None:
         for access in accesses:
             sheet.add(access.term, access.count, memory.access(access.elements, access.bits))
-
-    def _movement_of_numbers(self, row: Row, sheet: _Sheet) -> None:
-        """Real inputs of layers with weights travel densely; spikes are charged where they are sent."""
-        mesh = self.table.movement
-        if mesh is None or row.kind != "synapse" or (row.source == "spike" and not self.dense):
-            return
-        bits = self._width(row) or mesh.activation_bits
-        sheet.add("movement", row.products.inputs, bits * mesh.hops.value * mesh.dense_pj_per_bit_hop.value)
 
     def _neurons(self, row: Row, sheet: _Sheet) -> None:
         neurons, memory, mesh = row.neurons, self.table.memory, self.table.movement

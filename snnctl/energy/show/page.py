@@ -16,7 +16,6 @@ from snnctl.report.saving import Report
 
 
 def report(found: Estimate) -> Report:
-    """All of it, ready for `snnctl.report.saving.write`."""
     made = document(found)
     costs = [priced.bill.table for priced in found.tables]
     knobs = {table.name: {one.key: f"{one.value:g}: {one.source}" for one in table.constants()} for table in costs}

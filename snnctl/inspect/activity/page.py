@@ -29,7 +29,6 @@ def report(found: Survey, taus: TauSurvey | None = None) -> Report:
 
 
 def page(found: Survey, taus: TauSurvey | None = None) -> Page:
-    """What stands on it."""
     ill = [f"{verdict.code}: {verdict.message}; {verdict.help}." for verdict in found.health]
     return Page(
         title=f"Spikes: {found.name}",

@@ -45,11 +45,6 @@ class Setting:
     held: float = 0.0  # share of the noise's variance that is the same at every step, 0 to 1
     seeds: tuple[int, ...] = (0, 1, 2)  # each draws the neuron's parameters and the noise anew
 
-    @property
-    def lags(self) -> range:
-        """1 to T - 1."""
-        return range(1, self.steps)
-
 
 @dataclass(frozen=True)
 class Run:

@@ -86,7 +86,7 @@ def tables(found: Study) -> dict[str, str]:
     rows = (
         (name, seed, lag, *(float(getattr(run, which)[lag - 1]) for which in CURVES))
         for name, seed, run in runs
-        for lag in found.setting.lags
+        for lag in range(1, found.setting.steps)
     )
     membranes = (
         (name, seed, t, float(value), run.rate) for name, seed, run in runs for t, value in enumerate(run.largest)
