@@ -65,7 +65,6 @@ def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:
 
 
 def _autocast(precision: str) -> AbstractContextManager[Any]:
-    """bfloat16 matrix products for `bf16`, else nothing."""
     return torch.autocast("cpu", dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
@@ -189,11 +188,8 @@ def _feedforward(sizes: Sizes) -> list[Contender]:
     return made
 
 
-# ---- Streaming: one sample, one step at a time, no gradients ---------------------------------------------------------
-# `snnctl` is SpikingLinear as it is, whatever path it takes for a single row; `dense` is the matrix product and the
-# neuron one after the other; the peers do a single step of theirs.
-
-
+# Streaming: one sample, one step at a time, no gradients. `snnctl` is SpikingLinear as it is, by whatever path it takes
+# for one row; `dense` is the matrix product and the neuron one after the other; the peers do a single step of theirs.
 def _streaming_product(sizes: Sizes) -> list[Contender]:
     """Weights times one row of spikes: event by event, and densely."""
     layer, inputs = _stream(sizes)

@@ -42,7 +42,6 @@ class Contender:
 
     @property
     def label(self) -> str:
-        """Engine and precision."""
         return f"{self.engine} {self.precision}"
 
 
@@ -59,7 +58,6 @@ class Case:
 
     @property
     def label(self) -> str:
-        """Name and pass."""
         return f"{self.name} {self.passes}"
 
     @property
@@ -179,7 +177,6 @@ def peak_bytes(call: Callable[[], object]) -> int:
 
 
 def kept(network: nn.Module) -> list[Tensor]:
-    """What a network holds anyway."""
     return [*network.parameters(), *network.buffers()]
 
 

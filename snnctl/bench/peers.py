@@ -82,14 +82,12 @@ def _import(name: str) -> ModuleType | None:
 
 @cache
 def spikingjelly() -> SpikingJelly | None:
-    """spikingjelly, or None."""
     parts = [_import(f"spikingjelly.activation_based.{part}") for part in SpikingJelly._fields]
     return None if None in parts else SpikingJelly(*parts)  # type: ignore[arg-type]
 
 
 @cache
 def snntorch() -> SnnTorch | None:
-    """snntorch, or None."""
     package, surrogate = _import("snntorch"), _import("snntorch.surrogate")
     return None if package is None or surrogate is None else SnnTorch(package.Leaky, surrogate.atan)
 

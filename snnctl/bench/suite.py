@@ -60,8 +60,6 @@ class Found:
 
 @dataclass
 class _Trial:
-    """What one call of each contender has shown."""
-
     facts: dict[str, dict[str, Any]]
     expected: float  # seconds of warm-up and counted rounds
 

@@ -31,12 +31,10 @@ class Run:
 
     @property
     def path(self) -> str:
-        """Its folder as text."""
         return str(self.folder.path)
 
     @property
     def seed(self) -> int:
-        """`train.seed`."""
         return int(self.flat["train.seed"])
 
     @property

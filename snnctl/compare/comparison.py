@@ -31,8 +31,6 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was found."""
-
     grouping: Grouping  # the groups in order, and what tells them apart
     metrics: list[str]  # names with their split: `test/accuracy`; at least one
     # the group that the others are held against; several where each of the others has one of its own
@@ -44,12 +42,10 @@ class Comparison:
 
     @property
     def groups(self) -> list[Group]:
-        """In order."""
         return self.grouping.groups
 
     @property
     def runs(self) -> list[Run]:
-        """Of all groups."""
         return [run for group in self.groups for run in group.runs]
 
     @property

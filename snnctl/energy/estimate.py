@@ -39,8 +39,6 @@ def data_steps(experiment: Experiment) -> int:
 
 @dataclass(frozen=True)
 class Priced:
-    """One table."""
-
     bill: Bill  # of the network as it ran
     standard_error: float | None  # of its joules, over samples
     by_rule: dict[RuleName, float]  # joules under every rule for spikes of several levels

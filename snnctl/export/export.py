@@ -35,7 +35,6 @@ class Exported:
     facts: dict[str, Any]  # what else to tell
 
     def document(self) -> dict[str, Any]:
-        """For `--json`."""
         return {
             "file": str(self.path),
             "format": self.format,

@@ -16,8 +16,6 @@ OPSET = 18
 
 
 class _Graph:
-    """Nodes and constants of a graph while it is written."""
-
     def __init__(self, onnx: Any) -> None:
         self.onnx = onnx
         self.nodes: list[Any] = []

@@ -136,5 +136,4 @@ def whole_ticks(axes: Axes, *, x: bool = True, y: bool = True, most: int = 9) ->
 
 
 def short(name: str, most: int = 34) -> str:
-    """A name that fits over a panel."""
     return name if len(name) <= most else name[: most - 1] + "…"

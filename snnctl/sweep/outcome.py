@@ -28,7 +28,6 @@ class Tried:
 
     @property
     def seeds(self) -> list[int]:
-        """That were asked for."""
         return list(self.jobs)
 
     def note(self, found: Ended) -> None:

@@ -36,18 +36,15 @@ class Range:
     log: bool
 
     def suggest(self, trial: Any) -> Any:
-        """A value of this trial."""
         if self.whole:
             return trial.suggest_int(self.path, int(self.low), int(self.high), log=self.log)
         return rounded(trial.suggest_float(self.path, self.low, self.high, log=self.log))
 
     def read(self, stored: Any) -> Any:
-        """The value that `suggest` gave for what the study has stored."""
         return int(stored) if self.whole else rounded(float(stored))
 
     @property
     def text(self) -> str:
-        """As it is written."""
         return f"{self.path}={self.low:g}..{self.high:g}" + (":log" if self.log else "")
 
 
@@ -59,16 +56,13 @@ class Choice:
     values: tuple[Any, ...]
 
     def suggest(self, trial: Any) -> Any:
-        """A value of this trial."""
         return self.read(trial.suggest_categorical(self.path, [setting(value) for value in self.values]))
 
     def read(self, stored: Any) -> Any:
-        """The value that `suggest` gave for what the study has stored."""
         return next(value for value in self.values if setting(value) == stored)
 
     @property
     def text(self) -> str:
-        """As it is written."""
         return f"{self.path}=[{', '.join(setting(value) for value in self.values)}]"
 
 
@@ -76,7 +70,6 @@ Space = Range | Choice
 
 
 def rounded(value: float) -> float:
-    """To as many digits as are tried."""
     return float(f"{value:.{_DIGITS}g}")
 
 

@@ -176,7 +176,6 @@ def total(parts: Iterable[Number]) -> Number:
 
 
 def mean(number: Number) -> float:
-    """The mean over samples."""
     return float(np.mean(number))
 
 

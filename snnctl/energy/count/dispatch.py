@@ -97,8 +97,6 @@ class _Watch(TorchDispatchMode):
         self.inside_neuron = 0
         self.fired: dict[str, tuple[Tensor, Axes]] = {}
 
-    # -- modules ---------------------------------------------------------------------------------------------------
-
     @contextmanager
     def hooks(self) -> Iterator[None]:
         """Names the running module, and takes neurons as one."""
@@ -139,8 +137,6 @@ class _Watch(TorchDispatchMode):
         if axes.time is None and x.shape[0] == self.steps and axes.sample is not None and axes.sample.dim > 0:
             return axes._replace(time=Axis(0, self.steps))
         return axes
-
-    # -- neurons ---------------------------------------------------------------------------------------------------
 
     def _enter_neuron(self, name: str, neuron: nn.Module, args: Any, kwargs: Any) -> None:
         if not self.inside_neuron and kwargs.get("norm") is not None:
@@ -214,8 +210,6 @@ class _Watch(TorchDispatchMode):
         fired, axes = self.fired.pop(name)
         tally = self.ledger.tally((name, "neuron", "neuron", "real"))
         tally.spread(("ever_active",), (fired.to(torch.float32),), axes)
-
-    # -- operations ------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -144,7 +144,6 @@ def signal_of(value: Any) -> Signal:
 
 
 def note(tensor: Tensor, signal: Signal) -> None:
-    """Note what `tensor` is."""
     setattr(tensor, _NAME, signal)
 
 

@@ -86,7 +86,6 @@ class SourcedValue:
 
 
 def table_names() -> list[str]:
-    """The shipped tables."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 

@@ -28,7 +28,6 @@ _MOST_LAYERS = 28
 
 
 def grouped(terms: dict[str, Any]) -> dict[str, float]:
-    """Joules of each group."""
     return {name: sum(float(np.mean(terms.get(t, 0.0))) for t in parts) for name, parts in GROUPS.items()}
 
 
@@ -79,7 +78,6 @@ def layers(found: Estimate, priced: Priced, number: int) -> Drawn:
 
 
 def timed_rows(found: Estimate) -> list[Row]:
-    """Rows that spikes drive over several steps."""
     return [row for row in found.counts.rows if row.source == "spike" and len(row.events_by_step) > 1]
 
 

@@ -51,7 +51,6 @@ class Raster:
 
     @property
     def title(self) -> str:
-        """The name, as short as a heading."""
         return shown_name(self.name, 60)
 
 
@@ -76,12 +75,10 @@ class Survey:
 
     @property
     def totals(self) -> NetworkSpikes:
-        """Of the network."""
         return network_totals([layer.spikes for layer in self.layers])
 
     @property
     def health(self) -> list[Diagnostic]:
-        """Layers that are ill."""
         return verdicts([layer.spikes for layer in self.layers], None, self.circuits.totals)
 
 

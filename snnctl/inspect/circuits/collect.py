@@ -38,7 +38,6 @@ class FactorMaps:
 
     @property
     def title(self) -> str:
-        """The name, as short as a heading."""
         return shown_name(self.name, 60)
 
 
@@ -54,7 +53,6 @@ class Circuits:
 
     @property
     def totals(self) -> list[LayerCircuits]:
-        """Each layer over all steps."""
         return [layer.totals for layer in self.layers]
 
     def to_bytes(self) -> bytes:

@@ -76,8 +76,6 @@ class Lags:
 
 @dataclass(frozen=True)
 class Study:
-    """All neurons under one setting."""
-
     setting: Setting
     neurons: list[Lags]
     notes: list[str] = field(default_factory=list)

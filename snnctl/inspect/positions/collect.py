@@ -40,8 +40,6 @@ class Disturbed:
 
 @dataclass(frozen=True)
 class Trained:
-    """Everything that was measured."""
-
     split: str  # on which part of the data
     headline: str  # the task's first metric
     length: int  # L
@@ -63,8 +61,6 @@ class Trained:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything that was found."""
-
     name: str  # heading of the page
     encodings: list[Encoding]  # the one that was asked about first
     cells: list[Cell]  # statistics over base and neurons at its length

@@ -37,7 +37,6 @@ def grid(steps: int, tokens: int, index: str = "TL", threshold: float = 0.8) -> 
 
 
 def cell(neurons: int, base: float, steps: int, tokens: int, index: str = "TL", threshold: float = 0.8) -> Cell:
-    """Statistics of one CPG code."""
     steps = steps if index == "TL" else 1
     code = CPG(neurons=neurons, base=base, threshold=threshold).code(steps * tokens).double().numpy()
     ids = codes.row_ids(code)

@@ -25,12 +25,10 @@ class Integration:
 
     @property
     def worst(self) -> float:
-        """Largest error at any position."""
         return float(self.error.max())
 
     @property
     def wrong(self) -> int:
-        """Wrong bits in all."""
         return int(self.wrong_bits[-1])
 
 

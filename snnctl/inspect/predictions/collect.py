@@ -40,7 +40,6 @@ class Example:
 
     @property
     def right(self) -> bool:
-        """Whether it was classified correctly."""
         return self.target == self.predicted
 
 

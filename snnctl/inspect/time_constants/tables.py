@@ -113,5 +113,4 @@ def verdict(written: Mapping[str, Any]) -> list[str]:
 
 
 def signed(value: float | None) -> str:
-    """A correlation with its sign."""
     return "none" if value is None else f"{value:+.3f}"

@@ -38,7 +38,6 @@ _MEANING = {
 
 
 def pictures(encoding: Encoding) -> list[Picture]:
-    """Those for which there is something to draw."""
     drawn = []
     if encoding.membrane is not None:
         drawn.append(raster(encoding))
@@ -54,7 +53,6 @@ def pictures(encoding: Encoding) -> list[Picture]:
 
 
 def position_label(encoding: Encoding) -> str:
-    """What the axis of rows counts."""
     return "position p = t·L + l (rows of T·L)" if encoding.index == "TL" else "position p = l (rows of L)"
 
 
