@@ -181,10 +181,7 @@ def kept(network: nn.Module) -> list[Tensor]:
 
 
 def firing_rates(network: nn.Module, run: Callable[[], object]) -> list[float]:
-    """Mean of the output of every neuron layer during `run`, in the order of the calls.
-
-    A neuron that is called once per step counts as one layer.
-    """
+    """Mean output of every neuron layer during `run`, in the order of the calls, however often each is called."""
     sums: dict[str, tuple[float, int]] = {}
 
     def add(name: str, module: nn.Module, inputs: object, output: Any) -> None:

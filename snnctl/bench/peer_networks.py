@@ -44,10 +44,7 @@ def jelly_feedforward(library: SpikingJelly, weights: Sequence[nn.Linear], like:
 
 
 class TorchFeedForward(nn.Module):
-    """Linear layers and Leaky neurons in a loop over time, as snntorch's tutorials write it.
-
-    Shape: [T, B, inputs] -> spikes [T, B, outputs].
-    """
+    """Linear layers and Leaky in a loop over time, as in snntorch's tutorials: [T, B, inputs] -> [T, B, outputs]."""
 
     def __init__(self, library: SnnTorch, weights: Sequence[nn.Linear], like: LIF) -> None:
         super().__init__()
@@ -95,10 +92,7 @@ class JellyLayer(nn.Module):
 
 
 class JellyAttention(nn.Module):
-    """Spiking self-attention; q, k and v are three layers.
-
-    Shape: [T, B, L, D] -> [T, B, L, D].
-    """
+    """Spiking self-attention, [T, B, L, D] -> [T, B, L, D]; q, k and v are three layers."""
 
     def __init__(self, library: SpikingJelly, ours: SpikingSelfAttention, scale: float) -> None:
         super().__init__()

@@ -75,10 +75,7 @@ class Grouping:
 
 
 def grouped(runs: Sequence[Run]) -> Grouping:
-    """Runs that differ in nothing but their seed together.
-
-    Groups whose telling keys are numbers stand in numerical order, others as they came.
-    """
+    """Runs that differ in their seed alone together; groups told by numbers in numerical order, others as they came."""
     ignored = (*COSMETIC, *_tied(runs), *_other_names(runs))
     found: dict[str, list[Run]] = {}
     for run in runs:

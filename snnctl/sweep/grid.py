@@ -27,19 +27,13 @@ class Place:
 
         What it changes are `changes`, which are `sets` as `--set` takes them.
         """
-        train = recipe.train
-        seeds = self.seeds or (train.seed,)
-
-        own = [part for text in sets for part in ("--set", text)]
-
-        def job(seed: int) -> Job:
+        arguments = (*self.arguments, *(part for text in sets for part in ("--set", text)))
+        seeds, stop = self.seeds or (recipe.train.seed,), recipe.train.early_stop
+        jobs = {}
+        for seed in seeds:
             name = f"{label}, seed {seed}" if len(seeds) > 1 else label
-            return Job.of(
-                recipe, seed, name, self.out / folder / f"seed-{seed}", (*self.arguments, *own), continue_=True
-            )
-
-        stop = train.early_stop
-        return Tried(label, changes, stop.metric, stop.mode, {seed: job(seed) for seed in seeds})
+            jobs[seed] = Job.of(recipe, seed, name, self.out / folder / f"seed-{seed}", arguments, continue_=True)
+        return Tried(label, changes, stop.metric, stop.mode, jobs)
 
 
 class Grid(Listed):

@@ -211,8 +211,7 @@ class Search:
         recipe = self.resolve(point)
         if isinstance(recipe, list):
             return recipe
-        folder = f"trial-{number:03}"
-        one = self.place.tried(point.label, point.sets, dict(values), recipe, folder)
+        one = self.place.tried(point.label, point.sets, dict(values), recipe, f"trial-{number:03}")
         self.tried.append(one)
         self._numbers[number] = one
         for job in one.jobs.values():

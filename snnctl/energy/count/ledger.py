@@ -53,10 +53,7 @@ class Tally:
         self.totals[name] = self.totals.get(name, 0.0) + amount / self.samples
 
     def spread(self, names: Sequence[str], tensors: Sequence[Tensor], axes: Axes) -> None:
-        """Counts that differ from sample to sample; `axes` of their `tensors`.
-
-        Those of binary spikes are one tensor, which is summed once.
-        """
+        """Counts that differ from sample to sample; `axes` of their `tensors`, of which equal ones are summed once."""
         made: dict[int, Floats] = {}
         for name, values in zip(names, tensors, strict=True):
             if id(values) not in made:

@@ -51,10 +51,7 @@ class _Work(TorchDispatchMode):
 
 @torch.no_grad()
 def work_per_update(neuron: SpikingNeuron, steps: int) -> Elementwise:
-    """Operations of one update of one membrane, from running the definition; those of `circuits` are none of them.
-
-    `steps` is T, for neurons that take no other.
-    """
+    """Operations of one update of a membrane, from running the definition, without `circuits`; `steps` is T."""
     steps = neuron.fixed_steps or min(steps, 4)
     parameter = next(iter(neuron.parameters()), torch.zeros(()))
     space = (2, 2) if neuron.circuits else ()  # for kernels of any number of axes

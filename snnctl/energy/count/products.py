@@ -64,10 +64,7 @@ def codes_of(x: Tensor, signal: Signal) -> Codes:
 
 
 def not_spikes(x: Tensor, signal: Signal) -> str:
-    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of their scale, 0..levels.
-
-    Signed ones run from -levels.
-    """
+    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of a scale, 0 (-levels) to levels."""
     if signal.made != "spike":
         return ""
     exact = x.detach().to(torch.float64) / signal.scale
@@ -148,17 +145,16 @@ def convolution_fan(
     axes = weight.dim() - 2
     forward, backward = getattr(F, f"conv{axes}d"), getattr(grad, f"conv{axes}d_input")
     ones = torch.ones((1, *out[1:]), device=weight.device)
-    if transposed:
-        # Each input reaches the outputs that lie under its kernel: a convolution of ones with the same mask.
-        reach = forward(ones, mask, None, stride, padding, dilation, groups)
-        full = forward(ones, every, None, stride, padding, dilation, groups)
-        return reach[0], float(full.sum())
-    size = [1, *shape[1:]]
-    reach = backward(size, mask, ones, stride, padding, dilation, groups)
-    full = backward(size, every, ones, stride, padding, dilation, groups)
+
+    def reach(kernel: Tensor) -> Tensor:
+        if transposed:  # each input reaches the outputs that lie under its kernel
+            return forward(ones, kernel, None, stride, padding, dilation, groups)
+        return backward([1, *shape[1:]], kernel, ones, stride, padding, dilation, groups)
+
+    fan, full = reach(mask), reach(every)
     for dim, start, length in inner:
-        reach, full = reach.narrow(dim, start, length), full.narrow(dim, start, length)
-    return reach[0], float(full.sum(dtype=torch.float64))
+        fan, full = fan.narrow(dim, start, length), full.narrow(dim, start, length)
+    return fan[0], float(full.sum(dtype=torch.float64))
 
 
 def convolution(

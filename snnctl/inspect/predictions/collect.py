@@ -81,9 +81,7 @@ def _each_alone(
 def predictions(
     experiment: Experiment, network: nn.Module, meter: Any, split: SplitName, wanted: int, device: torch.device
 ) -> Predictions:
-    """Examples of a split beside what `meter` has counted on all of it.
-
-    `wanted` of them are drawn evenly over the split with the run's seed.
+    """`wanted` examples, drawn evenly over a split with the run's seed, beside what `meter` has counted on all of it.
 
     Raises:
         DiagnosticError: U419, the task is no classification.

@@ -168,9 +168,7 @@ def _together(parts: Sequence[StageTaus]) -> StageTaus:
 
 
 def run_taus(run: FinishedRun) -> RunTaus:
-    """Time constants of a run's weights and of the network it began with: a pure function of the seed.
-
-    The weights of `run` have not been loaded.
+    """Time constants of a run's weights, not loaded yet, and of what it began with: a pure function of the seed.
 
     Raises:
         DiagnosticError: U471 as `stage_taus`; E410, E411 as `load_weights`.
