@@ -27,6 +27,7 @@ NAMES = ("linear_norm_lif", "spikformer", "feedforward", "streaming_product", "s
 PRECISIONS = ("fp32", "bf16")
 NORM_GAIN = 2.0  # so that a layer behind BatchNorm fires from the start
 ATTENTION_SCALE = 0.125
+Loss = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -69,13 +70,7 @@ def _autocast(precision: str) -> AbstractContextManager[Any]:
 
 
 def step(
-    engine: str,
-    network: nn.Module,
-    x: Tensor,
-    loss: Callable[[Tensor], Tensor],
-    precision: str,
-    *,
-    kernel: Kernel = "auto",
+    engine: str, network: nn.Module, x: Tensor, loss: Loss, precision: str, *, kernel: Kernel = "auto"
 ) -> Contender:
     """Forward, loss, backward of `network`; no optimiser. Gradients of all parameters, and of `x` if it wants one."""
 
@@ -131,7 +126,7 @@ def make_spikformer(sizes: Sizes) -> Spikformer:
     )
 
 
-def _both(ours: nn.Module, theirs: nn.Module | None, x: Tensor, loss: Callable[[Tensor], Tensor]) -> list[Contender]:
+def _both(ours: nn.Module, theirs: nn.Module | None, x: Tensor, loss: Loss) -> list[Contender]:
     """snnctl and spikingjelly in both precisions, and our definition in float32."""
     made = [step("reference", ours, x, loss, "fp32", kernel="reference")]
     for precision in PRECISIONS:

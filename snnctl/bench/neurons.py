@@ -28,6 +28,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 STANDARD = ("short", "tokens", "tokens16", "long")
 OVER_SPACE = ("maps",)  # what neurons are measured on whose kernels span rows and columns
 PASSES: tuple[Pass, ...] = ("forward", "forward+backward")
+Layer = Callable[[Tensor], Tensor]
 _SPREAD = 1.5  # of the normal input current; LIF then fires at about a tenth of all steps
 
 
@@ -76,10 +77,7 @@ def _contenders(name: str, shape: tuple[int, ...], passes: Pass) -> list[Contend
             return neuron(x)
 
     auto, reference = partial(ours, "auto"), partial(ours, "reference")
-    layers: list[tuple[str, Callable[[Tensor], Tensor], str]] = [
-        ("snnctl", auto, "fp32"),
-        ("reference", reference, "fp32"),
-    ]
+    layers: list[tuple[str, Layer, str]] = [("snnctl", auto, "fp32"), ("reference", reference, "fp32")]
     if name == "lif":
         layers += _peers(neuron)
         layers.append(("snnctl", auto, "bf16"))
@@ -92,9 +90,7 @@ def _contenders(name: str, shape: tuple[int, ...], passes: Pass) -> list[Contend
     return made
 
 
-def _pass(
-    layer: Callable[[Tensor], Tensor], x: Tensor, grad: Tensor, parameters: list[nn.Parameter], passes: Pass
-) -> Callable[[], Any]:
+def _pass(layer: Layer, x: Tensor, grad: Tensor, parameters: list[nn.Parameter], passes: Pass) -> Callable[[], Any]:
     """One call: both the gradient of the input and those of parameters are asked for."""
     if passes == "forward":
 
@@ -109,13 +105,13 @@ def _pass(
 
 
 @torch.no_grad()
-def _rate(layer: Callable[[Tensor], Tensor], x: Tensor) -> dict[str, Any]:
+def _rate(layer: Layer, x: Tensor) -> dict[str, Any]:
     return {"rates": [round(float(layer(x).float().mean()), 4)]}
 
 
-def _peers(like: nn.Module) -> list[tuple[str, Callable[[Tensor], Tensor], str]]:
+def _peers(like: nn.Module) -> list[tuple[str, Layer, str]]:
     assert isinstance(like, LIF)
-    found: list[tuple[str, Callable[[Tensor], Tensor], str]] = []
+    found: list[tuple[str, Layer, str]] = []
     jelly, torch_ = spikingjelly(), snntorch()
     if jelly is not None:
         node = jelly.lif(like)

@@ -29,8 +29,7 @@ class FromRest(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.library.reset(self.network)
-        spikes: Tensor = self.network(x)
-        return spikes
+        return self.network(x)
 
 
 def jelly_feedforward(library: SpikingJelly, weights: Sequence[nn.Linear], like: LIF) -> FromRest:
@@ -65,10 +64,7 @@ class TorchFeedForward(nn.Module):
 
 
 class JellyLayer(nn.Module):
-    """Linear, BatchNorm over a transposed view, LIFNode: as `ours`, a SpikingLinear, or some of its columns.
-
-    Shape: [T, B, L, inputs] -> [T, B, L, outputs].
-    """
+    """Linear, BatchNorm over a transposed view and LIFNode as `ours`: [T, B, L, inputs] -> [T, B, L, columns]."""
 
     def __init__(self, library: SpikingJelly, ours: SpikingLinear, columns: slice = slice(None)) -> None:
         super().__init__()
@@ -87,8 +83,7 @@ class JellyLayer(nn.Module):
         current: Tensor = self.linear(x.flatten(0, 1))
         if self.norm is not None:
             current = self.norm(current.transpose(-1, -2)).transpose(-1, -2)
-        spikes: Tensor = self.neuron(current.reshape(T, B, L, -1).contiguous())
-        return spikes
+        return self.neuron(current.reshape(T, B, L, -1).contiguous())
 
 
 class JellyAttention(nn.Module):
@@ -109,8 +104,7 @@ class JellyAttention(nn.Module):
         q, k, v = (self._split(layer(x)) for layer in (self.q, self.k, self.v))
         weights = (q @ k.transpose(-2, -1)) * self.scale
         mixed = (weights @ v).transpose(2, 3).reshape(x.shape).contiguous()
-        spikes: Tensor = self.projection(self.neuron(mixed))
-        return spikes
+        return self.projection(self.neuron(mixed))
 
 
 class JellySpikformer(nn.Module):

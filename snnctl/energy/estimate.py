@@ -93,14 +93,12 @@ def estimate(
     facts: dict[str, Any] | None = None,
     tell: Tell = lambda *_: None,
 ) -> Estimate:
-    """Count what the network of `experiment` computes on the first `samples` of a split, and price it.
+    """Count what the network of `experiment` computes on the first `samples` of a split, at most, and price it.
 
     Args:
         experiment: with the weights that are to be measured, on its device.
         recipe: what it was built from, for the twin.
-        samples: at most; a smaller split is used whole.
         batch_size: samples per pass; None = the run's own, up to fourfold: counting has a fixed cost per pass.
-        tell: progress.
     """
     data = experiment.data.split(split)
     wanted = min(samples, len(data))

@@ -64,11 +64,6 @@ class Page:
     tables: Sequence[Table] = ()  # shown before the first section
 
     @property
-    def titles(self) -> list[str]:
-        """What the list of contents leads to."""
-        return [*(section.title for section in self.sections), "Provenance", "Files"]
-
-    @property
     def pictures(self) -> list[Picture]:
         return [picture for section in self.sections for picture in section.pictures]
 

@@ -39,18 +39,14 @@ class Report:
 
 
 def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None) -> dict[str, Any]:
-    """Write document, tables, pictures (PNG and SVG), animations (GIF) and page into `out`.
+    """Write document, tables, pictures (PNG and SVG), animations (GIF) and page into `out`; the document as written.
 
     Files of the same names are replaced, and what an earlier report of the same document has left there is removed:
     a figure that is no longer drawn must not be taken for one of these.
 
     Args:
-        out: made if it is missing.
         command: for the page, so that a reader can repeat it.
         tell: told what is being done, and which share of it, 0..1, is.
-
-    Returns:
-        The document as written.
 
     Raises:
         DiagnosticError: U453, the folder cannot be made or written to.

@@ -62,8 +62,8 @@ class Tried:
         """As it stands in the public document."""
         done = self.done
         names = [name for name in (done[0]["metrics"] if done else {}) if all(name in one["metrics"] for one in done)]
-        watched = summarise([best_value(Path(one["run"]), self.watched) for one in done]) if done else None
-        metrics = {} if watched is None else {self.watched: watched}
+        watched = [best_value(Path(one["run"]), self.watched) for one in done]
+        metrics = {self.watched: summarise(watched)} if done else {}
         metrics |= {name: summarise([one["metrics"][name] for one in done]) for name in names}
         return {
             "name": self.label,

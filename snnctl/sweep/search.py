@@ -143,8 +143,7 @@ def open_study(
         notes = (f"not the same: {other}",)
         raise DiagnosticError(Diagnostic("U447", message, help="name another --out", notes=notes))
     # A search that goes on must not begin its random draws anew.
-    sampler = optuna.samplers.TPESampler(seed=seed + 1000 * len(study.trials), constant_liar=many)
-    study.sampler = sampler
+    study.sampler = optuna.samplers.TPESampler(seed=seed + 1000 * len(study.trials), constant_liar=many)
     study.pruner = optuna.pruners.MedianPruner() if prune else optuna.pruners.NopPruner()
     return study
 

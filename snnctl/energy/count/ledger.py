@@ -139,9 +139,7 @@ class Ledger:
 
     def tally(self, key: RowKey) -> Tally:
         """The row that `key` belongs to."""
-        if key not in self.tallies:
-            self.tallies[key] = Tally(self.samples, self.steps)
-        return self.tallies[key]
+        return self.tallies.setdefault(key, Tally(self.samples, self.steps))
 
     def fan(self, key: Any, make: Callable[[], tuple[Fan, float]]) -> tuple[Fan, float]:
         """The fan-out of a convolution, computed once per weight and input size."""

@@ -133,9 +133,7 @@ def convolution_fan(
     """The fan-out of each input element, and the multiply-accumulates of one input without those on padding.
 
     Args:
-        shape: of the input [N, C, *].
-        weight: [out, in / groups, *]; zeros in it reach nothing.
-        out: shape of the output.
+        shape, weight, out: [N, C, *] of the input, [out, in / groups, *] whose zeros reach nothing, of the output.
         inner: dimension, start and length of what is not padding, where padding is part of the input already; the
             fan-out is of these elements alone.
         sparse: zeros of `weight` are no weights: there is nothing to multiply with.

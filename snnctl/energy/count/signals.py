@@ -139,8 +139,7 @@ _NAME = "_snnctl_signal"
 
 def signal_of(value: Any) -> Signal:
     """What has been noted on a tensor; anything else is a constant."""
-    found: Signal = getattr(value, _NAME, CONSTANT)
-    return found
+    return getattr(value, _NAME, CONSTANT)
 
 
 def note(tensor: Tensor, signal: Signal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from snnctl.energy.count.counts import Counts, Number, mean, share, total, twin_bits
 from snnctl.energy.price.rules import RULES, RuleName
@@ -28,8 +29,7 @@ class Verdict:
     sentence: str  # all of that in plain words
 
 
-@dataclass(frozen=True)
-class BreakEven:
+class BreakEven(NamedTuple):
     """Bit planes against a real multiplier at one width."""
 
     bits: int  # b of the spikes
@@ -128,11 +128,9 @@ def yan_rate(rate: float, steps: int) -> Iterator[Verdict]:
 
 
 def yan_compute(rate: float, steps: int, active: float, table: Table, levels: int = 1) -> Verdict:
-    """Arithmetic alone: T * s_r <= (E_MAC / E_AC) (1 - gamma).
+    """Arithmetic alone: T * s_r <= (E_MAC / E_AC) (1 - gamma), where `active` is 1 - gamma.
 
-    Args:
-        active: 1 - gamma, the share of the twin's activations that are not zero.
-        levels: of the spikes; under int_scaled the twin's MAC is as wide as its activations.
+    That is the share of the twin's activations that are not zero; under int_scaled its MAC is as wide as they are.
     """
     name, value, costs = "spikes per neuron per inference", steps * rate, table.arithmetic
     width = twin_bits(steps, levels) if isinstance(costs, IntScaled) else None

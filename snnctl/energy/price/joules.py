@@ -33,12 +33,10 @@ def price(counts: Counts, table: Table, options: Options | None = None) -> Bill:
 
 
 def price_dense(counts: Counts, table: Table, options: Options | None = None, *, bits: int | None = None) -> Bill:
-    """What a non-spiking network of the same layers costs: one step, or each that the data bring, every product at
-    every position a MAC.
+    """What a non-spiking network of the same layers costs: one step, or each of the data, every product a MAC.
 
-    Args:
-        bits: width of its activations where the table prices by width; None = that of the quantised twin for layers
-            that spikes drive, and the table's activation_bits for layers that real numbers drive.
+    Where the table prices by width, its activations have `bits`; None = those of the quantised twin for layers that
+    spikes drive, and the table's activation_bits for layers that real numbers drive.
     """
     options = options or Options()
     rows = [replace(in_steps(row, min(row.steps, counts.data_steps)), feeds="") for row in counts.rows]

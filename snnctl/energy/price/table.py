@@ -67,11 +67,10 @@ class Table:
 
     def constants(self) -> list[SourcedValue]:
         """Every constant with its source, in the order of the file format."""
-        parts = ((section, getattr(self, section)) for section in _SECTIONS)
         return [
             SourcedValue(f"{section}.{name}", constant.value, constant.source)
-            for section, part in parts
-            for name, constant in part or ()
+            for section in _SECTIONS
+            for name, constant in getattr(self, section) or ()
             if isinstance(constant, Constant)
         ]
 

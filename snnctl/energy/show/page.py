@@ -64,7 +64,7 @@ def _sections(found: Estimate, made: Mapping[str, Any]) -> Iterator[Section]:
     yield Section("Operations", pictures, (), [operations_table(found)])
     words = ["By their definitions, for comparison; the NeuroBench package was not run."]
     yield Section("NeuroBench metrics", (), words, [neurobench_table(found)])
-    rows = [(b.bits, b.mac_pj, b.ac_pj, b.popcount) for b in break_even(found.tables[0].bill.table)]
+    rows = break_even(found.tables[0].bill.table)
     if rows:
         yield Section(
             "When are bit planes cheaper than a multiplier?",

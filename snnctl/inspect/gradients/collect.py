@@ -70,8 +70,7 @@ class Lags:
 
     def curve(self, which: str) -> np.ndarray[Any, Any]:
         """Mean over seeds of `mean`, `median`, `effective` or `largest`."""
-        found: np.ndarray[Any, Any] = np.mean([getattr(run, which) for run in self.runs], axis=0)
-        return found
+        return np.mean([getattr(run, which) for run in self.runs], axis=0)
 
 
 @dataclass(frozen=True)

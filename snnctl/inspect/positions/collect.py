@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -117,15 +118,12 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
     chosen = torch.linspace(0, len(data) - 1, min(samples, len(data))).long().unique()
     fit_on, test_on = chosen[: 2 * len(chosen) // 3], chosen[2 * len(chosen) // 3 :]
 
-    def passes(indices: Tensor, at_once: int, text: str, done: float, share: float) -> Callable[[], None]:
-        def go() -> None:
-            for first in range(0, len(indices), at_once):
-                tell(text, done + share * first / len(indices))
-                batch = data.batch(indices[first : first + at_once]).to(runtime.device)
-                with torch.no_grad(), runtime.forward_pass():
-                    experiment.task.predict(network, batch)
-
-        return go
+    def passes(indices: Tensor, at_once: int, text: str, done: float, share: float) -> None:
+        for first in range(0, len(indices), at_once):
+            tell(text, done + share * first / len(indices))
+            batch = data.batch(indices[first : first + at_once]).to(runtime.device)
+            with torch.no_grad(), runtime.forward_pass():
+                experiment.task.predict(network, batch)
 
     notes: list[str] = []
     at_once = max(1, min(64, _MOST_SPIKES // max(1, signal.steps * signal.length * 256)))
@@ -136,8 +134,8 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
         tried: tuple[Disturbance | None, ...] = (None, "removed") if has_position else (None,)
         for number, kind in enumerate(tried):
             start = 0.05 + 0.2 * number
-            fitting = passes(fit_on, at_once, "probe", start, 0.13)
-            testing = passes(test_on, at_once, "probe", start + 0.13, 0.07)
+            fitting = partial(passes, fit_on, at_once, "probe", start, 0.13)
+            testing = partial(passes, test_on, at_once, "probe", start + 0.13, 0.07)
             with _disturbed(positions, kind):
                 found[number] = probe(network, signal.length, fitting, testing)
         if not found[0]:
@@ -149,7 +147,7 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
     if len(maps) and not network.ragged:
         few = max(1, min(32, _MOST_MAP_ENTRIES // (signal.steps * signal.length**2 * 8)))
         with maps:
-            passes(test_on if len(test_on) else chosen, few, "attention", 0.45, 0.15)()
+            passes(test_on if len(test_on) else chosen, few, "attention", 0.45, 0.15)
     elif not network.ragged:
         notes.append("No module of the network has an attention map between positions.")
 

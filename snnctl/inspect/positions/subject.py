@@ -119,8 +119,7 @@ def probed_network(recipe: Recipe) -> Network:
 
 def default_signal(wanted: Sequence[Wanted], length: int | None, steps: int | None) -> SignalSpec:
     """The signal for positions without a recipe; as wide as the first that counts neurons."""
-    widths = [one.config["neurons"] for one in wanted if isinstance(one.config.get("neurons"), int)]
-    width = widths[0] if widths else DEFAULT_WIDTH
+    width = next((n for one in wanted if isinstance(n := one.config.get("neurons"), int)), DEFAULT_WIDTH)
     return SignalSpec(steps or DEFAULT_STEPS, length or DEFAULT_LENGTH, width, kind="spikes")
 
 

@@ -44,11 +44,9 @@ def confusion_picture(name: str, split: str, names: Sequence[str], counts: NDArr
     axes.set_aspect("equal")
     if classes <= _MOST_NAMED:
         labels = [short(label, 14) for label in names]
-        axes.set_xticks(range(classes), labels, rotation=0 if max(map(len, labels)) < 4 else 60)
+        turned = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) >= 4 else {}
+        axes.set_xticks(range(classes), labels, **turned)
         axes.set_yticks(range(classes), labels)
-        if max(map(len, labels)) >= 4:
-            for label in axes.get_xticklabels():
-                label.set(ha="right", rotation_mode="anchor")
     axes.set(xlabel="predicted class", ylabel="class")
     figure.colorbar(image, ax=axes, label="share of the class", shrink=0.85)
     return figure, "Rows are classes, columns what was predicted; colour is the share of the row, numbers are items."

@@ -39,8 +39,7 @@ def section(found: TauSurvey) -> Section:
         low, high = stage["at_low_share"], stage["at_high_share"]
         bounds: list[Cell] = [None if share is None else f"{share:.1%}" for share in (low, high)]
         rows.append([f"{stage['number']} {stage['name']}", stage["neurons"], *values, *moved, *bounds])
-    shown = Table([*head, "median before training", "drift", "at lower bound", "at upper bound"], rows)
-    listed = [shown]
+    listed = [Table([*head, "median before training", "drift", "at lower bound", "at upper bound"], rows)]
     if len(found.runs) > 1:
         titles = ["run", *(f"stage {stage['number']}" for stage in written["stages"]), "rank correlation"]
         seeds: list[list[Cell]] = [
