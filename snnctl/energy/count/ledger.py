@@ -97,8 +97,8 @@ class Tally:
         layer, op, kind, source = key
         neurons = self.neurons
         if neurons is not None:
-            membranes = self.totals.get("membranes", 0.0)
-            neurons = replace(neurons, membranes=membranes, **{n: self.number(n) for n in COUNTS["neurons"]})
+            counted: dict[str, Any] = {name: self.number(name) for name in COUNTS["neurons"]}
+            neurons = replace(neurons, membranes=self.totals.get("membranes", 0.0), **counted)
         return Row(
             layer=layer,
             op=op,

@@ -187,6 +187,7 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
 @contextmanager
 def _disturbed(positions: Sequence[Position], kind: Disturbance | None, seed: int = 0) -> Iterator[None]:
     with ExitStack() as stack:
-        for position in positions if kind is not None else ():
-            stack.enter_context(position.disturbed(kind, seed=seed))
+        for position in positions:
+            if kind is not None:
+                stack.enter_context(position.disturbed(kind, seed=seed))
         yield
