@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -121,6 +122,14 @@ def load_data(recipe: Recipe) -> Any:
         return _located(recipe, lambda: make("data", recipe.values["data"]).load())
 
 
+@contextmanager
+def initialising(seed: int) -> Iterator[None]:
+    """What is built within begins as training under `seed` begins with it."""
+    with torch.random.fork_rng(devices=[]), building_with(seed):
+        torch.manual_seed(stream_seed(seed, "init"))
+        yield
+
+
 def build(recipe: Recipe) -> Experiment:
     """Load the data and build everything; the network is initialised from the seed's `init` stream.
 
@@ -129,8 +138,7 @@ def build(recipe: Recipe) -> Experiment:
     """
     data = load_data(recipe)
     task = _located(recipe, lambda: make("task", recipe.values["task"], data))
-    with torch.random.fork_rng(devices=[]), building_with(recipe.train.seed):
-        torch.manual_seed(stream_seed(recipe.train.seed, "init"))
+    with initialising(recipe.train.seed):
         network = build_network(recipe, task.input_signal, task.outputs)
 
     def make_optimizer(network: nn.Module) -> Optimizer:

@@ -27,6 +27,7 @@ NAMES = ("linear_norm_lif", "spikformer", "feedforward", "streaming_product", "s
 PRECISIONS = ("fp32", "bf16")
 NORM_GAIN = 2.0  # so that a layer behind BatchNorm fires from the start
 ATTENTION_SCALE = 0.125
+Loss = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -65,18 +66,11 @@ def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:
 
 
 def _autocast(precision: str) -> AbstractContextManager[Any]:
-    """bfloat16 matrix products for `bf16`, else nothing."""
     return torch.autocast("cpu", dtype=torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 def step(
-    engine: str,
-    network: nn.Module,
-    x: Tensor,
-    loss: Callable[[Tensor], Tensor],
-    precision: str,
-    *,
-    kernel: Kernel = "auto",
+    engine: str, network: nn.Module, x: Tensor, loss: Loss, precision: str, *, kernel: Kernel = "auto"
 ) -> Contender:
     """Forward, loss, backward of `network`; no optimiser. Gradients of all parameters, and of `x` if it wants one."""
 
@@ -132,7 +126,7 @@ def make_spikformer(sizes: Sizes) -> Spikformer:
     )
 
 
-def _both(ours: nn.Module, theirs: nn.Module | None, x: Tensor, loss: Callable[[Tensor], Tensor]) -> list[Contender]:
+def _both(ours: nn.Module, theirs: nn.Module | None, x: Tensor, loss: Loss) -> list[Contender]:
     """snnctl and spikingjelly in both precisions, and our definition in float32."""
     made = [step("reference", ours, x, loss, "fp32", kernel="reference")]
     for precision in PRECISIONS:
@@ -189,11 +183,8 @@ def _feedforward(sizes: Sizes) -> list[Contender]:
     return made
 
 
-# ---- Streaming: one sample, one step at a time, no gradients ---------------------------------------------------------
-# `snnctl` is SpikingLinear as it is, whatever path it takes for a single row; `dense` is the matrix product and the
-# neuron one after the other; the peers do a single step of theirs.
-
-
+# Streaming: one sample, one step at a time, no gradients. `snnctl` is SpikingLinear as it is, by whatever path it takes
+# for one row; `dense` is the matrix product and the neuron one after the other; the peers do a single step of theirs.
 def _streaming_product(sizes: Sizes) -> list[Contender]:
     """Weights times one row of spikes: event by event, and densely."""
     layer, inputs = _stream(sizes)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from statistics import median
 from time import perf_counter
 from typing import Any, Literal, NamedTuple
@@ -30,47 +31,33 @@ Pass = Literal["forward", "forward+backward", "training step"]
 
 @dataclass
 class Contender:
-    """One way to do a case.
+    """One way to do a case."""
 
-    Args:
-        engine: `snnctl`, `reference`, `dense`, `spikingjelly` or `snntorch`.
-        call: does it once (or `Case.calls` times).
-        precision: `fp32` or `bf16`.
-        kept: parameters and buffers, which are there with or without a backward pass and are not counted.
-        facts: further columns of the row, asked for once and untimed.
-    """
-
-    engine: str
-    call: Callable[[], object]
-    precision: str = "fp32"
+    engine: str  # `snnctl`, `reference`, `dense`, `spikingjelly` or `snntorch`
+    call: Callable[[], object]  # does it once (or `Case.calls` times)
+    precision: str = "fp32"  # `fp32` or `bf16`
+    # parameters and buffers, which are there with or without a backward pass and are not counted
     kept: Sequence[Tensor] = ()
-    facts: Callable[[], dict[str, Any]] = dict
+    facts: Callable[[], dict[str, Any]] = dict  # further columns of the row, asked for once and untimed
 
     @property
     def label(self) -> str:
-        """Engine and precision."""
         return f"{self.engine} {self.precision}"
 
 
 @dataclass(frozen=True)
 class Case:
-    """What is timed.
+    """What is timed."""
 
-    Args:
-        name, shape, passes: say what it is in every row; `shape` is that of the input.
-        build: makes inputs and networks, all engines with the same values.
-        calls: how often one timed call repeats the work; times are divided by it.
-    """
-
+    # name, shape, passes: say what it is in every row; `shape` is that of the input
     name: str
     shape: tuple[int, ...]
     passes: Pass
-    build: Callable[[], list[Contender]]
-    calls: int = 1
+    build: Callable[[], list[Contender]]  # makes inputs and networks, all engines with the same values
+    calls: int = 1  # how often one timed call repeats the work; times are divided by it
 
     @property
     def label(self) -> str:
-        """Name and pass."""
         return f"{self.name} {self.passes}"
 
     @property
@@ -80,12 +67,9 @@ class Case:
 
 
 class Effort(NamedTuple):
-    """How many rounds.
+    """How many rounds."""
 
-    Args:
-        rounds: exactly so many; None takes as many as fit into `seconds` per case, at least `least`, at most `most`.
-    """
-
+    # exactly so many; None takes as many as fit into `seconds` per case, at least `least`, at most `most`
     rounds: int | None = None
     seconds: float = 10.0
     least: int = 7
@@ -100,10 +84,9 @@ class Effort(NamedTuple):
 
 def time_round(contenders: Sequence[Contender], number: int, clock: Clock = perf_counter) -> list[float]:
     """Seconds of each contender in one round; round `number` begins with contender `number` and goes around."""
-    count = len(contenders)
-    found = [math.nan] * count
-    for place in range(count):
-        index = (number + place) % count
+    found = [math.nan] * len(contenders)
+    for place in range(len(contenders)):
+        index = (number + place) % len(contenders)
         begun = clock()
         contenders[index].call()
         found[index] = clock() - begun
@@ -194,33 +177,21 @@ def peak_bytes(call: Callable[[], object]) -> int:
 
 
 def kept(network: nn.Module) -> list[Tensor]:
-    """What a network holds anyway."""
     return [*network.parameters(), *network.buffers()]
 
 
 def firing_rates(network: nn.Module, run: Callable[[], object]) -> list[float]:
-    """Mean of the output of every neuron layer during `run`, in the order of the calls.
-
-    A neuron that is called once per step counts as one layer.
-    """
+    """Mean output of every neuron layer during `run`, in the order of the calls, however often each is called."""
     sums: dict[str, tuple[float, int]] = {}
 
-    def watch(name: str) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: object, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            total, count = sums.get(name, (0.0, 0))
-            sums[name] = total + float(spikes.float().mean()), count + 1
+    def add(name: str, module: nn.Module, inputs: object, output: Any) -> None:
+        spikes = output[0] if isinstance(output, tuple) else output
+        total, count = sums.get(name, (0.0, 0))
+        sums[name] = total + float(spikes.float().mean()), count + 1
 
-        return hook
-
-    hooks = [m.register_forward_hook(watch(n)) for n, m in network.named_modules() if _is_neuron(m)]
-    try:
+    with ExitStack() as stack:
+        for name, module in network.named_modules():
+            if isinstance(module, SpikingNeuron) or type(module).__name__ in ("LIFNode", "Leaky"):
+                stack.enter_context(module.register_forward_hook(partial(add, name)))
         run()
-    finally:
-        for hook in hooks:
-            hook.remove()
     return [round(total / count, _DIGITS) for total, count in sums.values()]
-
-
-def _is_neuron(module: nn.Module) -> bool:
-    return isinstance(module, SpikingNeuron) or type(module).__name__ in ("LIFNode", "Leaky")

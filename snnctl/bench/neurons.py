@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -27,6 +28,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
 STANDARD = ("short", "tokens", "tokens16", "long")
 OVER_SPACE = ("maps",)  # what neurons are measured on whose kernels span rows and columns
 PASSES: tuple[Pass, ...] = ("forward", "forward+backward")
+Layer = Callable[[Tensor], Tensor]
 _SPREAD = 1.5  # of the normal input current; LIF then fires at about a tenth of all steps
 
 
@@ -35,7 +37,11 @@ def neuron_cases(neuron: str = "lif", names: Sequence[str] = STANDARD) -> list[C
 
     For `lif` also spikingjelly and snntorch, as far as they are there, and snnctl with a bfloat16 input.
     """
-    return [_case(neuron, name, passes) for name in names for passes in PASSES]
+    return [
+        Case(name, SHAPES[name], passes, partial(_contenders, neuron, SHAPES[name], passes))
+        for name in names
+        for passes in PASSES
+    ]
 
 
 def make_neuron(name: str, shape: Sequence[int]) -> nn.Module:
@@ -59,11 +65,6 @@ def standard_cases(name: str) -> Sequence[str]:
     return OVER_SPACE if NEURONS.get(name).over_space is not SpikingNeuron.over_space else STANDARD  # type: ignore[attr-defined]
 
 
-def _case(name: str, case: str, passes: Pass) -> Case:
-    shape = SHAPES[case]
-    return Case(case, shape, passes, lambda: _contenders(name, shape, passes))
-
-
 def _contenders(name: str, shape: tuple[int, ...], passes: Pass) -> list[Contender]:
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(shape, generator=generator) * _SPREAD
@@ -71,31 +72,25 @@ def _contenders(name: str, shape: tuple[int, ...], passes: Pass) -> list[Contend
     torch.manual_seed(0)
     neuron = make_neuron(name, shape)
 
-    def ours(kernel: Kernel) -> Callable[[Tensor], Tensor]:
-        def run(x: Tensor) -> Tensor:
-            with use_kernel(kernel):
-                return neuron(x)
+    def ours(kernel: Kernel, x: Tensor) -> Tensor:
+        with use_kernel(kernel):
+            return neuron(x)
 
-        return run
-
-    layers: list[tuple[str, Callable[[Tensor], Tensor], str]] = [
-        ("snnctl", ours("auto"), "fp32"),
-        ("reference", ours("reference"), "fp32"),
-    ]
+    auto, reference = partial(ours, "auto"), partial(ours, "reference")
+    layers: list[tuple[str, Layer, str]] = [("snnctl", auto, "fp32"), ("reference", reference, "fp32")]
     if name == "lif":
         layers += _peers(neuron)
-        layers.append(("snnctl", ours("auto"), "bf16"))
+        layers.append(("snnctl", auto, "bf16"))
     made = []
     for engine, layer, precision in layers:
         dtype = torch.bfloat16 if precision == "bf16" else torch.float32
-        call = _pass(layer, x.to(dtype), grad.to(dtype), list(neuron.parameters()), passes)
-        made.append(Contender(engine, call, precision, list(neuron.parameters()), _rate(layer, x.to(dtype))))
+        kept = list(neuron.parameters())
+        call = _pass(layer, x.to(dtype), grad.to(dtype), kept, passes)
+        made.append(Contender(engine, call, precision, kept, partial(_rate, layer, x.to(dtype))))
     return made
 
 
-def _pass(
-    layer: Callable[[Tensor], Tensor], x: Tensor, grad: Tensor, parameters: list[nn.Parameter], passes: Pass
-) -> Callable[[], Any]:
+def _pass(layer: Layer, x: Tensor, grad: Tensor, parameters: list[nn.Parameter], passes: Pass) -> Callable[[], Any]:
     """One call: both the gradient of the input and those of parameters are asked for."""
     if passes == "forward":
 
@@ -109,17 +104,14 @@ def _pass(
     return lambda: torch.autograd.grad(layer(leaf), wanted, grad, allow_unused=True)
 
 
-def _rate(layer: Callable[[Tensor], Tensor], x: Tensor) -> Callable[[], dict[str, Any]]:
-    def rate() -> dict[str, Any]:
-        with torch.no_grad():
-            return {"rates": [round(float(layer(x).float().mean()), 4)]}
-
-    return rate
+@torch.no_grad()
+def _rate(layer: Layer, x: Tensor) -> dict[str, Any]:
+    return {"rates": [round(float(layer(x).float().mean()), 4)]}
 
 
-def _peers(like: nn.Module) -> list[tuple[str, Callable[[Tensor], Tensor], str]]:
+def _peers(like: nn.Module) -> list[tuple[str, Layer, str]]:
     assert isinstance(like, LIF)
-    found: list[tuple[str, Callable[[Tensor], Tensor], str]] = []
+    found: list[tuple[str, Layer, str]] = []
     jelly, torch_ = spikingjelly(), snntorch()
     if jelly is not None:
         node = jelly.lif(like)

@@ -29,8 +29,7 @@ class FromRest(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         self.library.reset(self.network)
-        spikes: Tensor = self.network(x)
-        return spikes
+        return self.network(x)
 
 
 def jelly_feedforward(library: SpikingJelly, weights: Sequence[nn.Linear], like: LIF) -> FromRest:
@@ -44,10 +43,7 @@ def jelly_feedforward(library: SpikingJelly, weights: Sequence[nn.Linear], like:
 
 
 class TorchFeedForward(nn.Module):
-    """Linear layers and Leaky neurons in a loop over time, as snntorch's tutorials write it.
-
-    Shape: [T, B, inputs] -> spikes [T, B, outputs].
-    """
+    """Linear layers and Leaky in a loop over time, as in snntorch's tutorials: [T, B, inputs] -> [T, B, outputs]."""
 
     def __init__(self, library: SnnTorch, weights: Sequence[nn.Linear], like: LIF) -> None:
         super().__init__()
@@ -68,15 +64,7 @@ class TorchFeedForward(nn.Module):
 
 
 class JellyLayer(nn.Module):
-    """Linear, BatchNorm over a transposed view, LIFNode: as a SpikingLinear, or some of its columns.
-
-    Args:
-        library: spikingjelly.
-        ours: the layer whose weights, norm and neuron are taken over.
-        columns: which of its outputs.
-
-    Shape: [T, B, L, inputs] -> [T, B, L, outputs].
-    """
+    """Linear, BatchNorm over a transposed view and LIFNode as `ours`: [T, B, L, inputs] -> [T, B, L, columns]."""
 
     def __init__(self, library: SpikingJelly, ours: SpikingLinear, columns: slice = slice(None)) -> None:
         super().__init__()
@@ -95,15 +83,11 @@ class JellyLayer(nn.Module):
         current: Tensor = self.linear(x.flatten(0, 1))
         if self.norm is not None:
             current = self.norm(current.transpose(-1, -2)).transpose(-1, -2)
-        spikes: Tensor = self.neuron(current.reshape(T, B, L, -1).contiguous())
-        return spikes
+        return self.neuron(current.reshape(T, B, L, -1).contiguous())
 
 
 class JellyAttention(nn.Module):
-    """Spiking self-attention; q, k and v are three layers.
-
-    Shape: [T, B, L, D] -> [T, B, L, D].
-    """
+    """Spiking self-attention, [T, B, L, D] -> [T, B, L, D]; q, k and v are three layers."""
 
     def __init__(self, library: SpikingJelly, ours: SpikingSelfAttention, scale: float) -> None:
         super().__init__()
@@ -120,19 +104,13 @@ class JellyAttention(nn.Module):
         q, k, v = (self._split(layer(x)) for layer in (self.q, self.k, self.v))
         weights = (q @ k.transpose(-2, -1)) * self.scale
         mixed = (weights @ v).transpose(2, 3).reshape(x.shape).contiguous()
-        spikes: Tensor = self.projection(self.neuron(mixed))
-        return spikes
+        return self.projection(self.neuron(mixed))
 
 
 class JellySpikformer(nn.Module):
-    """The network that a `Spikformer` is, in spikingjelly modules, with its weights.
+    """The network that `ours` is, a Spikformer for which `why_no_peer` has nothing to say, with its weights.
 
-    The position stays ours: SeqSNN's has no part in the comparison.
-
-    Args:
-        library: spikingjelly.
-        ours: a Spikformer for which `why_no_peer` has nothing to say.
-        scale: its `attention_scale`.
+    `scale` is its `attention_scale`. The position stays ours: SeqSNN's has no part in the comparison.
 
     Shape: [T, B, L, F] -> [T, B, L, dim].
     """

@@ -25,12 +25,10 @@ class SpikingJelly(NamedTuple):
     functional: ModuleType
 
     def lif(self, like: LIF, *, threshold_share: float = 1.0, step_mode: str = "m") -> Any:
-        """A LIFNode with the same equation and gradient as `like`.
+        """A LIFNode with the same equation and gradient as `like`, of which `why_not_lif` says "".
 
-        Args:
-            like: without learned or spread parameters, with the atan surrogate; `why_not_lif` says so.
-            threshold_share: threshold as a share of that of `like`, its surrogate narrower by the same share.
-            step_mode: `m` takes [T, B, *], `s` a single step [B, *].
+        Its threshold is that share of that of `like`, its surrogate narrower by the same share. `step_mode` `m` takes
+        [T, B, *], `s` a single step [B, *].
         """
         assert isinstance(like.surrogate, ATan)
         return self.neuron.LIFNode(
@@ -82,14 +80,12 @@ def _import(name: str) -> ModuleType | None:
 
 @cache
 def spikingjelly() -> SpikingJelly | None:
-    """spikingjelly, or None."""
     parts = [_import(f"spikingjelly.activation_based.{part}") for part in SpikingJelly._fields]
     return None if None in parts else SpikingJelly(*parts)  # type: ignore[arg-type]
 
 
 @cache
 def snntorch() -> SnnTorch | None:
-    """snntorch, or None."""
     package, surrogate = _import("snntorch"), _import("snntorch.surrogate")
     return None if package is None or surrogate is None else SnnTorch(package.Leaky, surrogate.atan)
 
@@ -97,9 +93,8 @@ def snntorch() -> SnnTorch | None:
 def absent() -> list[str]:
     """A note if a library that could be compared with is not installed."""
     missing = [name for name, found in (("spikingjelly", spikingjelly()), ("snntorch", snntorch())) if found is None]
-    if not missing:
-        return []
-    return [f"{' and '.join(missing)} cannot be imported, so no rows: pip install 'snnctl[peers]'"]
+    said = f"{' and '.join(missing)} cannot be imported, so no rows: pip install 'snnctl[peers]'"
+    return [said] if missing else []
 
 
 def why_not_lif(neuron: nn.Module) -> str:

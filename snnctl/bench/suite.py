@@ -35,20 +35,14 @@ _UNSTEADY = 2.0  # median over minimum
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the measurement stands.
+    """Where the measurement stands."""
 
-    Args:
-        stage: `trying` (each case once, for memory and a forecast), `timing`, or `done` with a case.
-        text: the case.
-        done, total: cases while trying, seconds expected while timing.
-        seconds_left: None while it is not known.
-    """
-
-    stage: str
-    text: str
+    stage: str  # `trying` (each case once, for memory and a forecast), `timing`, or `done` with a case
+    text: str  # the case
+    # done, total: cases while trying, seconds expected while timing
     done: float
     total: float
-    seconds_left: float | None = None
+    seconds_left: float | None = None  # None while it is not known
 
 
 Tell = Callable[[Progress], None]
@@ -66,8 +60,6 @@ class Found:
 
 @dataclass
 class _Trial:
-    """What one call of each contender has shown."""
-
     facts: dict[str, dict[str, Any]]
     expected: float  # seconds of warm-up and counted rounds
 
@@ -106,7 +98,7 @@ def _try(case: Case, effort: Effort, found: Found, clock: Clock) -> _Trial:
             facts[contender.label] = {
                 "saved_bytes": saved_bytes(contender.call, contender.kept),
                 "peak_bytes": peak_bytes(contender.call),
-                "first_call_ms": 1e3 * first,
+                "first_call_ms": 1e3 * first / case.calls,
                 **contender.facts(),
             }
         except Exception as error:
@@ -146,7 +138,10 @@ def _time(
             rows = _rows(case, contenders, trial, rounds)
             found.rows += rows
             found.ratios += [{**case.head, **ratio} for ratio in ratios(contenders, rounds)]
-            found.notes += _unsteady(case, rows)
+            worst = max(row["median_ms"] / max(row["min_ms"], 1e-9) for row in rows)
+            if worst >= _UNSTEADY:
+                said = f"a median is {worst:.1f} times its minimum; the machine is busy, measure again"
+                found.notes.append(f"{case.label}: unsteady, {said}")
             done = before + spent
             tell(Progress("done", f"{case.label}  {len(rounds)} rounds", done, done + after, after))
 
@@ -165,40 +160,26 @@ def _warm_up(contenders: Sequence[Contender], clock: Clock, collect: Callable[[]
     return seconds[-1], sum(seconds)
 
 
-def _unsteady(case: Case, rows: Sequence[dict[str, Any]]) -> list[str]:
-    worst = max(row["median_ms"] / max(row["min_ms"], 1e-9) for row in rows)
-    if worst < _UNSTEADY:
-        return []
-    return [f"{case.label}: unsteady, a median is {worst:.1f} times its minimum; the machine is busy, measure again"]
-
-
 def _rows(
     case: Case, contenders: Sequence[Contender], trial: _Trial, rounds: Sequence[Sequence[float]]
 ) -> list[dict[str, Any]]:
-    found = []
-    for i, contender in enumerate(contenders):
-        facts = dict(trial.facts[contender.label])
-        facts["first_call_ms"] /= case.calls
-        found.append(
-            {
-                **case.head,
-                "engine": contender.engine,
-                "precision": contender.precision,
-                "threads": torch.get_num_threads(),
-                **summary([seconds[i] for seconds in rounds], case.calls),
-                **facts,
-            }
-        )
-    return found
+    return [
+        {
+            **case.head,
+            "engine": contender.engine,
+            "precision": contender.precision,
+            "threads": torch.get_num_threads(),
+            **summary([seconds[i] for seconds in rounds], case.calls),
+            **trial.facts[contender.label],
+        }
+        for i, contender in enumerate(contenders)
+    ]
 
 
 def document(found: Found, notes: Sequence[str], *, peers: bool) -> dict[str, Any]:
-    """What `snnctl bench --json` prints.
+    """What `snnctl bench --json` prints: what was found, with `notes` of the caller before ours.
 
-    Args:
-        found: what was measured.
-        notes: of the caller, before ours.
-        peers: whether other libraries were asked for, so that their absence is worth a note.
+    Where other libraries were asked for, `peers`, their absence is worth a note.
     """
     every = [*notes, *found.notes, *(absent() if peers else [])]
     if found.interrupted:

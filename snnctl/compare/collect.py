@@ -31,12 +31,10 @@ class Run:
 
     @property
     def path(self) -> str:
-        """Its folder as text."""
         return str(self.folder.path)
 
     @property
     def seed(self) -> int:
-        """`train.seed`."""
         return int(self.flat["train.seed"])
 
     @property
@@ -82,8 +80,7 @@ class Run:
     @property
     def costs(self) -> dict[str, Any]:
         """The energy by table of costs; empty where none was estimated."""
-        found: dict[str, Any] = self._energy.get("costs", {})
-        return found
+        return self._energy.get("costs", {})
 
     def priced(self, table: str) -> tuple[str, ...]:
         """Everything that was decided on the way to an energy, a sentence each."""

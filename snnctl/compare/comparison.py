@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 from snnctl.compare.collect import Run, finished, run_folders
 from snnctl.compare.groups import SKIP, Group, Grouping, grouped, refuse_strangers
-from snnctl.compare.recipes import ABSENT, differing, short_keys, shown, title_of, within
+from snnctl.compare.recipes import ABSENT, differing, in_short, shown, title_of, within
 from snnctl.compare.statistics import FEW, Paired, Spread
 from snnctl.core.better import ENERGY, better_direction
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, said_of_data
@@ -31,8 +31,6 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that was found."""
-
     grouping: Grouping  # the groups in order, and what tells them apart
     metrics: list[str]  # names with their split: `test/accuracy`; at least one
     # the group that the others are held against; several where each of the others has one of its own
@@ -44,12 +42,10 @@ class Comparison:
 
     @property
     def groups(self) -> list[Group]:
-        """In order."""
         return self.grouping.groups
 
     @property
     def runs(self) -> list[Run]:
-        """Of all groups."""
         return [run for group in self.groups for run in group.runs]
 
     @property
@@ -59,7 +55,7 @@ class Comparison:
         if not others:
             return self.label(self.references[0])
         common = {key: value for key, value in first.items() if all(other.get(key) == value for other in others)}
-        return self._short(common) or "their references"
+        return in_short(common, self.grouping.keys) or "their references"
 
     @property
     def varied(self) -> str:
@@ -83,16 +79,13 @@ class Comparison:
     @property
     def unless_named(self) -> str:
         """`usual` in words: `spiking=true, readout=mean_linear`."""
-        return self._short(self.usual)
+        return in_short(self.usual, self.grouping.keys)
 
     def label(self, group: Group) -> str:
         """Its name with short keys and without what is usual: `delta=-500`."""
         usual = self.usual
-        return self._short({key: v for key, v in group.keys.items() if usual.get(key, ABSENT) != v}) or group.name
-
-    def _short(self, keys: Mapping[str, Any]) -> str:
-        short = short_keys(self.grouping.keys)
-        return ", ".join(f"{short[key]}={shown(value)}" for key, value in keys.items())
+        telling = {key: value for key, value in group.keys.items() if usual.get(key, ABSENT) != value}
+        return in_short(telling, self.grouping.keys) or group.name
 
 
 def compare(paths: Sequence[Path], metrics: Sequence[str] = (), against: str | None = None) -> Comparison:
@@ -136,14 +129,13 @@ def chosen(grouping: Grouping, pattern: str) -> list[Group]:
         DiagnosticError: U486, no group.
     """
     glob = pattern.replace("[", "[[]")  # lists stand in names; only * and ? are wild
-    short = short_keys(grouping.keys)
 
     def ends(group: Group) -> bool:  # `delta=0` means `model.hierarchy.delta=0`, and not `model.subdelta=0`
         parts = (f".{title_of(key)}={shown(value)}" for key, value in group.keys.items())
         return any(part.endswith(f".{pattern}") for part in parts)
 
     def both(group: Group) -> list[str]:
-        return [group.name, ", ".join(f"{short[key]}={shown(value)}" for key, value in group.keys.items())]
+        return [group.name, in_short(group.keys, grouping.keys)]
 
     for found in (
         [group for group in grouping.groups if pattern in both(group)],

@@ -38,7 +38,6 @@ class Group:
 
     @property
     def seeds(self) -> list[int]:
-        """In order."""
         return [run.seed for run in self.runs]
 
     def spread(self, metric: str) -> Spread | None:
@@ -51,7 +50,6 @@ class Group:
 
     @property
     def parameters(self) -> int:
-        """Of the network."""
         return int(self.runs[0].results["parameters"])
 
     @property
@@ -62,15 +60,12 @@ class Group:
 
     @property
     def training_seconds(self) -> float | None:
-        """Mean over runs."""
         found = Spread.of(run.results.get("training_seconds") for run in self.runs)
         return None if found is None else found.mean
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """All groups."""
-
     groups: list[Group]  # in the order in which they are shown
     first: Group  # the one that the first run belongs to
     keys: list[str]  # what their names tell
@@ -80,10 +75,7 @@ class Grouping:
 
 
 def grouped(runs: Sequence[Run]) -> Grouping:
-    """Runs that differ in nothing but their seed together.
-
-    Groups whose telling keys are numbers stand in numerical order, others as they came.
-    """
+    """Runs that differ in their seed alone together; groups told by numbers in numerical order, others as they came."""
     ignored = (*COSMETIC, *_tied(runs), *_other_names(runs))
     found: dict[str, list[Run]] = {}
     for run in runs:

@@ -39,12 +39,10 @@ def sections(found: Comparison) -> list[Section]:
 
 
 def report(found: Comparison) -> Report:
-    """All of it, ready for `snnctl.report.saving.write`."""
     return Report(document(found), partial(tables, found), partial(page, found), "compare.json", "compare.html")
 
 
 def page(found: Comparison) -> Page:
-    """What stands on it."""
     lead = f"{len(found.runs)} runs in {len(found.groups)} groups; within a group they differ in their seed alone."
     if found.grouping.keys:
         usual = f" Unless named, {found.unless_named}." if found.unless_named else ""

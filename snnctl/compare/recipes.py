@@ -152,6 +152,12 @@ def short_keys(keys: Sequence[str]) -> dict[str, str]:
     return {key: shortest(title_of(key)) for key in keys}
 
 
+def in_short(values: Flat, among: Sequence[str]) -> str:
+    """`delta=-500, layers=2`: each key as `short_keys` has it among those."""
+    short = short_keys(among)
+    return ", ".join(f"{short[key]}={shown(value)}" for key, value in values.items())
+
+
 def shown(value: Any) -> str:
     """A value as a recipe has it, numbers as short as they read back the same."""
     if isinstance(value, str):

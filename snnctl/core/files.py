@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -21,9 +24,28 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """`write_atomically` for what is there already."""
+    write_atomically(path, lambda temporary: temporary.write_bytes(data))
+
+
 def write_text(path: Path, text: str) -> None:
-    """`write_atomically` for text."""
-    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    """`write_bytes` for text."""
+    write_bytes(path, text.encode())
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Failures to write within the block become errors.
+
+    Raises:
+        DiagnosticError: U453, `out` cannot be made or written to.
+    """
+    try:
+        yield
+    except OSError as error:
+        message = f"`{out}` cannot be written: {error.strerror or error}"
+        raise DiagnosticError(Diagnostic("U453", message, help="name another --out")) from error
 
 
 def finite(value: Any) -> Any:

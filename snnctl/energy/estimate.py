@@ -39,21 +39,11 @@ def data_steps(experiment: Experiment) -> int:
 
 @dataclass(frozen=True)
 class Priced:
-    """One table.
-
-    Args:
-        bill: of the network as it ran.
-        standard_error: of its joules, over samples.
-        by_rule: joules under every rule for spikes of several levels.
-        twin: the non-spiking twin, dense, in one step or in each of the data; None where there is none.
-        quantised: the twin in whole numbers of as many values; None where the table has no prices by width.
-    """
-
-    bill: Bill
-    standard_error: float | None
-    by_rule: dict[RuleName, float]
-    twin: Bill | None
-    quantised: Bill | None
+    bill: Bill  # of the network as it ran
+    standard_error: float | None  # of its joules, over samples
+    by_rule: dict[RuleName, float]  # joules under every rule for spikes of several levels
+    twin: Bill | None  # the non-spiking twin, dense, in one step or in each of the data; None where there is none
+    quantised: Bill | None  # the twin in whole numbers of as many values; None where the table has no prices by width
 
     @property
     def joules(self) -> float:
@@ -63,28 +53,17 @@ class Priced:
 
 @dataclass(frozen=True)
 class Estimate:
-    """All that is known about the energy of one network.
-
-    Args:
-        counts: mean over the samples.
-        event_errors: standard error of each row's events.
-        tables: one entry per cost table.
-        by_width: under a table that prices by width, for the quantised twin, whatever tables were asked for.
-        verdicts: under the first table.
-        twin_note: how the twin was made, or why there is none.
-        neurobench: its metrics.
-        facts: what was measured: run, split, samples, checkpoint.
-    """
+    """All that is known about the energy of one network."""
 
     name: str
-    counts: Counts
-    event_errors: tuple[float | None, ...]
-    tables: tuple[Priced, ...]
-    by_width: Priced
-    verdicts: tuple[Verdict, ...]
-    twin_note: str
-    neurobench: dict[str, Any]
-    facts: dict[str, Any]
+    counts: Counts  # mean over the samples
+    event_errors: tuple[float | None, ...]  # standard error of each row's events
+    tables: tuple[Priced, ...]  # one entry per cost table
+    by_width: Priced  # under a table that prices by width, for the quantised twin, whatever tables were asked for
+    verdicts: tuple[Verdict, ...]  # under the first table
+    twin_note: str  # how the twin was made, or why there is none
+    neurobench: dict[str, Any]  # its metrics
+    facts: dict[str, Any]  # what was measured: run, split, samples, checkpoint
 
     @property
     def per_synapse(self) -> float:
@@ -114,14 +93,12 @@ def estimate(
     facts: dict[str, Any] | None = None,
     tell: Tell = lambda *_: None,
 ) -> Estimate:
-    """Count what the network of `experiment` computes on the first `samples` of a split, and price it.
+    """Count what the network of `experiment` computes on the first `samples` of a split, at most, and price it.
 
     Args:
         experiment: with the weights that are to be measured, on its device.
         recipe: what it was built from, for the twin.
-        samples: at most; a smaller split is used whole.
         batch_size: samples per pass; None = the run's own, up to fourfold: counting has a fixed cost per pass.
-        tell: progress.
     """
     data = experiment.data.split(split)
     wanted = min(samples, len(data))

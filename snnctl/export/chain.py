@@ -55,23 +55,16 @@ class Flatten(NamedTuple):
 
 
 class Fire(NamedTuple):
-    """A neuron of the LIF family, as `snnctl.neurons.kernels.reference.lif_step` has it.
+    """A neuron of the LIF family, as `snnctl.neurons.kernels.reference.lif_step` has it."""
 
-    Args:
-        leak, gain, threshold: [] or [channels]; the threshold is the distance between two spike values.
-        shape: of one step: [C] or [C, H, W].
-        dynamics: the rest of its step equation.
-        scale: what a spike of 1 is given out as.
-        start: membrane before the first step, in thresholds.
-    """
-
+    # leak, gain, threshold: [] or [channels]; the threshold is the distance between two spike values
     leak: Tensor
     gain: Tensor
     threshold: Tensor
-    shape: Shape
-    dynamics: Dynamics
-    scale: float
-    start: float
+    shape: Shape  # of one step: [C] or [C, H, W]
+    dynamics: Dynamics  # the rest of its step equation
+    scale: float  # what a spike of 1 is given out as
+    start: float  # membrane before the first step, in thresholds
 
     def spread(self, value: Tensor) -> Tensor:
         """A number per channel, shaped so that it broadcasts over one step."""
@@ -85,22 +78,14 @@ class Chain(NamedTuple):
     """What happens at every step, from the encoder's current to the read-out's numbers.
 
     The prediction is the mean of the last link's output over T, or, for a task at every step, that output itself.
-
-    Args:
-        names: of the links, unique.
-        links: in order.
-        inputs: shape of one step of the input, [F] or [C, H, W].
-        outputs: numbers at the end.
-        steps: T.
-        averaged: whether the prediction is the mean over T.
     """
 
-    names: tuple[str, ...]
-    links: tuple[Link, ...]
-    inputs: Shape
-    outputs: int
-    steps: int
-    averaged: bool
+    names: tuple[str, ...]  # of the links, unique
+    links: tuple[Link, ...]  # in order
+    inputs: Shape  # shape of one step of the input, [F] or [C, H, W]
+    outputs: int  # numbers at the end
+    steps: int  # T
+    averaged: bool  # whether the prediction is the mean over T
 
 
 def package(name: str, format: str) -> Any:
@@ -119,9 +104,7 @@ def package(name: str, format: str) -> Any:
 def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
     """The chain of a feed-forward or convolutional network, its norms folded.
 
-    Args:
-        format: named in messages.
-        any_neuron: whether the format computes freely, so that every neuron of the LIF family fits.
+    With `any_neuron` the format computes freely, so that every neuron of the LIF family fits.
 
     Raises:
         DiagnosticError: U495, one for each part that `format` cannot express.
@@ -130,8 +113,11 @@ def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
     if problems:
         raise DiagnosticError([Diagnostic("U495", facts={"format": format, "text": text}) for text in problems])
     folded: Network = fold_norms(network)
-    backbone, shape = folded.backbone, _input_shape(folded)
+    backbone, signal = folded.backbone, folded.signals["encoder"]
     found: list[tuple[str, Link]] = []
+    shape: Shape = (signal.length * signal.features,)
+    if isinstance(backbone, SpikeVGG):
+        shape = (signal.features, *backbone.grid)
     inputs = shape
     if isinstance(backbone, SpikeMLP):
         for number, layer in enumerate(backbone.layers):
@@ -146,8 +132,7 @@ def chain(network: Network, format: str, *, any_neuron: bool = False) -> Chain:
             shape = _dense("hidden", backbone.hidden, found, shape)
     outputs = _read(folded.readout, shape, found)
     names, links = zip(*found, strict=True)
-    steps = folded.signals["encoder"].steps
-    return Chain(names, links, inputs, outputs, steps, not isinstance(folded.readout, StepLinear))
+    return Chain(names, links, inputs, outputs, signal.steps, not isinstance(folded.readout, StepLinear))
 
 
 def _problems(network: Network, any_neuron: bool) -> Iterator[str]:
@@ -205,22 +190,14 @@ def _fits(network: Network, name: str) -> bool:
     return True
 
 
-def _input_shape(network: Network) -> Shape:
-    signal = network.signals["encoder"]
-    if isinstance(network.backbone, SpikeVGG):
-        return (signal.features, *network.backbone.grid)
-    return (signal.length * signal.features,)
-
-
 def _fire(layer: SpikingLayer, shape: Shape) -> Fire:
     neuron = layer.neuron
     assert isinstance(neuron, IntegrateAndFire)
     dynamics = neuron.dynamics()
+    leak, gain = dynamics.leak, dynamics.gain
     if dynamics.tau is not None:
-        leak, gain = torch.tensor(1.0 - 1.0 / dynamics.tau), torch.tensor(1.0 / dynamics.tau)
-    else:
-        leak, gain = torch.as_tensor(dynamics.leak), torch.as_tensor(dynamics.gain)
-    leak, gain, threshold = (t.detach().float() for t in (leak, gain, torch.as_tensor(dynamics.v_threshold)))
+        leak, gain = 1.0 - 1.0 / dynamics.tau, 1.0 / dynamics.tau
+    leak, gain, threshold = (torch.as_tensor(t).detach().float() for t in (leak, gain, dynamics.v_threshold))
     return Fire(leak, gain, threshold, shape, dynamics, neuron.scale, neuron.start)
 
 

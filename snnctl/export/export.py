@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +11,7 @@ from torch import Tensor
 
 from snnctl.build import build
 from snnctl.core.choices import ExportFormat
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.files import writing
 from snnctl.engine.checkpoint import WEIGHTS, save_weights
 from snnctl.engine.experiment import Experiment
 from snnctl.export.chain import chain
@@ -27,24 +25,16 @@ SAMPLES = 64
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written and read back.
-
-    Args:
-        samples: of the validation split that were compared.
-        worst: largest difference of a prediction.
-        different: predictions whose largest class differs; None without classes.
-        facts: what else to tell.
-    """
+    """A file that was written and read back."""
 
     path: Path
     format: str
-    samples: int
-    worst: float
-    different: int | None
-    facts: dict[str, Any]
+    samples: int  # of the validation split that were compared
+    worst: float  # largest difference of a prediction
+    different: int | None  # predictions whose largest class differs; None without classes
+    facts: dict[str, Any]  # what else to tell
 
     def document(self) -> dict[str, Any]:
-        """For `--json`."""
         return {
             "file": str(self.path),
             "format": self.format,
@@ -82,22 +72,12 @@ def export(run: FinishedRun, format: ExportFormat, path: Path) -> Exported:
     return Exported(path, format, len(ours), worst, different, facts)
 
 
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DiagnosticError(
-            Diagnostic("U453", f"`{path}` cannot be written: {error.strerror or error}", help="name another --out")
-        ) from error
-
-
 def _graph(
     experiment: Experiment, path: Path, batch: Any, format: Literal["NIR", "ONNX"]
 ) -> tuple[Tensor, dict[str, Any]]:
     network = experiment.network
     made = chain(network, format, any_neuron=format == "ONNX")
-    with _writing(path):
+    with writing(path):
         (write_nir if format == "NIR" else write_onnx)(made, path, {"name": experiment.name})
     with torch.no_grad():
         currents = network.encoder(batch.inputs)
@@ -112,7 +92,7 @@ def _safetensors(recipe: Recipe, experiment: Experiment, path: Path, batch: Any)
     """The weights alone, under the names of snnctl; read into a network that is built anew."""
     folder = path.parent / f".{path.name}.tmp"
     try:
-        with _writing(path):
+        with writing(path):
             save_weights(folder, experiment.network, {})
             (folder / WEIGHTS).replace(path)
     finally:

@@ -18,10 +18,7 @@ def write_nir(made: Chain, path: Path, facts: dict[str, Any]) -> None:
     """Write `made` to `path`.
 
     Membranes are those of an Euler step of 1: tau v' = (0 - v) + R I with tau = 1 / (1 - leak), R = gain tau. NIR fires
-    above the threshold, snnctl from it on: they differ where a membrane is exactly there.
-
-    Args:
-        facts: go into the graph's metadata.
+    above the threshold, snnctl from it on: they differ where a membrane is exactly there. `facts` become metadata.
 
     Raises:
         DiagnosticError: U496, the package is missing.
@@ -67,8 +64,7 @@ def _neuron(nir: Any, link: Fire) -> Any:
 def run_nir(path: Path, x: Tensor) -> Tensor:
     """What the graph in a file gives at every step, [T, B, outputs], by its own equations in float64.
 
-    Args:
-        x: input currents [T, B, *], one step shaped as the graph's input says.
+    One step of `x`, input currents [T, B, *], is shaped as the graph's input says.
     """
     nir = package("nir", "NIR")
     graph = nir.read(str(path))

@@ -16,8 +16,6 @@ OPSET = 18
 
 
 class _Graph:
-    """Nodes and constants of a graph while it is written."""
-
     def __init__(self, onnx: Any) -> None:
         self.onnx = onnx
         self.nodes: list[Any] = []
@@ -117,8 +115,7 @@ def _fire(graph: _Graph, link: Fire, x: str, name: str) -> str:
 def run_onnx(path: Path, x: Tensor) -> Tensor:
     """What the file gives at every step, [T, B, outputs], by the reference evaluator of the package onnx.
 
-    Args:
-        x: input currents [T, B, *], one step shaped as the graph's input says.
+    One step of `x`, input currents [T, B, *], is shaped as the graph's input says.
     """
     onnx = package("onnx", "ONNX")
     model = onnx.load(str(path))

@@ -13,9 +13,7 @@ from snnctl.recipe.source import Mark, Source, parse_value
 def component_of(kind: str, text: str, number: int) -> tuple[dict[str, Any], str]:
     """`cpg`, `{type: cpg, neurons: 40}` or `cpg: {neurons: 40}`, validated as the slot of a recipe is.
 
-    Args:
-        kind: of component, and the option's name without dashes.
-        number: which one on the command line, from 1.
+    It was given as the option `--kind` for the `number`th time, from 1.
 
     Returns:
         `{type, knobs...}`, and what to name in a diagnostic.

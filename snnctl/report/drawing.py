@@ -85,11 +85,9 @@ def legend_above(axes: Axes, most: int, **options: Any) -> None:
 
 
 def panels(titles: Sequence[str], title: str, x: str, y: str, height: float = 1.75) -> tuple[Figure, list[Axes]]:
-    """A panel for each of `titles`, four in a row, with words for the axes at the left and the bottom ones alone.
+    """A panel for each of `titles`, four in a row, each `height` inches tall.
 
-    Args:
-        x, y: what the axes count.
-        height: of a panel, in inches.
+    What the axes count, `x` and `y`, stands at the bottom ones and the left ones alone.
     """
     count = len(titles)
     columns = min(count, COLUMNS)

@@ -64,18 +64,11 @@ class Page:
     tables: Sequence[Table] = ()  # shown before the first section
 
     @property
-    def titles(self) -> list[str]:
-        """What the list of contents leads to."""
-        return [*(section.title for section in self.sections), "Provenance", "Files"]
-
-    @property
     def pictures(self) -> list[Picture]:
-        """All pictures in the order of the page."""
         return [picture for section in self.sections for picture in section.pictures]
 
     @property
     def animations(self) -> list[Animation]:
-        """All animations in the order of the page."""
         return [animation for section in self.sections for animation in section.animations]
 
 
@@ -114,7 +107,6 @@ def _template() -> Template:
 
 
 def _shown(value: Cell) -> str:
-    """A cell as it stands in a table."""
     if value is None or value != value:
         return "–"
     if isinstance(value, str):

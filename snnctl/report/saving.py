@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -13,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from snnctl import __version__
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.files import write_atomically, write_json, write_text
+from snnctl.core.files import write_bytes, write_json, write_text, writing
 from snnctl.report.page import Page, html
 from snnctl.report.style import render
 
@@ -41,18 +39,14 @@ class Report:
 
 
 def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None) -> dict[str, Any]:
-    """Write document, tables, pictures (PNG and SVG), animations (GIF) and page into `out`.
+    """Write document, tables, pictures (PNG and SVG), animations (GIF) and page into `out`; the document as written.
 
     Files of the same names are replaced, and what an earlier report of the same document has left there is removed:
     a figure that is no longer drawn must not be taken for one of these.
 
     Args:
-        out: made if it is missing.
         command: for the page, so that a reader can repeat it.
         tell: told what is being done, and which share of it, 0..1, is.
-
-    Returns:
-        The document as written.
 
     Raises:
         DiagnosticError: U453, the folder cannot be made or written to.
@@ -66,11 +60,11 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
     page = replace(report.page(), provenance=provenance(command, report.knobs))
     earlier = _files_of(out / report.document_name)
     names = [report.page_name, report.document_name]
-    with _writing(out):
+    with writing(out):
 
         def put(name: str, data: bytes) -> None:
             names.append(name)
-            write_atomically(out / name, lambda path: _fill(path, data))
+            write_bytes(out / name, data)
 
         for name, text in tables.items():
             put(name, text if isinstance(text, bytes) else text.encode())
@@ -92,25 +86,13 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
     return written
 
 
-@contextmanager
-def _writing(out: Path) -> Iterator[None]:
-    """Failures to write into `out` become U453."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise DiagnosticError(
-            Diagnostic("U453", f"`{out}` cannot be written: {reason}", help="name another --out")
-        ) from error
-
-
 def prepare(out: Path) -> None:
     """Make the folder: before hours are spent on what is to lie in it.
 
     Raises:
         DiagnosticError: U453, the folder cannot be made or written to.
     """
-    with _writing(out):
+    with writing(out):
         out.mkdir(parents=True, exist_ok=True)
 
 
@@ -136,7 +118,3 @@ def _files_of(document: Path) -> set[str]:
         return {Path(name).name for name in listed}
     except (OSError, ValueError, LookupError, TypeError):
         return set()
-
-
-def _fill(path: Path, data: bytes) -> None:
-    path.write_bytes(data)

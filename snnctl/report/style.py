@@ -69,9 +69,7 @@ class Picture:
 def picture(name: str, title: str) -> Callable[[Callable[P, Drawn]], Callable[P, Picture]]:
     """A function that draws a figure and returns it with its caption becomes one that makes a `Picture` in this style.
 
-    Args:
-        name, title: as those of a `Picture`; `{argument.attribute}` stands for what the function is given. Slashes in
-            the name become dashes.
+    In `name` and `title` stands `{argument.attribute}` for what the function is given; slashes in names become dashes.
     """
 
     def decorate(function: Callable[P, Drawn]) -> Callable[P, Picture]:
@@ -138,5 +136,4 @@ def whole_ticks(axes: Axes, *, x: bool = True, y: bool = True, most: int = 9) ->
 
 
 def short(name: str, most: int = 34) -> str:
-    """A name that fits over a panel."""
     return name if len(name) <= most else name[: most - 1] + "…"

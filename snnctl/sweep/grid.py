@@ -16,49 +16,28 @@ from snnctl.sweep.points import Resolved
 
 @dataclass(frozen=True)
 class Place:
-    """What all runs of a sweep share.
+    """What all runs of a sweep share."""
 
-    Args:
-        out: its folder.
-        arguments: of `snnctl train`: the recipe, the changes that all points have, other options.
-        seeds: empty for each recipe's own.
-    """
-
-    out: Path
-    arguments: tuple[str, ...]
-    seeds: tuple[int, ...]
+    out: Path  # its folder
+    arguments: tuple[str, ...]  # of `snnctl train`: the recipe, the changes that all points have, other options
+    seeds: tuple[int, ...]  # empty for each recipe's own
 
     def tried(self, label: str, sets: Sequence[str], changes: dict[str, object], recipe: Recipe, folder: str) -> Tried:
-        """A point with its runs, none of which has begun; what lies there is gone on with.
+        """A point with its runs in `folder`, none of which has begun; what lies there is gone on with.
 
-        Args:
-            label: of the point.
-            sets: what it changes, as `--set` takes it.
-            changes: the same as values.
-            folder: the name of its folder.
+        What it changes are `changes`, which are `sets` as `--set` takes them.
         """
-        train = recipe.train
-        seeds = self.seeds or (train.seed,)
-
-        own = [part for text in sets for part in ("--set", text)]
-
-        def job(seed: int) -> Job:
+        arguments = (*self.arguments, *(part for text in sets for part in ("--set", text)))
+        seeds, stop = self.seeds or (recipe.train.seed,), recipe.train.early_stop
+        jobs = {}
+        for seed in seeds:
             name = f"{label}, seed {seed}" if len(seeds) > 1 else label
-            return Job.of(
-                recipe, seed, name, self.out / folder / f"seed-{seed}", (*self.arguments, *own), continue_=True
-            )
-
-        stop = train.early_stop
-        return Tried(label, changes, stop.metric, stop.mode, {seed: job(seed) for seed in seeds})
+            jobs[seed] = Job.of(recipe, seed, name, self.out / folder / f"seed-{seed}", arguments, continue_=True)
+        return Tried(label, changes, stop.metric, stop.mode, jobs)
 
 
 class Grid(Listed):
-    """Every point with every seed; all points come before the next seed, so that what is stopped has pairs to compare.
-
-    Args:
-        points: in order.
-        place: what their runs share.
-    """
+    """Every point with every seed; all come before the next seed, so that what is stopped has pairs to compare."""
 
     kind: ClassVar[Literal["grid"]] = "grid"
     refused: ClassVar[int] = 0  # invalid points are dealt with before there is a grid

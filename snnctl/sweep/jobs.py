@@ -29,21 +29,13 @@ _LAST_WORDS = 400  # letters of what a process said that ended without a documen
 
 @dataclass(frozen=True)
 class Job:
-    """One run to train.
+    """One run to train."""
 
-    Args:
-        label: what people call it: `seed 3`.
-        out: its run directory.
-        arguments: of `snnctl train`, but for `--out` and `--json`.
-        epochs: that it trains at most.
-        watched: the metric that chooses its weights.
-    """
-
-    label: str
-    out: Path
-    arguments: tuple[str, ...]
-    epochs: int
-    watched: str
+    label: str  # what people call it: `seed 3`
+    out: Path  # its run directory
+    arguments: tuple[str, ...]  # of `snnctl train`, but for `--out` and `--json`
+    epochs: int  # that it trains at most
+    watched: str  # the metric that chooses its weights
 
     @classmethod
     def of(
@@ -79,21 +71,15 @@ def train_arguments(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a job's process ended.
+    """How a job's process ended."""
 
-    Args:
-        job: the job.
-        state: stopped = asked to end before there was anything to save; given_up = its source wanted no more of it.
-        results: of one that is done; of one that was interrupted or given up, what stands for them.
-        code: its exit code.
-        said: errors of one that failed.
-    """
-
-    job: Job
+    job: Job  # the job
+    # stopped = asked to end before there was anything to save; given_up = its source wanted no more of it
     state: Literal["done", "interrupted", "stopped", "given_up", "failed"]
+    # of one that is done; of one that was interrupted or given up, what stands for them
     results: dict[str, Any] = field(default_factory=dict)
-    code: ExitCode = ExitCode.DONE
-    said: tuple[Diagnostic, ...] = ()
+    code: ExitCode = ExitCode.DONE  # its exit code
+    said: tuple[Diagnostic, ...] = ()  # errors of one that failed
 
     @property
     def complaints(self) -> list[Diagnostic]:
@@ -171,13 +157,8 @@ def threads_each(jobs: int) -> int:
 def run_jobs(source: Source, at_once: int, view: View | None) -> list[Ended]:
     """Train what `source` gives; each result lies in its job's folder, as after training by itself.
 
-    SIGINT, SIGTERM and SIGUSR1 reach this process alone; it asks the others to save, and waits for them. A second
-    SIGINT kills them: they can be resumed from their last checkpoint.
-
-    Args:
-        source: told of every job that ends, so that it can give others.
-        at_once: jobs that run at the same time, >= 1.
-        view: told what goes on.
+    At most `at_once` run at the same time, >= 1. SIGINT, SIGTERM and SIGUSR1 reach this process alone; it asks the
+    others to save, and waits for them. A second SIGINT kills them: they can be resumed from their last checkpoint.
 
     Returns:
         Every job that was begun, in the order of beginning.

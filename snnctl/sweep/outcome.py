@@ -18,27 +18,17 @@ DOCUMENT = "sweep.json"
 
 @dataclass
 class Tried:
-    """A point and its runs.
+    """A point and its runs."""
 
-    Args:
-        label: of the point.
-        changes: recipe path -> value.
-        watched: the metric on validation by which its weights were chosen: `val/mse`.
-        mode: whether a smaller or a larger value of it is better.
-        jobs: its runs, by seed.
-        ended: those that have ended, by seed.
-    """
-
-    label: str
-    changes: Mapping[str, Any]
-    watched: str
-    mode: Literal["min", "max"]
-    jobs: Mapping[int, Job]
-    ended: dict[int, Ended] = field(default_factory=dict)
+    label: str  # of the point
+    changes: Mapping[str, Any]  # recipe path -> value
+    watched: str  # the metric on validation by which its weights were chosen: `val/mse`
+    mode: Literal["min", "max"]  # whether a smaller or a larger value of it is better
+    jobs: Mapping[int, Job]  # its runs, by seed
+    ended: dict[int, Ended] = field(default_factory=dict)  # those that have ended, by seed
 
     @property
     def seeds(self) -> list[int]:
-        """That were asked for."""
         return list(self.jobs)
 
     def note(self, found: Ended) -> None:
@@ -73,12 +63,9 @@ class Tried:
         """As it stands in the public document."""
         done = self.done
         names = [name for name in (done[0]["metrics"] if done else {}) if all(name in one["metrics"] for one in done)]
-        metrics = {name: summarise([one["metrics"][name] for one in done]) for name in names}
-        if done:
-            metrics = {
-                self.watched: summarise([best_value(Path(one["run"]), self.watched) for one in done]),
-                **metrics,
-            }
+        watched = [best_value(Path(one["run"]), self.watched) for one in done]
+        metrics = {self.watched: summarise(watched)} if done else {}
+        metrics |= {name: summarise([one["metrics"][name] for one in done]) for name in names}
         return {
             "name": self.label,
             "changes": dict(self.changes),

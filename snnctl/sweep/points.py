@@ -40,15 +40,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Point:
-    """One experiment of a sweep.
+    """One experiment of a sweep."""
 
-    Args:
-        label: what tells it from the others: `tau=2, position=cpg`.
-        changes: recipe path -> value, in the order in which they are set.
-    """
-
-    label: str
-    changes: Mapping[str, Any]
+    label: str  # what tells it from the others: `tau=2, position=cpg`
+    changes: Mapping[str, Any]  # recipe path -> value, in the order in which they are set
 
     @property
     def sets(self) -> list[str]:
@@ -163,17 +158,11 @@ def _words(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Checked:
-    """Points after every check that `validate` makes.
+    """Points after every check that `validate` makes."""
 
-    Args:
-        resolved: those that passed, in order.
-        refused: the others, with what is wrong.
-        warnings: of those that passed, each once.
-    """
-
-    resolved: list[Resolved]
-    refused: list[tuple[Point, list[Diagnostic]]]
-    warnings: list[Diagnostic]
+    resolved: list[Resolved]  # those that passed, in order
+    refused: list[tuple[Point, list[Diagnostic]]]  # the others, with what is wrong
+    warnings: list[Diagnostic]  # of those that passed, each once
 
     def problems(self) -> list[Diagnostic]:
         """What is wrong, each thing once, with the points that it is wrong in."""
@@ -182,12 +171,8 @@ class Checked:
             for one in said:
                 key = (one.code, one.message, one.file, one.line)
                 found.setdefault(key, (one, []))[1].append(point.label)
-        return [replace(one, notes=(*one.notes, _where(labels))) for one, labels in found.values()]
-
-
-def _where(labels: Sequence[str]) -> str:
-    more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
-    return f"at {labels[0]}{more}"
+        places = {key: f"at {at[0]}" + f" and {len(at) - 1} more" * (len(at) > 1) for key, (_, at) in found.items()}
+        return [replace(one, notes=(*one.notes, places[key])) for key, (one, _) in found.items()]
 
 
 def check_points(

@@ -36,18 +36,15 @@ class Range:
     log: bool
 
     def suggest(self, trial: Any) -> Any:
-        """A value of this trial."""
         if self.whole:
             return trial.suggest_int(self.path, int(self.low), int(self.high), log=self.log)
         return rounded(trial.suggest_float(self.path, self.low, self.high, log=self.log))
 
     def read(self, stored: Any) -> Any:
-        """The value that `suggest` gave for what the study has stored."""
         return int(stored) if self.whole else rounded(float(stored))
 
     @property
     def text(self) -> str:
-        """As it is written."""
         return f"{self.path}={self.low:g}..{self.high:g}" + (":log" if self.log else "")
 
 
@@ -59,16 +56,13 @@ class Choice:
     values: tuple[Any, ...]
 
     def suggest(self, trial: Any) -> Any:
-        """A value of this trial."""
         return self.read(trial.suggest_categorical(self.path, [setting(value) for value in self.values]))
 
     def read(self, stored: Any) -> Any:
-        """The value that `suggest` gave for what the study has stored."""
         return next(value for value in self.values if setting(value) == stored)
 
     @property
     def text(self) -> str:
-        """As it is written."""
         return f"{self.path}=[{', '.join(setting(value) for value in self.values)}]"
 
 
@@ -76,7 +70,6 @@ Space = Range | Choice
 
 
 def rounded(value: float) -> float:
-    """To as many digits as are tried."""
     return float(f"{value:.{_DIGITS}g}")
 
 
@@ -150,24 +143,17 @@ def open_study(
         notes = (f"not the same: {other}",)
         raise DiagnosticError(Diagnostic("U447", message, help="name another --out", notes=notes))
     # A search that goes on must not begin its random draws anew.
-    sampler = optuna.samplers.TPESampler(seed=seed + 1000 * len(study.trials), constant_liar=many)
-    study.sampler = sampler
+    study.sampler = optuna.samplers.TPESampler(seed=seed + 1000 * len(study.trials), constant_liar=many)
     study.pruner = optuna.pruners.MedianPruner() if prune else optuna.pruners.NopPruner()
     return study
 
 
+@dataclass(eq=False)
 class Search:
     """Trials that follow from earlier ones; a trial's value is its mean over the seeds.
 
     Trials of an earlier, interrupted call go on first. What a suggestion makes invalid is told to the study as failed
     and costs nothing. Whether a trial is given up is asked of its first seed, epoch by epoch.
-
-    Args:
-        study: see `open_study`.
-        spaces: what is searched.
-        trials: how many shall be done in all.
-        place: what the runs share.
-        resolve: point -> its recipe, or what is wrong with it.
 
     Raises:
         DiagnosticError: the last complaint, when no suggestion makes a valid recipe.
@@ -175,43 +161,40 @@ class Search:
 
     kind: ClassVar[Literal["search"]] = "search"
 
-    def __init__(
-        self,
-        study: Any,
-        spaces: Sequence[Space],
-        trials: int,
-        place: Place,
-        resolve: Callable[[Point], Recipe | list[Diagnostic]],
-    ) -> None:
-        self._study, self._spaces, self._place, self._resolve = study, spaces, place, resolve
-        self.out, self.tried = place.out, list[Tried]()
+    study: Any  # see `open_study`
+    spaces: Sequence[Space]  # what is searched
+    left: int  # how many trials are to be begun yet; at first, how many shall be done in all
+    place: Place  # what the runs share
+    resolve: Callable[[Point], Recipe | list[Diagnostic]]  # point -> its recipe, or what is wrong with it
+
+    def __post_init__(self) -> None:
+        self.out, self.tried = self.place.out, list[Tried]()
         self.refused = self._in_a_row = 0
         self._numbers: dict[int, Tried] = {}
         self._trials: dict[int, Any] = {}
         self._told: dict[int, int] = {}
         self._jobs: deque[Job] = deque()
-        self._left = trials
-        for trial in study.get_trials(deepcopy=False):
+        for trial in self.study.get_trials(deepcopy=False):
             state = trial.state.name
-            if state in ("COMPLETE", "PRUNED", "RUNNING") and len(trial.params) == len(spaces):
-                self._left -= 1
-                values = {space.path: space.read(trial.params[space.path]) for space in spaces}
-                self._trials[trial.number] = _trial(study, trial)
+            if state in ("COMPLETE", "PRUNED", "RUNNING") and len(trial.params) == len(self.spaces):
+                self.left -= 1
+                values = {space.path: space.read(trial.params[space.path]) for space in self.spaces}
+                self._trials[trial.number] = _trial(self.study, trial)
                 self._told[trial.number] = len(trial.intermediate_values)
                 self._begin(trial.number, values, given_up=state == "PRUNED")
 
     @property
     def waiting(self) -> int:
-        return len(self._jobs) + max(0, self._left) * (len(self._place.seeds) or 1)
+        return len(self._jobs) + max(0, self.left) * (len(self.place.seeds) or 1)
 
     def take(self) -> Job | None:
-        while not self._jobs and self._left > 0:
-            trial = self._study.ask()
-            values = {space.path: space.suggest(trial) for space in self._spaces}
+        while not self._jobs and self.left > 0:
+            trial = self.study.ask()
+            values = {space.path: space.suggest(trial) for space in self.spaces}
             self._trials[trial.number] = trial
             said = self._begin(trial.number, values)
             if said is None:
-                self._left -= 1
+                self.left -= 1
                 self._in_a_row = 0
                 continue
             self._tell(trial.number, None)
@@ -224,11 +207,10 @@ class Search:
     def _begin(self, number: int, values: Mapping[str, Any], *, given_up: bool = False) -> list[Diagnostic] | None:
         """Queue what is not done of a trial, unless it was given up; what is wrong with it, if anything is."""
         point = Point(f"trial {number}", values)
-        recipe = self._resolve(point)
+        recipe = self.resolve(point)
         if isinstance(recipe, list):
             return recipe
-        folder = f"trial-{number:03}"
-        one = self._place.tried(point.label, point.sets, dict(values), recipe, folder)
+        one = self.place.tried(point.label, point.sets, dict(values), recipe, f"trial-{number:03}")
         self.tried.append(one)
         self._numbers[number] = one
         for job in one.jobs.values():
@@ -268,13 +250,13 @@ class Search:
         if one.status == "done":
             self._tell(number, one.score)
         elif one.status == "given_up":
-            self._study.tell(number, state=_state("PRUNED"), skip_if_finished=True)
+            self.study.tell(number, state=_state("PRUNED"), skip_if_finished=True)
         elif one.status == "failed" and len(one.ended) == len(one.jobs):
             self._tell(number, None)
 
     def _tell(self, number: int, value: float | None) -> None:
         state = None if value is not None else _state("FAIL")
-        self._study.tell(number, value, state=state, skip_if_finished=True)
+        self.study.tell(number, value, state=state, skip_if_finished=True)
 
 
 def _state(name: str) -> Any:

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from engine.tiny_runs import command, tiny, trained
+from saved_arrays import saved_circuits
 from torch import nn
 
 from snnctl.cli.app import run
 from snnctl.inspect.activity.page import SECTIONS
 from snnctl.inspect.circuits import page as figures
-from snnctl.inspect.circuits.collect import EDGES, STEPS_SHOWN, Circuits, MapRecorder, read
+from snnctl.inspect.circuits.collect import EDGES, STEPS_SHOWN, Circuits, MapRecorder
 from snnctl.inspect.circuits.page import sections
 from snnctl.inspect.circuits.tables import document, tables
 from snnctl.measure.circuits import ModulatorMeter
@@ -173,7 +174,7 @@ def test_pictures_are_drawn_anew_from_saved_arrays(tmp_path: Path) -> None:
     for found in (made(), made("spatial", 2), Circuits(3, "test", made().layers, [], (1, None))):
         path = tmp_path / "circuits.npz"
         path.write_bytes(found.to_bytes())
-        again = read(path)
+        again = saved_circuits(path)
         assert (again.samples, again.split, again.sample) == (found.samples, found.split, found.sample)
         assert again.totals == found.totals
         assert again.to_bytes() == found.to_bytes()
@@ -232,7 +233,7 @@ def test_a_video_run(capsys: pytest.CaptureFixture[str]) -> None:
         "circuits-maps-backbone.cells.0.neuron.png",
         "circuits-maps-backbone.cells.1.neuron.svg",
     }
-    saved = read(Path(found["out"]) / "circuits.npz")
+    saved = saved_circuits(Path(found["out"]) / "circuits.npz")
     assert [one.spikes.shape for one in saved.maps] == [(6, 4, 6)] * 2
     assert "Autaptic circuits" in Path(found["page"]).read_text()
     _, one = command(capsys, "stats", "run", "--layers", "*.0.neuron", "--out", "one")

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from saved_arrays import saved_sequences
 
 from snnctl.cli.app import run
-from snnctl.inspect.predictions.collect import NETWORK, Sequences, read
+from snnctl.inspect.predictions.collect import NETWORK, Sequences
 from snnctl.inspect.predictions.figures import curves_picture, moving, rows_of, strips
 from snnctl.inspect.predictions.page import report
 from snnctl.measure.video import VideoMetrics
@@ -115,7 +116,7 @@ def test_a_moving_picture_shows_truth_prediction_and_error() -> None:
 def test_pictures_are_drawn_anew_from_saved_arrays(tmp_path: Path) -> None:
     found = made(count=1, seen=2, ahead=2)
     write(report(found), tmp_path / "first", "once")
-    again = read(tmp_path / "first" / "sequences.npz")
+    again = saved_sequences(tmp_path / "first" / "sequences.npz")
     for key, value in vars(found).items():
         other = getattr(again, key)
         assert np.array_equal(other, value) if isinstance(value, np.ndarray) else other == value
@@ -169,7 +170,7 @@ def test_examples_agree_with_the_metrics(folder: Path, capsys: pytest.CaptureFix
     whole = sum(sum(level * n for level, n in enumerate(layer["histogram"])) for layer in layers)
     assert sum(item["spikes"] for item in found["examples"]) == whole
     assert sorted(item["index"] for item in found["examples"]) == [0, 1, 2, 3, 4]
-    saved = read(folder / "predictions" / "sequences.npz")
+    saved = saved_sequences(folder / "predictions" / "sequences.npz")
     assert saved.frames.shape == (5, 5, 16, 16, 1)
     assert saved.predicted.shape == (5, 2, 16, 16, 1)
     with (folder / "predictions" / "per_frame.csv").open() as file:

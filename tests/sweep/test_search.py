@@ -75,7 +75,7 @@ class Trainer:
 
 
 def values(search: Search) -> list[float]:
-    return [trial.value for trial in search._study.trials if trial.value is not None]
+    return [trial.value for trial in search.study.trials if trial.value is not None]
 
 
 def test_trials_are_told_to_the_study_and_the_best_is_the_nearest(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_trials_are_told_to_the_study_and_the_best_is_the_nearest(tmp_path: Path
         search.ended(trainer.train(job))
     assert len(search.tried) == len(values(search)) == 12
     best = min(search.tried, key=lambda one: one.score or 1.0)
-    assert best.score == search._study.best_value == min(values(search))
+    assert best.score == search.study.best_value == min(values(search))
     rates = [one.changes["optim.lr"] for one in search.tried]
     assert all(1e-4 <= rate <= 1e-2 and rate == float(f"{rate:.4g}") for rate in rates)
     assert {json.dumps(one.changes["model.neuron"]) for one in search.tried} == {'"lif"', '{"type": "plif"}'}
@@ -140,7 +140,7 @@ def test_trials_below_the_median_are_given_up_and_count_as_tried(tmp_path: Path)
     assert not search.wants(bad)
     search.ended(Ended(bad, "given_up"))
     assert search.tried[5].status == "given_up"
-    assert search._study.trials[5].state.name == "PRUNED"
+    assert search.study.trials[5].state.name == "PRUNED"
     following = search.take()
     assert following is not None
     assert following.label == "trial 6, seed 1"  # its other seed is not trained
@@ -170,7 +170,7 @@ def test_failed_runs_and_invalid_suggestions_are_told_as_failed(tmp_path: Path) 
     job = search.take()
     assert job is not None
     search.ended(Ended(job, "failed"))
-    assert [trial.state.name for trial in search._study.trials] == ["FAIL"]
+    assert [trial.state.name for trial in search.study.trials] == ["FAIL"]
     said = [Diagnostic("R301", "it does not fit")]
     hopeless = trainer.search(2, resolve=lambda point: said)
     with pytest.raises(DiagnosticError) as caught:

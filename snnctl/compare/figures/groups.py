@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from snnctl.compare.comparison import Comparison
-from snnctl.compare.figures.labels import (
-    axis_label,
-    block_title,
-    blocks,
-    in_joules,
-    tick_labels,
-    title_line,
-    with_unit,
-)
+from snnctl.compare.figures.labels import axis_label, block_title, blocks, in_joules, tick_labels, title_line, with_unit
 from snnctl.compare.groups import Group
 from snnctl.report.drawing import gridlines, legend_above, plots
 from snnctl.report.style import BLUE, GREY, INK, ORANGE, RED, SKY, Drawn, picture

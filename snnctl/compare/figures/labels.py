@@ -9,7 +9,7 @@ from typing import Any
 
 from snnctl.compare.comparison import Comparison
 from snnctl.compare.groups import Group
-from snnctl.compare.recipes import short_keys, shown, title_of
+from snnctl.compare.recipes import in_short, shown, title_of
 from snnctl.core.better import ENERGY, better_direction
 
 _COLUMN = 16  # letters
@@ -51,8 +51,8 @@ def blocks(found: Comparison) -> list[list[Group]]:
 
 def block_title(found: Comparison, block: Sequence[Group]) -> str:
     """What the groups of a block have in common: `layers=2`."""
-    short = short_keys(found.grouping.keys)
-    return ", ".join(f"{short[k]}={shown(v)}" for k, v in block[0].keys.items() if k != found.varied)
+    others = {key: value for key, value in block[0].keys.items() if key != found.varied}
+    return in_short(others, found.grouping.keys)
 
 
 def tick_labels(found: Comparison, *, by_value: bool) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,7 +43,7 @@ _MONTHS = {
 }
 
 
-def of_texts(cells: Sequence[str], format: str | None = None) -> Stamps:
+def of_texts(cells: Iterable[str], format: str | None = None) -> Stamps:
     """Stamps from text.
 
     Args:
@@ -83,10 +83,10 @@ class _Found:
     offsets: list[int | None]
 
 
-def _distinct(cells: Sequence[str]) -> tuple[npt.NDArray[np.int64], list[str]]:
+def _distinct(cells: Iterable[str]) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Each cell's place among the distinct ones, and those: dates repeat, and text is slow to read."""
     places: dict[str, int] = {}
-    codes = np.fromiter((places.setdefault(cell, len(places)) for cell in cells), dtype=np.int64, count=len(cells))
+    codes = np.fromiter((places.setdefault(cell, len(places)) for cell in cells), dtype=np.int64)
     return codes, [text.strip() for text in places]
 
 
@@ -184,7 +184,7 @@ def _strictly(texts: list[str], codes: npt.NDArray[np.int64], format: str) -> _F
     return _Found(f"as {format}", local, offsets)
 
 
-def of_clocks(cells: Sequence[str]) -> Micros:
+def of_clocks(cells: Iterable[str]) -> Micros:
     """Microseconds of the day from times such as 17:24:00 or 5:24 pm, "" = none.
 
     Raises:

@@ -109,18 +109,18 @@ class WindowPlan:
 
     parts: tuple[Part, ...]
     cuts: tuple[SplitPlan, ...]
-    starts: Mapping[str, npt.NDArray[np.int64]]
+    starts: Mapping[SplitName, npt.NDArray[np.int64]]
     too_short: tuple[str, ...]
     shares_rows: bool
 
-    def rows(self, name: str) -> npt.NDArray[np.int64]:
+    def rows(self, name: SplitName) -> npt.NDArray[np.int64]:
         """Its own rows of all series: for a window, the rows of its targets are among them."""
         pairs = zip(self.parts, self.cuts, strict=True)
         return np.concatenate(
             [np.arange(p.first + cut[name].first_row, p.first + cut[name].last_row) for p, cut in pairs]
         )
 
-    def targets(self, name: str, window: int, horizon: int) -> npt.NDArray[np.int64]:
+    def targets(self, name: SplitName, window: int, horizon: int) -> npt.NDArray[np.int64]:
         """Rows that some window of a split forecasts."""
         ends = self.starts[name] + window
         reached = np.zeros(self.parts[-1].last + 1, np.int64)

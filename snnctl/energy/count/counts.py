@@ -42,31 +42,20 @@ class Products:
 
     `f` is the true fan-out of an input element: how many outputs it reaches through weights that are not zero, without
     padding. `c` is the code of a spike, 0..levels.
-
-    Args:
-        dense: if nothing were zero; taps on padding included, as layers are usually counted.
-        inside: the same without taps on padding; equals `dense` where there is no padding.
-        events: sum of f over inputs that are not zero. For real inputs these are the effective multiply-accumulates;
-            for a product of two spike signals, coincidences.
-        popcount: sum of popcount(c) * f; for two spike signals popcount(a) * popcount(b).
-        unary: sum of c * f; for two spike signals a * b.
-        inputs: input elements.
-        active_inputs: inputs that are not zero.
-        popcount_inputs: sum of popcount(c) over inputs.
-        unary_inputs: sum of c over inputs.
-        bits: bits of a code, ceil(log2(levels + 1)); for two spike signals the product of both.
     """
 
-    dense: Number = 0.0
-    inside: Number = 0.0
+    dense: Number = 0.0  # if nothing were zero; taps on padding included, as layers are usually counted
+    inside: Number = 0.0  # the same without taps on padding; equals `dense` where there is no padding
+    # sum of f over inputs that are not zero: of real ones the effective multiply-accumulates, of two spike signals
+    # coincidences
     events: Number = 0.0
-    popcount: Number = 0.0
-    unary: Number = 0.0
-    inputs: Number = 0.0
-    active_inputs: Number = 0.0
-    popcount_inputs: Number = 0.0
-    unary_inputs: Number = 0.0
-    bits: int = 1
+    popcount: Number = 0.0  # sum of popcount(c) * f; for two spike signals popcount(a) * popcount(b)
+    unary: Number = 0.0  # sum of c * f; for two spike signals a * b
+    inputs: Number = 0.0  # input elements
+    active_inputs: Number = 0.0  # inputs that are not zero
+    popcount_inputs: Number = 0.0  # sum of popcount(c) over inputs
+    unary_inputs: Number = 0.0  # sum of c over inputs
+    bits: int = 1  # bits of a code, ceil(log2(levels + 1)); for two spike signals the product of both
 
 
 @dataclass(frozen=True)
@@ -81,114 +70,74 @@ class Elementwise:
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes of a layer with weights, for models of memory.
+    """Sizes of a layer with weights, for models of memory."""
 
-    Args:
-        form: convolution (any number of axes) or fully connected.
-        inputs, outputs: elements per step and sample.
-        weights, bias: elements of the parameters; bias 0 = none.
-        kernel: taps per output channel and input channel (k * k for a square kernel), 1 for fc.
-        kernel_side: k, the largest side; stride: the smallest step; groups: as in torch.
-        in_channels, out_channels: of the whole layer.
-        levels_in: highest spike value of the input, 1 = binary.
-    """
-
-    form: Literal["conv", "fc"]
+    form: Literal["conv", "fc"]  # convolution (any number of axes) or fully connected
+    # inputs, outputs: elements per step and sample
     inputs: int
     outputs: int
+    # weights, bias: elements of the parameters; bias 0 = none
     weights: int
     bias: int
+    # in_channels, out_channels: of the whole layer
     in_channels: int
     out_channels: int
-    kernel: int = 1
-    kernel_side: int = 1
-    stride: int = 1
-    groups: int = 1
-    levels_in: int = 1
+    kernel: int = 1  # taps per output channel and input channel (k * k for a square kernel), 1 for fc
+    kernel_side: int = 1  # k, the largest side
+    stride: int = 1  # the smallest step
+    groups: int = 1  # as in torch
+    levels_in: int = 1  # highest spike value of the input, 1 = binary
 
 
 @dataclass(frozen=True)
 class Neurons:
-    """One place of neurons.
+    """One place of neurons."""
 
-    Args:
-        name: of the neuron's class, as registered.
-        updates: membranes x steps.
-        membranes: number of neurons.
-        leaky: whether the membrane decays (a multiplication per update).
-        spikes, popcount_spikes, unary_spikes: what came out: events, bits set, sum of values.
-        ever_active: neurons with at least one spike in the sample.
-        levels: highest spike value.
-        per_update: operations of one update, read off the step equation.
-    """
-
-    name: str
-    updates: Number = 0.0
-    membranes: float = 0.0
-    leaky: bool = True
+    name: str  # of the neuron's class, as registered
+    updates: Number = 0.0  # membranes x steps
+    membranes: float = 0.0  # number of neurons
+    leaky: bool = True  # whether the membrane decays (a multiplication per update)
+    # spikes, popcount_spikes, unary_spikes: what came out: events, bits set, sum of values
     spikes: Number = 0.0
     popcount_spikes: Number = 0.0
     unary_spikes: Number = 0.0
-    ever_active: Number = 0.0
-    levels: int = 1
-    per_update: Elementwise = field(default_factory=Elementwise)
+    ever_active: Number = 0.0  # neurons with at least one spike in the sample
+    levels: int = 1  # highest spike value
+    per_update: Elementwise = field(default_factory=Elementwise)  # operations of one update, read off the step equation
 
 
 @dataclass(frozen=True)
 class Row:
-    """One entry of the count: one operation of one layer.
+    """One entry of the count: one operation of one layer."""
 
-    Args:
-        layer: dotted module name in the network.
-        op: what ran, in torch's words: linear, conv2d, matmul, add, ...
-        kind: see `Kind`.
-        source: what drives a product; "real" for everything else.
-        steps: how many time steps this stands for; 1 where it has no time axis.
-        same_each_step: the input is the same at every step (direct coding), so that it could be computed once.
-        stem: a layer with weights whose input is data, not spikes.
-        foldable: a norm in evaluation directly behind a layer with weights: it can be folded into them.
-        products, elementwise: the counts; the one that does not apply is zero.
-        geometry: of layers with weights.
-        neurons: of kind "neuron".
-        feeds: the row of the neurons that get this layer's output, by their layer's name; "" for none.
-        events_by_step: events of each step, mean over samples; empty where there is no time axis.
-    """
-
-    layer: str
-    op: str
-    kind: Kind
-    source: Source = "real"
-    steps: int = 1
+    layer: str  # dotted module name in the network
+    op: str  # what ran, in torch's words: linear, conv2d, matmul, add, ...
+    kind: Kind  # see `Kind`
+    source: Source = "real"  # what drives a product; "real" for everything else
+    steps: int = 1  # how many time steps this stands for; 1 where it has no time axis
+    # the input is the same at every step (direct coding), so that it could be computed once
     same_each_step: bool = False
-    stem: bool = False
-    foldable: bool = False
+    stem: bool = False  # a layer with weights whose input is data, not spikes
+    foldable: bool = False  # a norm in evaluation directly behind a layer with weights: it can be folded into them
+    # the counts; the one that does not apply is zero
     products: Products = field(default_factory=Products)
     elementwise: Elementwise = field(default_factory=Elementwise)
-    geometry: Geometry | None = None
-    neurons: Neurons | None = None
-    feeds: str = ""
-    events_by_step: tuple[float, ...] = ()
+    geometry: Geometry | None = None  # of layers with weights
+    neurons: Neurons | None = None  # of kind "neuron"
+    feeds: str = ""  # the row of the neurons that get this layer's output, by their layer's name; "" for none
+    events_by_step: tuple[float, ...] = ()  # events of each step, mean over samples; empty where there is no time axis
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Everything that one network did for one sample.
+    """Everything that one network did for one sample."""
 
-    Args:
-        rows: in order of execution.
-        steps: T.
-        coverage: share of computed numbers that a rule covers, 0..1 (movement of data is no computation).
-        uncounted: the rest.
-        samples: how many samples this is the mean of; 1 for a single batch of arrays.
-        data_steps: steps that the data bring of their own, T or 1: a network without spikes takes each too.
-    """
-
-    rows: tuple[Row, ...]
-    steps: int
-    coverage: float = 1.0
-    uncounted: tuple[Uncounted, ...] = ()
-    samples: int = 1
-    data_steps: int = 1
+    rows: tuple[Row, ...]  # in order of execution
+    steps: int  # T
+    coverage: float = 1.0  # share of computed numbers that a rule covers, 0..1 (movement of data is no computation)
+    uncounted: tuple[Uncounted, ...] = ()  # the rest
+    samples: int = 1  # how many samples this is the mean of; 1 for a single batch of arrays
+    data_steps: int = 1  # steps that the data bring of their own, T or 1: a network without spikes takes each too
 
     @property
     def coding_steps(self) -> int:
@@ -227,7 +176,6 @@ def total(parts: Iterable[Number]) -> Number:
 
 
 def mean(number: Number) -> float:
-    """The mean over samples."""
     return float(np.mean(number))
 
 
@@ -240,7 +188,7 @@ def share(part: Number, whole: Number) -> Number:
 
 
 SINGLE = tuple(f.name for f in fields(Elementwise))
-_COUNTS: dict[str, tuple[str, ...]] = {
+COUNTS: dict[str, tuple[str, ...]] = {
     "products": tuple(f.name for f in fields(Products) if f.name != "bits"),
     "elementwise": SINGLE,
     "neurons": ("updates", "spikes", "popcount_spikes", "unary_spikes", "ever_active"),
@@ -252,7 +200,7 @@ def mapped(row: Row, change: Callable[..., Number], *others: Row) -> Row:
     rows = (row, *others)
 
     def each(part: str) -> dict[str, Any]:
-        return {n: change(*(getattr(getattr(r, part), n) for r in rows)) for n in _COUNTS[part]}
+        return {n: change(*(getattr(getattr(r, part), n) for r in rows)) for n in COUNTS[part]}
 
     known = all(r.neurons is not None for r in rows)
     return replace(
@@ -311,8 +259,7 @@ class CountMean:
         for row in counts.rows:
             key: tuple[str, ...] = (row.layer, row.op, row.kind, row.source)
             seen.add(key)
-            known = self.rows.get(key)
-            self.rows[key] = _weighted(row, 0.0, row, new) if known is None else _weighted(known, old, row, new)
+            self.rows[key] = _weighted(self.rows.get(key, row), old if key in self.rows else 0.0, row, new)
             self.events.setdefault(key, Spread()).add(row.products.events, samples)
         for missing in set(self.rows) - seen:
             self.rows[missing] = _weighted(self.rows[missing], old, self.rows[missing], 0.0)

@@ -8,14 +8,14 @@ row of updates, beside those of the circuits that it may have inside.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.hooks import RemovableHandle
 
 from snnctl.core.catalog import NEURONS
 from snnctl.core.shapes import SignalSpec
@@ -32,29 +32,22 @@ from snnctl.neurons.norm import TokenNorm
 from snnctl.positions.base import TablePosition
 
 
+@dataclass(eq=False)
 class OperationCounter:
-    """Counts the operations of `network`, batch by batch.
+    """Counts the operations of a network, batch by batch."""
 
-    Args:
-        network: in evaluation mode; its hooks are removed when the counter is closed.
-        encoded: what the encoder gives, for T and for spikes that no neuron makes; None if there is no encoder.
-        check: whether declared spikes are compared with their values in the first batch.
-        data_steps: see `Counts`.
-    """
+    network: nn.Module  # in evaluation mode
+    encoded: SignalSpec | None = None  # what the encoder gives, for T and for spikes that no neuron makes; None without
+    check: bool = True  # whether declared spikes are compared with their values in the first batch
+    data_steps: int = 1  # see `Counts`
+    fans: dict[Any, tuple[Fan, float]] = field(default_factory=dict, init=False)
 
-    def __init__(
-        self, network: nn.Module, *, encoded: SignalSpec | None = None, check: bool = True, data_steps: int = 1
-    ) -> None:
-        self.network = network
-        self.steps = encoded.steps if encoded is not None else 1
-        self.encoded = encoded
-        self.check = check
-        self.data_steps = data_steps
-        self._fans: dict[Any, tuple[Fan, float]] = {}
+    def __post_init__(self) -> None:
+        self.steps = self.encoded.steps if self.encoded is not None else 1
         # Before there are hooks: the probe runs the neurons.
         self.work: Mapping[str, Elementwise] = {
             name: work_per_update(module, self.steps)
-            for name, module in neurons_in(network).items()
+            for name, module in neurons_in(self.network).items()
             if module.atomic or module.circuits
         }
 
@@ -69,7 +62,7 @@ class OperationCounter:
         Raises:
             DiagnosticError: E510, something declared as spikes is none.
         """
-        ledger = Ledger(self.network, samples, self.steps, fans=self._fans, check=self.check)
+        ledger = Ledger(dict(self.network.named_modules()), samples, self.steps, self.fans, self.check)
         watch = _Watch(self, ledger)
         axes = Axes(sample=Axis(0, samples, len(inputs) // samples))
         with torch.no_grad(), self._declared(inputs, Signal("real", axes=axes, raw=True)), watch.hooks(), watch:
@@ -104,31 +97,22 @@ class _Watch(TorchDispatchMode):
         self.inside_neuron = 0
         self.fired: dict[str, tuple[Tensor, Axes]] = {}
 
-    # -- modules ---------------------------------------------------------------------------------------------------
-
     @contextmanager
     def hooks(self) -> Iterator[None]:
         """Names the running module, and takes neurons as one."""
         network = self.counter.network
         encoder = getattr(network, "encoder", None)
-        handles: list[RemovableHandle] = []
-        for name, module in network.named_modules():
-            if isinstance(module, SpikingNeuron):
-                if module.atomic or module.circuits:
+        with ExitStack() as stack:
+            for name, module in network.named_modules():
+                if isinstance(module, SpikingNeuron) and (module.atomic or module.circuits):
                     enter, leave = partial(self._enter_neuron, name), partial(self._leave_neuron, name)
-                    handles.append(module.register_forward_pre_hook(enter, with_kwargs=True))
-                    handles.append(module.register_forward_hook(leave, with_kwargs=True))
-                    continue
-            elif isinstance(module, TokenNorm):
-                continue  # it runs apart from its neuron when it is hooked
-            encoded = self.counter.encoded if module is encoder else None
-            handles.append(module.register_forward_pre_hook(partial(self._enter, name)))
-            handles.append(module.register_forward_hook(partial(self._leave, encoded)))
-        try:
+                    stack.enter_context(module.register_forward_pre_hook(enter, with_kwargs=True))
+                    stack.enter_context(module.register_forward_hook(leave, with_kwargs=True))
+                elif not isinstance(module, TokenNorm):  # that runs apart from its neuron when it is hooked
+                    encoded = self.counter.encoded if module is encoder else None
+                    stack.enter_context(module.register_forward_pre_hook(partial(self._enter, name)))
+                    stack.enter_context(module.register_forward_hook(partial(self._leave, encoded)))
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
 
     def _enter(self, name: str, module: nn.Module, args: Any) -> None:
         if not self.inside_neuron:
@@ -139,14 +123,10 @@ class _Watch(TorchDispatchMode):
             return
         self.ledger.stack.pop()
         if encoded is not None and isinstance(out, Tensor):
-            note(out, self._as_declared(out, encoded))
-
-    def _as_declared(self, out: Tensor, encoded: SignalSpec) -> Signal:
-        """The encoder's output: its axes are known, and whether it is spikes is its word."""
-        signal = signal_of(out)._replace(axes=self._layout(out, signal_of(out).axes))
-        if encoded.kind == "spikes" and signal.made != "spike":
-            return signal._replace(made="spike", levels=encoded.levels, scale=1.0, raw=False)
-        return signal if signal.flows else signal._replace(made="real")
+            signal = signal_of(out)._replace(axes=self._layout(out, signal_of(out).axes))
+            if encoded.kind == "spikes" and signal.made != "spike":  # that is the encoder's word
+                signal = signal._replace(made="spike", levels=encoded.levels, scale=1.0, raw=False)
+            note(out, signal if signal.flows else signal._replace(made="real"))
 
     def _layout(self, x: Tensor, axes: Axes) -> Axes:
         """[T, B, *] by contract, where following the views did not say otherwise."""
@@ -157,8 +137,6 @@ class _Watch(TorchDispatchMode):
         if axes.time is None and x.shape[0] == self.steps and axes.sample is not None and axes.sample.dim > 0:
             return axes._replace(time=Axis(0, self.steps))
         return axes
-
-    # -- neurons ---------------------------------------------------------------------------------------------------
 
     def _enter_neuron(self, name: str, neuron: nn.Module, args: Any, kwargs: Any) -> None:
         if not self.inside_neuron and kwargs.get("norm") is not None:
@@ -192,7 +170,7 @@ class _Watch(TorchDispatchMode):
         tally.stamp(signal)
         tally.same_each_step = False
         tally.add("updates", spikes.numel())
-        tally.spread(("spikes_out", "popcount_out", "unary_out"), codes_of(spikes, signal), axes)
+        tally.spread(("spikes", "popcount_spikes", "unary_spikes"), codes_of(spikes, signal), axes)
         fired = (spikes != 0).any(0)
         earlier = self.fired.get(name)
         if fresh or earlier is None or earlier[0].shape != fired.shape:
@@ -232,8 +210,6 @@ class _Watch(TorchDispatchMode):
         fired, axes = self.fired.pop(name)
         tally = self.ledger.tally((name, "neuron", "neuron", "real"))
         tally.spread(("ever_active",), (fired.to(torch.float32),), axes)
-
-    # -- operations ------------------------------------------------------------------------------------------------
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -13,28 +13,23 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.energy.count.counts import SINGLE, Counts, Elementwise, Geometry, Kind, Neurons, Products, Row, Uncounted
+from snnctl.energy.count.counts import COUNTS, Counts, Elementwise, Geometry, Kind, Neurons, Products, Row, Uncounted
 from snnctl.energy.count.products import Fan, Tallied, not_spikes
 from snnctl.energy.count.signals import Axes, Axis, Signal
 
 Floats = NDArray[np.float64]
-# Layer, operation, kind, and what drives it: "zeros" until something but a zero state has come.
-RowKey = tuple[str, str, Kind, Literal["spike", "real", "zeros"]]
+Driven = Literal["spike", "real", "zeros"]  # "zeros" until something but a zero state has come
+RowKey = tuple[str, str, Kind, Driven]  # layer, operation, kind, and what drives it
 _COUNTED = ("events", "popcount", "unary", "active_inputs", "popcount_inputs", "unary_inputs")
 _FEW = 1 << 14
 
 
 @dataclass
 class Tally:
-    """One row while it grows; every array is [B], one number per sample.
+    """One row while it grows; every array is [B], one number per sample."""
 
-    Args:
-        samples: B.
-        steps: T of the network.
-    """
-
-    samples: int
-    steps: int
+    samples: int  # B
+    steps: int  # T of the network
     timed: bool = False
     same_each_step: bool = True
     raw: bool = False
@@ -58,25 +53,19 @@ class Tally:
         self.totals[name] = self.totals.get(name, 0.0) + amount / self.samples
 
     def spread(self, names: Sequence[str], tensors: Sequence[Tensor], axes: Axes) -> None:
-        """Counts that differ from sample to sample; `axes` of their `tensors`.
-
-        Those of binary spikes are one tensor, which is summed once.
-        """
+        """Counts that differ from sample to sample; `axes` of their `tensors`, of which equal ones are summed once."""
         made: dict[int, Floats] = {}
         for name, values in zip(names, tensors, strict=True):
             if id(values) not in made:
                 made[id(values)] = by_step_and_sample(values, axes).to("cpu", torch.float64).numpy()
-            self._enter(name, made[id(values)], axes)
-
-    def _enter(self, name: str, table: Floats, axes: Axes) -> None:
-        per_sample = table.sum(0)
-        if len(per_sample) != self.samples:
-            per_sample = np.full(self.samples, per_sample.sum() / self.samples)
-        known = self.arrays.get(name)
-        self.arrays[name] = per_sample if known is None else known + per_sample
-        if name == "events" and axes.time is not None and len(table) == self.steps:
-            now = table.sum(1) / self.samples
-            self.by_step = now if self.by_step is None else self.by_step + now
+            table = made[id(values)]
+            per_sample = table.sum(0)
+            if len(per_sample) != self.samples:
+                per_sample = np.full(self.samples, per_sample.sum() / self.samples)
+            self.arrays[name] = self.arrays.get(name, 0.0) + per_sample
+            if name == "events" and axes.time is not None and len(table) == self.steps:
+                now = table.sum(1) / self.samples
+                self.by_step = now if self.by_step is None else self.by_step + now
 
     def product(self, found: Tallied, axes: Axes, bits: int) -> None:
         """One more product; `axes` of its numbers per leading index."""
@@ -87,9 +76,8 @@ class Tally:
 
     def operations(self, found: Elementwise) -> None:
         """Elementwise operations of the whole batch."""
-        for name in SINGLE:
-            amount = getattr(found, name)
-            if isinstance(amount, (int, float)) and amount:
+        for name, amount in vars(found).items():
+            if amount:
                 self.add(name, float(amount))
 
     def absorb(self, other: Tally) -> None:
@@ -101,24 +89,16 @@ class Tally:
 
     def number(self, name: str) -> float | Floats:
         """A count per sample: an array where samples differ."""
-        if name in self.arrays:
-            return self.arrays[name] + self.totals.get(name, 0.0)
-        return self.totals.get(name, 0.0)
+        same = self.totals.get(name, 0.0)
+        return self.arrays[name] + same if name in self.arrays else same
 
     def row(self, key: RowKey) -> Row:
         """The row as it stands."""
         layer, op, kind, source = key
         neurons = self.neurons
         if neurons is not None:
-            neurons = replace(
-                neurons,
-                updates=self.number("updates"),
-                membranes=float(self.totals.get("membranes", 0.0)),
-                spikes=self.number("spikes_out"),
-                popcount_spikes=self.number("popcount_out"),
-                unary_spikes=self.number("unary_out"),
-                ever_active=self.number("ever_active"),
-            )
+            counted: dict[str, Any] = {name: self.number(name) for name in COUNTS["neurons"]}
+            neurons = replace(neurons, membranes=self.totals.get("membranes", 0.0), **counted)
         return Row(
             layer=layer,
             op=op,
@@ -128,11 +108,8 @@ class Tally:
             same_each_step=self.same_each_step and self.timed,
             stem=self.raw and kind == "synapse" and source == "real",
             foldable=self.foldable,
-            products=Products(
-                **{n: self.number(n) for n in ("dense", "inside", "inputs", *_COUNTED)},
-                bits=self.bits,
-            ),
-            elementwise=Elementwise(**{n: self.number(n) for n in SINGLE}),
+            products=Products(**{n: self.number(n) for n in COUNTS["products"]}, bits=self.bits),
+            elementwise=Elementwise(**{n: self.number(n) for n in COUNTS["elementwise"]}),
             geometry=self.geometry,
             neurons=neurons,
             feeds=self.feeds,
@@ -140,50 +117,29 @@ class Tally:
         )
 
 
+@dataclass
 class Ledger:
-    """The tallies of one forward pass, and which module is running.
+    """The tallies of one forward pass, and which module is running."""
 
-    Args:
-        network: whose modules are told apart.
-        samples: B.
-        steps: T.
-        fans: fan-outs that earlier passes have found.
-        check: whether declared spikes are compared with their values.
-    """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        samples: int,
-        steps: int,
-        *,
-        fans: dict[Any, tuple[Fan, float]] | None = None,
-        check: bool = True,
-    ) -> None:
-        self.samples, self.steps, self.check = samples, steps, check
-        self.fans = {} if fans is None else fans
-        self.modules = dict(network.named_modules())
-        self.stack: list[str] = []  # names of the modules that are running
-        self.tallies: dict[RowKey, Tally] = {}
-        self.covered = 0.0
-        self.waiting: list[Tally] = []  # layers whose neurons have not been called yet
-        self._missed: dict[tuple[str, str], float] = {}
+    modules: dict[str, nn.Module]  # that are told apart, by name
+    samples: int  # B
+    steps: int  # T
+    fans: dict[Any, tuple[Fan, float]]  # fan-outs that earlier passes have found
+    check: bool  # whether declared spikes are compared with their values
+    stack: list[str] = field(default_factory=list)  # names of the modules that are running
+    tallies: dict[RowKey, Tally] = field(default_factory=dict)
+    covered: float = 0.0
+    waiting: list[Tally] = field(default_factory=list)  # layers whose neurons have not been called yet
+    missed: dict[tuple[str, str], float] = field(default_factory=dict)
 
     @property
     def layer(self) -> str:
         """The running module, or "task" for what happens around the network."""
         return self.stack[-1] or "network" if self.stack else "task"
 
-    @property
-    def sparse_kernel(self) -> bool:
-        """Whether the running module says that zeros of its kernel are no weights."""
-        return bool(self.stack) and bool(getattr(self.modules[self.stack[-1]], "sparse_kernel", False))
-
     def tally(self, key: RowKey) -> Tally:
         """The row that `key` belongs to."""
-        if key not in self.tallies:
-            self.tallies[key] = Tally(self.samples, self.steps)
-        return self.tallies[key]
+        return self.tallies.setdefault(key, Tally(self.samples, self.steps))
 
     def fan(self, key: Any, make: Callable[[], tuple[Fan, float]]) -> tuple[Fan, float]:
         """The fan-out of a convolution, computed once per weight and input size."""
@@ -200,7 +156,7 @@ class Ledger:
     def miss(self, op: str, elements: int) -> None:
         """The running module called an operation that no rule covers."""
         key = (op, self.layer)
-        self._missed[key] = self._missed.get(key, 0.0) + elements / self.samples
+        self.missed[key] = self.missed.get(key, 0.0) + elements / self.samples
 
     def verify(self, x: Tensor, signal: Signal, layer: str) -> None:
         """Compare declared spikes with their values.
@@ -222,17 +178,13 @@ class Ledger:
                     other.absorb(self.tallies.pop(key))
                     break
         rows = tuple(tally.row(key) for key, tally in self.tallies.items())
-        whole = self.covered + sum(self._missed.values()) * self.samples
-        missed = tuple(Uncounted(op, layer, elements) for (op, layer), elements in sorted(self._missed.items()))
+        whole = self.covered + sum(self.missed.values()) * self.samples
+        missed = tuple(Uncounted(op, layer, elements) for (op, layer), elements in sorted(self.missed.items()))
         return Counts(rows, self.steps, self.covered / whole if whole else 1.0, missed, data_steps=data_steps)
 
 
 def by_step_and_sample(values: Tensor, axes: Axes) -> Tensor:
-    """Sums of `values` by step and sample: [T or 1, B or 1].
-
-    Args:
-        values: any shape; `axes` says where its axes lie.
-    """
+    """Sums by step and sample, [T or 1, B or 1], of `values` of any shape; `axes` says where its axes lie."""
     places = sorted((a for a in axes if a is not None), key=lambda axis: (axis.dim, -axis.inner * axis.size))
     shape: list[int] = []
     positions: dict[Axis, int] = {}

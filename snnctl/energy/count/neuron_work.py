@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.hooks import RemovableHandle
 
 from snnctl.energy.count.counts import SINGLE, Elementwise
 from snnctl.energy.count.operations import ELEMENTWISE, PRODUCTS, base_name
@@ -51,32 +51,22 @@ class _Work(TorchDispatchMode):
 
 @torch.no_grad()
 def work_per_update(neuron: SpikingNeuron, steps: int) -> Elementwise:
-    """Operations of one update of one membrane, from running the definition; those of `circuits` are none of them.
-
-    Args:
-        neuron: left as it is.
-        steps: T, for neurons that take no other.
-    """
+    """Operations of one update of a membrane, from running the definition, without `circuits`; `steps` is T."""
     steps = neuron.fixed_steps or min(steps, 4)
     parameter = next(iter(neuron.parameters()), torch.zeros(()))
     space = (2, 2) if neuron.circuits else ()  # for kernels of any number of axes
     x = torch.zeros(steps, _BATCH, *space, neuron.channels, device=parameter.device)
     work = _Work(x[0].numel())
-    was_training = neuron.training
-    neuron.eval()
 
     def set_apart(change: int, *_: Any) -> None:
         work.apart += change
 
-    handles: list[RemovableHandle] = []
-    for circuit in neuron.circuits:
-        handles.append(circuit.register_forward_pre_hook(partial(set_apart, 1)))
-        handles.append(circuit.register_forward_hook(partial(set_apart, -1)))
-    try:
+    with ExitStack() as stack:
+        stack.callback(neuron.train, neuron.training)
+        neuron.eval()
+        for circuit in neuron.circuits:
+            stack.enter_context(circuit.register_forward_pre_hook(partial(set_apart, 1)))
+            stack.enter_context(circuit.register_forward_hook(partial(set_apart, -1)))
         with use_kernel("reference"), work:
             neuron(x)
-    finally:
-        neuron.train(was_training)
-        for handle in handles:
-            handle.remove()
     return Elementwise(**{key: value / x.numel() for key, value in work.sums.items()})

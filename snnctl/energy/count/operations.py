@@ -123,8 +123,7 @@ def pool_cost(name: str, args: Sequence[Any], out: Tensor) -> Elementwise | None
 def averaged_taps(name: str, args: Sequence[Any]) -> int:
     """Over how many neighbours an average pool runs, where all its means have one common quantum; else 0.
 
-    Args:
-        args: input, kernel, stride, padding, ceil_mode, count_include_pad, divisor; the last ones may be missing.
+    `args` are input, kernel, stride, padding, ceil_mode, count_include_pad, divisor; the last ones may be missing.
     """
     if not name.startswith("avg_pool"):
         return 0

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import grad
 
@@ -19,21 +20,17 @@ from snnctl.energy.count.signals import Signal
 
 
 class Tallied(NamedTuple):
-    """One product.
+    """One product."""
 
-    Args:
-        dense, inside: multiply-accumulates in all, with and without taps on padding.
-        inputs: elements of the driving operand.
-        events, popcount, unary: operations, one number for each leading index of the driving operand.
-        active_inputs, popcount_inputs, unary_inputs: its codes, one number for each leading index.
-    """
-
+    # dense, inside: multiply-accumulates in all, with and without taps on padding
     dense: float
     inside: float
-    inputs: int
+    inputs: int  # elements of the driving operand
+    # events, popcount, unary: operations, one number for each leading index of the driving operand
     events: Tensor
     popcount: Tensor
     unary: Tensor
+    # active_inputs, popcount_inputs, unary_inputs: its codes, one number for each leading index
     active_inputs: Tensor
     popcount_inputs: Tensor
     unary_inputs: Tensor
@@ -67,10 +64,7 @@ def codes_of(x: Tensor, signal: Signal) -> Codes:
 
 
 def not_spikes(x: Tensor, signal: Signal) -> str:
-    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of their scale, 0..levels.
-
-    Signed ones run from -levels.
-    """
+    """Why `x` cannot be what `signal` declares, or "": spikes are whole multiples of a scale, 0 (-levels) to levels."""
     if signal.made != "spike":
         return ""
     exact = x.detach().to(torch.float64) / signal.scale
@@ -102,10 +96,7 @@ def matmul(a: Tensor, b: Tensor, signal_a: Signal, signal_b: Signal, fan: Tensor
     """`a` [*, m, k] @ `b` [*, k, n], driven by `a`: numbers per leading index and row of `a`, [*, m].
 
     Where `b` is spikes too, its codes count as well: coincidences, and products of codes. Where `b` is real, or
-    weights, its zeros vanish.
-
-    Args:
-        fan: of `b`, where it is weights and known already.
+    weights, its zeros vanish; `fan` is that of weights, where it is known already.
     """
     rows = codes_of(a, signal_a)
     theirs = codes_of(b, signal_b) if signal_b.made == "spike" else None
@@ -142,35 +133,26 @@ def convolution_fan(
     """The fan-out of each input element, and the multiply-accumulates of one input without those on padding.
 
     Args:
-        shape: of the input [N, C, *].
-        weight: [out, in / groups, *]; zeros in it reach nothing.
-        out: shape of the output.
+        shape, weight, out: [N, C, *] of the input, [out, in / groups, *] whose zeros reach nothing, of the output.
         inner: dimension, start and length of what is not padding, where padding is part of the input already; the
             fan-out is of these elements alone.
         sparse: zeros of `weight` are no weights: there is nothing to multiply with.
     """
     mask = (weight != 0).to(torch.float32)
     every = mask if sparse else torch.ones_like(mask)
-    run = _CONVOLUTIONS[weight.dim() - 2]
+    axes = weight.dim() - 2
+    forward, backward = getattr(F, f"conv{axes}d"), getattr(grad, f"conv{axes}d_input")
     ones = torch.ones((1, *out[1:]), device=weight.device)
-    if transposed:
-        # Each input reaches the outputs that lie under its kernel: a convolution of ones with the same mask.
-        reach = run[0](ones, mask, None, stride, padding, dilation, groups)
-        full = run[0](ones, every, None, stride, padding, dilation, groups)
-        return reach[0], float(full.sum())
-    size = [1, *shape[1:]]
-    reach = run[1](size, mask, ones, stride, padding, dilation, groups)
-    full = run[1](size, every, ones, stride, padding, dilation, groups)
+
+    def reach(kernel: Tensor) -> Tensor:
+        if transposed:  # each input reaches the outputs that lie under its kernel
+            return forward(ones, kernel, None, stride, padding, dilation, groups)
+        return backward([1, *shape[1:]], kernel, ones, stride, padding, dilation, groups)
+
+    fan, full = reach(mask), reach(every)
     for dim, start, length in inner:
-        reach, full = reach.narrow(dim, start, length), full.narrow(dim, start, length)
-    return reach[0], float(full.sum(dtype=torch.float64))
-
-
-_CONVOLUTIONS: dict[int, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
-    1: (torch.nn.functional.conv1d, grad.conv1d_input),
-    2: (torch.nn.functional.conv2d, grad.conv2d_input),
-    3: (torch.nn.functional.conv3d, grad.conv3d_input),
-}
+        fan, full = fan.narrow(dim, start, length), full.narrow(dim, start, length)
+    return fan[0], float(full.sum(dtype=torch.float64))
 
 
 def convolution(
@@ -178,9 +160,7 @@ def convolution(
 ) -> Tallied:
     """A convolution of `x` [N, C, *] whose inputs have the fan-out `fan` [C, *]: numbers per image, [N].
 
-    Args:
-        dense, inside: of one image.
-        keep: a dimension of `x` whose elements are told apart too: then numbers are [N, length].
+    `dense` and `inside` are of one image. Elements of a dimension to `keep` are told apart too: [N, length].
     """
     images, rows = len(x), codes_of(x, signal)
     if keep is None:

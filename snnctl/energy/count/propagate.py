@@ -31,8 +31,7 @@ _MOST_LEVELS = 2**8 - 1
 def moved(name: str, args: Sequence[Any], out: Any, steps: int) -> Signal | None:
     """The signal of the result(s) of an operation that only moves data, or None if `name` is none of those.
 
-    Args:
-        steps: T; laying T copies or T tensors along a new leading dimension makes an axis of time.
+    Laying `steps` copies or tensors along a new leading dimension makes an axis of time.
     """
     if name in ops.ZERO_MAKERS:
         return ZEROS
@@ -71,9 +70,7 @@ def _moved_axes(name: str, args: Sequence[Any], axes: Axes, old: list[int], new:
         if name.startswith("unsqueeze"):
             return inserted(axes, args[1] % (dims + 1))
         return reshaped(axes, old, new)
-    if name in ops.SAME_SHAPE:
-        return axes
-    if name in ("copy_",):
+    if name in ops.SAME_SHAPE or name == "copy_":
         return axes
     order = _order(name, args, dims)
     if order is not None:
@@ -81,8 +78,7 @@ def _moved_axes(name: str, args: Sequence[Any], axes: Axes, old: list[int], new:
     if name in ("expand", "broadcast_to", "repeat", "expand_as"):
         return aligned(axes, dims, len(new))
     if name in ("select", "unbind"):
-        dim = (args[1] if len(args) > 1 else 0) % dims
-        return without(axes, dim)
+        return without(axes, (args[1] if len(args) > 1 else 0) % dims)
     if name in ("slice", "narrow", "split", "split_with_sizes", "chunk"):
         place = 1 if name in ("slice", "narrow") else 2
         dim = args[place] % dims if len(args) > place else 0
@@ -91,9 +87,8 @@ def _moved_axes(name: str, args: Sequence[Any], axes: Axes, old: list[int], new:
         if name == "unfold":
             dim = args[1] % dims
             return without(axes, dim, kept=True) if new[dim] != old[dim] else axes
-        changed = [d for d in range(dims) if d < len(new) and new[d] != old[d]]
-        for dim in changed:
-            axes = without(axes, dim, kept=True)
+        for dim, (before, now) in enumerate(zip(old, new, strict=False)):
+            axes = axes if before == now else without(axes, dim, kept=True)
         return axes if len(new) == dims else NOWHERE
     return None
 
@@ -209,10 +204,8 @@ def joined(signals: list[Signal]) -> Signal:
     flowing = [signal for signal in signals if signal.flows and signal.levels]
     if not flowing:
         return signals[0] if signals else CONSTANT
-    first = flowing[0]
-    same_step = all(signal.same_each_step for signal in flowing)
-    raw = any(s.raw for s in flowing)
-    common = first._replace(raw=raw, same_each_step=same_step, from_weights=False, border=None)
+    raw, same_step = any(s.raw for s in flowing), all(s.same_each_step for s in flowing)
+    common = flowing[0]._replace(raw=raw, same_each_step=same_step, from_weights=False, border=None)
     spikes = all(s.made == "spike" for s in flowing) and len({s.scale for s in flowing}) == 1
     # A constant beside spikes is a code that was declared real.
     if not spikes or any(s.made in ("weight", "constant") for s in signals):
@@ -229,11 +222,7 @@ def added(a: Signal, b: Signal) -> Signal:
 
 
 def multiplied(a: Signal, b: Signal, factor: float | None) -> Signal:
-    """What a product is: spikes times spikes are spikes, and a factor changes their scale alone.
-
-    Args:
-        factor: the other side, if it is one number.
-    """
+    """What a product is: spikes times spikes are spikes, and a `factor`, one number, changes their scale alone."""
     main = a if a.flows else b
     common = _of_two(main, a, b)
     if a.made == b.made == "spike":

@@ -20,17 +20,11 @@ Made = Literal["spike", "real", "weight", "constant"]
 
 
 class Axis(NamedTuple):
-    """One axis inside a dimension.
+    """One axis inside a dimension."""
 
-    Args:
-        dim: dimension of the tensor, >= 0.
-        size: how many steps or samples.
-        inner: how many neighbouring indices belong to the same one.
-    """
-
-    dim: int
-    size: int
-    inner: int = 1
+    dim: int  # dimension of the tensor, >= 0
+    size: int  # how many steps or samples
+    inner: int = 1  # how many neighbouring indices belong to the same one
 
 
 class Axes(NamedTuple):
@@ -99,51 +93,34 @@ def fitting(axes: Axes, shape: Sequence[int]) -> Axes:
 
 def each_axis(axes: Axes, change: Callable[[Axis], Axis | None]) -> Axes:
     """Those axes that are known, changed; None forgets one."""
-    return Axes(
-        None if axes.time is None else change(axes.time),
-        None if axes.sample is None else change(axes.sample),
-    )
+    return Axes(*(None if axis is None else change(axis) for axis in axes))
 
 
 class Border(NamedTuple):
-    """Zeros that were laid around a signal.
+    """Zeros that were laid around a signal."""
 
-    Args:
-        axes: where time and samples lie within them.
-        inner: dimension, start and length of the signal itself, wherever there are zeros.
-    """
-
-    axes: Axes
+    axes: Axes  # where time and samples lie within them
+    # dimension, start and length of the signal itself, wherever there are zeros
     inner: tuple[tuple[int, int, int], ...]
 
 
 class Signal(NamedTuple):
-    """What is known of a tensor.
+    """What is known of a tensor."""
 
-    Args:
-        made: spike; weight, a parameter or a view of one; constant, whatever the input does not reach; or real.
-        levels: highest code of a spike.
-        scale: value of code 1; {0, 0.5} is a binary spike of scale 0.5.
-        axes: where time and samples lie.
-        raw: no neuron lies between the data and this signal.
-        same_each_step: every step holds the same values.
-        from_weights: it comes directly from a layer with weights (a norm here can be folded).
-        columns: what lies side by side in the last dimension, where spikes were joined to real numbers: width and
-            signal of each part, so that a product with weights can charge each for what it is.
-        border: zeros around it, until something is done with them: a convolution that comes next has that padding.
-        signed: codes run from -levels, not from 0.
-    """
-
+    # spike; weight, a parameter or a view of one; constant, whatever the input does not reach; or real
     made: Made = "constant"
-    levels: int = 1
-    scale: float = 1.0
-    axes: Axes = NOWHERE
-    raw: bool = False
-    same_each_step: bool = False
-    from_weights: bool = False
+    levels: int = 1  # highest code of a spike
+    scale: float = 1.0  # value of code 1; {0, 0.5} is a binary spike of scale 0.5
+    axes: Axes = NOWHERE  # where time and samples lie
+    raw: bool = False  # no neuron lies between the data and this signal
+    same_each_step: bool = False  # every step holds the same values
+    from_weights: bool = False  # it comes directly from a layer with weights (a norm here can be folded)
+    # what lies side by side in the last dimension, where spikes were joined to real numbers: width and signal of each
+    # part, so that a product with weights can charge each for what it is
     columns: tuple[tuple[int, Any], ...] = ()
+    # zeros around it, until something is done with them: a convolution that comes next has that padding
     border: Border | None = None
-    signed: bool = False
+    signed: bool = False  # codes run from -levels, not from 0
 
     @property
     def flows(self) -> bool:
@@ -162,12 +139,10 @@ _NAME = "_snnctl_signal"
 
 def signal_of(value: Any) -> Signal:
     """What has been noted on a tensor; anything else is a constant."""
-    found: Signal = getattr(value, _NAME, CONSTANT)
-    return found
+    return getattr(value, _NAME, CONSTANT)
 
 
 def note(tensor: Tensor, signal: Signal) -> None:
-    """Note what `tensor` is."""
     setattr(tensor, _NAME, signal)
 
 

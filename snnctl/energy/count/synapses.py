@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
 from snnctl.energy.count.counts import Elementwise, Geometry, Kind, bits_of
-from snnctl.energy.count.ledger import Ledger, Tally
+from snnctl.energy.count.ledger import Driven, Ledger, Tally
 from snnctl.energy.count.products import convolution, convolution_fan, matmul, weight_fan
-from snnctl.energy.count.signals import (
-    NOWHERE,
-    Axes,
-    Axis,
-    Signal,
-    aligned,
-    each_axis,
-    fitting,
-    note,
-    signal_of,
-    without,
-)
-
-Driven = Literal["spike", "real", "zeros"]
+from snnctl.energy.count.signals import Axes, Axis, Signal, aligned, each_axis, fitting, note, signal_of, without
 
 
 class _Operands(NamedTuple):
@@ -125,7 +112,7 @@ def convolve(ledger: Ledger, args: Any, out: Tensor) -> Signal:
     """Enter a convolution; the signal of its result."""
     padded, weight, bias, stride, padding, dilation, transposed, _, groups = args[:9]
     x, signal, inner = _without_border(padded, signal_of(padded), transposed)
-    sparse = ledger.sparse_kernel
+    sparse = bool(ledger.stack) and getattr(ledger.modules[ledger.stack[-1]], "sparse_kernel", False)
     ledger.verify(x, signal, ledger.layer)
     # The layer belongs to the key: a kernel that is made anew may lie where another's was.
     key = (ledger.layer, weight.data_ptr(), weight.shape, padded.shape[1:])
@@ -164,7 +151,7 @@ def convolve(ledger: Ledger, args: Any, out: Tensor) -> Signal:
     tally.stamp(signal)
     if bias is not None:
         tally.operations(Elementwise(adds=float(out.numel())))
-    axes = fitting(images, out.shape) if signal.axes != NOWHERE else NOWHERE
+    axes = fitting(images, out.shape)
     if along is not None and time is not None and out.shape[along] == time.size:
         axes = axes._replace(time=time)
     return Signal("real", axes=axes, raw=signal.raw, same_each_step=signal.same_each_step, from_weights=True)

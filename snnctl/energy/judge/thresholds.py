@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from snnctl.energy.count.counts import Counts, Number, mean, share, total, twin_bits
 from snnctl.energy.price.rules import RULES, RuleName
@@ -18,39 +19,24 @@ CONVERSION = "the conversion identity of multi-bit neurons"
 
 @dataclass(frozen=True)
 class Verdict:
-    """One measured value against one published threshold.
+    """One measured value against one published threshold."""
 
-    Args:
-        name: what is compared.
-        value: measured here; None if it could not be.
-        threshold: the bound, above which a spiking network loses; None if none applies.
-        wins: True, False, or None where the source leaves it open.
-        source: who published it.
-        sentence: all of that in plain words.
-    """
-
-    name: str
-    value: float | None
-    threshold: float | None
-    wins: bool | None
-    source: str
-    sentence: str
+    name: str  # what is compared
+    value: float | None  # measured here; None if it could not be
+    threshold: float | None  # the bound, above which a spiking network loses; None if none applies
+    wins: bool | None  # True, False, or None where the source leaves it open
+    source: str  # who published it
+    sentence: str  # all of that in plain words
 
 
-@dataclass(frozen=True)
-class BreakEven:
-    """Bit planes against a real multiplier at one width.
+class BreakEven(NamedTuple):
+    """Bit planes against a real multiplier at one width."""
 
-    Args:
-        bits: b of the spikes.
-        mac_pj, ac_pj: a multiply-accumulate of b bits, one addition.
-        popcount: mean set bits per spike below which bit planes are cheaper.
-    """
-
-    bits: int
+    bits: int  # b of the spikes
+    # mac_pj, ac_pj: a multiply-accumulate of b bits, one addition
     mac_pj: float
     ac_pj: float
-    popcount: float
+    popcount: float  # mean set bits per spike below which bit planes are cheaper
 
 
 def break_even(table: Table, widths: tuple[int, ...] = (1, 2, 3, 4, 6, 8)) -> list[BreakEven]:
@@ -87,15 +73,12 @@ def verdicts(counts: Counts, table: Table) -> list[Verdict]:
     if not counts.neurons:
         return []
     # Set against what a network that does not spike has to do: one pass, or one for each step that the data bring.
-    per_synapse, per = mean(spikes_per_synapse(counts)) / counts.data_steps, "inference"
-    rate = mean(firing_rate(counts))
-    active = mean(active_share(counts))
-    if counts.data_steps > 1:
-        per = "step of the data"
+    per_synapse, rate = mean(spikes_per_synapse(counts)) / counts.data_steps, mean(firing_rate(counts))
+    per = "inference" if counts.data_steps == 1 else "step of the data"
     found = [dampfhoffer(per_synapse, per), davidson_furber(per_synapse, per)]
     if counts.data_steps == 1:
         found += yan_rate(rate, counts.steps)
-        found.append(yan_compute(rate, counts.steps, active, table, _levels(counts)))
+        found.append(yan_compute(rate, counts.steps, mean(active_share(counts)), table, _levels(counts)))
     else:
         says = (
             f"firing rate {rate:.2%}: thresholds are published for steps that stand for one number, not for data's own"
@@ -145,11 +128,9 @@ def yan_rate(rate: float, steps: int) -> Iterator[Verdict]:
 
 
 def yan_compute(rate: float, steps: int, active: float, table: Table, levels: int = 1) -> Verdict:
-    """Arithmetic alone: T * s_r <= (E_MAC / E_AC) (1 - gamma).
+    """Arithmetic alone: T * s_r <= (E_MAC / E_AC) (1 - gamma), where `active` is 1 - gamma.
 
-    Args:
-        active: 1 - gamma, the share of the twin's activations that are not zero.
-        levels: of the spikes; under int_scaled the twin's MAC is as wide as its activations.
+    That is the share of the twin's activations that are not zero; under int_scaled its MAC is as wide as they are.
     """
     name, value, costs = "spikes per neuron per inference", steps * rate, table.arithmetic
     width = twin_bits(steps, levels) if isinstance(costs, IntScaled) else None

@@ -31,43 +31,31 @@ TERMS: tuple[str, ...] = (
 
 @dataclass(frozen=True)
 class Options:
-    """What is charged.
+    """What is charged."""
 
-    Args:
-        rule: of spikes; None = the table's own.
-        norms: folded = a norm directly behind a layer with weights is part of them, and leaves one bias addition per
-            output and step; counted = its operations are charged.
-        stem: layers whose input is the same at each step: run = as the network ran them, once = for one step,
-            steps = for every step.
-        padding: exact, or counted (rate x dense operations).
-        neurons: counted, or omitted.
-        elementwise: pooling, residual and other additions, biases and norms that cannot be folded: counted, or omitted.
-        zeros: real inputs that are zero: charged, or skipped.
-    """
-
-    rule: RuleName | None = None
+    rule: RuleName | None = None  # of spikes; None = the table's own
+    # folded = a norm directly behind a layer with weights is part of them, and leaves one bias addition per output and
+    # step; counted = its operations are charged
     norms: Norms = "folded"
+    # layers whose input is the same at each step: run = as the network ran them, once = for one step, steps = for each
     stem: Stem = "run"
-    padding: Padding = "exact"
-    neurons: Counted = "counted"
+    padding: Padding = "exact"  # exact, or counted (rate x dense operations)
+    neurons: Counted = "counted"  # counted, or omitted
+    # pooling, residual and other additions, biases and norms that cannot be folded: counted, or omitted
     elementwise: Counted = "counted"
-    zeros: Zeros = "charged"
+    zeros: Zeros = "charged"  # real inputs that are zero: charged, or skipped
 
 
 @dataclass(frozen=True)
 class Line:
-    """What one row of the count costs.
+    """What one row of the count costs."""
 
-    Args:
-        layer, op, kind: of the row.
-        joules: by term, only those that are not zero; per sample.
-        macs, acs: synaptic operations charged.
-    """
-
+    # layer, op, kind: of the row
     layer: str
     op: str
     kind: Kind
-    joules: dict[str, Number] = field(default_factory=dict)
+    joules: dict[str, Number] = field(default_factory=dict)  # by term, only those that are not zero; per sample
+    # macs, acs: synaptic operations charged
     macs: Number = 0.0
     acs: Number = 0.0
 

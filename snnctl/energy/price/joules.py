@@ -11,18 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from snnctl.energy.count.counts import (
-    SINGLE,
-    Counts,
-    Elementwise,
-    Kind,
-    Number,
-    Row,
-    Uncounted,
-    bits_of,
-    in_steps,
-    twin_bits,
-)
+from snnctl.energy.count.counts import SINGLE, Counts, Elementwise, Number, Row, Uncounted, bits_of, in_steps, twin_bits
 from snnctl.energy.price.bill import Bill, Line, Options, Uncharged
 from snnctl.energy.price.lemaire import Access, ann_layer, ceil_fan_out, neuron_accesses, neuron_ops, snn_layer
 from snnctl.energy.price.rules import RULES, Ops, Rule, charge
@@ -31,7 +20,7 @@ from snnctl.energy.price.table import Table
 
 _JOULES = 1e-12
 _NO_LAYER = "the memory model covers convolutions, fully connected layers and neurons"
-_PRODUCTS: tuple[Kind, ...] = ("synapse", "product")
+_PRODUCTS = ("synapse", "product")
 
 
 def price(counts: Counts, table: Table, options: Options | None = None) -> Bill:
@@ -44,12 +33,10 @@ def price(counts: Counts, table: Table, options: Options | None = None) -> Bill:
 
 
 def price_dense(counts: Counts, table: Table, options: Options | None = None, *, bits: int | None = None) -> Bill:
-    """What a non-spiking network of the same layers costs: one step, or each that the data bring, every product at
-    every position a MAC.
+    """What a non-spiking network of the same layers costs: one step, or each of the data, every product a MAC.
 
-    Args:
-        bits: width of its activations where the table prices by width; None = that of the quantised twin for layers
-            that spikes drive, and the table's activation_bits for layers that real numbers drive.
+    Where the table prices by width, its activations have `bits`; None = those of the quantised twin for layers that
+    spikes drive, and the table's activation_bits for layers that real numbers drive.
     """
     options = options or Options()
     rows = [replace(in_steps(row, min(row.steps, counts.data_steps)), feeds="") for row in counts.rows]
@@ -199,7 +186,11 @@ class _Job:
             elif row.geometry is not None and row.geometry.bias:
                 sheet.add("bias", float(row.geometry.outputs * row.steps), self.costs.add())
         self._memory(row, ops, sheet)
-        self._movement_of_numbers(row, sheet)
+        # Real inputs of layers with weights travel densely; spikes are charged where they are sent.
+        mesh = self.table.movement
+        if mesh is not None and row.kind == "synapse" and (row.source != "spike" or self.dense):
+            bits = self._width(row) or mesh.activation_bits
+            sheet.add("movement", row.products.inputs, bits * mesh.hops.value * mesh.dense_pj_per_bit_hop.value)
         return ops
 
     def _memory(self, row: Row, ops: Ops, sheet: _Sheet) -> None:
@@ -224,14 +215,6 @@ class _Job:
     def _accesses(self, accesses: tuple[Access, ...], memory: Lemaire, sheet: _Sheet) -> None:
         for access in accesses:
             sheet.add(access.term, access.count, memory.access(access.elements, access.bits))
-
-    def _movement_of_numbers(self, row: Row, sheet: _Sheet) -> None:
-        """Real inputs of layers with weights travel densely; spikes are charged where they are sent."""
-        mesh = self.table.movement
-        if mesh is None or row.kind != "synapse" or (row.source == "spike" and not self.dense):
-            return
-        bits = self._width(row) or mesh.activation_bits
-        sheet.add("movement", row.products.inputs, bits * mesh.hops.value * mesh.dense_pj_per_bit_hop.value)
 
     def _neurons(self, row: Row, sheet: _Sheet) -> None:
         neurons, memory, mesh = row.neurons, self.table.memory, self.table.movement

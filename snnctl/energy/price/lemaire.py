@@ -42,16 +42,11 @@ from snnctl.energy.price.sections import Lemaire
 
 @dataclass(frozen=True)
 class Access:
-    """Accesses to one memory.
+    """Accesses to one memory."""
 
-    Args:
-        term: the entry of the bill: `read weights`, `write potentials`, ...
-        count: how many, per sample.
-        elements, bits: size of the memory and width of an element.
-    """
-
-    term: str
-    count: Number
+    term: str  # the entry of the bill: `read weights`, `write potentials`, ...
+    count: Number  # how many, per sample
+    # elements, bits: size of the memory and width of an element
     elements: float
     bits: int
 

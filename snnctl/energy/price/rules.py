@@ -23,23 +23,14 @@ class Ops:
 
 @dataclass(frozen=True)
 class Rule:
-    """How spikes are charged.
+    """How spikes are charged."""
 
-    Args:
-        name: in tables and options.
-        describe: one line for people.
-        multiplies: whether it charges MACs, and not ACs.
-        products: operations of a layer, from its exact counts.
-        inputs: how often one layer's inputs count: the theta_in of a memory model.
-        spikes: the same of a neuron's output: theta_out.
-    """
-
-    name: RuleName
-    describe: str
-    multiplies: bool
-    products: Callable[[Products], Number]
-    inputs: Callable[[Products], Number]
-    spikes: Callable[[Neurons], Number]
+    name: RuleName  # in tables and options
+    describe: str  # one line for people
+    products: Callable[[Products], Number]  # operations of a layer, from its exact counts
+    inputs: Callable[[Products], Number]  # how often one layer's inputs count: the theta_in of a memory model
+    spikes: Callable[[Neurons], Number]  # the same of a neuron's output: theta_out
+    multiplies: bool = False  # whether it charges MACs, and not ACs
 
 
 # How much a spike's code counts: in the operations of a layer, among its inputs, among the spikes of a neuron.
@@ -58,29 +49,22 @@ _RULES = (
     Rule(
         "event",
         "one AC per spike and synapse whatever its value (graded spikes, payload free): the lower bound",
-        False,
         *_ONCE,
     ),
     Rule(
         "bitplane",
         "one AC per set bit of the spike and synapse (shift and accumulate; shifts are not charged)",
-        False,
         *_BY_BIT,
     ),
-    Rule(
-        "unary",
-        "one AC per unit of the spike's value and synapse (virtual time steps, as I-LIF counts)",
-        False,
-        *_BY_UNIT,
-    ),
-    Rule("allbits", "b ACs per spike and synapse (bit-serial, zero bits not skipped)", False, *_BY_WIDTH),
+    Rule("unary", "one AC per unit of the spike's value and synapse (virtual time steps, as I-LIF counts)", *_BY_UNIT),
+    Rule("allbits", "b ACs per spike and synapse (bit-serial, zero bits not skipped)", *_BY_WIDTH),
     Rule(
         "mac",
         "one MAC of b bits x weight bits per spike and synapse (an accelerator of quantised networks)",
-        True,
         *_ONCE,
+        True,
     ),
-    Rule("dense_mac", "one MAC of b bits x weight bits per synapse and step, spike or not", True, *_ALWAYS),
+    Rule("dense_mac", "one MAC of b bits x weight bits per synapse and step, spike or not", *_ALWAYS, True),
 )
 RULES: dict[RuleName, Rule] = {rule.name: rule for rule in _RULES}
 

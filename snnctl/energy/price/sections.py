@@ -129,10 +129,7 @@ def ram_b(elements: float, bits: float, slope: float = 1.09e-5, offset: float = 
 
 
 def ram_c(bits: int, word: float = 10.0) -> float:
-    """word / floor(64 / bits): blocks of 8 KiB, whose 64-bit words hold several data.
-
-    Wider data take ceil(bits / 64) words.
-    """
+    """word / floor(64 / bits): 8 KiB, whose 64-bit words hold several data; wider data take ceil(bits / 64) words."""
     return word / (64 // bits) if bits <= 64 else word * -(-bits // 64)
 
 

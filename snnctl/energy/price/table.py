@@ -52,30 +52,25 @@ _SECTIONS: dict[str, dict[str, type[Part]]] = {
 
 @dataclass(frozen=True)
 class Table:
-    """A validated cost table.
+    """A validated cost table."""
 
-    Args:
-        name, summary, rule: as in the file.
-        arithmetic, memory, movement, device: its sections; None where absent.
-        file: where it was read from.
-    """
-
+    # name, summary, rule: as in the file
     name: str
     rule: RuleName
     summary: str = ""
+    # arithmetic, memory, movement, device: its sections; None where absent
     arithmetic: Fixed | IntScaled | None = None
     memory: Flat | Lemaire | None = None
     movement: Mesh | None = None
     device: Device | None = None
-    file: str = ""
+    file: str = ""  # where it was read from
 
     def constants(self) -> list[SourcedValue]:
         """Every constant with its source, in the order of the file format."""
-        parts = ((section, getattr(self, section)) for section in _SECTIONS)
         return [
             SourcedValue(f"{section}.{name}", constant.value, constant.source)
-            for section, part in parts
-            for name, constant in part or ()
+            for section in _SECTIONS
+            for name, constant in getattr(self, section) or ()
             if isinstance(constant, Constant)
         ]
 
@@ -90,7 +85,6 @@ class SourcedValue:
 
 
 def table_names() -> list[str]:
-    """The shipped tables."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 

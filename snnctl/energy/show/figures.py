@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,9 +12,6 @@ from snnctl.energy.estimate import Estimate, Priced
 from snnctl.energy.price.bill import TERMS, Bill
 from snnctl.report.drawing import legend_below, look, names_beside, plots
 from snnctl.report.style import COLOURS, GREY, INK, Drawn, picture, short, whole_ticks
-
-if TYPE_CHECKING:
-    pass
 
 # Terms that belong together are drawn as one, so that six colours do.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -31,7 +28,6 @@ _MOST_LAYERS = 28
 
 
 def grouped(terms: dict[str, Any]) -> dict[str, float]:
-    """Joules of each group."""
     return {name: sum(float(np.mean(terms.get(t, 0.0))) for t in parts) for name, parts in GROUPS.items()}
 
 
@@ -42,9 +38,7 @@ def totals(found: Estimate) -> Drawn:
     figure, grid = plots(9.6, tall, f"{found.name}: energy per sample", len(tables), squeeze=False)
     panels = grid[:, 0]
     for axes, priced in zip(panels, tables, strict=True):
-        bars = [("spiking", priced.bill), ("non-spiking twin", priced.twin)]
-        if priced.quantised is not None and priced.quantised.table.name == priced.bill.table.name:
-            bars.append(("quantised twin", priced.quantised))
+        bars = (("spiking", priced.bill), ("non-spiking twin", priced.twin), ("quantised twin", priced.quantised))
         made = [(name, bill) for name, bill in bars if bill is not None]
         size, unit = unit_of(max(float(np.mean(bill.joules)) for _, bill in made))
         _stacks(axes, [(name, bill.by_term()) for name, bill in made], size)
@@ -84,7 +78,6 @@ def layers(found: Estimate, priced: Priced, number: int) -> Drawn:
 
 
 def timed_rows(found: Estimate) -> list[Row]:
-    """Rows that spikes drive over several steps."""
     return [row for row in found.counts.rows if row.source == "spike" and len(row.events_by_step) > 1]
 
 

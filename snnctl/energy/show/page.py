@@ -16,7 +16,6 @@ from snnctl.report.saving import Report
 
 
 def report(found: Estimate) -> Report:
-    """All of it, ready for `snnctl.report.saving.write`."""
     made = document(found)
     costs = [priced.bill.table for priced in found.tables]
     knobs = {table.name: {one.key: f"{one.value:g}: {one.source}" for one in table.constants()} for table in costs}
@@ -65,7 +64,7 @@ def _sections(found: Estimate, made: Mapping[str, Any]) -> Iterator[Section]:
     yield Section("Operations", pictures, (), [operations_table(found)])
     words = ["By their definitions, for comparison; the NeuroBench package was not run."]
     yield Section("NeuroBench metrics", (), words, [neurobench_table(found)])
-    rows = [(b.bits, b.mac_pj, b.ac_pj, b.popcount) for b in break_even(found.tables[0].bill.table)]
+    rows = break_even(found.tables[0].bill.table)
     if rows:
         yield Section(
             "When are bit planes cheaper than a multiplier?",

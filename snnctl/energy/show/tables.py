@@ -150,7 +150,6 @@ def rules_table(priced: Priced) -> Table:
 
 
 def operations_table(found: Estimate) -> Table:
-    """Everything that was counted."""
     head = ("layer", "operation", "kind", "driven by", "levels", "steps", "dense MACs", "effective", "± standard error")
     rows: list[tuple[Cell, ...]] = []
     for row, error in zip(found.counts.rows, found.event_errors, strict=True):
@@ -168,7 +167,6 @@ def operations_table(found: Estimate) -> Table:
 
 
 def neurobench_table(found: Estimate) -> Table:
-    """The metrics of that benchmark."""
     bench = found.neurobench
     operations = bench["synaptic_operations"].items()
     rows: list[tuple[Cell, ...]] = [

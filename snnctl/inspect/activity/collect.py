@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -51,7 +52,6 @@ class Raster:
 
     @property
     def title(self) -> str:
-        """The name, as short as a heading."""
         return shown_name(self.name, 60)
 
 
@@ -77,21 +77,17 @@ class Survey:
 
     @property
     def totals(self) -> NetworkSpikes:
-        """Of the network."""
         return network_totals([layer.spikes for layer in self.layers])
 
     @property
     def health(self) -> list[Diagnostic]:
-        """Layers that are ill."""
         return verdicts([layer.spikes for layer in self.layers], None, self.circuits.totals, [self.inputs])
 
 
 def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: Sequence[str], tell: Tell) -> Survey:
-    """Pass a split through the weights of `run`.
+    """Pass a split through the weights of `run`: at most `samples` of it, evenly spread; None takes all.
 
-    Args:
-        samples: at most so many, evenly spread over the split; None takes all.
-        layers: patterns of the layers to record as rasters.
+    `layers` are patterns of those to record as rasters.
 
     Raises:
         DiagnosticError: E410, E411 as `load_weights`; U470 as `chosen_layers`.
@@ -120,9 +116,9 @@ def survey(run: FinishedRun, *, split: SplitName, samples: int | None, layers: S
     modulators = ModulatorMeter(network)
     given = InputMeter(network.encoder)
     with meter, modulators, given:
-        for done, chosen in _batches(indices if names else indices[:0], experiment.eval_batch_size):
+        for done in range(0, len(indices) if names else 0, experiment.eval_batch_size):
             tell(f"spikes of {len(indices):,} samples: {done:,} done", 0.05 + 0.5 * done / len(indices))
-            forward(chosen, meter)
+            forward(indices[done : done + experiment.eval_batch_size], meter)
     found = meter.activity()
     rates = {layer.spikes.name: layer.rates for layer in found}
     kept = {name: chosen_channels(rates[name], CHANNELS_SHOWN) for name in wanted if name in rates}
@@ -172,11 +168,6 @@ def _of_each_class(data: Any, indices: Tensor) -> Tensor:
     return torch.tensor([first[label] for label in sorted(first)[:RASTER_SAMPLES]])
 
 
-def _batches(indices: Tensor, size: int) -> list[tuple[int, Tensor]]:
-    """(how many samples came before, the indices of a batch)."""
-    return list(zip(range(0, len(indices), size), indices.split(size), strict=False)) if len(indices) else []
-
-
 class Recorder(Watcher):
     """Keeps the spikes of layers while the `with` block runs one forward pass: `channels` names those of each layer.
 
@@ -192,18 +183,15 @@ class Recorder(Watcher):
 
     def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         for name, module in self._layers.items():
-            yield module.register_forward_hook(self._hook(name))
+            yield module.register_forward_hook(partial(self._keep, name))
 
-    def _hook(self, name: str) -> Any:
-        def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            assert isinstance(module, SpikingNeuron)
-            chosen = codes(module, spikes.detach()[..., self._channels[name]]).to(torch.uint8)
-            if self._tokens is not None and chosen.shape[1:3] == (1, len(self._tokens.index)):
-                chosen = self._tokens.unpack(chosen)
-            self._calls.setdefault(name, []).append(chosen.unsqueeze(2).flatten(2, -2).cpu())  # [T, B, places, k]
-
-        return keep
+    def _keep(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
+        spikes = output[0] if isinstance(output, tuple) else output
+        assert isinstance(module, SpikingNeuron)
+        chosen = codes(module, spikes.detach()[..., self._channels[name]]).to(torch.uint8)
+        if self._tokens is not None and chosen.shape[1:3] == (1, len(self._tokens.index)):
+            chosen = self._tokens.unpack(chosen)
+        self._calls.setdefault(name, []).append(chosen.unsqueeze(2).flatten(2, -2).cpu())  # [T, B, places, k]
 
     def rasters(self) -> list[Raster]:
         """One per layer that has run; calls of one layer (once per position, say) are strung together as steps."""

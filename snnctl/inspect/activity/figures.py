@@ -11,20 +11,7 @@ from snnctl.inspect.activity.collect import Raster, Survey
 from snnctl.inspect.chosen import shown_name, some, spread
 from snnctl.measure.activity import CHANNEL_BINS, LayerActivity
 from snnctl.report.drawing import gridlines, heat, legend_below, names_beside, panels, plots
-from snnctl.report.style import (
-    BLUE,
-    DARK,
-    GREY,
-    INK,
-    ORANGE,
-    PALE,
-    RED,
-    SKY,
-    Drawn,
-    annotated,
-    picture,
-    whole_ticks,
-)
+from snnctl.report.style import BLUE, DARK, GREY, INK, ORANGE, PALE, RED, SKY, Drawn, annotated, picture, whole_ticks
 
 _BARS = 40
 _NUMBERS = 12  # a heat map with more columns than that carries no numbers

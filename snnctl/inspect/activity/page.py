@@ -17,8 +17,6 @@ from snnctl.inspect.time_constants.collect import TauSurvey
 from snnctl.report.page import Page, Section
 from snnctl.report.saving import Report
 
-Sections = Callable[[Survey], list[Section]]
-
 
 def report(found: Survey, taus: TauSurvey | None = None) -> Report:
     """All of it; `taus` of the same run get a section, tables and an entry of the document of their own."""
@@ -31,7 +29,6 @@ def report(found: Survey, taus: TauSurvey | None = None) -> Report:
 
 
 def page(found: Survey, taus: TauSurvey | None = None) -> Page:
-    """What stands on it."""
     ill = [f"{verdict.code}: {verdict.message}; {verdict.help}." for verdict in found.health]
     return Page(
         title=f"Spikes: {found.name}",
@@ -77,4 +74,4 @@ def _circuits(found: Survey) -> list[Section]:
     return circuits(found.circuits)
 
 
-SECTIONS: tuple[Sections, ...] = (_rates, _samples, _rasters, _membranes, _circuits)
+SECTIONS: tuple[Callable[[Survey], list[Section]], ...] = (_rates, _samples, _rasters, _membranes, _circuits)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from snnctl.inspect.chosen import chosen_channels, shown_name, spread
-from snnctl.measure.circuits import BINS, CircuitWatcher, LayerCircuits, Modulators, Spread, circuits_in
+from snnctl.measure.circuits import BINS, CircuitWatcher, LayerCircuits, Modulators, circuits_in
 from snnctl.measure.spikes import codes
 from snnctl.neurons.stc import STC
 from snnctl.report.tables import npz
@@ -38,7 +38,6 @@ class FactorMaps:
 
     @property
     def title(self) -> str:
-        """The name, as short as a heading."""
         return shown_name(self.name, 60)
 
 
@@ -54,11 +53,10 @@ class Circuits:
 
     @property
     def totals(self) -> list[LayerCircuits]:
-        """Each layer over all steps."""
         return [layer.totals for layer in self.layers]
 
     def to_bytes(self) -> bytes:
-        """An .npz with everything; see `read`."""
+        """An .npz with everything: pictures can be drawn anew without network and data."""
         index, label = self.sample
         arrays: dict[str, Any] = {
             "samples": self.samples,
@@ -78,41 +76,6 @@ class Circuits:
         return npz(arrays)
 
 
-def read(path: Path) -> Circuits:
-    """What `Circuits.to_bytes` has written: pictures can be drawn anew without network and data."""
-    with np.load(path, allow_pickle=False) as found:
-        arrays = {key: found[key] for key in found.files}
-
-    def factor(number: int, name: str) -> Spread | None:
-        parts = {part: arrays.get(f"layer/{number}/{name}/{part}") for part in ("counts", "mean", "sd")}
-        if parts["counts"] is None:
-            return None
-        return Spread(**{part: torch.from_numpy(values) for part, values in parts.items()})
-
-    def maps(number: int, name: str) -> FactorMaps:
-        own = {key.split("/")[2]: values for key, values in arrays.items() if key.startswith(f"map/{number}/")}
-        return FactorMaps(
-            name=name,
-            steps=own["steps"].tolist(),
-            of_steps=int(own["of_steps"]),
-            channels=own["channels"].tolist(),
-            spikes=own["spikes"],
-            factors={kind: own[kind] for kind in ("beta", "gamma") if kind in own},
-        )
-
-    index, label = arrays["sample"].tolist()
-    return Circuits(
-        samples=int(arrays["samples"]),
-        split=str(arrays["split"]),
-        layers=[
-            Modulators(name, torch.from_numpy(arrays[f"layer/{n}/largest"]), factor(n, "beta"), factor(n, "gamma"))
-            for n, name in enumerate(arrays["layers"].tolist())
-        ],
-        maps=[maps(number, name) for number, name in enumerate(arrays["maps"].tolist())],
-        sample=(index, None if label < 0 else label),
-    )
-
-
 def mapped_channels(rates: Tensor) -> list[int]:
     """Of channels with these `rates` [C] the busiest and one of middling rate."""
     return chosen_channels(rates, 3)[:2]
@@ -121,15 +84,15 @@ def mapped_channels(rates: Tensor) -> list[int]:
 class MapRecorder(CircuitWatcher):
     """Keeps the factors of the first sample while the `with` block runs one forward pass.
 
-    Of the layers in `channels`, those are kept whose circuits span two axes: others have no space to draw.
-
-    Args:
-        channels: layer -> the channels to keep by themselves.
+    Of the layers in `channels` (layer -> the channels to keep by themselves), those are kept whose circuits span two
+    axes: others have no space to draw.
     """
 
     def __init__(self, network: nn.Module, channels: dict[str, list[int]]) -> None:
-        layers = circuits_in(network)
-        super().__init__({name: layers[name] for name in channels if name in layers and _has_space(layers[name])})
+        layers = {
+            name: layer for name, layer in circuits_in(network).items() if any(c.axes == 2 for c in layer.circuits)
+        }
+        super().__init__({name: layers[name] for name in channels if name in layers})
         self._channels = channels
         self._factors: dict[str, dict[str, list[Tensor]]] = {}
         self._spikes: dict[str, list[Tensor]] = {}
@@ -137,7 +100,7 @@ class MapRecorder(CircuitWatcher):
     def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         yield from super()._watches()
         for name, neuron in self._layers.items():
-            yield neuron.register_forward_hook(self._hook(name))
+            yield neuron.register_forward_hook(partial(self._keep, name))
 
     @torch.no_grad()
     def _take(self, name: str, beta: Tensor | None, gamma: Tensor | None, u: Tensor) -> None:
@@ -148,15 +111,12 @@ class MapRecorder(CircuitWatcher):
                 alone = first[..., self._channels[name]].movedim(-1, 0)
                 kept.setdefault(factor, []).append(torch.cat((first.mean(-1)[None], alone)).cpu())
 
-    def _hook(self, name: str) -> Any:
-        def keep(module: nn.Module, _inputs: Any, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            if spikes.dim() == 5 and spikes.shape[1]:
-                assert isinstance(module, STC)
-                means = codes(module, spikes[:, 0].detach()).float().mean(-1)
-                self._spikes.setdefault(name, []).append(means.cpu())
-
-        return keep
+    def _keep(self, name: str, module: nn.Module, _inputs: Any, output: Any) -> None:
+        spikes = output[0] if isinstance(output, tuple) else output
+        if spikes.dim() == 5 and spikes.shape[1]:
+            assert isinstance(module, STC)
+            means = codes(module, spikes[:, 0].detach()).float().mean(-1)
+            self._spikes.setdefault(name, []).append(means.cpu())
 
     def maps(self) -> list[FactorMaps]:
         """One per layer that has run and has a height and a width; calls of a layer are strung together as steps."""
@@ -170,7 +130,3 @@ class MapRecorder(CircuitWatcher):
             factors = {factor: torch.stack(values, 1)[:, steps].numpy() for factor, values in kept.items()}
             found.append(FactorMaps(name, steps, len(before), self._channels[name], before[steps].numpy(), factors))
         return found
-
-
-def _has_space(neuron: STC) -> bool:
-    return any(circuit.axes == 2 for circuit in neuron.circuits)

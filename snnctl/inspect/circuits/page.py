@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,10 +13,6 @@ from snnctl.report.drawing import gridlines, legend_below, look, panels, plots
 from snnctl.report.page import Cell, Section, Table
 from snnctl.report.style import BLUE, DASHES, GREY, INK, ORANGE, RED, Drawn, picture, whole_ticks
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 FACTORS = {"beta": ("β", BLUE, "-"), "gamma": ("γ", ORANGE, DASHES[1])}
 _TITLES = {"β": "β, on the past", "γ": "γ, on the input"}
 _TICKS = (0, 0.5, 1, 1.5, 2), ("0", "0.5", "1", "1.5", "2")
@@ -25,7 +21,7 @@ _TILE = 1.1  # inches
 _LIMIT_SHOWN = 1e-3  # of the largest float16: smaller membranes would only be pressed together
 
 
-def _panels(found: Circuits, title: str, x: str, y: str) -> tuple[Figure, list[Axes], list[Any], str]:
+def _panels(found: Circuits, title: str, x: str, y: str) -> tuple[Any, list[Any], list[Any], str]:
     """A panel per layer; the factors to be drawn, with panel, letter, colour and dashes; a remark on those left out."""
     layers, cut = some(found.layers)
     figure, grid = panels([shown_name(layer.name, 26) for layer in layers], title, x, y, 1.95)
@@ -134,7 +130,7 @@ def maps(found: Circuits, one: FactorMaps) -> Drawn:
     )
 
 
-def _row(axes: Axes, title: str, values: Any, **options: Any) -> Any:
+def _row(axes: Any, title: str, values: Any, **options: Any) -> Any:
     """All tiles in one panel: a panel for each would take twice as long to lay out."""
     from matplotlib.patches import Rectangle
 

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from snnctl.build import make
+from snnctl.build import initialising, make
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.seeds import building_with, stream_seed
+from snnctl.core.seeds import stream_seed
 from snnctl.core.shapes import ShapeError
 from snnctl.inspect.specs import component_of, components_of, names_of
 from snnctl.neurons.base import Host, SpikingNeuron
@@ -45,11 +45,6 @@ class Setting:
     held: float = 0.0  # share of the noise's variance that is the same at every step, 0 to 1
     seeds: tuple[int, ...] = (0, 1, 2)  # each draws the neuron's parameters and the noise anew
 
-    @property
-    def lags(self) -> range:
-        """1 to T - 1."""
-        return range(1, self.steps)
-
 
 @dataclass(frozen=True)
 class Run:
@@ -75,14 +70,11 @@ class Lags:
 
     def curve(self, which: str) -> np.ndarray[Any, Any]:
         """Mean over seeds of `mean`, `median`, `effective` or `largest`."""
-        found: np.ndarray[Any, Any] = np.mean([getattr(run, which) for run in self.runs], axis=0)
-        return found
+        return np.mean([getattr(run, which) for run in self.runs], axis=0)
 
 
 @dataclass(frozen=True)
 class Study:
-    """All neurons under one setting."""
-
     setting: Setting
     neurons: list[Lags]
     notes: list[str] = field(default_factory=list)
@@ -133,15 +125,13 @@ def study(
 
 def _made(config: dict[str, Any], label: str, setting: Setting, seed: int) -> tuple[Host | STC, str]:
     """An untrained neuron for maps, and what its derivative leaves out."""
-    with torch.random.fork_rng(devices=[]), building_with(seed):
-        torch.manual_seed(stream_seed(seed, "init"))
-        try:
+    try:
+        with initialising(seed):
             made: SpikingNeuron = make("neuron", config, setting.channels)
             made.over_space(2)
-        except ShapeError as error:
-            raise DiagnosticError(
-                Diagnostic("R401", error.message, path=error.knob, override=label, help=error.help)
-            ) from error
+    except ShapeError as error:
+        problem = Diagnostic("R401", error.message, path=error.knob, override=label, help=error.help)
+        raise DiagnosticError(problem) from error
     if not isinstance(made, Host | STC):
         message = f"the step of `{config['type']}` is not told in two halves: its membrane cannot be followed"
         help = f"neurons that can: {', '.join((*HOSTS, 'stc', 'stc_lif', 'stc_lmh', 'stc_plif'))}"

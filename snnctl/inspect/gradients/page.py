@@ -23,13 +23,11 @@ _PANELS = (
 
 
 def report(found: Study) -> Report:
-    """All of it, ready for `snnctl.report.saving.write`."""
     knobs = {one.name: one.config for one in found.neurons}
     return Report(document(found), partial(tables, found), partial(page, found), "lags.json", knobs=knobs, begun=0.9)
 
 
 def page(found: Study) -> Page:
-    """What stands on it."""
     setting, made = found.setting, document(found)
     lead = (
         f"dU[T-1] / dU[T-1-lag] of untrained neurons: {setting.channels} channels, {setting.size} x {setting.size} "
@@ -48,7 +46,7 @@ def page(found: Study) -> Page:
 @picture("lags", "Gradient against lag")
 def curves(found: Study) -> Drawn:
     figure, axes = plots(11, 4.4, "How far back the gradient reaches", 1, len(_PANELS), sharey=True)
-    lags = np.array(found.setting.lags)
+    lags = np.arange(1, found.setting.steps)
     for panel, (which, title) in zip(axes, _PANELS, strict=True):
         panel.axhline(1.0, color=GREY, lw=0.8)
         for number, one in enumerate(found.neurons):

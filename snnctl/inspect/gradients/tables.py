@@ -36,10 +36,10 @@ def shown(usual: Sequence[int], last: int) -> list[int]:
 def _neuron(one: Lags, found: Study) -> dict[str, Any]:
     last = found.setting.steps - 1
     membranes = {str(t): mean_and_sd([float(run.largest[t]) for run in one.runs]) for t in shown(MEMBRANE_STEPS, last)}
+    lags = shown(SHOWN_LAGS, last)
     curves = {
         which: {str(lag): mean_and_sd([float(getattr(run, which)[lag - 1]) for run in one.runs]) for lag in lags}
         for which in CURVES
-        for lags in [shown(SHOWN_LAGS, last)]
     }
     return {
         "name": one.name,
@@ -86,7 +86,7 @@ def tables(found: Study) -> dict[str, str]:
     rows = (
         (name, seed, lag, *(float(getattr(run, which)[lag - 1]) for which in CURVES))
         for name, seed, run in runs
-        for lag in found.setting.lags
+        for lag in range(1, found.setting.steps)
     )
     membranes = (
         (name, seed, t, float(value), run.rate) for name, seed, run in runs for t, value in enumerate(run.largest)

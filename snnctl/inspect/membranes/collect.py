@@ -10,8 +10,9 @@ named with the reason.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -79,24 +80,12 @@ class _Watched(Surrogate):
         return self.inner.spike(x)
 
 
-@contextmanager
-def _watching(neuron: SpikingNeuron) -> Iterator[_Watched]:
-    inner: Any = neuron.surrogate
-    watched = _Watched(inner)
-    neuron.surrogate = watched
-    try:
-        yield watched
-    finally:
-        neuron.surrogate = inner
-
-
 @torch.no_grad()
 def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> tuple[Tensor, Tensor] | str:
     """Distances from the threshold and spikes, both [T, B, *, channels], or the reason why they are not known.
 
-    Args:
-        x: input current [T, B, *, channels], through which the neuron runs step by step, as its definition says.
-        state: where to go on from; None starts from rest.
+    The neuron runs through the input current `x` [T, B, *, channels] step by step, as its definition says, from `state`
+    or, if that is None, from rest.
     """
     if not neuron.streams:
         return NO_STATE
@@ -106,10 +95,12 @@ def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> t
         return NO_STATE
     if not any(isinstance(part, Tensor) and part.shape == x.shape[1:] for part in parts):
         return NO_MEMBRANE
-    if not isinstance(getattr(neuron, "surrogate", None), Surrogate):
+    surrogate = getattr(neuron, "surrogate", None)
+    if not isinstance(surrogate, Surrogate):
         return NO_SURROGATE
     found, fired = [], []
-    with _watching(neuron) as watched:
+    neuron.surrogate = watched = _Watched(surrogate)
+    try:
         for x_t in x.unbind(0):
             watched.seen.clear()
             spikes, state = neuron.step(x_t, state)
@@ -117,6 +108,8 @@ def distances(neuron: SpikingNeuron, x: Tensor, state: State | None = None) -> t
                 return UNEXPLAINED
             found.append(watched.seen[0])
             fired.append(spikes)
+    finally:
+        neuron.surrogate = surrogate
     return _explained(neuron, torch.stack(found), torch.stack(fired))
 
 
@@ -157,25 +150,22 @@ class PotentialMeter(Watcher):
 
     def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         for name, neuron in self._neurons.items():
-            yield neuron.register_forward_hook(self._hook(name, neuron), with_kwargs=True)
+            yield neuron.register_forward_hook(partial(self._measure, name), with_kwargs=True)
 
-    def _hook(self, name: str, neuron: SpikingNeuron) -> Any:
-        def measure(_module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
-            given = dict(zip(("x", "state"), inputs, strict=False)) | named
-            x, norm, offset = given["x"].detach(), given.get("norm"), given.get("offset")
-            if norm is not None:
-                x = norm(x if offset is None else x + offset)
-            found = distances(neuron, x, given.get("state"))
-            if isinstance(found, str):
-                self._reasons[name] = found
-                return
-            spikes = output[0] if isinstance(output, tuple) else output
-            values = found[0].flatten()
-            kept = values[:: -(-len(values) // MOST_VALUES)] if len(values) else values
-            self._found.setdefault(name, []).append(kept.float().cpu())
-            self._alike.setdefault(name, []).append((found[1] == spikes).flatten().double().mean().cpu())
-
-        return measure
+    def _measure(self, name: str, neuron: Any, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
+        given = dict(zip(("x", "state"), inputs, strict=False)) | named
+        x, norm, offset = given["x"].detach(), given.get("norm"), given.get("offset")
+        if norm is not None:
+            x = norm(x if offset is None else x + offset)
+        found = distances(neuron, x, given.get("state"))
+        if isinstance(found, str):
+            self._reasons[name] = found
+            return
+        spikes = output[0] if isinstance(output, tuple) else output
+        values = found[0].flatten()
+        kept = values[:: -(-len(values) // MOST_VALUES)] if len(values) else values
+        self._found.setdefault(name, []).append(kept.float().cpu())
+        self._alike.setdefault(name, []).append((found[1] == spikes).flatten().double().mean().cpu())
 
     def summary(self) -> list[Potentials]:
         """One entry per layer that has run, in the network's order."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -49,18 +50,15 @@ class AttentionMaps(Watcher):
 
     def _watches(self) -> Iterator[AbstractContextManager[Any]]:
         for name, (module, packed) in self._places.items():
-            yield packed.register_forward_hook(self._hook(name, module))
+            yield packed.register_forward_hook(partial(self._add, name, module))
 
-    def _hook(self, name: str, attention: Any) -> Callable[[nn.Module, Any, Any], None]:
-        @torch.no_grad()
-        def add(_module: nn.Module, _inputs: Any, packed: Any) -> None:
-            spikes = packed[0] if isinstance(packed, tuple) else packed
-            scores = attention.scores(spikes.float())
-            summed = scores.flatten(0, -3).sum(0, dtype=torch.float64).cpu()
-            self._counts[name] = self._counts.get(name, 0) + scores.shape[:-2].numel()
-            self._sums[name] = self._sums[name] + summed if name in self._sums else summed
-
-        return add
+    @torch.no_grad()
+    def _add(self, name: str, attention: Any, _module: nn.Module, _inputs: Any, packed: Any) -> None:
+        spikes = packed[0] if isinstance(packed, tuple) else packed
+        scores = attention.scores(spikes.float())
+        summed = scores.flatten(0, -3).sum(0, dtype=torch.float64).cpu()
+        self._counts[name] = self._counts.get(name, 0) + scores.shape[:-2].numel()
+        self._sums[name] = self._sums[name] + summed if name in self._sums else summed
 
     def maps(self) -> list[AttentionMap]:
         """What was collected, in the network's order."""

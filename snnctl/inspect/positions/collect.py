@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -40,8 +41,6 @@ class Disturbed:
 
 @dataclass(frozen=True)
 class Trained:
-    """Everything that was measured."""
-
     split: str  # on which part of the data
     headline: str  # the task's first metric
     length: int  # L
@@ -63,8 +62,6 @@ class Trained:
 
 @dataclass(frozen=True)
 class Analysis:
-    """Everything that was found."""
-
     name: str  # heading of the page
     encodings: list[Encoding]  # the one that was asked about first
     cells: list[Cell]  # statistics over base and neurons at its length
@@ -121,15 +118,12 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
     chosen = torch.linspace(0, len(data) - 1, min(samples, len(data))).long().unique()
     fit_on, test_on = chosen[: 2 * len(chosen) // 3], chosen[2 * len(chosen) // 3 :]
 
-    def passes(indices: Tensor, at_once: int, text: str, done: float, share: float) -> Callable[[], None]:
-        def go() -> None:
-            for first in range(0, len(indices), at_once):
-                tell(text, done + share * first / len(indices))
-                batch = data.batch(indices[first : first + at_once]).to(runtime.device)
-                with torch.no_grad(), runtime.forward_pass():
-                    experiment.task.predict(network, batch)
-
-        return go
+    def passes(indices: Tensor, at_once: int, text: str, done: float, share: float) -> None:
+        for first in range(0, len(indices), at_once):
+            tell(text, done + share * first / len(indices))
+            batch = data.batch(indices[first : first + at_once]).to(runtime.device)
+            with torch.no_grad(), runtime.forward_pass():
+                experiment.task.predict(network, batch)
 
     notes: list[str] = []
     at_once = max(1, min(64, _MOST_SPIKES // max(1, signal.steps * signal.length * 256)))
@@ -137,11 +131,12 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
     if network.ragged:
         notes.append("Texts of a batch lie packed in one row: tokens are neither probed, nor is attention by distance.")
     elif signal.length > 1 and len(fit_on) > 1 and len(test_on) > 0:
-        for number, kind in enumerate((None, "removed") if has_position else (None,)):
+        tried: tuple[Disturbance | None, ...] = (None, "removed") if has_position else (None,)
+        for number, kind in enumerate(tried):
             start = 0.05 + 0.2 * number
-            fitting = passes(fit_on, at_once, "probe", start, 0.13)
-            testing = passes(test_on, at_once, "probe", start + 0.13, 0.07)
-            with nullcontext() if kind is None else _disturbed(positions, "removed"):
+            fitting = partial(passes, fit_on, at_once, "probe", start, 0.13)
+            testing = partial(passes, test_on, at_once, "probe", start + 0.13, 0.07)
+            with _disturbed(positions, kind):
                 found[number] = probe(network, signal.length, fitting, testing)
         if not found[0]:
             notes.append("No layer of neurons has one output per token, so there is nothing to probe.")
@@ -149,31 +144,29 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
         notes.append("The probe needs two tokens and a few samples.")
 
     maps = AttentionMaps(network)
-    if network.ragged:
-        pass  # said above
-    elif len(maps):
+    if len(maps) and not network.ragged:
         few = max(1, min(32, _MOST_MAP_ENTRIES // (signal.steps * signal.length**2 * 8)))
         with maps:
-            passes(test_on if len(test_on) else chosen, few, "attention", 0.45, 0.15)()
-    else:
+            passes(test_on if len(test_on) else chosen, few, "attention", 0.45, 0.15)
+    elif not network.ragged:
         notes.append("No module of the network has an attention map between positions.")
 
     disturbance = []
     if has_position:
-        plan: dict[str, list[AbstractContextManager[None]]] = {
-            "undisturbed": [nullcontext()],
-            "removed": [_disturbed(positions, "removed")],
-            "shuffled": [_disturbed(positions, "shuffled", seed) for seed in SHUFFLES],
-        }
-        for kind_name, repeats in plan.items():
-            tell(f"metrics {kind_name}", 0.6)
+        plan: tuple[tuple[Disturbance | None, tuple[int, ...]], ...] = (
+            (None, (0,)),
+            ("removed", (0,)),
+            ("shuffled", SHUFFLES),
+        )
+        for kind, seeds in plan:
+            tell(f"metrics {kind or 'undisturbed'}", 0.6)
             values: dict[str, list[float]] = {}
-            for repeat in repeats:
-                with repeat:
+            for seed in seeds:
+                with _disturbed(positions, kind, seed):
                     measured = evaluate(network, experiment.task, data, experiment.eval_batch_size, runtime)
                 for name, value in {"loss": measured.loss, **measured.metrics}.items():
                     values.setdefault(name, []).append(value)
-            disturbance.append(Disturbed(kind_name, values))
+            disturbance.append(Disturbed(kind or "undisturbed", values))
     else:
         notes.append("The network has no position to disturb.")
     return Trained(
@@ -184,7 +177,7 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
         tested=len(test_on),
         probe=found[0],
         probe_removed=found[1],
-        attention=[] if network.ragged else maps.maps(),
+        attention=maps.maps(),
         attention_samples=len(test_on) or len(chosen),
         disturbance=disturbance,
         notes=notes,
@@ -192,8 +185,9 @@ def measure(run: FinishedRun, *, split: SplitName, samples: int, tell: Tell) -> 
 
 
 @contextmanager
-def _disturbed(positions: Sequence[Position], kind: Disturbance, seed: int = 0) -> Iterator[None]:
+def _disturbed(positions: Sequence[Position], kind: Disturbance | None, seed: int = 0) -> Iterator[None]:
     with ExitStack() as stack:
         for position in positions:
-            stack.enter_context(position.disturbed(kind, seed=seed))
+            if kind is not None:
+                stack.enter_context(position.disturbed(kind, seed=seed))
         yield

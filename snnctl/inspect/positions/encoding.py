@@ -38,7 +38,6 @@ class Encoding:
 
     @property
     def rows(self) -> int:
-        """M."""
         return len(self.code)
 
     @property
@@ -53,7 +52,6 @@ class Encoding:
 
     @cached_property
     def kind(self) -> codes.Kind:
-        """Which values the code has."""
         return codes.kind_of(self.code)
 
     @cached_property
@@ -83,12 +81,10 @@ class Encoding:
 
     @cached_property
     def dot(self) -> Floats:
-        """Dot product of each two rows."""
         return codes.dot(self.paired)
 
     @cached_property
     def cosine(self) -> Floats:
-        """Cosine of each two rows."""
         return codes.cosine(self.paired)
 
     @cached_property

@@ -25,7 +25,6 @@ _COLUMNS = (
 
 
 def report(found: Analysis) -> Report:
-    """All of it, ready for `snnctl.report.saving.write`."""
     knobs = {encoding.name: encoding.config for encoding in found.encodings}
     made, csv, told = document(found), partial(tables, found), ("tables", "figures")
     return Report(made, csv, lambda: page(found, sections(found)), "summary.json", "index.html", knobs, told=told)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,30 +66,24 @@ class Discriminant:
 def spikes_of(network: nn.Module, length: int, take: Callable[[str, Tensor], None]) -> Iterator[None]:
     """Call `take(layer, counts [B, L, C])` for all neurons whose output is [T, B, L, C] while the block runs."""
 
-    def hook(name: str) -> Callable[[nn.Module, Any, Any], None]:
-        def read(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            spikes = output[0] if isinstance(output, tuple) else output
-            if spikes.dim() == 4 and spikes.shape[2] == length:
-                take(name, spikes.detach().sum(0, dtype=torch.float32).cpu())
-
-        return read
+    def read(name: str, _module: nn.Module, _inputs: Any, output: Any) -> None:
+        spikes = output[0] if isinstance(output, tuple) else output
+        if spikes.dim() == 4 and spikes.shape[2] == length:
+            take(name, spikes.detach().sum(0, dtype=torch.float32).cpu())
 
     with ExitStack() as hooks:
         for name, module in network.named_modules():
             if isinstance(module, SpikingNeuron):
-                hooks.enter_context(module.register_forward_hook(hook(name)))
+                hooks.enter_context(module.register_forward_hook(partial(read, name)))
         yield
 
 
 def probe(
     network: nn.Module, length: int, fitting: Callable[[], None], testing: Callable[[], None]
 ) -> list[ProbeScore]:
-    """Fit a probe per layer while `fitting` runs the network, then score it while `testing` does.
+    """Fit a probe per layer while `fitting` runs the network, then score it while `testing` does, on other samples.
 
-    Args:
-        length: L; layers of another length are passed over.
-        fitting: runs the network on samples to fit on.
-        testing: runs it on other samples.
+    Layers of another length than `length`, L, are passed over.
     """
     sums: dict[str, Discriminant] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -33,27 +34,25 @@ class Cell:
 
 def grid(steps: int, tokens: int, index: str = "TL", threshold: float = 0.8) -> list[Cell]:
     """Statistics of CPG codes over `NEURONS` x `BASES` for T = `steps`, L = `tokens`."""
-    return [cell(neurons, base, steps, tokens, index, threshold) for neurons in NEURONS for base in BASES]
-
-
-def cell(neurons: int, base: float, steps: int, tokens: int, index: str = "TL", threshold: float = 0.8) -> Cell:
-    """Statistics of one CPG code."""
     steps = steps if index == "TL" else 1
-    code = CPG(neurons=neurons, base=base, threshold=threshold).code(steps * tokens).double().numpy()
-    ids = codes.row_ids(code)
-    unique, pairs = codes.growth(ids)
-    stacked = codes.row_ids(codes.stacked_tokens(code, steps))
-    return Cell(
-        base=base,
-        neurons=neurons,
-        length=len(code),
-        unique=int(unique[-1]),
-        collisions=int(pairs[-1]),
-        longest_prefix=codes.longest_free_prefix(ids),
-        unique_tokens=int(stacked.max()) + 1,
-        constant_neurons=int(codes.constant_columns(code).sum()),
-        firing_rate=float(code.mean()),
-    )
+    found = []
+    for neurons, base in product(NEURONS, BASES):
+        code = CPG(neurons=neurons, base=base, threshold=threshold).code(steps * tokens).double().numpy()
+        ids = codes.row_ids(code)
+        unique, pairs = codes.growth(ids)
+        one = Cell(
+            base=base,
+            neurons=neurons,
+            length=len(code),
+            unique=int(unique[-1]),
+            collisions=int(pairs[-1]),
+            longest_prefix=codes.longest_free_prefix(ids),
+            unique_tokens=int(codes.row_ids(codes.stacked_tokens(code, steps)).max()) + 1,
+            constant_neurons=int(codes.constant_columns(code).sum()),
+            firing_rate=float(code.mean()),
+        )
+        found.append(one)
+    return found
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,9 @@ from typing import Any
 
 import torch
 
-from snnctl.build import build_network, check, make
+from snnctl.build import build_network, check, initialising, make
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
-from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.engine.checkpoint import load_weights
 from snnctl.engine.experiment import Network
@@ -57,8 +56,7 @@ def parse_specs(texts: Sequence[str]) -> list[Wanted]:
 def of_positions(wanted: list[Wanted], length: int | None, steps: int | None) -> Subject:
     """Positions without a recipe, for `length` tokens and `steps` steps."""
     types = list(dict.fromkeys(one.config["type"] for one in wanted))
-    name = ", ".join(types)
-    return Subject(name, wanted, default_signal(wanted, length, steps), Path("pe") / "-".join(types)[:60])
+    return Subject(", ".join(types), wanted, default_signal(wanted, length, steps), Path("pe") / "-".join(types)[:60])
 
 
 def of_recipe(recipe: Recipe, others: Sequence[Wanted], length: int | None, steps: int | None) -> Subject:
@@ -115,15 +113,13 @@ def probed_network(recipe: Recipe) -> Network:
     if errors:
         raise DiagnosticError(errors)
     task = make("task", recipe.values["task"], make("data", recipe.values["data"]).probe())
-    with torch.random.fork_rng(devices=[]), building_with(recipe.train.seed):
-        torch.manual_seed(stream_seed(recipe.train.seed, "init"))
+    with initialising(recipe.train.seed):
         return build_network(recipe, task.input_signal, task.outputs)
 
 
 def default_signal(wanted: Sequence[Wanted], length: int | None, steps: int | None) -> SignalSpec:
     """The signal for positions without a recipe; as wide as the first that counts neurons."""
-    widths = [one.config["neurons"] for one in wanted if isinstance(one.config.get("neurons"), int)]
-    width = widths[0] if widths else DEFAULT_WIDTH
+    width = next((n for one in wanted if isinstance(n := one.config.get("neurons"), int)), DEFAULT_WIDTH)
     return SignalSpec(steps or DEFAULT_STEPS, length or DEFAULT_LENGTH, width, kind="spikes")
 
 
@@ -153,23 +149,14 @@ def make_encodings(wanted: Sequence[Wanted], signal: SignalSpec, seed: int = 0) 
     found, notes = [], []
     for name, one in zip(names_of([one.config for one in kept]), kept, strict=True):
         try:
-            module = one.module or _make(one.config, signal, seed)
+            with initialising(seed):
+                module: Position = one.module or make("position", one.config, signal)
         except ShapeError as error:
             if one.origin == "for comparison":
                 notes.append(f"{name} is left out: {error.message}")
                 continue
             problem = Diagnostic("R401", error.message, path=error.knob, override=one.label, help=error.help)
             raise DiagnosticError(problem) from error
-        found.append(
-            encoding_of(
-                module, name=name, config=one.config, origin=one.origin, steps=signal.steps, tokens=signal.length
-            )
-        )
+        sizes = {"steps": signal.steps, "tokens": signal.length}
+        found.append(encoding_of(module, name=name, config=one.config, origin=one.origin, **sizes))
     return found, notes
-
-
-def _make(config: dict[str, Any], signal: SignalSpec, seed: int) -> Position:
-    with torch.random.fork_rng(devices=[]), building_with(seed):
-        torch.manual_seed(stream_seed(seed, "init"))
-        made: Position = make("position", config, signal)
-    return made

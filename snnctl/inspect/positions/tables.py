@@ -13,7 +13,6 @@ from snnctl.inspect.positions import codes, theory
 from snnctl.inspect.positions.collect import SHUFFLES, Analysis, Trained, oscillator
 from snnctl.inspect.positions.encoding import Encoding
 from snnctl.inspect.positions.sensitivity import Cell
-from snnctl.inspect.positions.theory import Integration
 from snnctl.report.tables import csv_text, matrix, mean_and_sd
 
 
@@ -166,13 +165,23 @@ def tables(found: Analysis) -> dict[str, str]:
     head = [key for key in summaries[0] if key != "position"]
     made = {
         "comparison.csv": csv_text(head, ([summary[key] for key in head] for summary in summaries)),
-        "collisions.csv": _collisions(found.encodings),
+        "collisions.csv": csv_text(
+            ("encoding", "length", "unique", "collisions"),
+            (
+                [encoding.name, m, *counts]
+                for encoding in found.encodings
+                for m, counts in enumerate(np.column_stack(encoding.growth).tolist(), 1)
+            ),
+        ),
     }
     for encoding in found.encodings:
         made |= _of_encoding(encoding)
     cells = [vars(cell) for cell in found.cells]
     made["sensitivity.csv"] = csv_text(list(cells[0]), (list(cell.values()) for cell in cells))
-    made["theory.csv"] = _theory(found.integrations)
+    each = found.integrations
+    head = ["p", *(f"{what}_{one.method}_base{one.base:g}" for one in each for what in ("error", "wrong_bits"))]
+    columns = np.column_stack([part for one in each for part in (one.error, one.wrong_bits)])
+    made["theory.csv"] = csv_text(head, ([p, *line] for p, line in enumerate(columns.tolist())))
     if found.sweep is not None:
         rows = ([base, n, value] for (base, n), value in sorted(found.sweep.values.items()))
         made["sweep.csv"] = csv_text(("base", "neurons", found.sweep.metric), rows)
@@ -182,7 +191,6 @@ def tables(found: Analysis) -> dict[str, str]:
 
 
 def _of_encoding(encoding: Encoding) -> dict[str, str]:
-    """File name -> text of the tables of one encoding."""
     name = encoding.slug
     found = {f"code-{name}.csv": matrix(encoding.code, "p", "k")}
     if encoding.membrane is not None:
@@ -224,22 +232,6 @@ def _neurons(encoding: Encoding) -> str:
         rows.append([k, rate, state, omega, period, peak, 1 / peak if peak else None])
     head = ("k", "firing_rate", "constant", "omega", "period", "peak_frequency", "peak_period")
     return csv_text(head, rows)
-
-
-def _collisions(encodings: Sequence[Encoding]) -> str:
-    """Distinct codes and colliding pairs among the first m rows, for every m."""
-    rows = []
-    for encoding in encodings:
-        unique, pairs = (part.tolist() for part in encoding.growth)
-        rows += [[encoding.name, m, unique[m - 1], pairs[m - 1]] for m in range(1, encoding.rows + 1)]
-    return csv_text(("encoding", "length", "unique", "collisions"), rows)
-
-
-def _theory(found: Sequence[Integration]) -> str:
-    """Error and wrong bits over time, a column per base and method."""
-    head = ["p", *(f"{what}_{one.method}_base{one.base:g}" for one in found for what in ("error", "wrong_bits"))]
-    columns = np.column_stack([part for one in found for part in (one.error, one.wrong_bits)])
-    return csv_text(head, ([p, *line] for p, line in enumerate(columns.tolist())))
 
 
 def _of_trained(found: Trained) -> dict[str, str]:

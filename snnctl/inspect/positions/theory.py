@@ -25,30 +25,23 @@ class Integration:
 
     @property
     def worst(self) -> float:
-        """Largest error at any position."""
         return float(self.error.max())
 
     @property
     def wrong(self) -> int:
-        """Wrong bits in all."""
         return int(self.wrong_bits[-1])
 
 
-def compare(neurons: int, base: float, length: int, threshold: float = 0.8, step: float = STEP) -> list[Integration]:
+def compare(neurons: int, base: float, length: int, threshold: float = 0.8) -> list[Integration]:
     """Every method against the closed form, over positions 0 .. length-1.
 
-    Args:
-        neurons: columns n, twice the number of pairs.
-        base: ratio of the frequency ladder, > 1.
-        length: positions, >= 1.
-        threshold: at which membranes become spikes.
-        step: of the integration, in positions.
+    The oscillators are those of a `CPG` with these neurons, this base and this threshold.
     """
     cells = CPG(neurons=neurons, base=base, threshold=threshold)
     exact, bits = cells.membrane(length).numpy(), cells.code(length).numpy() > 0
     found = []
     for method in METHODS:
-        membrane = integrate(neurons, base, length, method=method, step=step).numpy()
+        membrane = integrate(neurons, base, length, method=method, step=STEP).numpy()
         error = np.abs(membrane - exact).max(axis=1)
         wrong = ((membrane >= threshold) != bits).sum(axis=1).cumsum()
         found.append(Integration(method, base, error, wrong.astype(np.int64)))

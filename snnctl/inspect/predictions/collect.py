@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,6 @@ class Example:
 
     @property
     def right(self) -> bool:
-        """Whether it was classified correctly."""
         return self.target == self.predicted
 
 
@@ -83,9 +81,7 @@ def _each_alone(
 def predictions(
     experiment: Experiment, network: nn.Module, meter: Any, split: SplitName, wanted: int, device: torch.device
 ) -> Predictions:
-    """Examples of a split beside what `meter` has counted on all of it.
-
-    `wanted` of them are drawn evenly over the split with the run's seed.
+    """`wanted` examples, drawn evenly over a split with the run's seed, beside what `meter` has counted on all of it.
 
     Raises:
         DiagnosticError: U419, the task is no classification.
@@ -125,23 +121,11 @@ class Sequences:
     curves: Curves  # metrics of the whole split at each frame ahead, of the network and of the reference predictions
 
     def to_bytes(self) -> bytes:
-        """An .npz with everything; see `read`."""
+        """An .npz with everything: pictures can be drawn anew without network and data."""
         arrays = {name: values for name, values in vars(self).items() if name != "curves"}
         for who, metrics in self.curves.items():
             arrays |= {f"curve/{who}/{metric}": values for metric, values in metrics.items()}
         return npz(arrays)
-
-
-def read(path: Path) -> Sequences:
-    """What `Sequences.to_bytes` has written: pictures can be drawn anew without network and data."""
-    with np.load(path, allow_pickle=False) as found:
-        curves: Curves = {}
-        for key in found.files:
-            if key.startswith("curve/"):
-                _, who, metric = key.split("/")
-                curves.setdefault(who, {})[metric] = found[key].tolist()
-        arrays = {name: found[name] for name in ("indices", "frames", "predicted", "spikes")}
-        return Sequences(str(found["name"]), str(found["split"]), int(found["seen"]), **arrays, curves=curves)
 
 
 @torch.no_grad()

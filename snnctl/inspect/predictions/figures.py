@@ -44,11 +44,9 @@ def confusion_picture(name: str, split: str, names: Sequence[str], counts: NDArr
     axes.set_aspect("equal")
     if classes <= _MOST_NAMED:
         labels = [short(label, 14) for label in names]
-        axes.set_xticks(range(classes), labels, rotation=0 if max(map(len, labels)) < 4 else 60)
+        turned = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"} if max(map(len, labels)) >= 4 else {}
+        axes.set_xticks(range(classes), labels, **turned)
         axes.set_yticks(range(classes), labels)
-        if max(map(len, labels)) >= 4:
-            for label in axes.get_xticklabels():
-                label.set(ha="right", rotation_mode="anchor")
     axes.set(xlabel="predicted class", ylabel="class")
     figure.colorbar(image, ax=axes, label="share of the class", shrink=0.85)
     return figure, "Rows are classes, columns what was predicted; colour is the share of the row, numbers are items."
@@ -188,7 +186,9 @@ def moving(found: Sequences) -> Animation:
                 made = found.predicted[number, frame - found.seen]
                 error = np.abs(made - found.frames[number, frame]).mean(-1)
                 tiles = [truth, to_colour(made), _heat(error)]
-            lines.append(np.concatenate([_framed(tile, scale) for tile in tiles], 1))
+            blown_up = (tile.repeat(scale, 0).repeat(scale, 1) for tile in tiles)
+            border = ((0, _GAP), (0, _GAP), (0, 0))  # light, on the right and below
+            lines.append(np.concatenate([np.pad(tile, border, constant_values=0.8) for tile in blown_up], 1))
         pixels = np.round(255 * np.clip(np.concatenate(lines, 0), 0, 1)).astype(np.uint8)
         film.append(_indexed(Image.fromarray(pixels), colour=found.frames.shape[-1] == 3))
     data = io.BytesIO()
@@ -212,12 +212,6 @@ def _indexed(picture: Any, *, colour: bool) -> Any:
     palette = Image.new("P", (1, 1))
     palette.putpalette(np.round(255 * colours).astype(np.uint8).tobytes())
     return picture.quantize(palette=palette, dither=Image.Dither.NONE)
-
-
-def _framed(tile: Frames, scale: int) -> Frames:
-    """Blown up, with a light border on the right and below."""
-    large = tile.repeat(scale, 0).repeat(scale, 1)
-    return np.pad(large, ((0, _GAP), (0, _GAP), (0, 0)), constant_values=0.8)
 
 
 def to_colour(frames: Frames) -> Frames:

@@ -18,7 +18,6 @@ _PER_SHEET = 3
 
 
 def report(found: Predictions | Sequences) -> Report:
-    """All of it, ready for `snnctl.report.saving.write`."""
     made = document(found)
     examples = made["examples"]
     return Report(made, partial(tables, found, examples), partial(page, found, examples), "predictions.json")

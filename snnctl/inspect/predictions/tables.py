@@ -38,7 +38,6 @@ def _example(one: Example) -> dict[str, Any]:
 
 
 def _sequences(found: Sequences) -> list[dict[str, Any]]:
-    """Index, spikes and metrics of each sequence."""
     metrics = list(found.curves[NETWORK])
     lines = []
     for number, index in enumerate(found.indices.tolist()):

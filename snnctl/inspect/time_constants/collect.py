@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.warm_start import warm_start
 from snnctl.finished import FinishedRun
-from snnctl.inspect.time_constants.ordering import OrderTest, order_test, spearman
+from snnctl.inspect.time_constants.ordering import OrderTest, order_test
 from snnctl.neurons.base import SpikingNeuron, neurons_in
 
 QUANTILES = {"q15": 0.15, "q50": 0.5, "q85": 0.85}
@@ -53,11 +53,6 @@ class RunTaus:
     def medians(self) -> list[float]:
         """In steps, by depth."""
         return [stage.median for stage in self.trained]
-
-    @property
-    def rho(self) -> float | None:
-        """Rank correlation of the medians with depth."""
-        return spearman(self.medians)
 
 
 @dataclass(frozen=True)
@@ -173,9 +168,7 @@ def _together(parts: Sequence[StageTaus]) -> StageTaus:
 
 
 def run_taus(run: FinishedRun) -> RunTaus:
-    """Time constants of a run's weights and of the network it began with: a pure function of the seed.
-
-    The weights of `run` have not been loaded.
+    """Time constants of a run's weights, not loaded yet, and of what it began with: a pure function of the seed.
 
     Raises:
         DiagnosticError: U471 as `stage_taus`; E410, E411 as `load_weights`.

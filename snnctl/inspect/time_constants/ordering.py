@@ -19,8 +19,6 @@ _EQUAL = 1e-7  # sums of correlations that are equal but for rounding
 
 @dataclass(frozen=True)
 class OrderTest:
-    """The result."""
-
     statistic: float  # mean over runs of the rank correlation with depth; a run without any order counts as 0
     p: float  # chance of a mean at least as high when the labels of the stages are arranged at random within each run
     arrangements: int  # how many there are
@@ -97,14 +95,12 @@ def _index(count: int) -> NDArray[np.float64]:
 
 
 def _correlations(ranks: NDArray[np.float64]) -> Counter[float]:
-    """How many arrangements of one run give which correlation."""
     arranged = np.array(list(itertools.permutations(ranks)))
     values, counts = np.unique((arranged @ _index(len(ranks))).round(9), return_counts=True)
     return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
 
 
 def _added(one: Counter[float], other: Counter[float]) -> Counter[float]:
-    """The distribution of the sum."""
     found: Counter[float] = Counter()
     for (a, times), (b, more) in itertools.product(one.items(), other.items()):
         found[round(a + b, 9)] += times * more

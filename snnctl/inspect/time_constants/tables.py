@@ -40,7 +40,7 @@ def document(found: TauSurvey) -> dict[str, Any]:
                 "run": run.run,
                 "seed": run.seed,
                 "checkpoint": run.checkpoint,
-                "spearman": run.rho,
+                "spearman": spearman(run.medians),
                 "stages": [_stage(*pair, found.dt_ms) for pair in with_initial(run.trained, run.initial)],
             }
             for run in found.runs
@@ -113,5 +113,4 @@ def verdict(written: Mapping[str, Any]) -> list[str]:
 
 
 def signed(value: float | None) -> str:
-    """A correlation with its sign."""
     return "none" if value is None else f"{value:+.3f}"

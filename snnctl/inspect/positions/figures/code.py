@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +25,6 @@ from snnctl.report.style import (
     whole_ticks,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
 PAIRS_SHOWN = 4
 ROWS_SHOWN = 64  # of the raster: more bars than that run into each other
 _MEANING = {
@@ -38,7 +35,6 @@ _MEANING = {
 
 
 def pictures(encoding: Encoding) -> list[Picture]:
-    """Those for which there is something to draw."""
     drawn = []
     if encoding.membrane is not None:
         drawn.append(raster(encoding))
@@ -54,7 +50,6 @@ def pictures(encoding: Encoding) -> list[Picture]:
 
 
 def position_label(encoding: Encoding) -> str:
-    """What the axis of rows counts."""
     return "position p = t·L + l (rows of T·L)" if encoding.index == "TL" else "position p = l (rows of L)"
 
 
@@ -67,7 +62,7 @@ def raster(encoding: Encoding) -> Drawn:
     figure, grid = plots(10, 1.1 + 1.45 * pairs, title, pairs, 2, sharex=True, sharey=True, squeeze=False)
     p = np.arange(rows)
     for neuron in range(2 * pairs):
-        axes: Axes = grid[neuron // 2][neuron % 2]
+        axes = grid[neuron // 2][neuron % 2]
         if neuron >= encoding.neurons:
             axes.set_axis_off()
             continue
@@ -122,7 +117,7 @@ def code_matrix(encoding: Encoding) -> Drawn:
     return figure, f"One column per position, one row per neuron; {_MEANING[encoding.kind]}.{constant}{always}"
 
 
-def draw_code(axes: Axes, encoding: Encoding, code: codes.Floats, *, colour_bar: bool) -> None:
+def draw_code(axes: Any, encoding: Encoding, code: codes.Floats, *, colour_bar: bool) -> None:
     """`code` [rows, n] as an image: positions to the right, neurons downwards."""
     from matplotlib.colors import ListedColormap
 

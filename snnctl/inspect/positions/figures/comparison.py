@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from snnctl.inspect.positions.sensitivity import Cell, Sweep
 from snnctl.inspect.positions.theory import STEP, TITLE, Integration
 from snnctl.report.drawing import band, heat, legend_below, look, plots
 from snnctl.report.style import COLOURS, GREY, Drawn, annotated, picture, short, whole_ticks
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @picture("collisions", "Distinct codes and collisions")
@@ -121,7 +118,7 @@ def sweep(found: Sweep) -> Drawn:
     return figure, f"{found.metric} of a sweep, read from a file; repeated points are averaged."
 
 
-def _heat(axes: Axes, values: dict[tuple[float, int], float], title: str, text: Any, scale: dict[str, Any]) -> Any:
+def _heat(axes: Any, values: dict[tuple[float, int], float], title: str, text: Any, scale: dict[str, Any]) -> Any:
     bases, sizes = sorted({b for b, _ in values}), sorted({n for _, n in values})
     table = [[values.get((base, n), float("nan")) for base in bases] for n in sizes]
     texts = [["" if v != v else text(v) for v in row] for row in table]

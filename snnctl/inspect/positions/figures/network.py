@@ -12,7 +12,6 @@ MAPS_SHOWN = 6
 
 
 def pictures(found: Trained) -> list[Picture]:
-    """Those for which there is something to draw."""
     drawn = []
     if found.disturbance:
         drawn.append(disturbance(found))
