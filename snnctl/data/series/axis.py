@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.data.problems import data_error
-from snnctl.data.series.stamps import NONE, Micros, Stamps
+from snnctl.data.series.stamps import DAY, NONE, Micros, Stamps
 from snnctl.data.series.steps import SLACK, Step, find_step
 
 # Inserted rows beyond so many times those that are there mean another step, or a table of pieces.
@@ -134,9 +134,12 @@ def arrange(stamps: Stamps, numbers: npt.NDArray[np.int64], rules: Rows, step: S
         numbers, stamps, groups = _repeated(same, stamps, numbers, rules, place, told)
         instants = stamps.instants
     rising = bool((np.diff(instants) > 0).all())
-    starts, rows = (0,), numbers
+    starts: tuple[int, ...] = (0,)
+    rows = numbers
     if rising and len(instants) > 1:
-        found = step or find_step(instants)
+        # Days and longer are of the clock that people read.
+        coarse = bool((np.diff(stamps.local) >= 0.9 * DAY).all())
+        found = step or find_step(stamps.local if coarse else instants)
         if found is None and rules.missing != "keep":
             raise _no_step(instants, numbers, place)
         step = found
@@ -227,7 +230,7 @@ def _holes(
 ) -> tuple[npt.NDArray[np.int64], Stamps, tuple[int, ...], dict[str, Any]]:
     instants = stamps.instants
     # Days, months and years are of the clock that people read; hours and less are of one that is never put back.
-    by = stamps.local if step.kind != "time" or step.count % 86_400_000_000 == 0 else instants
+    by = stamps.local if step.kind != "time" or step.count % DAY == 0 else instants
     places, off = step.places(by)
     wrong = off > SLACK
     if rules.missing == "keep":
@@ -244,7 +247,8 @@ def _holes(
         )
         help = f"give the step in `data.step`, {_ONTO_ONE}"
         raise data_error("D249", message, file=place.file, line=line, path="data.step", help=help)
-    facts = {"step": str(step), "holes": int((gaps > 1).sum()), "inserted": 0}
+    holes = int((gaps > 1).sum())
+    facts: dict[str, Any] = {"step": str(step), "holes": holes, "inserted": 0}
     total = int(places[-1]) + 1
     absent = total - len(places)
     if not absent:
@@ -253,8 +257,8 @@ def _holes(
     line, where = place.at(int(numbers[at + 1]))
     inside = f" of series {place.series}" if place.series else ""
     message = (
-        f"{absent:,} of {total:,} rows{inside} are not there, in {_holes_words(facts['holes'])} (step {step}); the "
-        f"{'first' if facts['holes'] > 1 else 'hole'} is between {_shown(stamps, at)} and {_shown(stamps, at + 1)}"
+        f"{absent:,} of {total:,} rows{inside} are not there, in {_holes_words(holes)} (step {step}); the "
+        f"{'first' if holes > 1 else 'hole'} is between {_shown(stamps, at)} and {_shown(stamps, at + 1)}"
     )
     if rules.missing == "refuse" or (rules.missing == "insert" and absent > MOST_INSERTED * len(places) + 1000):
         help = "complete the file; or `data.rows.missing`: cut (no window reaches over a hole), insert or keep"

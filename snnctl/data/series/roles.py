@@ -170,7 +170,7 @@ def _counts(values: Floats, low: str, unnamed: bool) -> bool:
     if (np.abs(steps) == 1).all() and (steps == steps[0]).all():
         return unnamed or len(values) >= _COUNTED or low in COUNTER_NAMES
     named = low in COUNTER_NAMES or low.endswith("_id") or low.startswith("unnamed:")
-    return named and ((steps > 0).all() or (steps < 0).all())
+    return named and bool((steps > 0).all() or (steps < 0).all())
 
 
 def telling_apart(table: Table, roles: Roles) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -218,7 +218,7 @@ def _whole_days(values: Floats) -> bool:
     return bool(len(seen) and seen.min() >= 1e7)
 
 
-def _cells(table: Table, name: str) -> Sequence[str]:
+def _cells(table: Table, name: str) -> Iterable[str]:
     if name in table.texts:
         return table.texts[name]
     return [f"{value:.0f}" for value in table.column(name)]
