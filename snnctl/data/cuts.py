@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from annotated_types import Ge, Gt, Lt
 
 from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.seeds import stream_seed
 from snnctl.core.signature import KnobGroup
 from snnctl.data.cache import sha256_of
@@ -109,6 +111,11 @@ def cut_classes(labels: Mapping[str, Any], by: Cutting, file: str = "") -> Split
     found = cut_parts({part: np.arange(len(classes)) for part, classes in labels.items()}, take)
     refuse_empty({name: len(indices) for name, (_, indices) in found.items()}, file)
     return found
+
+
+def one_class(name: str, file: Path | str) -> DiagnosticError:
+    """D213: there is nothing to tell apart."""
+    return data_error("D213", f"all items of train have the class `{name}`", file=file)
 
 
 def refuse_empty(sizes: Mapping[str, int], file: str, more: str = "") -> None:

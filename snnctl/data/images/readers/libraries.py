@@ -12,8 +12,8 @@ import numpy as np
 
 from snnctl.data.arrays import Item, array_part, numbered
 from snnctl.data.cache import Part, Source
+from snnctl.data.decoding import Decoder
 from snnctl.data.images.known import KnownImages
-from snnctl.data.pictures import Shape, decode
 from snnctl.data.problems import data_error
 
 _PARTS = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}
@@ -45,10 +45,11 @@ def torchvision_source(known: KnownImages, root: Path, *, download: bool = False
     return Source(tuple(parts), known.name, "torchvision", known.licence, tuple(found.classes))
 
 
-def hub_source(name: str, shape: Shape, *, label: str | None = None, online: bool = True) -> Source[Item]:
+def hub_source(name: str, decode: Decoder, *, label: str | None = None, online: bool = True) -> Source[Item]:
     """An image set of `datasets.load_dataset`: an id of the hub, or a folder or Parquet file beside the recipe.
 
     Args:
+        decode: turns pictures into pixels.
         label: the column of the classes; None = the only one with class names, or `fine_label`.
         online: whether `name` is an id rather than a path; for the error message.
 
@@ -82,7 +83,7 @@ def hub_source(name: str, shape: Shape, *, label: str | None = None, online: boo
     if not loaded:
         raise data_error("D222", f"no part of `{name}` has classes in column `{column}`")
     parts = tuple(
-        Part(_PARTS.get(part, part), len(table), partial(_rows, table, picture, column, shape, name))
+        Part(_PARTS.get(part, part), len(table), partial(_rows, table, picture, column, decode, name))
         for part, table in loaded.items()
     )
     if len(parts) == 1:
@@ -92,7 +93,8 @@ def hub_source(name: str, shape: Shape, *, label: str | None = None, online: boo
         raise data_error("D222", f"`{name}` has a part `{unknown[0]}`; known are train, validation and test")
     kind = first.features[column]
     names = tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else _numbers(loaded, column, name)
-    return Source(parts, name, "datasets", str(getattr(first.info, "license", "") or ""), names)
+    licence = str(getattr(first.info, "license", "") or "")
+    return Source(parts, name, "datasets", licence, names, findings=decode.findings)
 
 
 def _label_column(table: Any, wanted: str | None, name: str) -> str:
@@ -120,9 +122,9 @@ def _numbers(loaded: Any, column: str, name: str) -> tuple[str, ...]:
     return numbered(highest)
 
 
-def _rows(table: Any, picture: str, column: str, shape: Shape, name: str) -> Iterator[Item]:
+def _rows(table: Any, picture: str, column: str, decode: Decoder, name: str) -> Iterator[Item]:
     for number, row in enumerate(table):
-        yield decode(row[picture], shape, f"{name}[{number}]"), int(row[column])
+        yield decode(row[picture], f"{name}[{number}]"), int(row[column])
 
 
 def _columns(table: Any) -> str:
