@@ -6,6 +6,7 @@ import io
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from snnctl.data.problems import data_error
 from snnctl.data.tones import GREY, Tones, is_deep
 
 MOST_PIXELS = 1 << 27  # of one picture: 134 million, more than a camera of 100 megapixels has
+MOST_OF_A_CLIP = 1 << 31  # pixels of all frames of one animated picture
 MOST_BYTES = 1 << 30  # of the file of one picture
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP")
 _ORIENTATION = 274  # the tag of EXIF
@@ -52,17 +54,31 @@ class Decoder:
             DiagnosticError: D220 it cannot be decoded, D260 it is absurdly large, D261 its values have no known range.
         """
         file = printable(str(file or name), _LONGEST)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # Pillow's: of sizes, see below, and of damaged tags
-                pixels = np.asarray(self.shape.apply(self._plain(_opened(data, name, file), name, file)), np.uint8)
-        except DiagnosticError:
-            raise
-        except Exception as error:  # readers of damaged files raise anything: struct.error, IndexError, MemoryError ...
-            if type(error).__name__ == "DecompressionBombError":
-                raise too_large(name, str(error), file) from error
-            reason = str(error) or type(error).__name__
-            raise data_error("D220", f"`{name}` is not a picture that can be read: {reason}", file=file) from error
+        with _told(name, file):
+            return self._pixels(_opened(data, name, file), name, file)
+
+    def frames(self, path: Path, name: str) -> Pixels:
+        """All frames [n, H, W, C] of an animated picture.
+
+        Raises:
+            DiagnosticError: as a call.
+        """
+        file = printable(str(path), _LONGEST)
+        made = []
+        with _told(name, file):
+            picture = _opened(path, name, file)
+            columns, rows = picture.size
+            if picture.n_frames * rows * columns > MOST_OF_A_CLIP:
+                raise too_large(name, f"{picture.n_frames:,} frames of {rows:,} x {columns:,} pixels", file)
+            for number in range(picture.n_frames):
+                picture.seek(number)
+                # Of a palette Pillow gives the first frame alone, and the others in colour.
+                own = picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+                made.append(self._pixels(own, name, file))
+            return np.stack(made)
+
+    def _pixels(self, picture: Any, name: str, file: str) -> Pixels:
+        pixels = np.asarray(self.shape.apply(self._plain(picture, name, file)), np.uint8)
         return pixels[..., None] if pixels.ndim == 2 else pixels
 
     def findings(self) -> dict[str, Any]:
@@ -119,6 +135,29 @@ class Decoder:
     def _changed(self, what: str, name: str) -> None:
         self._counts["changed"][what] += 1
         self._examples.setdefault(what, printable(name, _LONGEST))
+
+
+@contextmanager
+def _told(name: str, file: str) -> Iterator[None]:
+    """What Pillow raises as D220 and D260; it stays silent."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of sizes, which `_opened` bounds, and of damaged tags
+            yield
+    except DiagnosticError:
+        raise
+    except Exception as error:  # readers of damaged files raise anything: struct.error, IndexError, MemoryError ...
+        if type(error).__name__ == "DecompressionBombError":
+            raise too_large(name, str(error), file) from error
+        reason = str(error) or type(error).__name__
+        raise data_error("D220", f"`{name}` is not a picture that can be read: {reason}", file=file) from error
+
+
+def frame_count(path: Path, name: str) -> int:
+    """How many frames a picture has; raises D220, D260."""
+    file = printable(str(path), _LONGEST)
+    with _told(name, file):
+        return int(getattr(_opened(path, name, file), "n_frames", 1))
 
 
 def _opened(data: bytes | Path | Any, name: str, file: str) -> Any:

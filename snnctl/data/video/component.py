@@ -37,7 +37,7 @@ class Video(DataSource):
 
     Sources: moving_mnist (train and val drawn anew from MNIST's train digits, test from the published file; other
     settings: `moving_digits`), taxibj from its .npz file, kth from its tree of pictures; a path to any of the last two,
-    to a .npy or .npz file of videos, or to folders `[train|val|test/]CLIP/x0001.png`.
+    to a .npy or .npz file of videos, to folders `[train|val|test/]CLIP/x0001.png`, or to animated GIFs, each a clip.
 
     No window crosses from one clip into another or over a missing frame. Makers' parts are kept; validation is cut from
     train and never is the test set: whole clips, of kth whole persons, or the end of train in time order (taxibj),

@@ -18,6 +18,7 @@ from snnctl.data.pictures import SUFFIXES, Shape, spelled
 from snnctl.data.problems import data_error
 from snnctl.data.tones import Tones
 from snnctl.data.video.clips import Run, VideoSource
+from snnctl.data.video.readers.animations import animated, animated_source
 
 ACTIONS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
 FAST = ("jogging", "running")  # recordings of these are short, so that windows overlap
@@ -92,20 +93,26 @@ def kth_source(folder: Path, shape: FrameShape, tones: Tones) -> VideoSource:
 def folder_source(folder: Path, shape: FrameShape, tones: Tones) -> VideoSource:
     """`[train|val|test/].../CLIP/x0001.png`: every folder with pictures is a clip, numbers are the order.
 
+    Where all are GIFs and one is animated, every file is a clip.
+
     Raises:
         DiagnosticError: D230 no pictures or no numbers, D220 a picture cannot be read, D221 sizes differ.
     """
-    clips: dict[str, list[str]] = {}
-    for name in files_below(folder):
-        if name.lower().endswith(SUFFIXES):
-            clips.setdefault(PurePosixPath(name).parent.as_posix(), []).append(name)
-    if not clips:
+    pictures = [name for name in files_below(folder) if name.lower().endswith(SUFFIXES)]
+    if not pictures:
         raise data_error("D230", "no pictures are in it", file=folder, help=f"it reads {', '.join(SUFFIXES)}")
-    parts = {name: _PARTS.get(name.split("/")[0].lower(), "") for name in clips}
-    cut = all(parts.values())
+    parts = {name: _PARTS.get(name.split("/")[0].lower(), "") for name in pictures}
+    if not all(parts.values()):
+        parts = dict.fromkeys(pictures, "all")
+    counts = animated(pictures, folder)
+    if counts:
+        return animated_source(counts, parts, folder, Decoder(shape, tones))
+    clips: dict[str, list[str]] = {}
+    for name in pictures:
+        clips.setdefault(PurePosixPath(name).parent.as_posix(), []).append(name)
     found: dict[str, list[_Clip]] = {}
     for group, name in enumerate(sorted(clips)):
-        part = parts[name] if cut else "all"
+        part = parts[clips[name][0]]
         found.setdefault(part, []).extend(_Clip(names, group) for names in _without_gaps(clips[name], folder))
     return _source(found, folder, "frames", Decoder(shape, tones))
 
