@@ -18,7 +18,7 @@ from snnctl.data.problems import data_error
 from snnctl.data.tones import GREY, Tones, is_deep
 
 MOST_PIXELS = 1 << 27  # of one picture: 134 million, more than a camera of 100 megapixels has
-MOST_OF_A_CLIP = 1 << 31  # pixels of all frames of one animated picture
+MOST_OF_A_CLIP = 1 << 29  # pixels of all frames of one animated picture
 MOST_BYTES = 1 << 30  # of the file of one picture
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP")
 _ORIENTATION = 274  # the tag of EXIF

@@ -106,12 +106,13 @@ def _take_in(key: str, source: VideoSource, folder: Path, progress: Progress | N
         np.save(folder / _table(part.name), np.array(table, np.int64))
         clips[part.name] = len(table)
         done += part.count
+    found = source.findings()
     return VideoManifest(
         **source.told(key),
         shape=list(shape),
         clips=clips,
         frames={part.name: part.count for part in source.parts},
-        findings=source.findings() | {"levels": span.levels},
+        findings=found and found | {"levels": span.levels},
         **source.customs(),
     )
 
