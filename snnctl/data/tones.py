@@ -59,7 +59,7 @@ class Tones(KnobGroup):
         found = np.empty(values.shape, np.uint8)
         rows = max(1, _CHUNK // max(1, int(np.prod(values.shape[1:]))))
         for first in range(0, len(values), rows):
-            block = (np.asarray(values[first : first + rows], np.float64) - low) * (255.0 / (high - low))
+            block = (np.asarray(values[first : first + rows], np.float64) - low) * 255.0 / (high - low)
             found[first : first + rows] = np.rint(np.clip(block, 0.0, 255.0))
         return found
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from snnctl.data.problems import data_error
 
-_MOST_LINKS = 10_000  # to folders: links to folders of links can stand for more files than there are atoms
+_MOST_LINKS = 2_000  # to folders: links to folders of links can stand for more files than there are atoms
 _HELP = "remove it, or put the files themselves there"
 
 
@@ -29,7 +29,7 @@ def _below(folder: Path, root: Path, above: list[tuple[int, int]], links: list[i
         raise data_error("D104", f"cannot be read: {error.strerror or error}", file=folder) from error
     for entry in entries:
         path, hidden = Path(entry.path), entry.name.startswith(".")
-        if entry.is_dir():
+        if _is(entry.is_dir):
             if entry.is_symlink():
                 links[0] += 1
                 if _identity(path) in above or links[0] > _MOST_LINKS:
@@ -39,11 +39,18 @@ def _below(folder: Path, root: Path, above: list[tuple[int, int]], links: list[i
                     path, root, "has a name that cannot be printed", "rename it: folders are the names of classes"
                 )
             yield from _below(path, root, [*above, _identity(path)], links)
-        elif entry.is_file():
+        elif _is(entry.is_file):
             yield path
         elif path.suffix and not hidden:
             what = "is a link that leads nowhere" if entry.is_symlink() else "is named like a file, and is none"
             raise _odd(path, root, what)
+
+
+def _is(asked: Callable[[], bool]) -> bool:
+    try:
+        return asked()
+    except OSError:  # a link to itself
+        return False
 
 
 def _identity(folder: Path) -> tuple[int, int]:

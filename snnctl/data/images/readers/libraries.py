@@ -84,12 +84,12 @@ def hub_source(name: str, decode: Decoder, *, label: str | None = None, online: 
     loaded = {part: table for part, table in loaded.items() if _has_classes(table[column], part, column, name)}
     if not loaded:
         raise data_error("D222", f"no part of `{name}` has classes in column `{column}`")
-    encoded = datasets.Image(decode=False)  # errors of damaged pictures are told by our own decoder
+    raw = datasets.Image(decode=False)  # errors of damaged pictures are told by our own decoder
     parts = tuple(
         Part(
             _PARTS.get(part, part),
             len(table),
-            partial(_rows, table.cast_column(picture, encoded), picture, column, decode, name),
+            partial(_rows, table.cast_column(picture, raw), picture, column, decode, name),
         )
         for part, table in loaded.items()
     )

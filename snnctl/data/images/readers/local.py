@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from snnctl.data.arrays import Item, npy_source, npz_source
 from snnctl.data.cache import Source
@@ -19,6 +20,8 @@ from snnctl.data.images.readers.libraries import hub_source, torchvision_source
 from snnctl.data.pictures import SUFFIXES
 from snnctl.data.problems import data_error, unreadable
 
+_MEGABYTE = 1 << 20
+_MOST_PADDING = 64  # megabytes of zeros at the end of an archive, more than any writer lays there
 _BAD_TAR = (OSError, tarfile.TarError, EOFError, ValueError, RecursionError, zlib.error, lzma.LZMAError)
 
 
@@ -83,8 +86,19 @@ def _members(path: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
         with tarfile.open(path) as archive:
             for member in archive:
                 yield member, archive
+            _refuse_damaged_end(archive)
     except _BAD_TAR as error:
         raise unreadable(path, "tar", error) from error
+
+
+def _refuse_damaged_end(archive: Any) -> None:
+    """Python takes a header that is damaged for the end of the archive, and asks for no checksum then."""
+    archive.fileobj.seek(archive.offset)
+    if archive.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
+        raise tarfile.ReadError(f"what stands at byte {archive.offset:,} is no header")
+    for _ in range(_MOST_PADDING):
+        if not archive.fileobj.read(_MEGABYTE):
+            break
 
 
 def _content(member: tarfile.TarInfo, archive: tarfile.TarFile, path: Path) -> bytes:
