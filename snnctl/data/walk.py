@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snnctl.data.problems import data_error
 
-_MOST_LINKS = 2_000  # to folders: links to folders of links can stand for more files than there are atoms
+_MOST_LINKS = 10_000  # to folders: links to folders of links can stand for more files than there are atoms
 _HELP = "remove it, or put the files themselves there"
 
 

@@ -70,13 +70,14 @@ def test_links_that_lead_nowhere_or_in_a_circle(tmp_path: Path) -> None:
     assert Image(source=str(folder)).load()
 
 
-def test_links_upon_links_end(tmp_path: Path) -> None:
+def test_links_upon_links_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Twenty folders, each with two links to the next: a million ways, none of them a circle."""
     for number in range(20):
         (tmp_path / f"f{number}").mkdir()
         for name in ("a", "b"):
             (tmp_path / f"f{number}" / name).symlink_to(tmp_path / f"f{number + 1}")
     (tmp_path / "f20").mkdir()
+    monkeypatch.setattr("snnctl.data.walk._MOST_LINKS", 500)
     with pytest.raises(DiagnosticError, match="D266"):
         files_in(tmp_path / "f0")
 

@@ -357,7 +357,9 @@ def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
     laid(tmp_path / "deep", lambda bar: Picture.fromarray((600 + 4000 * bar).astype(np.uint16)))
     recipe = tmp_path / "recipe.yaml"
     text = f"data: {{type: image, source: {tmp_path}/deep, val: 2, test: 2, range: [600, 4600]}}\n"
-    text += "encoder: {type: patch_split, dim: 8, stages: 2, pools: [1, 2]}\nmodel: {type: spikformer, dim: 8, heads: 2}\n"
+    text += (
+        "encoder: {type: patch_split, dim: 8, stages: 2, pools: [1, 2]}\nmodel: {type: spikformer, dim: 8, heads: 2}\n"
+    )
     recipe.write_text(f"schema: 1\nname: deep\ntask: classification\n{text}readout: mean_linear\n")
     assert run(["data", "info", str(recipe), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)["data"]
