@@ -22,6 +22,7 @@ MOST_OF_A_CLIP = 1 << 29  # pixels of all frames of one animated picture
 MOST_BYTES = 1 << 30  # of the file of one picture
 _FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "PPM", "TIFF", "WEBP")
 _ORIENTATION = 274  # the tag of EXIF
+_TAGS = {"exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"}  # where Pillow keeps what may hold it
 _SLIVER = 32  # of 256 levels
 _SHOWN = 12  # sizes
 _LONGEST = 200
@@ -195,6 +196,8 @@ def _depth(picture: Any) -> int:
 
 def _turn(picture: Any) -> int:
     """How EXIF says that the picture lies, 1 = upright; tags that cannot be understood say nothing."""
+    if picture.format != "TIFF" and _TAGS.isdisjoint(picture.info):
+        return 1
     try:
         found = picture.getexif().get(_ORIENTATION, 1)
     except Exception:

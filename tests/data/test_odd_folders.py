@@ -137,7 +137,7 @@ def test_damaged_archives(tmp_path: Path) -> None:
         path = tmp_path / f"{number}.tar"
         path.write_bytes(damaged)
         assert problem(path).code == "D104", number
-    assert "is no header" in problem(path).message
+    assert "no header is at byte" in problem(path).message
 
 
 def test_classes_that_are_nearly_alike(tmp_path: Path) -> None:

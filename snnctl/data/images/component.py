@@ -81,7 +81,7 @@ class Pictures(DataSource):
         if len(classes := np.unique(store.labels[part][train])) < 2:
             raise one_class(store.manifest.classes[classes[0]], store.manifest.origin)
         data = ImageData(store, cut, self.normalise, self.augment)
-        refuse_flat(data.blocks("train"), store.manifest.origin, store.manifest.findings)
+        refuse_flat(data.blocks("train", 16), store.manifest.origin, store.manifest.findings)
         return data
 
 

@@ -157,11 +157,11 @@ class ImageData(Labelled):
         scale = 1 / 255 if self.normalise == "unit" else 1.0
         return torch.zeros(channels), torch.full((channels,), scale)
 
-    def blocks(self, name: SplitName) -> Iterator[Any]:
-        """The items of a split, some at a time: uint8 [n, H, W, C] or [n, T, H, W, C]."""
+    def blocks(self, name: SplitName, count: int | None = None) -> Iterator[Any]:
+        """The items of a split, `count` at a time: uint8 [n, H, W, C] or [n, T, H, W, C]."""
         part, indices = self.cut[name]
         images = self.store.images[part]
-        step = max(1, _CHUNK // int(np.prod(images.shape[1:])))
+        step = count or max(1, _CHUNK // int(np.prod(images.shape[1:])))
         for first in range(0, len(indices), step):
             yield images[indices[first : first + step]]
 

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Self
 
 from snnctl.data.arrays import Item, npy_source, npz_source
 from snnctl.data.cache import Source
@@ -80,25 +80,28 @@ def tar_source(path: Path, decode: Decoder) -> Source[Item]:
     return replace(labelled_source(found, path, "tar", read), findings=decode.findings)
 
 
+class _Member(tarfile.TarInfo):
+    """A member of an archive; Python takes a header that is damaged for the end, and leaves out what follows."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> Self:
+        try:
+            return super().fromtarfile(archive)
+        except (tarfile.InvalidHeaderError, tarfile.TruncatedHeaderError) as error:
+            raise tarfile.ReadError(f"no header is at byte {archive.offset:,}: {error}") from error
+
+
 def _members(path: Path) -> Iterator[tuple[tarfile.TarInfo, tarfile.TarFile]]:
     """Each member of an archive, one after the other, and the archive; raises D104."""
     try:
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, tarinfo=_Member) as archive:
             for member in archive:
                 yield member, archive
-            _refuse_damaged_end(archive)
+            for _ in range(_MOST_PADDING):  # checksums of what is packed stand at its end
+                if not archive.fileobj.read(_MEGABYTE):
+                    break
     except _BAD_TAR as error:
         raise unreadable(path, "tar", error) from error
-
-
-def _refuse_damaged_end(archive: Any) -> None:
-    """Python takes a header that is damaged for the end of the archive, and asks for no checksum then."""
-    archive.fileobj.seek(archive.offset)
-    if archive.fileobj.read(tarfile.BLOCKSIZE).strip(b"\0"):
-        raise tarfile.ReadError(f"what stands at byte {archive.offset:,} is no header")
-    for _ in range(_MOST_PADDING):
-        if not archive.fileobj.read(_MEGABYTE):
-            break
 
 
 def _content(member: tarfile.TarInfo, archive: tarfile.TarFile, path: Path) -> bytes:
