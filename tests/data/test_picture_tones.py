@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -375,3 +377,28 @@ def test_knobs_that_have_no_say(tmp_path: Path) -> None:
             Image(**knobs)
     with pytest.raises(ShapeError, match="lowest, highest"):
         Image(source="./x", range=[5, 5])
+
+
+def deep_png(samples: Any, kind: int) -> bytes:
+    """A PNG of 16 bits a sample [H, W, bands], written by hand: kind 2 RGB, 4 grey with alpha, 6 RGB with alpha."""
+
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)
+    head = struct.pack(">IIBBBBB", samples.shape[1], samples.shape[0], 16, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def test_sixteen_bits_of_colour_and_of_alpha() -> None:
+    """Pillow keeps the upper 8 bits of colours; a range is given in the units of the file nevertheless."""
+    colour = np.array([[[0, 32896, 65535], [4096, 8192, 16384]]])
+    read = Decoder(Shape(), Tones())
+    np.testing.assert_array_equal(read(deep_png(colour, 2), "x"), colour >> 8)
+    assert read.findings()["depths"] == {"16": 1}
+    ranged = Decoder(Shape(), Tones(range=[0, 16448]))(deep_png(colour, 2), "x")
+    assert np.abs(ranged - np.clip(colour / 16448 * 255, 0, 255)).max() <= 4
+    half = np.array([[[65535, 65535], [65535, 0], [0, 32896]]])
+    assert Decoder(Shape(), Tones("black"))(deep_png(half, 4), "x")[..., 0].tolist() == [[255, 0, 0]]
+    both = np.concatenate((colour, np.array([[[65535], [0]]])), -1)
+    assert Decoder(Shape(), Tones("white"))(deep_png(both, 6), "x").tolist() == [[[0, 128, 255], [255] * 3]]

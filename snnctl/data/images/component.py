@@ -81,7 +81,8 @@ class Pictures(DataSource):
         if len(classes := np.unique(store.labels[part][train])) < 2:
             raise one_class(store.manifest.classes[classes[0]], store.manifest.origin)
         data = ImageData(store, cut, self.normalise, self.augment)
-        refuse_flat(data.blocks("train", 16), store.manifest.origin, store.manifest.findings)
+        what = "recordings" if len(store.manifest.shape) > 3 else "pictures"
+        refuse_flat(data.blocks("train", 16), store.manifest.origin, store.manifest.findings, what)
         return data
 
 
