@@ -227,11 +227,11 @@ def picture_warnings(found: Mapping[str, Any], origin: str) -> Iterator[Diagnost
         yield warning("D262", message, "data.range", help)
     if changed.get("transparent") and found.get("ground") is None:
         count, example = changed["transparent"], examples.get("transparent", "")
-        message = f"{count:,} pictures are transparent (`{example}`) and were laid on white"
+        message = f"transparent pictures were laid on white: {count:,} (`{example}`)"
         yield warning("D263", message, "data.ground", "set `data.ground` to white, black or grey; none leaves it off")
     if changed.get("first of several frames"):
         count, example = changed["first of several frames"], examples.get("first of several frames", "")
-        message = f"of {count:,} pictures with several frames or pages (`{example}`) the first is read"
+        message = f"of pictures with several frames or pages the first is read: {count:,} (`{example}`)"
         yield warning("D264", message, "data.source", "if the others count, save each as a picture of its own")
 
 

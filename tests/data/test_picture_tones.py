@@ -114,7 +114,7 @@ def test_transparent_pictures_lie_on_a_ground(tmp_path: Path) -> None:
     wanted = np.stack([255 * (1 - bar) for bar, _ in bars()])
     np.testing.assert_array_equal(in_order(pixels), np.repeat(wanted[..., None], 3, -1))
     assert codes(data)[0] == "D263"
-    assert "12 pictures are transparent" in data.warnings[0].message
+    assert "laid on white: 12 (`" in data.warnings[0].message
     assert (data.facts()["changed"], data.facts()["ground"]) == ({"transparent": 12}, "white")
     white, data = stored(folder, ground="white")
     np.testing.assert_array_equal(white, pixels)
@@ -260,7 +260,7 @@ def test_the_first_of_several_frames_and_that_it_is_said(tmp_path: Path) -> None
         pixels, data = stored(folder, channels=1)
         np.testing.assert_array_equal(in_order(pixels)[..., 0], np.stack([200 * bar for bar, _ in bars()]))
         assert codes(data)[0] == "D264"
-        assert "of 12 pictures with several frames" in data.warnings[0].message
+        assert "the first is read: 12 (`" in data.warnings[0].message
 
 
 def test_arrays_by_their_type(tmp_path: Path) -> None:
