@@ -13,7 +13,10 @@ import numpy.typing as npt
 from snnctl.data.cache import Part, Source
 from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
+from snnctl.data.tones import Tones
 
+AS_THEY_ARE = Tones()
+MOST_CLASSES = 10_000  # numbers up to here are classes, whether all occur or not
 Whole = npt.NDArray[np.int64]
 Item = tuple[Pixels, int]  # uint8 [H, W, C], or [T, H, W, C] for event frames, and the index of the class
 
@@ -54,40 +57,63 @@ def open_npy(path: Path, *, mapped: bool = False) -> Any:
         raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
 
 
-def npz_source(path: Path, *, frames: bool) -> Source[Item]:
+def npz_source(path: Path, *, frames: bool, tones: Tones = AS_THEY_ARE) -> Source[Item]:
     """Arrays `images` (or `frames`, `data`, `x`) and `labels` (or `targets`, `y`), each also with `train_`, `val_` or
     `test_` before its name.
 
     Args:
         frames: whether the items are [T, C, H, W]; else [H, W] or [H, W, C].
+        tones: how values of pictures become 0..255.
 
     Raises:
-        DiagnosticError: D222, no such arrays, or they do not match.
+        DiagnosticError: D222, no such arrays, or they do not match; or what `Tones.of_arrays` or `to_items` find.
     """
     arrays = open_npz(path)
-    parts, highest = [], 0
+    names, found, labelled = [], [], []
     for prefix, part in _PARTS.items():
         data = next((arrays[prefix + name] for name in DATA_NAMES if prefix + name in arrays), None)
         labels = next((arrays[prefix + name] for name in LABEL_NAMES if prefix + name in arrays), None)
         if data is None or labels is None:
             continue
-        parts.append(array_part(part, to_items(data, path, frames=frames), _whole(labels, len(data), path)))
-        highest = max(highest, int(labels.max(initial=0)))
-    if not parts:
+        names.append(part)
+        found.append(data)
+        labelled.append(_whole(labels, len(data), path))
+    if not names:
         help = "it needs `frames` and `labels`" if frames else "it needs `images` and `labels`"
         raise data_error("D222", f"`{path.name}` has {', '.join(arrays)}", file=path, help=help)
-    return Source(tuple(parts), str(path), "npz", classes=numbered(highest))
+    return _arrays_source(names, found, labelled, path, "npz", frames, tones)
 
 
-def npy_source(path: Path, *, frames: bool) -> Source[Item]:
+def npy_source(path: Path, *, frames: bool, tones: Tones = AS_THEY_ARE) -> Source[Item]:
     """`NAME.npy` with the items and `NAME_labels.npy` (or `labels.npy`) with their classes beside it."""
     beside = (path.with_name(f"{path.stem}_labels.npy"), path.with_name("labels.npy"))
     labels_path = next((other for other in beside if other.is_file()), None)
     if labels_path is None:
         raise data_error("D222", f"no `{beside[0].name}` lies beside `{path.name}`", file=path)
-    data, labels = open_npy(path, mapped=True), open_npy(labels_path)
-    part = array_part("all", to_items(data, path, frames=frames), _whole(labels, len(data), labels_path))
-    return Source((part,), str(path), "npy", classes=numbered(int(labels.max(initial=0))))
+    data = open_npy(path, mapped=True)
+    labels = _whole(open_npy(labels_path), len(data), labels_path)
+    return _arrays_source(["all"], [data], [labels], path, "npy", frames, tones)
+
+
+def _arrays_source(
+    names: list[str], found: list[Any], labels: list[Any], path: Path, format: str, frames: bool, tones: Tones
+) -> Source[Item]:
+    findings: dict[str, Any] = {}
+    if not frames:
+        found, findings = tones.of_arrays(found, path)
+    items = [to_items(data, path, frames=frames) for data in found]
+    labels, classes = _classes(labels)
+    parts = tuple(map(array_part, names, items, labels))
+    return Source(parts, str(path), format, classes=classes, findings=lambda: findings)
+
+
+def _classes(labels: list[Any]) -> tuple[list[Any], tuple[str, ...]]:
+    """Indices of classes, and their names: numbers that are large and far between are no indices."""
+    highest = max(int(found.max(initial=0)) for found in labels)
+    if highest < MOST_CLASSES:
+        return labels, numbered(highest)
+    distinct = np.unique(np.concatenate(labels))
+    return [np.searchsorted(distinct, found) for found in labels], tuple(map(str, distinct.tolist()))
 
 
 def array_part(name: str, images: Any, labels: Any) -> Part[Item]:
@@ -127,5 +153,6 @@ def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:
 def _whole(labels: Any, count: int, path: Path) -> Any:
     if labels.shape != (count,) or labels.dtype.kind not in "iu" or (labels < 0).any():
         message = f"`{path.name}` has classes {labels.dtype} {list(labels.shape)} for {count} items"
-        raise data_error("D222", message, file=path, help="one whole number from 0 on for each item")
+        help = "one whole number from 0 on for each item; where -1 marks items without a class, leave them out"
+        raise data_error("D222", message, file=path, help=help)
     return labels

@@ -92,6 +92,7 @@ class Source(Generic[Item]):
         licence: as its makers state it; "" where nothing is known.
         classes: names, in the order of their indices; empty where there are none.
         speakers: names, in the order of their numbers; empty where nobody speaks or has one.
+        findings: what reading its items has shown, as a document; asked for once all were given.
     """
 
     parts: tuple[Part[Item], ...]
@@ -100,6 +101,7 @@ class Source(Generic[Item]):
     licence: str = ""
     classes: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
+    findings: Callable[[], dict[str, Any]] = dict
 
     def told(self, key: str) -> dict[str, Any]:
         """What a `KeyedManifest` repeats of it."""

@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from snnctl.core.diagnostic import did_you_mean
 from snnctl.data.cache import Part, Source
-from snnctl.data.cuts import SPLIT_WORDS
+from snnctl.data.cuts import SPLIT_WORDS, one_class
 from snnctl.data.pictures import SUFFIXES
 from snnctl.data.problems import data_error
+from snnctl.data.walk import files_in
 
 _NAMES = {word: part for word, part in SPLIT_WORDS.items() if word != "dev"}
 Content = TypeVar("Content")
@@ -56,7 +57,7 @@ def class_names(found: Labelled, origin: Path) -> tuple[str, ...]:
     """The classes in the order of their names, numbers by their value.
 
     Raises:
-        DiagnosticError: D222 fewer than two, D223 a part has a class that `train` does not have.
+        DiagnosticError: D213 fewer than two, D223 a part has a class that `train` does not have.
     """
     every = {name for items in found.values() for _, name in items}
     known = {name for _, name in found.get("train", [])} or every
@@ -66,7 +67,7 @@ def class_names(found: Labelled, origin: Path) -> tuple[str, ...]:
         message = f"class `{strangers[0]}` is in {part} but not in train"
         raise data_error("D223", message, file=origin)
     if len(known) < 2:
-        raise data_error("D222", f"one class alone, `{min(known)}`", file=origin)
+        raise one_class(min(known), origin)
     return tuple(sorted(known, key=lambda name: (0, int(name), name) if name.isdecimal() else (1, 0, name)))
 
 
@@ -91,8 +92,8 @@ def labelled_source(
 
 
 def files_below(folder: Path) -> list[str]:
-    """Every file in a folder and its folders, relative to it."""
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    """Every file in a folder and its folders, relative to it; raises D266, see `files_in`."""
+    return [path.relative_to(folder).as_posix() for path in files_in(folder)]
 
 
 def local_path(text: str, known: Sequence[str], help: str = "") -> Path:
@@ -115,9 +116,11 @@ def local_path(text: str, known: Sequence[str], help: str = "") -> Path:
 
 def stamp(path: Path) -> str:
     """A digest of names, sizes and times of change: another one once a file changes."""
-    files = sorted(found for found in path.rglob("*") if found.is_file()) if path.is_dir() else [path]
+    files = sorted(files_in(path)) if path.is_dir() else [path]
     digest = hashlib.sha256()
     for file in files:
         facts = file.stat()
-        digest.update(f"{file.relative_to(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode())
+        digest.update(
+            f"{file.relative_to(path)}\0{facts.st_size}\0{facts.st_mtime_ns}\0".encode(errors="surrogateescape")
+        )
     return digest.hexdigest()

@@ -1,18 +1,14 @@
-"""From the bytes of a picture to uint8 pixels of the wanted size and channels."""
+"""What is read as a picture, and the size and channels that pictures are brought to."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from annotated_types import Ge, Le, MaxLen, MinLen
-
-from snnctl.data.problems import data_error
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 Pixels = npt.NDArray[np.uint8]
@@ -52,26 +48,5 @@ class Shape:
 
     def coloured(self, picture: Any) -> Any:
         """A picture of Pillow with the channels that are wanted, or that it has."""
-        channels = self.channels or (1 if picture.mode in ("1", "L", "I", "I;16") else 3)
+        channels = self.channels or (1 if picture.mode in ("1", "L") else 3)
         return picture.convert("L" if channels == 1 else "RGB")
-
-
-def decode(data: bytes | Path | Any, shape: Shape, name: str, file: Path | str = "") -> Pixels:
-    """Pixels [H, W, C] of an encoded picture, of one in a file, or of one that Pillow has already opened.
-
-    Args:
-        name: what a message calls it.
-        file: where it lies; "" = `name` says so.
-
-    Raises:
-        DiagnosticError: D220, it cannot be decoded.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        data = data.read_bytes() if isinstance(data, Path) else data
-        picture = Image.open(io.BytesIO(data)) if isinstance(data, bytes | bytearray) else data
-        pixels = np.asarray(shape.apply(picture), dtype=np.uint8)
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError) as error:
-        raise data_error("D220", f"`{name}` is not a picture that can be read: {error}", file=file or name) from error
-    return pixels[..., None] if pixels.ndim == 2 else pixels

@@ -115,7 +115,7 @@ _CLIP_FACTS = {
 def test_pictures_are_found_again(kind: str, tmp_path: Path, cache: Path) -> None:
     folder = tmp_path / "set.of pictures"
     stamp = _source(folder, ["a/1.png", "a/2.png", "b/1.png"])
-    key = _key("set-of-pictures", f"(1, {str(folder)!r}, {stamp!r}, {NO_SIZE}, None)")
+    key = _key("set-of-pictures", f"(1, {str(folder)!r}, {stamp!r}, {NO_SIZE}, None, 2)")  # 2: depth, ground, turn
     _lay(cache / "images" / key, _facts((10, 2, 3, 1), "folder"), _pixels((10, 2, 3, 1)))
     data = DATA.get(kind)(source=str(folder), normalise="none").load()
     batch = data.split("train").batch(torch.arange(len(data.split("train"))))
@@ -149,7 +149,7 @@ def test_recordings_of_spikes_are_found_again(tmp_path: Path, cache: Path) -> No
 def test_videos_are_found_again(tmp_path: Path, cache: Path) -> None:
     folder = tmp_path / "clips"
     stamp = _source(folder, ["a/1.png", "b/1.png"])
-    key = _key("clips", f"(1, {str(folder)!r}, {stamp!r}, None, Frame{NO_SIZE})")
+    key = _key("clips", f"(1, {str(folder)!r}, {stamp!r}, None, Frame{NO_SIZE}, 2)")
 
     _lay(cache / "videos" / key, _CLIP_FACTS, _clips)
     data = DATA.get("video")(source=str(folder), frames_in=2, frames_out=2).load()

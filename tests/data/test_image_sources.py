@@ -348,3 +348,35 @@ def test_the_cifar_subset() -> None:
     assert data.store.manifest.parts == {"test": 5000, "train": 20000}
     assert data.class_names[0] == "airplane"
     assert data.input_signal.grid == (32, 32)
+
+
+def test_damaged_files_of_other_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import datasets
+
+    genuine(monkeypatch, "mnist", 60, 30)
+    root = files.mnist(tmp_path / "root")
+    raw = root / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    for damaged in (raw.read_bytes()[:-9], raw.read_bytes()[:7], b"", b"\0\0\x17\x09" + b"\xff" * 40):
+        raw.write_bytes(damaged)
+        assert code_of(lambda: prepare("mnist", source=root)) in ("D104", "D107")
+
+    def parquet(pictures: list[dict[str, Any]], labels: list[Any], kind: Any) -> str:
+        columns = datasets.Features({"img": datasets.Image(), "label": kind})
+        made = datasets.Dataset.from_dict({"img": pictures, "label": labels}, features=columns)
+        made.to_parquet(tmp_path / "set.parquet")
+        return str(tmp_path / "set.parquet")
+
+    png = (files.folders(tmp_path / "p", {"": 3}) / "ant" / "0000.png").read_bytes()
+    good, bad = {"bytes": png, "path": None}, {"bytes": png[:40], "path": None}
+    whole = datasets.Value("int64")
+    for pictures, labels, kind, code in (
+        ([good, bad] * 6, [0, 1] * 6, whole, "D220"),
+        ([good, None] * 6, [0, 1] * 6, whole, "D220"),
+        ([good] * 12, [0, 1, -1] * 4, whole, "D222"),
+        ([good] * 12, [0, None] * 6, whole, "D222"),
+        ([good] * 12, ["a", "b"] * 6, datasets.Value("string"), "D222"),
+        ([good] * 12, [0, 10**12] * 6, whole, "D222"),
+        ([good] * 12, [1, 1] * 6, whole, "D213"),
+    ):
+        source = parquet(pictures, labels, kind)
+        assert code_of(Image(source=source, label="label").load) == code

@@ -12,12 +12,14 @@ import torch
 from torch import Tensor
 
 from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Chosen, Labelled
 from snnctl.data.cuts import SPLIT_NAMES, Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
-from snnctl.data.events.store import UNKNOWN, Recordings, SpikeManifest
+from snnctl.data.events.store import STORE, UNKNOWN, Recordings, SpikeManifest
+from snnctl.data.repeats import Repeats, repeats
 
 _CHUNK = 1 << 22  # spikes looked at in one go
 
@@ -119,7 +121,16 @@ class SpikeData(Labelled):
     binning: Binning
     augment: SpikeAugment
     dt_ms: float
-    leaks: tuple[str, ...] = ()
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Recordings that stand in two splits."""
+        parts = {name: part.each for name, part in self.parts.items()}
+        return repeats(parts, self.cut, "recordings", STORE.path(self.manifest.key))
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        return self.repeats.warnings(self.manifest.origin)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -177,6 +188,7 @@ class SpikeData(Labelled):
             "bin_ms": round(binning.bin_ms, 3),
             "dt_ms": round(self.dt_ms, 3),
             "splits": class_counts({name: part.labels for name, part in self.parts.items()}, self.cut, self.classes),
+            "repeated": self.repeats.facts(),
             "speakers": {name: self.speakers(name) for name in SPLIT_NAMES},
             "licence": manifest.licence or "unknown",
             "bytes": manifest.bytes,

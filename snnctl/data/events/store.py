@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import astuple, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,11 @@ class Recordings:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def each(self) -> Iterator[bytes]:
+        """Times and units of one recording after the other, as bytes."""
+        for first, end in pairwise(self.starts.tolist()):
+            yield self.times[first:end].tobytes() + self.units[first:end].tobytes()
 
 
 def open_part(manifest: SpikeManifest, part: str) -> Recordings:

@@ -9,23 +9,28 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
+import numpy as np
+
 from snnctl.core.catalog import DATA
 from snnctl.core.registry import SourcePath
 from snnctl.core.signature import KnobGroup, takes_knobs
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
-from snnctl.data.cuts import Cutting, cut_classes
+from snnctl.data.cuts import Cutting, cut_classes, one_class
+from snnctl.data.decoding import Decoder, refuse_flat
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.dataset import ImageData, Normalise
 from snnctl.data.images.known import KNOWN
 from snnctl.data.images.prepare import local_images, named_images, take_in, take_in_hub
 from snnctl.data.images.readers.local import image_source
-from snnctl.data.images.store import STORE, ImageManifest, open_images
+from snnctl.data.images.store import AS_THEY_ARE, STORE, ImageManifest, open_images
 from snnctl.data.pictures import Shape, Size, as_pair
 from snnctl.data.prepare import Prepared, reported
+from snnctl.data.tones import Tones
 
 NO_AUGMENT = Augment()
 HUB = "hub"
+DECODED = 2  # raised when decoding changes: pictures of one's own are decoded anew, sets that were fetched are not
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,13 @@ class Pictures(DataSource):
         """The set, memory-mapped; of pixels none is read yet."""
         store = open_images(self.manifest())
         cut = cut_classes(store.labels, self.cutting, store.manifest.origin)
-        return ImageData(store, cut, self.normalise, self.augment)
+        part, train = cut["train"]
+        if len(classes := np.unique(store.labels[part][train])) < 2:
+            raise one_class(store.manifest.classes[classes[0]], store.manifest.origin)
+        data = ImageData(store, cut, self.normalise, self.augment)
+        what = "recordings" if len(store.manifest.shape) > 3 else "pictures"
+        refuse_flat(data.blocks("train", 16), store.manifest.origin, store.manifest.findings, what)
+        return data
 
 
 @DATA.register("image")
@@ -109,6 +120,7 @@ class Image(Pictures):
         *,
         source: Annotated[str, SourcePath(known=(*KNOWN, HUB))],
         decoding: Decoding = DECODING,
+        tones: Tones = AS_THEY_ARE,
         label: str | None = None,
         cutting: Cutting = CUTTING,
         normalise: Normalise = "channel",
@@ -116,26 +128,31 @@ class Image(Pictures):
     ) -> None:
         super().__init__(cutting, normalise, augment)
         self.source, self.hub, self.label = source, decoding.hub, label
-        self.shape = Shape(as_pair(decoding.size), decoding.channels)
+        self.shape, self.tones = Shape(as_pair(decoding.size), decoding.channels), tones
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """An id goes with the hub; a label column is one of `datasets`."""
+        """An id goes with the hub; a label column is one of `datasets`; known sets are of 8 bits and opaque."""
         if (knobs["source"] == HUB) != (knobs["hub"] is not None):
             yield "hub", "`hub` names a set where `source` is hub, and only there"
         if knobs.get("label") is not None and knobs["source"] in KNOWN:
             yield "label", "`label` names a column of a `datasets` set; this source has none"
+        arrays = knobs["source"].lower().endswith((".npy", ".npz"))
+        for knob in ("ground", "range"):
+            if knobs.get(knob) is not None and (knobs["source"] in KNOWN or (arrays and knob == "ground")):
+                yield knob, f"`{knob}` has no say in what `{knobs['source']}` holds"
 
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
         if self.source in (HUB, *KNOWN):
-            return named_images(self.source, self.hub, self.shape, self.label)
-        read = partial(image_source, shape=self.shape, label=self.label)
-        return local_images(self.source, (self.shape, self.label), read, progress)
+            return named_images(self.source, self.hub, self.shape, self.label, self.tones)
+        read = partial(image_source, decode=Decoder(self.shape, self.tones), label=self.label)
+        settings = (self.shape, self.label, DECODED, *self.tones.settings)
+        return local_images(self.source, settings, read, progress)
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """The decoded set; a named one is fetched through torchvision or brought, one of a hub through `datasets`."""
         if self.hub is not None:
-            found = take_in_hub(self.hub, self.shape, self.label, progress)
+            found = take_in_hub(self.hub, self.shape, self.label, progress, self.tones)
         elif self.source in KNOWN:
             found = take_in(self.source, brought, self.shape, progress=progress)
         else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.core.shapes import SignalSpec
+from snnctl.data.alike import alike_names
 from snnctl.data.base import Batch, Chosen, Labelled, Split
 from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
+from snnctl.data.decoding import picture_facts, picture_warnings
 from snnctl.data.images.augment import Augment
-from snnctl.data.images.store import ImageStore
+from snnctl.data.images.store import STORE, ImageStore
 from snnctl.data.pictures import spelled
+from snnctl.data.repeats import Repeats, repeats
 
 Normalise = Literal["channel", "unit", "none"]
 _CHUNK = 1 << 24  # bytes of pixels counted at once
@@ -110,11 +115,25 @@ class ImageData(Labelled):
     cut: Splits
     normalise: Normalise
     augment: Augment
-    leaks: tuple[str, ...] = ()
 
     @property
     def class_names(self) -> tuple[str, ...]:
         return tuple(self.store.manifest.classes)
+
+    @cached_property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        manifest = self.store.manifest
+        of_pictures = () if len(manifest.shape) > 3 else picture_warnings(manifest.findings, manifest.origin)
+        of_names = alike_names(manifest.classes, manifest.origin)
+        return (*of_pictures, *of_names, *self.repeats.warnings(manifest.origin))
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Items that stand in two splits."""
+        images = self.store.images
+        parts = {part: partial(iter, images[part]) for part in images}
+        what = "recordings" if len(self.store.manifest.shape) > 3 else "pictures"
+        return repeats(parts, self.cut, what, STORE.path(self.store.manifest.key))
 
     @property
     def input_signal(self) -> SignalSpec:
@@ -138,18 +157,29 @@ class ImageData(Labelled):
         scale = 1 / 255 if self.normalise == "unit" else 1.0
         return torch.zeros(channels), torch.full((channels,), scale)
 
+    def blocks(self, name: SplitName, count: int | None = None) -> Iterator[Any]:
+        """The items of a split, `count` at a time: uint8 [n, H, W, C] or [n, T, H, W, C]."""
+        part, indices = self.cut[name]
+        images = self.store.images[part]
+        step = count or max(1, _CHUNK // int(np.prod(images.shape[1:])))
+        for first in range(0, len(indices), step):
+            yield images[indices[first : first + step]]
+
+    @cached_property
+    def levels(self) -> Any:
+        """[C, 256] how often each value occurs in the train pixels."""
+        channels = self.store.manifest.shape[-1]
+        counts = np.zeros((channels, 256), np.int64)
+        for images in self.blocks("train"):
+            block = images.reshape(-1, channels)
+            for channel in range(channels):
+                counts[channel] += np.bincount(block[:, channel], minlength=256)
+        return counts
+
     @cached_property
     def statistics(self) -> tuple[Any, Any]:
         """Mean and standard deviation of each channel over the train pixels, exact: from counts of the 256 values."""
-        part, indices = self.cut["train"]
-        images = self.store.images[part]
-        channels = images.shape[-1]
-        counts = np.zeros((channels, 256), np.int64)
-        step = max(1, _CHUNK // int(np.prod(images.shape[1:])))
-        for first in range(0, len(indices), step):
-            block = images[indices[first : first + step]].reshape(-1, channels)
-            for channel in range(channels):
-                counts[channel] += np.bincount(block[:, channel], minlength=256)
+        counts = self.levels
         values, total = np.arange(256), counts.sum(1)
         mean = counts @ values / total
         return mean, np.sqrt(np.maximum(counts @ values**2 / total - mean**2, 0.0))
@@ -171,8 +201,11 @@ class ImageData(Labelled):
             "parts": dict(manifest.parts),
             "splits": class_counts(self.store.labels, self.cut, self.classes),
         }
-        if self.normalise == "channel":
+        if self.normalise == "channel" or len(manifest.shape) == 3:
             mean, sd = self.statistics
+            used = np.flatnonzero(self.levels.any(0))
+            facts["pixel_range"] = [int(used[0]), int(used[-1])]
             facts["channel_mean"] = [round(float(value), 3) for value in mean]
             facts["channel_sd"] = [round(float(value), 3) for value in sd]
+        facts |= picture_facts(manifest.findings) | {"repeated": self.repeats.facts()}
         return facts | {"licence": manifest.licence or "unknown", "bytes": manifest.bytes}

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from snnctl.data.arrays import Item
 from snnctl.data.cache import Progress, Source, cache_dir, key_of
+from snnctl.data.decoding import Decoder
 from snnctl.data.folders import local_path, stamp
 from snnctl.data.images.known import KNOWN, KnownImages
 from snnctl.data.images.readers.libraries import hub_source, torchvision_source
 from snnctl.data.images.readers.local import image_source
-from snnctl.data.images.store import PIPELINE, PLAIN, STORE, ImageManifest, named_key, write_images
+from snnctl.data.images.store import AS_THEY_ARE, PIPELINE, PLAIN, STORE, ImageManifest, named_key, write_images
 from snnctl.data.pictures import Shape
 from snnctl.data.prepare import Prepared, brought, reported
 from snnctl.data.problems import data_error
+from snnctl.data.tones import Tones
 
 
 def prepare(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Prepared:
@@ -50,19 +52,26 @@ def take_in(
     return write_images(key, replace(read, licence=known.licence), progress)
 
 
-def take_in_hub(hub: str, shape: Shape, label: str | None = None, progress: Progress | None = None) -> ImageManifest:
+def take_in_hub(
+    hub: str,
+    shape: Shape,
+    label: str | None = None,
+    progress: Progress | None = None,
+    tones: Tones = AS_THEY_ARE,
+) -> ImageManifest:
     """A set of a hub, decoded into the cache unless a sound copy lies there.
 
     Raises:
         DiagnosticError: D108 it cannot be had, or it holds no labelled pictures.
     """
-    key = named_key(f"hub:{hub}", shape, label)
-    return STORE.sound(key, verify=True) or write_images(key, hub_source(hub, shape, label=label), progress)
+    key = named_key(f"hub:{hub}", shape, label, tones)
+    read = Decoder(shape, tones)
+    return STORE.sound(key, verify=True) or write_images(key, hub_source(hub, read, label=label), progress)
 
 
-def named_images(name: str, hub: str | None, shape: Shape, label: str | None) -> ImageManifest:
+def named_images(name: str, hub: str | None, shape: Shape, label: str | None, tones: Tones) -> ImageManifest:
     """A named set, or one of a hub, that lies in the cache; raises D101."""
-    found = STORE.sound(named_key(name if hub is None else f"hub:{hub}", shape, label))
+    found = STORE.sound(named_key(name if hub is None else f"hub:{hub}", shape, label, tones))
     if found is not None:
         return found
     if hub is not None:
@@ -95,7 +104,7 @@ def _from_folder(known: KnownImages, source: Path, shape: Shape) -> Source[Item]
     layout = {"CIFAR10": "cifar-10-batches-py", "CIFAR100": "cifar-100-python"}.get(known.torchvision)
     if known.torchvision and (source / (layout or f"{known.torchvision}/raw")).is_dir():
         return torchvision_source(known, source)
-    return image_source(source, shape)
+    return image_source(source, Decoder(shape, AS_THEY_ARE))
 
 
 def _check(known: KnownImages, found: Source[Item], source: str) -> None:

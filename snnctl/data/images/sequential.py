@@ -23,6 +23,8 @@ from snnctl.data.cuts import Cutting
 from snnctl.data.images.component import CUTTING, DECODING, HUB, Decoding, Image
 from snnctl.data.images.dataset import ImageData, Normalise
 from snnctl.data.images.known import KNOWN
+from snnctl.data.images.store import AS_THEY_ARE
+from snnctl.data.tones import Tones
 
 PixelOrder = Literal["rows", "permuted"]
 
@@ -106,12 +108,13 @@ class SequentialImage(Image):
         *,
         source: Annotated[str, SourcePath(known=(*KNOWN, HUB))],
         decoding: Decoding = DECODING,
+        tones: Tones = AS_THEY_ARE,
         order: PixelOrder = "rows",
         order_seed: Annotated[int, Ge(0)] = 0,
         cutting: Cutting = CUTTING,
         normalise: Normalise = "unit",
     ) -> None:
-        super().__init__(source=source, decoding=decoding, cutting=cutting, normalise=normalise)
+        super().__init__(source=source, decoding=decoding, tones=tones, cutting=cutting, normalise=normalise)
         self.order, self.order_seed = order, order_seed
 
     def load(self) -> SequenceData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ from numpy.lib.format import open_memmap
 
 from snnctl.data.arrays import Item
 from snnctl.data.cache import KeyedManifest, Progress, Source, Store, key_of
+from snnctl.data.decoding import Span
 from snnctl.data.pictures import Shape, spelled
 from snnctl.data.problems import data_error
+from snnctl.data.tones import Tones
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +27,14 @@ class ImageManifest(KeyedManifest):
         shape: of an item: [H, W, C], or [T, H, W, C] for event frames.
         classes: names.
         parts: part -> items.
+        findings: what the pictures were, see `Decoder.findings`; `levels` where they make use of few of 0..255; empty
+            for sets that an earlier version wrote.
     """
 
     shape: list[int]
     classes: list[str]
     parts: dict[str, int]
+    findings: dict[str, Any] = field(default_factory=dict)
 
     def facts(self) -> Mapping[str, Any]:
         """For `snnctl data prep`."""
@@ -42,12 +47,12 @@ class ImageManifest(KeyedManifest):
 
 
 PIPELINE = 1  # raised when decoding changes, so that older copies are not taken for its results
-PLAIN = Shape()
+PLAIN, AS_THEY_ARE = Shape(), Tones()
 
 
-def named_key(name: str, shape: Shape = PLAIN, label: str | None = None) -> str:
+def named_key(name: str, shape: Shape = PLAIN, label: str | None = None, tones: Tones = AS_THEY_ARE) -> str:
     """The folder of a set that is known by its name or its id in a hub."""
-    return key_of(name, PIPELINE, name, shape, label)
+    return key_of(name, PIPELINE, name, shape, label, *tones.settings)
 
 
 STORE = Store("images", ImageManifest, named_key)
@@ -91,6 +96,7 @@ def write_images(key: str, source: Source[Item], progress: Progress | None = Non
 def _decode(key: str, source: Source[Item], folder: Path, progress: Progress | None) -> ImageManifest:
     total, done = sum(part.count for part in source.parts), 0
     shape: tuple[int, ...] = ()
+    span = Span()
     for part in source.parts:
         if not part.count:
             raise data_error("D222", f"the part `{part.name}` holds nothing", file=source.origin)
@@ -104,6 +110,7 @@ def _decode(key: str, source: Source[Item], folder: Path, progress: Progress | N
                 help = "set `data.size: [rows, columns]` (and `data.channels`) to bring all pictures to one shape"
                 raise data_error("D221", message, file=source.origin, path="data.size", help=help)
             images[number], labels[number] = pixels, label
+            span.add(pixels)
             done += 1
             if progress is not None and done % 256 == 0:
                 progress(done * pixels.nbytes, total * pixels.nbytes)
@@ -115,4 +122,5 @@ def _decode(key: str, source: Source[Item], folder: Path, progress: Progress | N
         shape=list(shape),
         classes=list(source.classes),
         parts={part.name: part.count for part in source.parts},
+        findings=source.findings() | {"levels": span.levels},
     )

@@ -88,7 +88,7 @@ def _unmoved(
     observed = (~np.isnan(own)).sum(axis=0)
     same = (own == usual).sum(axis=0)
     told = []
-    for i in np.flatnonzero(same >= NEARLY * observed):
+    for i in np.flatnonzero(same >= NEARLY * observed).tolist():
         every = "all" if same[i] == observed[i] else f"{same[i]:,} of"
         text = f"`{names[i]}` is {usual[i]:g} in {every} {observed[i]:,} rows of train"
         later = values[int(train[-1]) + 1 :, i] if len(train) == train[-1] + 1 else np.delete(values[:, i], train)
@@ -113,7 +113,7 @@ def _marks(values: Floats, names: Sequence[str], origin: str) -> list[Diagnostic
     with np.errstate(invalid="ignore"):
         for low in (True, False):
             ends = np.nanmin(values, axis=0) if low else np.nanmax(values, axis=0)
-            for i in np.flatnonzero(np.isin(ends, _MARKS)):
+            for i in np.flatnonzero(np.isin(ends, _MARKS)).tolist():
                 column = values[:, i]
                 rest = column[~np.isnan(column) & (column != ends[i])]
                 count = int((column == ends[i]).sum())

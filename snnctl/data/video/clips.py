@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -88,6 +89,11 @@ class Clips:
         rows, columns, channels = self.frames.shape[1:]
         return rows, columns, channels
 
+    def each(self) -> Iterator[Any]:
+        """The frames [n, H, W, C] of one clip after the other."""
+        for first, length in zip(self.firsts.tolist(), self.lengths.tolist(), strict=True):
+            yield self.frames[first : first + self.step * length : self.step][:length]
+
     def gather(self, windows: Windows, length: int) -> Any:
         """Pixels [W, length, H, W, C] of some windows."""
         first = self.firsts[windows.clips] + self.step * windows.offsets
@@ -124,6 +130,8 @@ class VideoSet(Customs):
         licence: as its makers state it; "" where nothing is known.
         digest: of its content.
         bytes: on disk.
+        folder: of the set in the cache; None for an array that is mapped where it lies.
+        findings: see `VideoManifest`.
         by, from_end, shared, lengths: see `Customs`.
     """
 
@@ -133,6 +141,8 @@ class VideoSet(Customs):
     licence: str
     digest: str
     bytes: int
+    folder: Path | None = None
+    findings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -13,9 +13,11 @@ from snnctl.core.registry import SourcePath
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
 from snnctl.data.cuts import Share
+from snnctl.data.decoding import refuse_flat
 from snnctl.data.pictures import Size, as_pair
 from snnctl.data.prepare import Prepared, reported
 from snnctl.data.problems import data_error
+from snnctl.data.tones import Ground, Range, Tones
 from snnctl.data.video.clips import By, VideoSet
 from snnctl.data.video.cut import cut_windows
 from snnctl.data.video.dataset import VideoData
@@ -35,7 +37,7 @@ class Video(DataSource):
 
     Sources: moving_mnist (train and val drawn anew from MNIST's train digits, test from the published file; other
     settings: `moving_digits`), taxibj from its .npz file, kth from its tree of pictures; a path to any of the last two,
-    to a .npy or .npz file of videos, or to folders `[train|val|test/]CLIP/x0001.png`.
+    to a .npy or .npz file of videos, to folders `[train|val|test/]CLIP/x0001.png`, or to animated GIFs, each a clip.
 
     No window crosses from one clip into another or over a missing frame. Makers' parts are kept; validation is cut from
     train and never is the test set: whole clips, of kth whole persons, or the end of train in time order (taxibj),
@@ -50,6 +52,10 @@ class Video(DataSource):
             as published).
         size: [rows, columns] that pictures are scaled to; null takes them as they are, of kth 128 x 128.
         channels: 1 (of kth the first colour) or 3 of pictures; null takes what they have, of kth 1.
+        ground: what transparent pictures lie on: white, black or grey; none leaves transparency off; null is white,
+            with a warning.
+        range: [lowest, highest] value of pictures that becomes 0 and 1, others are cut to them; null goes by the depth
+            of the files (of 16 bits, 0..65535).
         val: share of train that validates where the source has no part for that, or how many: clips, persons of kth,
             windows in time order.
         test: likewise what tests where the source is not cut.
@@ -76,6 +82,8 @@ class Video(DataSource):
         stride: Annotated[int, Ge(1)] | None = None,
         size: Size | None = None,
         channels: Literal[1, 3] | None = None,
+        ground: Ground | None = None,
+        range: Range | None = None,
         val: Share = 0.1,
         test: Share = 0.2,
         by: By | None = None,
@@ -83,7 +91,7 @@ class Video(DataSource):
     ) -> None:
         self.source, self.layout = source, layout
         self.seen, self.ahead, self.stride = frames_in, frames_out, stride
-        self.shape = FrameShape(as_pair(size), channels)
+        self.shape, self.tones = FrameShape(as_pair(size), channels), Tones(ground, range)
         self.val, self.test, self.split_seed = val, test, split_seed
         self.by: By | None = by
         self._moving: MovingDigits | None = None
@@ -103,6 +111,7 @@ class Video(DataSource):
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """Knobs of one kind of source stand with that kind alone."""
         source = knobs["source"]
+        yield from Tones.rules(knobs)
         if source in KNOWN and knobs["layout"] is not None:
             yield "layout", f"`layout` names the axes of an array; those of {source} are known"
         if source == MOVING_MNIST:
@@ -110,14 +119,14 @@ class Video(DataSource):
                 if knobs[knob] is not None:
                     yield knob, f"`{knob}` cuts recordings; sequences of {source} are whole and drawn one by one"
         if source in (MOVING_MNIST, "taxibj") or source.lower().endswith((".npy", ".npz")):
-            for knob in ("size", "channels"):
-                if knobs[knob] is not None:
+            for knob in ("size", "channels", "ground", "range"):
+                if knobs.get(knob) is not None:
                     yield knob, f"`{knob}` is for pictures; arrays are taken as they are"
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """The clips, fetched or taken into the cache if need be; of moving_mnist MNIST's digits as well."""
         if self.source in KNOWN:
-            take_in(self.source, brought, self.shape, progress=progress)
+            take_in(self.source, brought, self.shape, self.tones, progress=progress)
         if self._moving is not None:
             picture_set(self._moving.source).prepare(progress)
         found = self._videos(progress)
@@ -140,9 +149,13 @@ class Video(DataSource):
             raise data_error("R330", message, file=found.origin, path="data.frames_in", help=help)
         length = self.seen + self.ahead
         cut = cut_windows(found, length, self.stride, self.val, self.test, self.by, self.split_seed)
+        part, train = cut["train"]
+        clips = found.parts[part]
+        blocks = (clips.gather(train[first : first + 1], length) for first in range(len(train)))
+        refuse_flat(blocks, found.origin, found.findings, "frames")
         return VideoData(found, cut, self.seen, self.ahead)
 
     def _videos(self, progress: Progress | None = None) -> VideoSet:
         if self.source in KNOWN:
-            return named_videos(self.source, self.shape)
-        return local_videos(self.source, self.layout, self.shape, progress)
+            return named_videos(self.source, self.shape, self.tones)
+        return local_videos(self.source, self.layout, self.shape, progress, self.tones)

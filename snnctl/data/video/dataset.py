@@ -12,10 +12,13 @@ import torch
 from torch import Tensor
 
 from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Dataset
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
+from snnctl.data.decoding import picture_facts, picture_warnings
+from snnctl.data.repeats import Repeats, repeats
 from snnctl.data.video.clips import Clips, VideoSet, Windows
 
 
@@ -107,7 +110,6 @@ class VideoData(Dataset):
     cut: Mapping[str, tuple[str, Windows]]
     seen: int
     ahead: int
-    leaks: tuple[str, ...] = ()
 
     @property
     def input_signal(self) -> SignalSpec:
@@ -116,6 +118,18 @@ class VideoData(Dataset):
     def split(self, name: SplitName) -> VideoSplit:
         part, windows = self.cut[name]
         return VideoSplit(self.source.parts[part], windows, self.seen, self.ahead)
+
+    @cached_property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        origin = self.source.origin
+        return (*picture_warnings(self.source.findings, origin), *self.repeats.warnings(origin))
+
+    @cached_property
+    def repeats(self) -> Repeats:
+        """Clips that stand in two splits; one clip that was cut in time is none."""
+        parts = {name: clips.each for name, clips in self.source.parts.items()}
+        cut = {name: (part, np.unique(windows.clips)) for name, (part, windows) in self.cut.items()}
+        return repeats(parts, cut, "clips", self.source.folder)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -139,4 +153,6 @@ class VideoData(Dataset):
             "frames_in": self.seen,
             "frames_out": self.ahead,
             "splits": splits,
+            "repeated": self.repeats.facts(),
+            **picture_facts(self.source.findings),
         }

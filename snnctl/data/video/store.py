@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,10 @@ import numpy as np
 from numpy.lib.format import open_memmap
 
 from snnctl.data.cache import KeyedManifest, Progress, Store, key_of, sha256_of
+from snnctl.data.decoding import Span
 from snnctl.data.pictures import spelled
 from snnctl.data.problems import data_error
+from snnctl.data.tones import Tones
 from snnctl.data.video.clips import Clips, Customs, VideoSet, VideoSource
 from snnctl.data.video.readers.folders import KTH_SIZE, FrameShape
 
@@ -25,21 +27,23 @@ class VideoManifest(Customs, KeyedManifest):
         shape: [H, W, C] of a frame.
         clips, frames: part -> how many.
         by, from_end, shared, lengths: see `Customs`.
+        findings: what the pictures were, see `Decoder.findings`; empty for arrays and for sets of earlier versions.
     """
 
     shape: list[int]
     clips: dict[str, int]
     frames: dict[str, int]
+    findings: dict[str, Any] = field(default_factory=dict)
 
 
 PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
-PLAIN = FrameShape()
+PLAIN, AS_THEY_ARE = FrameShape(), Tones()
 
 
-def named_key(name: str, shape: FrameShape = PLAIN) -> str:
+def named_key(name: str, shape: FrameShape = PLAIN, tones: Tones = AS_THEY_ARE) -> str:
     """The folder of a named set."""
     shape = FrameShape(shape.size or KTH_SIZE, shape.channels or 1) if name == "kth" else PLAIN
-    return key_of(name, PIPELINE, name, shape)
+    return key_of(name, PIPELINE, name, shape, *tones.settings)
 
 
 STORE = Store("videos", VideoManifest, named_key)
@@ -63,7 +67,8 @@ def open_videos(manifest: VideoManifest) -> VideoSet:
     customs = manifest.customs()
     if customs["lengths"]:
         customs["lengths"] = tuple(customs["lengths"])
-    return VideoSet(parts, manifest.origin, manifest.format, manifest.licence, digest, manifest.bytes, **customs)
+    told = (manifest.origin, manifest.format, manifest.licence, digest, manifest.bytes)
+    return VideoSet(parts, *told, folder=folder, findings=manifest.findings, **customs)
 
 
 def write_videos(key: str, source: VideoSource, progress: Progress | None = None) -> VideoManifest:
@@ -75,6 +80,7 @@ def _take_in(key: str, source: VideoSource, folder: Path, progress: Progress | N
     total, done = sum(part.count for part in source.parts), 0
     shape: tuple[int, ...] = ()
     clips = {}
+    span = Span()
     for part in source.parts:
         table: list[tuple[int, int, int]] = []
         frames: Any = None
@@ -89,6 +95,8 @@ def _take_in(key: str, source: VideoSource, folder: Path, progress: Progress | N
                 frames = open_memmap(folder / f"{part.name}.frames.npy", "w+", run.frames.dtype, (part.count, *shape))
             frames[at : at + len(run.frames)] = run.frames
             at += len(run.frames)
+            if run.frames.dtype == np.uint8:
+                span.add(run.frames)
             table.append((len(run.frames), run.group, run.stride))
             if progress is not None and len(table) % 64 == 0:
                 progress((done + at) * frames[0].nbytes, total * frames[0].nbytes)
@@ -98,11 +106,13 @@ def _take_in(key: str, source: VideoSource, folder: Path, progress: Progress | N
         np.save(folder / _table(part.name), np.array(table, np.int64))
         clips[part.name] = len(table)
         done += part.count
+    found = source.findings()
     return VideoManifest(
         **source.told(key),
         shape=list(shape),
         clips=clips,
         frames={part.name: part.count for part in source.parts},
+        findings=found and found | {"levels": span.levels},
         **source.customs(),
     )
 

@@ -7,6 +7,7 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from snnctl.data.arrays import Item, array_part, numbered
 from snnctl.data.cache import Part, Source
 from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
+from snnctl.data.tones import Tones
 
 _PARTS = {"train": "train", "t10k": "test"}
 _FOLDERS = ("", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw")
@@ -48,10 +50,11 @@ def find_idx(folder: Path) -> dict[str, tuple[Path, Path]]:
     return {}
 
 
-def idx_source(folder: Path) -> Source[Item]:
+def idx_source(folder: Path, tones: Tones) -> Source[Item]:
     """The parts that lie in `folder`; where there is one alone, it is a set that is not cut yet."""
     parts: list[Part[Item]] = []
     highest = 0
+    findings: dict[str, Any] = {}
     found = find_idx(folder)
     for name, (images_path, labels_path) in found.items():
         images, labels = read_idx(images_path), read_idx(labels_path)
@@ -61,8 +64,9 @@ def idx_source(folder: Path) -> Source[Item]:
             )
             raise data_error("D222", message, file=folder)
         highest = max(highest, int(labels.max(initial=0)))
+        (images,), findings = tones.of_arrays([images], images_path)
         parts.append(array_part(name if len(found) > 1 else "all", images, labels))
-    return Source(tuple(parts), str(folder), "idx", classes=numbered(highest))
+    return Source(tuple(parts), str(folder), "idx", classes=numbered(highest), findings=lambda: findings)
 
 
 def _file(folder: Path, stem: str, kind: str) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.data.arrays import Item, array_part, numbered
+from snnctl.data.arrays import MOST_CLASSES, Item, array_part, numbered
 from snnctl.data.cache import Part, Source
+from snnctl.data.decoding import Decoder
 from snnctl.data.images.known import KnownImages
-from snnctl.data.pictures import Shape, decode
-from snnctl.data.problems import data_error
+from snnctl.data.problems import data_error, unreadable
 
 _PARTS = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}
 
@@ -42,13 +42,16 @@ def torchvision_source(known: KnownImages, root: Path, *, download: bool = False
     except OSError as error:
         reason = getattr(error, "reason", None) or error
         raise data_error("D108", f"`{known.name}` cannot be downloaded: {reason}", help=by_hand) from error
+    except Exception as error:  # damaged files, of which torchvision checks no sum: struct.error, AssertionError ...
+        raise unreadable(root, known.torchvision, error) from error
     return Source(tuple(parts), known.name, "torchvision", known.licence, tuple(found.classes))
 
 
-def hub_source(name: str, shape: Shape, *, label: str | None = None, online: bool = True) -> Source[Item]:
+def hub_source(name: str, decode: Decoder, *, label: str | None = None, online: bool = True) -> Source[Item]:
     """An image set of `datasets.load_dataset`: an id of the hub, or a folder or Parquet file beside the recipe.
 
     Args:
+        decode: turns pictures into pixels.
         label: the column of the classes; None = the only one with class names, or `fine_label`.
         online: whether `name` is an id rather than a path; for the error message.
 
@@ -78,11 +81,16 @@ def hub_source(name: str, shape: Shape, *, label: str | None = None, online: boo
         raise data_error("D222", f"`{name}` has no column of pictures", notes=(f"columns: {_columns(first)}",))
     column = _label_column(first, label, name)
     # A part whose classes are kept back (-1) can be neither learned nor scored.
-    loaded = {part: table for part, table in loaded.items() if min(table[column], default=-1) >= 0}
+    loaded = {part: table for part, table in loaded.items() if _has_classes(table[column], part, column, name)}
     if not loaded:
         raise data_error("D222", f"no part of `{name}` has classes in column `{column}`")
+    raw = datasets.Image(decode=False)  # errors of damaged pictures are told by our own decoder
     parts = tuple(
-        Part(_PARTS.get(part, part), len(table), partial(_rows, table, picture, column, shape, name))
+        Part(
+            _PARTS.get(part, part),
+            len(table),
+            partial(_rows, table.cast_column(picture, raw), picture, column, decode, name),
+        )
         for part, table in loaded.items()
     )
     if len(parts) == 1:
@@ -92,7 +100,8 @@ def hub_source(name: str, shape: Shape, *, label: str | None = None, online: boo
         raise data_error("D222", f"`{name}` has a part `{unknown[0]}`; known are train, validation and test")
     kind = first.features[column]
     names = tuple(kind.names) if isinstance(kind, datasets.ClassLabel) else _numbers(loaded, column, name)
-    return Source(parts, name, "datasets", str(getattr(first.info, "license", "") or ""), names)
+    licence = str(getattr(first.info, "license", "") or "")
+    return Source(parts, name, "datasets", licence, names, findings=decode.findings)
 
 
 def _label_column(table: Any, wanted: str | None, name: str) -> str:
@@ -112,17 +121,32 @@ def _label_column(table: Any, wanted: str | None, name: str) -> str:
     return found[0]
 
 
+def _has_classes(values: Sequence[Any], part: str, column: str, name: str) -> bool:
+    """Whether the rows of a part have classes; raises D222, some have and others not, or they are no numbers."""
+    odd = next((value for value in values if not isinstance(value, int)), 0)
+    missing = sum(value == -1 for value in values)
+    if odd != 0 or 0 < missing < len(values):
+        which = f"{missing:,} of {len(values):,} rows -1" if odd == 0 else f"{odd!r}"
+        help = "rows without a class (-1, null) have to be left out; classes are whole numbers from 0 on"
+        message = f"column `{column}` of `{name}` has {which} in {part}"
+        raise data_error("D222", message, path="data.label", help=help)
+    return missing < len(values)
+
+
 def _numbers(loaded: Any, column: str, name: str) -> tuple[str, ...]:
     """Names of classes that are plain numbers."""
     highest = max(max(table[column], default=-1) for table in loaded.values())
-    if not isinstance(highest, int) or highest < 1:
-        raise data_error("D222", f"the classes in column `{column}` of `{name}` are not numbered from 0")
+    if not isinstance(highest, int) or highest < 1 or highest > MOST_CLASSES:
+        message = f"the classes in column `{column}` of `{name}` are not numbered from 0 to at most {MOST_CLASSES:,}"
+        raise data_error("D222", message, path="data.label")
     return numbered(highest)
 
 
-def _rows(table: Any, picture: str, column: str, shape: Shape, name: str) -> Iterator[Item]:
+def _rows(table: Any, picture: str, column: str, decode: Decoder, name: str) -> Iterator[Item]:
     for number, row in enumerate(table):
-        yield decode(row[picture], shape, f"{name}[{number}]"), int(row[column])
+        kept = row[picture] or {}
+        content = kept.get("bytes") or Path(kept.get("path") or "")
+        yield decode(content, f"{name}[{number}]"), int(row[column])
 
 
 def _columns(table: Any) -> str:

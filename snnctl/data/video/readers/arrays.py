@@ -86,8 +86,7 @@ def array_part(name: str, array: Any, layout: Layout | None, path: Path) -> Part
     length = int(clips.lengths[0])
 
     def runs() -> Iterator[Run]:
-        for number, first in enumerate(clips.firsts.tolist()):
-            taken = clips.frames[first : first + clips.step * length : clips.step][:length]
+        for number, taken in enumerate(clips.each()):
             yield Run(to_pixels(taken, path), number)
 
     return Part(name, len(clips.firsts) * length, runs)

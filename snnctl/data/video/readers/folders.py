@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from snnctl.data.cache import Part
-from snnctl.data.pictures import SUFFIXES, Shape, decode, spelled
+from snnctl.data.decoding import Decoder
+from snnctl.data.folders import files_below
+from snnctl.data.pictures import SUFFIXES, Shape, spelled
 from snnctl.data.problems import data_error
+from snnctl.data.tones import Tones
 from snnctl.data.video.clips import Run, VideoSource
+from snnctl.data.video.readers.animations import animated, animated_source
 
 ACTIONS = ("boxing", "handclapping", "handwaving", "jogging", "running", "walking")
 FAST = ("jogging", "running")  # recordings of these are short, so that windows overlap
@@ -58,7 +62,7 @@ def is_kth(folder: Path) -> bool:
     return any(_PERSON.match(found.name) for action in ACTIONS for found in (folder / action).glob("person*"))
 
 
-def kth_source(folder: Path, shape: FrameShape) -> VideoSource:
+def kth_source(folder: Path, shape: FrameShape, tones: Tones) -> VideoSource:
     """`ACTION/personNN_ACTION_dK.../image_XXXX.jpg`: persons 1 to 16 train, 17 to 25 test, and stay together.
 
     Windows are laid from the end of a clip; those of jogging and running are 3 frames apart. A missing number ends a
@@ -83,29 +87,34 @@ def kth_source(folder: Path, shape: FrameShape) -> VideoSource:
         raise data_error("D230", f"no person of {empty} is in it", file=folder, help="persons 1-16 train, 17-25 test")
     # The first channel of a grey recording is the picture.
     grey = FrameShape(shape.size or KTH_SIZE, shape.channels or 1)
-    return _source(found, folder, "kth", grey, from_end=True)
+    return replace(_source(found, folder, "kth", Decoder(grey, tones)), from_end=True)
 
 
-def folder_source(folder: Path, shape: FrameShape) -> VideoSource:
+def folder_source(folder: Path, shape: FrameShape, tones: Tones) -> VideoSource:
     """`[train|val|test/].../CLIP/x0001.png`: every folder with pictures is a clip, numbers are the order.
+
+    Where all are GIFs and one is animated, every file is a clip.
 
     Raises:
         DiagnosticError: D230 no pictures or no numbers, D220 a picture cannot be read, D221 sizes differ.
     """
-    clips: dict[str, list[str]] = {}
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            below = path.relative_to(folder)
-            clips.setdefault(below.parent.as_posix(), []).append(below.as_posix())
-    if not clips:
+    pictures = [name for name in files_below(folder) if name.lower().endswith(SUFFIXES)]
+    if not pictures:
         raise data_error("D230", "no pictures are in it", file=folder, help=f"it reads {', '.join(SUFFIXES)}")
-    parts = {name: _PARTS.get(name.split("/")[0].lower(), "") for name in clips}
-    cut = all(parts.values())
+    parts = {name: _PARTS.get(name.split("/")[0].lower(), "") for name in pictures}
+    if not all(parts.values()):
+        parts = dict.fromkeys(pictures, "all")
+    counts = animated(pictures, folder)
+    if counts:
+        return animated_source(counts, parts, folder, Decoder(shape, tones))
+    clips: dict[str, list[str]] = {}
+    for name in pictures:
+        clips.setdefault(PurePosixPath(name).parent.as_posix(), []).append(name)
     found: dict[str, list[_Clip]] = {}
     for group, name in enumerate(sorted(clips)):
-        part = parts[name] if cut else "all"
+        part = parts[clips[name][0]]
         found.setdefault(part, []).extend(_Clip(names, group) for names in _without_gaps(clips[name], folder))
-    return _source(found, folder, "frames", shape)
+    return _source(found, folder, "frames", Decoder(shape, tones))
 
 
 def _without_gaps(names: list[str], folder: Path) -> list[list[str]]:
@@ -128,14 +137,12 @@ def _without_gaps(names: list[str], folder: Path) -> list[list[str]]:
     return runs
 
 
-def _source(
-    found: dict[str, list[_Clip]], folder: Path, format: str, shape: FrameShape, *, from_end: bool = False
-) -> VideoSource:
+def _source(found: dict[str, list[_Clip]], folder: Path, format: str, decode: Decoder) -> VideoSource:
     def read(clips: list[_Clip]) -> Iterator[Run]:
         first: Any = None
         for clip in clips:
             paths = [folder / name for name in clip.names]
-            frames = [decode(path, shape, path.name, path) for path in paths]
+            frames = [decode(path, path.name, path) for path in paths]
             for name, frame in zip(clip.names, frames, strict=True):
                 first = frame if first is None else first
                 if frame.shape != first.shape:
@@ -147,4 +154,4 @@ def _source(
     parts = tuple(
         Part(part, sum(len(clip.names) for clip in clips), partial(read, clips)) for part, clips in found.items()
     )
-    return VideoSource(parts, str(folder), format, from_end=from_end)
+    return VideoSource(parts, str(folder), format, findings=decode.findings)
