@@ -89,8 +89,14 @@ class Series:
                 rows.append(np.arange(part.first, part.last))
                 first += part.rows
         kept = np.concatenate(rows)
-        times, past, known = (None if each is None else each[kept] for each in (self.times, self.past, self.known))
-        return replace(self, values=self.values[kept], times=times, past=past, known=known, parts=tuple(parts))
+        return replace(
+            self,
+            values=self.values[kept],
+            times=None if self.times is None else self.times[kept],
+            past=None if self.past is None else self.past[kept],
+            known=None if self.known is None else self.known[kept],
+            parts=tuple(parts),
+        )
 
     def fingerprint(self) -> str:
         """SHA-256 hex over shape, names and values, whatever file format they came from.
