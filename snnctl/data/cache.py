@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
@@ -92,6 +92,7 @@ class Source(Generic[Item]):
         licence: as its makers state it; "" where nothing is known.
         classes: names, in the order of their indices; empty where there are none.
         speakers: names, in the order of their numbers; empty where nobody speaks or has one.
+        found: what reading has found, for people; asked once all items were given.
     """
 
     parts: tuple[Part[Item], ...]
@@ -100,10 +101,12 @@ class Source(Generic[Item]):
     licence: str = ""
     classes: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
+    found: Callable[[], Mapping[str, Any]] = dict
 
     def told(self, key: str) -> dict[str, Any]:
         """What a `KeyedManifest` repeats of it."""
-        return {"key": key, "origin": self.origin, "format": self.format, "licence": self.licence}
+        head = {"key": key, "origin": self.origin, "format": self.format, "licence": self.licence}
+        return head | {"found": dict(self.found())}
 
 
 @dataclass(frozen=True)
@@ -147,12 +150,14 @@ class KeyedManifest(Manifest):
         origin: the file, folder, name or id it was made from.
         format: of the origin.
         licence: as the source states it.
+        found: what reading it has found, for people; no part of fingerprints.
     """
 
     key: str
     origin: str
     format: str
     licence: str
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 def key_of(name: str, *settings: object) -> str:

@@ -12,14 +12,17 @@ import torch
 from torch import Tensor
 
 from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Chosen, Labelled
 from snnctl.data.cuts import SPLIT_NAMES, Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.store import UNKNOWN, Recordings, SpikeManifest
+from snnctl.data.events.times import check_times, odd_recordings
 
 _CHUNK = 1 << 22  # spikes looked at in one go
+_LOOKED_AT = 24, 1 << 20  # recordings of each part that a first and a closer look take, and spikes of a closer one
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ class SpikeData(Labelled):
         binning: how they become [T, C].
         augment: of training batches.
         dt_ms: what the network is told that a bin lasts.
+        warnings: what is odd about the recordings.
     """
 
     manifest: SpikeManifest
@@ -119,6 +123,7 @@ class SpikeData(Labelled):
     binning: Binning
     augment: SpikeAugment
     dt_ms: float
+    warnings: tuple[Diagnostic, ...] = ()
     leaks: tuple[str, ...] = ()
 
     @property
@@ -159,7 +164,7 @@ class SpikeData(Labelled):
 
     def facts(self) -> dict[str, Any]:
         manifest, binning, total = self.manifest, self.binning, sum(self.manifest.spikes.values())
-        recordings = sum(manifest.parts.values())
+        recordings, late = sum(manifest.parts.values()), self.late()
         return {
             "origin": manifest.origin,
             "format": manifest.format,
@@ -168,9 +173,12 @@ class SpikeData(Labelled):
             "parts": dict(manifest.parts),
             "units": binning.units,
             "spikes": total,
+            "recordings": recordings,
             "spikes_per_recording": round(total / recordings, 1),
+            **_times(manifest),
             "last_spike_seconds": manifest.seconds,
-            "left_out_after_max_time": self.late(),
+            "left_out_after_max_time": late,
+            "share_left_out": round(late / max(total, 1), 4),
             "steps": binning.steps,
             "channels": binning.channels,
             "bins": binning.bins,
@@ -181,3 +189,40 @@ class SpikeData(Labelled):
             "licence": manifest.licence or "unknown",
             "bytes": manifest.bytes,
         }
+
+
+def _times(manifest: SpikeManifest) -> dict[str, Any]:
+    """What reading has found; sets that were taken in before it was kept have none."""
+    named = ("sensor", "formats", "time_unit", "time_unit_from", "start", "first_seconds", "lasting_seconds")
+    return {key: manifest.found[key] for key in (*named, "events_per_recording", "silent") if key in manifest.found}
+
+
+def odd_times(parts: Mapping[str, Recordings], binning: Binning, manifest: SpikeManifest) -> tuple[Diagnostic, ...]:
+    """What is odd about the times of a set, from some recordings of each part; looked at closer where there is a doubt.
+
+    Raises:
+        DiagnosticError: D251, nearly all events fall outside or into one bin.
+    """
+    few, most = _LOOKED_AT
+    inside, late, early = _binned_times(parts, binning, few, most)
+    total = int(inside.sum()) + late + early
+    if 50 * (late + early) > total or 3 * int(inside.max()) > total:
+        inside, late, early = _binned_times(parts, binning, 1 << 12, most)
+    found, file = manifest.found, manifest.origin
+    return (*check_times(inside, late, early, binning.max_time, found, file), *odd_recordings(found, file))
+
+
+def _binned_times(parts: Mapping[str, Recordings], binning: Binning, few: int, most: int) -> tuple[Any, int, int]:
+    """Spikes of each bin [T], from `max_time` on, and before 0, of about `few` recordings of each part."""
+    inside, late, early = np.zeros(binning.steps, np.int64), 0, 0
+    for part in parts.values():
+        left = most
+        for row in range(0, len(part), -(-len(part) // few) if len(part) else 1):
+            times = np.asarray(part.times[int(part.starts[row]) : int(part.starts[row + 1])][:left], np.float64)
+            left -= len(times)
+            over, under = times >= binning.max_time, times < 0
+            late, early = late + int(over.sum()), early + int(under.sum())
+            inside += np.bincount(binning.place(times[~(over | under)]), minlength=binning.steps)
+            if left <= 0:
+                break
+    return inside, late, early

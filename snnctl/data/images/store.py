@@ -21,7 +21,7 @@ class ImageManifest(KeyedManifest):
     """What a decoded set is.
 
     Args:
-        key, origin, format, files, licence, created, schema: see `KeyedManifest`.
+        key, origin, format, files, licence, found, created, schema: see `KeyedManifest`.
         shape: of an item: [H, W, C], or [T, H, W, C] for event frames.
         classes: names.
         parts: part -> items.
