@@ -193,7 +193,16 @@ class SpikeData(Labelled):
 
 def _times(manifest: SpikeManifest) -> dict[str, Any]:
     """What reading has found; sets that were taken in before it was kept have none."""
-    named = ("sensor", "formats", "time_unit", "time_unit_from", "start", "first_seconds", "lasting_seconds")
+    named = (
+        "sensor",
+        "formats",
+        "time_unit",
+        "time_unit_from",
+        "start",
+        "first_seconds",
+        "last_seconds",
+        "lasting_seconds",
+    )
     return {key: manifest.found[key] for key in (*named, "events_per_recording", "silent") if key in manifest.found}
 
 

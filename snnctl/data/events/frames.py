@@ -99,7 +99,8 @@ class EventFrames(Pictures):
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
         read = partial(frames_source, frames=self.frames, size=self.size, cut=self.cut, clock=self.clock)
         settings: tuple[object, ...] = (self.frames, self.cut, self.size)
-        if self.frames is not None and next(Path(self.source).expanduser().rglob("*.np[yz]"), None) is not None:
+        folder = Path(self.source.replace("\0", "")).expanduser()
+        if self.frames is not None and next(folder.rglob("*.np[yz]"), None) is not None:
             settings += (ARRAYS,)
         if self.clock != Clock():
             settings += (self.clock,)

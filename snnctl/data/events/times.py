@@ -101,6 +101,7 @@ class Tally:
             "start": self.clock.start,
             "first_seconds": spread(self.firsts),
             "lasting_seconds": spread(self.spans),
+            "last_seconds": spread([first + span for first, span in zip(self.firsts, self.spans, strict=True)]),
             "events_per_recording": spread(self.counts),
             "silent": self.counts.count(0),
             "backwards": self.backwards,
@@ -152,7 +153,7 @@ def check_times(
     if share > _SOME:
         side = "before 0" if early > late else f"at {max_time:g} s or later"
         message = f"{share:.0%} of the events lie {side}, and are left out{_said(found)}"
-        help = words or f"set `data.max_time`: recordings last {_range(found)}"
+        help = words or _longer(found)
         if share > _NEARLY_ALL:
             raise data_error("D251", message, file=file, path="data.time_unit", help=help)
         return [_warning("D250", message, file, "data.time_unit" if words else "data.max_time", help)]
@@ -161,7 +162,7 @@ def check_times(
         message = f"{fullest:.0%} of the events fall into bin {int(inside.argmax())} of {len(inside)}{_said(found)}"
         if fullest > _NEARLY_ALL and likely:
             raise data_error("D251", message, file=file, path="data.time_unit", help=words)
-        help = words or f"set `data.max_time` to how long recordings last: {_range(found)}"
+        help = words or _longer(found)
         return [_warning("D250", message, file, "data.time_unit" if words else "data.max_time", help)]
     bin_seconds = max_time / len(inside)
     if found.get("grain_seconds", 0.0) > bin_seconds:
@@ -213,9 +214,10 @@ def _said(found: Mapping[str, Any]) -> str:
     return f": times are {found['time_unit']}{how}{when}"
 
 
-def _range(found: Mapping[str, Any]) -> str:
-    lasting = found.get("lasting_seconds")
-    return f"{_time(lasting[0])} to {_time(lasting[2])}" if lasting else "other than that"
+def _longer(found: Mapping[str, Any]) -> str:
+    ends = found.get("last_seconds" if found.get("start") == "zero" else "lasting_seconds")
+    until = f": recordings end at {_time(ends[0])} to {_time(ends[2])}, at the median {_time(ends[1])}" if ends else ""
+    return f"set `data.max_time` to what they last{until}"
 
 
 def _time(seconds: float) -> str:
