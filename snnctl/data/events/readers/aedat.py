@@ -118,7 +118,8 @@ def _read_3(path: Path, start: int, lines: list[str]) -> Recording:
         words = raw[body : body + number * 8].view("<u4").reshape(-1, 2)
         kept = words[(words[:, 0] & 1) == 1]
         pieces.append((kept[:, 0], kept[:, 1].astype(np.int64) | (overflow << 31)))
-    data, t = (np.concatenate(column) if pieces else np.empty(0, np.int64) for column in zip(*pieces, strict=True))
+    pieces.append((np.empty(0, np.uint32), np.empty(0, np.int64)))
+    data, t = (np.concatenate(column) for column in zip(*pieces, strict=True))
     data = data.astype(np.int64)
     return Recording(t, data >> 17, (data >> 2) & 0x7FFF, (data >> 1) & 1, None, "us", _size_3(lines))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.data.events.readers.recording import MOST_EVENTS, Recording, Size, refuse_many
+from snnctl.data.events.readers.recording import Recording, Size, refuse_many
 from snnctl.data.problems import data_error
 
 _EVENT = np.dtype([("t", "<i8"), ("x", "<i2"), ("y", "<i2"), ("p", "u1"), ("unused", "V3")])
@@ -22,7 +22,7 @@ _NODE = re.compile(r'<node\s[^>]*?name="([^"]*)"[^>]*?(/?)>|(</node>)|<attr\s[^>
 
 
 def read_aedat4(path: Path, start: int) -> Recording:
-    """All events of the first stream that holds any.
+    """The events of the first stream that is one of events.
 
     Args:
         start: of the header, after the line that tells the version.
@@ -39,7 +39,7 @@ def read_aedat4(path: Path, start: int) -> Recording:
             codec, table, streams = _header(stream.read(4), stream, path)
             wanted = min(streams)
             end = path.stat().st_size if table < 0 else min(table, path.stat().st_size)
-            pieces = [_events(packet) for packet in _packets(stream, wanted, codec, end, path)]
+            pieces = list(_packets(stream, wanted, codec, end, path))
         except (struct.error, ValueError, IndexError, OSError, EOFError, OverflowError) as error:
             raise _damaged(path, str(error).splitlines()[0] if str(error) else "it ends early") from error
     held = np.concatenate(pieces) if pieces else np.empty(0, _EVENT)
@@ -89,9 +89,9 @@ def _streams(xml: str) -> dict[int, Size | None]:
     return found
 
 
-def _packets(stream: Any, wanted: int, codec: str, end: int, path: Path) -> Iterator[bytes]:
-    """The packets of one stream, unpacked."""
-    left = MOST_EVENTS * _EVENT.itemsize
+def _packets(stream: Any, wanted: int, codec: str, end: int, path: Path) -> Iterator[Any]:
+    """The events of each packet of one stream."""
+    held = 0
     while (place := stream.tell()) < end:
         number, size = struct.unpack("<ii", stream.read(8))
         if size < 0 or place + 8 + size > end:
@@ -99,11 +99,10 @@ def _packets(stream: Any, wanted: int, codec: str, end: int, path: Path) -> Iter
         if number != wanted:
             stream.seek(size, 1)
             continue
-        packet = _unpacked(stream.read(size), codec)
-        left -= len(packet)
-        if left < 0:
-            refuse_many(MOST_EVENTS + 1, path)
-        yield packet
+        found = _events(_unpacked(stream.read(size), codec))
+        held += len(found)
+        refuse_many(held, path)
+        yield found
 
 
 def _unpacked(data: bytes, codec: str) -> bytes:

@@ -157,4 +157,4 @@ def _whole(size: int, width: int, path: Path) -> None:
     if size % width:
         message = f"`{path.name}` has {size:,} bytes after its header: no words of {width} bytes each"
         raise data_error("D224", message, file=path, help="it is cut short: fetch it again")
-    refuse_many(size // 8 if width != 2 else 0, path)
+    refuse_many(size // width if width > 2 else 0, path)  # words of two bytes are counted by their kind
