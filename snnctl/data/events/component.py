@@ -29,6 +29,7 @@ from snnctl.data.problems import data_error
 
 Speakers = Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
 NO_AUGMENT = SpikeAugment()
+_MOST_UNITS, _MOST_CELLS = 1 << 24, 1 << 28  # that are told apart, and of one recording
 
 
 @DATA.register("event_spikes")
@@ -162,6 +163,10 @@ class EventSpikes(DataSource):
         units = self.units or max(manifest.units, self.known.units if self.known else 0)
         channels = self.channels or units
         problem, knob = "", "channels"
+        if units > _MOST_UNITS or self.steps * channels > _MOST_CELLS:
+            message = f"{self.steps} steps of {channels:,} channels (of {units:,} units) are more than is held at once"
+            help = "set `data.channels` to fewer, or look at the numbers of the units"
+            raise data_error("D252", message, file=manifest.origin, path="data.channels", help=help)
         if units < manifest.units:
             problem, knob = f"unit {manifest.units - 1} fires, and `units` is {units}", "units"
         elif channels > units:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
@@ -28,11 +28,12 @@ class Row:
     cut: tuple[int, int] | None
 
     def of(self, whole: Recording) -> Recording:
-        """The piece of the whole recording, in whose order events are ascending in time."""
+        """The piece of a recording, whose events are in the order of time; its times count from where it begins."""
         if self.cut is None:
             return whole
         first, end = whole.t.searchsorted(self.cut)
-        return whole.where(slice(int(first), int(end)))
+        piece = whole.where(slice(int(first), int(end)))
+        return replace(piece, t=piece.t - self.cut[0])
 
 
 def grouped(folder: Path, items: list[tuple[str, int]]) -> Iterator[tuple[Path, list[Row]]]:
