@@ -22,7 +22,8 @@ from snnctl.data.events.store import UNKNOWN, Recordings, SpikeManifest
 from snnctl.data.events.times import check_times, odd_recordings
 
 _CHUNK = 1 << 22  # spikes looked at in one go
-_LOOKED_AT = 24, 1 << 20  # recordings of each part that a first and a closer look take, and spikes of a closer one
+# Recordings and spikes of each part that are looked at, and how many where there is a doubt.
+_FIRST_LOOK, _CLOSER_LOOK = (24, 1 << 18), (1 << 13, 1 << 20)
 
 
 @dataclass(frozen=True)
@@ -212,26 +213,30 @@ def odd_times(parts: Mapping[str, Recordings], binning: Binning, manifest: Spike
     Raises:
         DiagnosticError: D251, nearly all events fall outside or into one bin.
     """
-    few, most = _LOOKED_AT
-    inside, late, early = _binned_times(parts, binning, few, most)
+    inside, late, early = _binned_times(parts, binning, *_FIRST_LOOK)
     total = int(inside.sum()) + late + early
     if 50 * (late + early) > total or 3 * int(inside.max()) > total:
-        inside, late, early = _binned_times(parts, binning, 1 << 12, most)
+        inside, late, early = _binned_times(parts, binning, *_CLOSER_LOOK)
     found, file = manifest.found, manifest.origin
     return (*check_times(inside, late, early, binning.max_time, found, file), *odd_recordings(found, file))
 
 
-def _binned_times(parts: Mapping[str, Recordings], binning: Binning, few: int, most: int) -> tuple[Any, int, int]:
-    """Spikes of each bin [T], from `max_time` on, and before 0, of about `few` recordings of each part."""
+def _binned_times(
+    parts: Mapping[str, Recordings], binning: Binning, recordings: int, spikes: int
+) -> tuple[Any, int, int]:
+    """Spikes of each bin [T], from `max_time` on, and before 0.
+
+    Args:
+        recordings, spikes: about how many of each part are looked at, at most: recordings far apart, none in part.
+    """
     inside, late, early = np.zeros(binning.steps, np.int64), 0, 0
     for part in parts.values():
-        left = most
-        for row in range(0, len(part), -(-len(part) // few) if len(part) else 1):
-            times = np.asarray(part.times[int(part.starts[row]) : int(part.starts[row + 1])][:left], np.float64)
-            left -= len(times)
-            over, under = times >= binning.max_time, times < 0
-            late, early = late + int(over.sum()), early + int(under.sum())
-            inside += np.bincount(binning.place(times[~(over | under)]), minlength=binning.steps)
-            if left <= 0:
-                break
+        share = min(1.0, recordings / max(len(part), 1), spikes / max(len(part.times), 1))
+        rows, starts = range(0, len(part), max(1, round(1 / share))), part.starts.tolist()
+        if not rows:
+            continue
+        times = np.concatenate([part.times[starts[row] : starts[row + 1]] for row in rows]).astype(np.float64)
+        over, under = times >= binning.max_time, times < 0
+        late, early = late + int(over.sum()), early + int(under.sum())
+        inside += np.bincount(binning.place(times[~(over | under)]), minlength=binning.steps)
     return inside, late, early
