@@ -23,7 +23,7 @@ from snnctl.data.events.times import check_times, odd_recordings
 
 _CHUNK = 1 << 22  # spikes looked at in one go
 # Recordings and spikes of each part that are looked at, and how many where there is a doubt.
-_FIRST_LOOK, _CLOSER_LOOK = (24, 1 << 18), (1 << 13, 1 << 20)
+_FIRST_LOOK, _CLOSER_LOOK = (16, 1 << 18), (1 << 13, 1 << 20)
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,7 @@ def _binned_times(
     inside, late, early = np.zeros(binning.steps, np.int64), 0, 0
     for part in parts.values():
         share = min(1.0, recordings / max(len(part), 1), spikes / max(len(part.times), 1))
-        rows, starts = range(0, len(part), max(1, round(1 / share))), part.starts.tolist()
+        rows, starts = range(0, len(part), max(1, round(1 / share))), part.starts
         if not rows:
             continue
         times = np.concatenate([part.times[starts[row] : starts[row + 1]] for row in rows]).astype(np.float64)
