@@ -99,9 +99,9 @@ def map_npy(path: Path) -> Any:
 
 def read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, Any]:
     """Shape, whether columns come first, and dtype, off the head of an .npy; raises ValueError."""
-    version = npy.read_magic(stream)  # type: ignore[no-untyped-call]
+    version = npy.read_magic(stream)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, fortran, dtype = read(stream)  # type: ignore[no-untyped-call]
+    shape, fortran, dtype = read(stream)
     if dtype.hasobject:
         raise ValueError("it holds Python objects")
     if any(length < 0 for length in shape):

@@ -101,14 +101,14 @@ def _read_3(path: Path, start: int, lines: list[str]) -> Recording:
     while place < len(raw):
         head = _packet(raw, place)
         if head is None:
-            _cut_short(path, place)
+            raise _cut_short(path, place)
         kind, size, offset, overflow, capacity, number = head
         count, body = number, place + _HEADER.itemsize
         if capacity != number and _packet(raw, body + number * size) is None:
             count = capacity  # what is not used is written as well
         place = body + count * size
         if place > len(raw):
-            _cut_short(path, body)
+            raise _cut_short(path, body)
         if kind != _POLARITY or not number:
             continue
         if size != 8 or offset != 4:
@@ -138,9 +138,9 @@ def _packet(raw: Any, place: int) -> tuple[int, int, int, int, int, int] | None:
     return (kind, size, offset, overflow, capacity, number) if sound and 0 <= number <= capacity <= most else None
 
 
-def _cut_short(path: Path, place: int) -> None:
+def _cut_short(path: Path, place: int) -> Exception:
     message = f"`{path.name}` has no whole packet at byte {place:,}"
-    raise data_error("D224", message, file=path, help="it is cut short or damaged: fetch it again")
+    return data_error("D224", message, file=path, help="it is cut short or damaged: fetch it again")
 
 
 def _size_3(lines: list[str]) -> Size | None:

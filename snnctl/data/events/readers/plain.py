@@ -36,7 +36,7 @@ def read_n_mnist(path: Path) -> Recording:
     t = ((rows[:, 2] & 0x7F) << 16) | (rows[:, 3] << 8) | rows[:, 4]
     resets = y == _N_MNIST_RESETS
     t = t + np.cumsum(resets) * (1 << 13)
-    return Recording(*(column[~resets] for column in (t, x, y, rows[:, 2] >> 7)), tick="us")
+    return Recording(t, x, y, rows[:, 2] >> 7, tick="us").where(~resets)
 
 
 def read_npz_recording(path: Path) -> Recording:
