@@ -396,7 +396,7 @@ class TestDamaged:
                 read_recording(tmp_path / name)
             except DiagnosticError as error:
                 refused[error.diagnostics[0].code] += 1
-        assert set(refused) <= {"D105", "D224", "D252"}
+        assert set(refused) <= {"D105", "D224", "D227", "D252"}
         assert refused.total() > 10
 
     @pytest.mark.parametrize("name", [*WRITERS, "x.bin", "x.npz", "x.npy"])
@@ -450,6 +450,13 @@ class TestDamaged:
         ):
             found = problem_of(made.load)
             assert (found.code, f"({bad}, " in found.message) == ("D224", True)
+
+    def test_times_beyond_64_bits(self, tmp_path: Path) -> None:
+        """A clock that is damaged; frames of equal duration would have wrapped around."""
+        drawn = files.events(20)
+        drawn[0][0], drawn[0][-1] = -(1 << 62), 1 << 62
+        path = files.aedat4(tmp_path / "x.aedat4", [(0, files.events4(drawn))])
+        assert problem_of(lambda: read_recording(path)).code == "D227"
 
     def test_units_of_huge_numbers(self, tmp_path: Path) -> None:
         for label in "ab":

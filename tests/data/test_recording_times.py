@@ -167,7 +167,7 @@ def test_negative_times(tmp_path: Path) -> None:
     assert not EventSpikes(source=source, **KNOBS, start="first").load().warnings
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1e35])
 def test_times_that_are_no_numbers(bad: float, tmp_path: Path) -> None:
     def change(t: Any) -> Any:
         t[7] = bad

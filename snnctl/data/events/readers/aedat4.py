@@ -17,6 +17,7 @@ _EVENT = np.dtype([("t", "<i8"), ("x", "<i2"), ("y", "<i2"), ("p", "u1"), ("unus
 _CODECS = ("", "lz4", "lz4", "zstd", "zstd")
 _MOST_HEADER = 1 << 24
 _MOST_PACKET = 1 << 28  # bytes of one packet, unpacked
+_PIECE = 1 << 18
 # An element of the header's XML: a node opens, a node closes, or a value stands alone.
 _NODE = re.compile(r'<node\s[^>]*?name="([^"]*)"[^>]*?(/?)>|(</node>)|<attr\s[^>]*?key="([^"]*)"[^>]*>([^<]*)</attr>')
 
@@ -110,11 +111,13 @@ def _unpacked(data: bytes, codec: str) -> bytes:
         return data
     import pyarrow as pa
 
+    found = bytearray()
     with pa.CompressedInputStream(pa.BufferReader(data), codec) as stream:
-        found: bytes = stream.read(_MOST_PACKET + 1)
-    if len(found) > _MOST_PACKET:
-        raise ValueError(f"a packet of more than {_MOST_PACKET:,} bytes")
-    return found
+        while piece := stream.read(_PIECE):  # pyarrow sets aside all that is asked for
+            found += piece
+            if len(found) > _MOST_PACKET:
+                raise ValueError(f"a packet of more than {_MOST_PACKET:,} bytes")
+    return bytes(found)
 
 
 def _events(packet: bytes) -> Any:

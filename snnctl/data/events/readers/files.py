@@ -60,8 +60,16 @@ def recordings_below(folder: Path) -> Labelled:
 
 
 def read_recording(path: Path) -> Recording:
-    """One file, in the order of time; raises what its reader finds."""
-    return READERS[path.suffix.lower()](path).ordered()
+    """One file, in the order of time.
+
+    Raises:
+        DiagnosticError: D227, times lie further apart than 64 bits tell; or what its reader finds.
+    """
+    found = READERS[path.suffix.lower()](path)
+    if len(found) and found.t.dtype.kind == "i" and int(found.t.max()) - int(found.t.min()) >= 1 << 62:
+        message = f"times of `{path.name}` go from {found.t.min()} to {found.t.max()}"
+        raise data_error("D227", message, file=path, help="the file may be damaged: fetch it again")
+    return found.ordered()
 
 
 def recordings(folder: Path, items: list[tuple[str, int]]) -> Iterator[tuple[Path, Recording, int]]:

@@ -12,7 +12,8 @@ from snnctl.data.problems import data_error
 
 Size = tuple[int, int]  # rows and columns of a sensor
 Tick = Literal["", "s", "ms", "us", "ns"]  # what times are counted in; "" = the format does not say
-MOST_EVENTS = 1 << 26  # of one recording
+MOST_EVENTS = 1 << 25  # of one recording
+MOST_TIME = 1e30  # of fractions: what is counted and taken off stays finite in float32
 
 
 @dataclass(frozen=True)
@@ -81,8 +82,8 @@ def clocked(times: Any, path: Path) -> tuple[Any, float]:
         raise data_error("D224", message, file=path)
     if times.dtype.kind != "f":
         return whole(times, path), 0.0
-    if not np.isfinite(times).all():
-        raise data_error("D227", f"a time in `{path.name}` is no number", file=path, help="times are finite")
+    if not (np.abs(times) < MOST_TIME).all():
+        raise data_error("D227", f"a time in `{path.name}` is no number, or beyond all", file=path)
     top = np.abs(times).max(initial=0)
     return times.astype(np.float64), float(np.spacing(top))
 
