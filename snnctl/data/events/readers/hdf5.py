@@ -228,18 +228,8 @@ def _blocks(path: Path, tally: Tally) -> Iterator[Block]:
 def _seconds(times: Any, tally: Tally, where: str, path: Path) -> Any:
     """Times of one recording in seconds: float32, or as they are where they are seconds already."""
     clock = tally.clock
-    if times.dtype.kind == "f":
-        if not np.isfinite(times).all():
-            raise data_error(
-                "D227", f"a time in {where} of `{path.name}` is no number", file=path, help="times are finite"
-            )
-    elif times.dtype == np.uint64 and (times >> np.uint64(63)).any():
-        raise data_error("D227", f"a time in {where} of `{path.name}` is above 2^63", file=path)
+    wide, grain = clocked(times, path, f"of {where} ")
     tick = clock.tick(times)
-    if times.dtype.kind in "iu" and len(times) and int(times.max()) - int(times.min()) >= 1 << 62:
-        raise data_error("D227", f"times in {where} of `{path.name}` go from {times.min()} to {times.max()}", file=path)
-    wide = times.astype(np.float64 if times.dtype.kind == "f" else np.int64)
-    grain = float(np.spacing(np.abs(times).max())) if times.dtype.kind == "f" and len(times) else 0.0
     tally.add(wide, tick, "HDF5", grain)
     if tick[0] == "s" and clock.start == "zero" and times.dtype.kind == "f":
         return times

@@ -118,6 +118,9 @@ def _evt3(words: Any, path: Path) -> tuple[Any, Any, Any, Any]:
     x = (data[base] & 2047) + told[at] - np.where(kind[at] == 4, 12, 8) - told[base]
     many, bit = np.nonzero((mask[at][:, None] >> np.arange(12)) & 1)
     spread = at[many], t[many], (x[many] + bit).astype(np.int64), y[many], (data[base] >> 11).astype(np.int64)[many]
+    if not len(spread[0]) or not len(single):
+        t, x, y, p = spread[1:] if len(spread[0]) else alone[1:]
+        return t, x, y, p
     order = np.argsort(np.concatenate((alone[0], spread[0])), kind="stable")
     t, x, y, p = (np.concatenate(pair)[order] for pair in zip(alone[1:], spread[1:], strict=True))
     return t, x, y, p
