@@ -17,6 +17,7 @@ import numpy as np
 
 from snnctl.data.arrays import Whole, numbered
 from snnctl.data.cache import Part, Source
+from snnctl.data.events.readers.recording import clocked
 from snnctl.data.events.store import Block, unknown
 from snnctl.data.events.times import Clock, Tally
 from snnctl.data.problems import data_error
