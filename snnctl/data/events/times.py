@@ -50,6 +50,11 @@ class Clock:
         """
         if self.start == "first" and len(times):
             times = times - times.min()
+        return self.scaled(times, tick)
+
+    @staticmethod
+    def scaled(times: Any, tick: str) -> Any:
+        """Ticks [S] as float64 seconds, with the offset that they have."""
         return times.astype(np.float64) if tick == "s" else times / PER_SECOND[tick]
 
 
@@ -67,7 +72,6 @@ class Tally:
     ticks: dict[tuple[str, str], int] = field(default_factory=dict)
     formats: dict[str, int] = field(default_factory=dict)
     size: Size | None = None
-    backwards: int = 0
     grain: float = 0.0
     fullest: list[float] = field(default_factory=list)
 
@@ -79,16 +83,23 @@ class Tally:
             tick: as `Clock.tick` has it.
             grain: how far apart times are at best, ticks.
         """
+        self.add_all(times, np.array([len(times)]), tick, format, grain)
+
+    def add_all(self, times: Any, lengths: Any, tick: tuple[str, str], format: str, grain: float = 0.0) -> Any:
+        """Recordings of `lengths` [n] end to end; the first time of each, in ticks [n], 0 where it is silent."""
         per = PER_SECOND[tick[0]]
-        self.counts.append(len(times))
-        self.ticks[tick] = self.ticks.get(tick, 0) + 1
-        self.formats[format] = self.formats.get(format, 0) + 1
-        if len(times):
-            first, last = times.min(), times.max()
-            self.firsts.append(float(first) / per)
-            self.spans.append(float(last - first) / per)
-            self.backwards += bool((times[1:] < times[:-1]).any())
+        self.counts += lengths.tolist()
+        self.ticks[tick] = self.ticks.get(tick, 0) + len(lengths)
+        self.formats[format] = self.formats.get(format, 0) + len(lengths)
+        firsts = np.zeros(len(lengths), times.dtype)
+        heard = lengths > 0
+        if heard.any():
+            begins = (np.cumsum(lengths) - lengths)[heard]
+            firsts[heard] = np.minimum.reduceat(times, begins)
+            self.firsts += (firsts[heard] / per).tolist()
+            self.spans += ((np.maximum.reduceat(times, begins) - firsts[heard]) / per).tolist()
             self.grain = max(self.grain, grain / per)
+        return firsts
 
     def facts(self) -> dict[str, Any]:
         """For a manifest: plain numbers and texts."""
@@ -104,7 +115,6 @@ class Tally:
             "last_seconds": spread([first + span for first, span in zip(self.firsts, self.spans, strict=True)]),
             "events_per_recording": spread(self.counts),
             "silent": self.counts.count(0),
-            "backwards": self.backwards,
             "grain_seconds": self.grain,
         }
         return told | ({"fullest_frame": spread(self.fullest)} if self.fullest else {})

@@ -220,18 +220,18 @@ def _blocks(path: Path, tally: Tally) -> Iterator[Block]:
                 at = int(odd[0])
                 message = f"recording {first + at} of `{path.name}` has {lengths[at]:,} times and {others[at]:,} units"
                 raise data_error("D226", message, file=path)
-            found = [_seconds(one, tally, f"recording {first + at}", path) for at, one in enumerate(times)]
-            yield Block(
-                np.concatenate(found), np.concatenate(units), lengths, labels[rows], speakers[rows], takes[rows]
-            )
+            seconds = _seconds(np.concatenate(times), lengths, tally, path)
+            yield Block(seconds, np.concatenate(units), lengths, labels[rows], speakers[rows], takes[rows])
 
 
-def _seconds(times: Any, tally: Tally, where: str, path: Path) -> Any:
-    """Times of one recording in seconds: float32, or as they are where they are seconds already."""
+def _seconds(times: Any, lengths: Whole, tally: Tally, path: Path) -> Any:
+    """Times of recordings end to end in seconds: float32, or as they are where they are seconds already."""
     clock = tally.clock
-    wide, grain = clocked(times, path, f"of {where} ")
+    wide, grain = clocked(times, path)
     tick = clock.tick(times)
-    tally.add(wide, tick, "HDF5", grain)
-    if tick[0] == "s" and clock.start == "zero" and times.dtype.kind == "f":
+    firsts = tally.add_all(wide, lengths, tick, "HDF5", grain)
+    if clock.start == "first":
+        wide = wide - np.repeat(firsts, lengths)
+    elif tick[0] == "s" and times.dtype.kind == "f":
         return times
-    return clock.seconds(wide, tick[0]).astype(np.float32)
+    return clock.scaled(wide, tick[0]).astype(np.float32)

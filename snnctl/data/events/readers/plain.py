@@ -15,7 +15,7 @@ from snnctl.data.problems import data_error
 N_MNIST_SIZE = (34, 34)
 _N_MNIST_RESETS = 240  # y of a row that marks an overflow of the clock, not an event
 _ES_IMAGENET_SIZE = (256, 256)
-_MOST_BYTES = 64 * MOST_EVENTS
+_MOST_BYTES = 32 * MOST_EVENTS
 _UNITS, _PIXELS, _SIGNS = ("t", "unit"), ("t", "x", "y", "p"), ("pos", "neg")
 
 

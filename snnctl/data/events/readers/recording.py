@@ -71,39 +71,38 @@ def whole(values: Any, path: Path) -> Any:
     return values.astype(np.int64)
 
 
-def clocked(times: Any, path: Path, where: str = "") -> tuple[Any, float]:
+def clocked(times: Any, path: Path) -> tuple[Any, float]:
     """Times as int64 or float64 [S], and how far apart they are at best.
 
     Args:
         times: [S] of any numbers.
         path: the file that they are in.
-        where: what in the file, for messages.
 
     Raises:
         DiagnosticError: D224 they are no row of numbers, D227 one is not finite, or they lie further apart than 64 bits
             tell.
     """
     if times.ndim != 1 or times.dtype.kind not in "iuf":
-        message = f"`{path.name}` has times {where}{times.dtype} {list(times.shape)}, not a row of numbers"
+        message = f"`{path.name}` has times {times.dtype} {list(times.shape)}, not a row of numbers"
         raise data_error("D224", message, file=path)
     if times.dtype.kind != "f":
         exact = whole(times, path)
-        refuse_far(exact, path, where)
+        refuse_far(exact, path)
         return exact, 0.0
     wide = times.astype(np.float64)
     if not (np.abs(wide) < MOST_TIME).all():
-        raise data_error("D227", f"a time {where}in `{path.name}` is no number, or beyond all", file=path)
+        raise data_error("D227", f"a time in `{path.name}` is no number, or beyond all", file=path)
     return wide, float(np.spacing(np.abs(times).max(initial=0)))
 
 
-def refuse_far(times: Any, path: Path, where: str = "") -> None:
+def refuse_far(times: Any, path: Path) -> None:
     """Times [S] int64 lie within 2^62 of each other.
 
     Raises:
         DiagnosticError: D227, they do not.
     """
     if len(times) and int(times.max()) - int(times.min()) >= 1 << 62:
-        message = f"times {where}in `{path.name}` go from {times.min()} to {times.max()}"
+        message = f"times in `{path.name}` go from {times.min()} to {times.max()}"
         raise data_error("D227", message, file=path, help="the file may be damaged: fetch it again")
 
 
