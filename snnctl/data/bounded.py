@@ -57,20 +57,19 @@ def read_npz(path: Path, wanted: Collection[str] | None = None, most: int = MOST
     """
     found: dict[str, Any] = {}
     with reading(path), zipfile.ZipFile(path) as archive:
-        left = most
-        for member in archive.infolist():
-            name = member.filename.removesuffix(".npy")
-            if wanted is not None and name not in wanted:
-                continue
+        members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
+        members = {name: member for name, member in members.items() if wanted is None or name in wanted}
+        total = sum(member.file_size for member in members.values())
+        if total > most:
+            message = f"`{path.name}` holds {total:,} bytes once it is unpacked"
+            raise data_error("D252", message, file=path, help=f"at most {most:,} are read of one file: cut it")
+        for name, member in members.items():
             with archive.open(member) as stream:
                 shape, fortran, dtype = read_header(stream)
                 size = _declared(shape, dtype)
-                if size > min(left, member.file_size):
-                    there = member.file_size
-                    message = f"`{name}` in `{path.name}` declares {size:,} bytes ({there:,} in the archive)"
-                    help = f"at most {most:,} bytes are read of one file; it is damaged, or is to be cut"
-                    raise data_error("D252", message, file=path, help=help)
-                left -= size
+                if size > member.file_size:
+                    message = f"`{name}` in `{path.name}` declares {size:,} bytes and holds {member.file_size:,}"
+                    raise data_error("D252", message, file=path, help="it is damaged: fetch it again")
                 data = stream.read(size)
                 if len(data) != size:
                     raise EOFError(f"`{name}` ends after {len(data):,} bytes of {size:,}")
