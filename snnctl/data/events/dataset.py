@@ -19,7 +19,7 @@ from snnctl.data.cuts import SPLIT_NAMES, Indices, Splits, class_counts, cut_fin
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.store import UNKNOWN, Recordings, SpikeManifest
-from snnctl.data.events.times import check_times, odd_recordings
+from snnctl.data.events.times import check_times, odd_recordings, told
 
 _CHUNK = 1 << 22  # spikes looked at in one go
 # Recordings and spikes of each part that are looked at, and how many where there is a doubt.
@@ -176,7 +176,7 @@ class SpikeData(Labelled):
             "spikes": total,
             "recordings": recordings,
             "spikes_per_recording": round(total / recordings, 1),
-            **_times(manifest),
+            **told(manifest.found),
             "last_spike_seconds": manifest.seconds,
             "left_out_after_max_time": late,
             "share_left_out": round(late / max(total, 1), 4),
@@ -190,21 +190,6 @@ class SpikeData(Labelled):
             "licence": manifest.licence or "unknown",
             "bytes": manifest.bytes,
         }
-
-
-def _times(manifest: SpikeManifest) -> dict[str, Any]:
-    """What reading has found; sets that were taken in before it was kept have none."""
-    named = (
-        "sensor",
-        "formats",
-        "time_unit",
-        "time_unit_from",
-        "start",
-        "first_seconds",
-        "last_seconds",
-        "lasting_seconds",
-    )
-    return {key: manifest.found[key] for key in (*named, "events_per_recording", "silent") if key in manifest.found}
 
 
 def odd_times(parts: Mapping[str, Recordings], binning: Binning, manifest: SpikeManifest) -> tuple[Diagnostic, ...]:

@@ -17,7 +17,7 @@ from snnctl.core.signature import takes_knobs
 from snnctl.data.cache import Progress
 from snnctl.data.cuts import Cutting
 from snnctl.data.events.readers.cameras import Cut, frames_source
-from snnctl.data.events.times import Clock, TimeUnit, check_frames, odd_recordings
+from snnctl.data.events.times import Clock, TimeUnit, check_frames, odd_recordings, told
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.component import NO_AUGMENT, Pictures
 from snnctl.data.images.dataset import ImageData, Normalise
@@ -40,9 +40,9 @@ class FrameData(ImageData):
         return (*check_frames(manifest.found, manifest.shape[0], manifest.origin), *odd, *super().warnings)
 
     def facts(self) -> dict[str, Any]:
-        facts = super().facts()
-        told = {key: value for key, value in self.store.manifest.found.items() if key not in ("start", "grain_seconds")}
-        return {**facts, **told}
+        found = told(self.store.manifest.found)
+        found.pop("start", None)  # frames have none
+        return {**super().facts(), **found}
 
 
 @DATA.register("event_frames")

@@ -120,6 +120,14 @@ class Tally:
         return told | ({"fullest_frame": spread(self.fullest)} if self.fullest else {})
 
 
+def told(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What a `Tally` found, for `snnctl data info`: numbers by their names."""
+    kept = {key: value for key, value in found.items() if key not in ("grain_seconds", "fullest_frame")}
+    named = ("least", "median", "most")
+    spreads = [key for key in kept if key.endswith("_seconds") or key == "events_per_recording"]
+    return kept | {key: dict(zip(named, kept[key], strict=True)) for key in spreads if kept[key]}
+
+
 def spread(values: Sequence[float]) -> list[float]:
     """Least, median, most; nothing of nothing."""
     if not values:
