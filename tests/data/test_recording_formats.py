@@ -256,7 +256,9 @@ class TestArrays:
         for name, column in zip("txyp", drawn, strict=True):
             table[name] = column
         np.save(tmp_path / "x.npy", table)
-        assert columns(read_recording(tmp_path / "x.npy")) == [column.tolist() for column in drawn]
+        np.savez(tmp_path / "x.npz", event_data=table)
+        for name in ("x.npy", "x.npz"):
+            assert columns(read_recording(tmp_path / name)) == [column.tolist() for column in drawn]
 
     @pytest.mark.parametrize(
         "arrays",
@@ -268,6 +270,8 @@ class TestArrays:
             {"t": [0j, 1], "unit": [0, 1]},
             {"t": [0, 1], "x": [0, 1], "y": [0, 1]},
             {"pos": [0, 1], "neg": [0, 1]},
+            {"event_data": [0, 1]},
+            {},
             {"frames": np.zeros((2, 2, 4, 4))},
             {"t": [0, 1], "unit": [0, np.nan]},
         ],

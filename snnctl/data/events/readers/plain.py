@@ -40,7 +40,8 @@ def read_n_mnist(path: Path) -> Recording:
 
 
 def read_npz_recording(path: Path) -> Recording:
-    """Arrays `t` and `unit`; `t`, `x`, `y` and `p`; or `pos` and `neg` as ES-ImageNet has them, rows of y, x, t.
+    """Arrays `t` and `unit`; `t`, `x`, `y` and `p`, or one array of records with these names, as N-ImageNet has them; or
+    `pos` and `neg` as ES-ImageNet has them, rows of y, x, t.
 
     Raises:
         DiagnosticError: D104 it cannot be read, D252 it declares too much, D224 it holds other arrays.
@@ -50,6 +51,10 @@ def read_npz_recording(path: Path) -> Recording:
         if set(wanted) <= names:
             arrays = read_npz(path, wanted, _MOST_BYTES)
             return _signed(arrays, path) if wanted is _SIGNS else _columns([arrays[name] for name in wanted], path)
+    if len(names) == 1 and "frames" not in names:
+        (table,) = read_npz(path, most=_MOST_BYTES).values()
+        if _has_fields(table):
+            return _columns([table[name] for name in _PIXELS], path)
     if "frames" in names:
         help = "`event_frames` reads frames; `event_spikes` needs the events"
         raise data_error("D224", f"`{path.name}` holds frames, not a recording", file=path, help=help)
@@ -64,12 +69,16 @@ def read_npy_recording(path: Path) -> Recording:
         DiagnosticError: D104 it cannot be read, D252 it is cut short, D224 it is another array.
     """
     table = map_npy(path)
-    if table.dtype.names and set(_PIXELS) <= set(table.dtype.names) and table.ndim == 1:
+    if _has_fields(table):
         return _columns([np.asarray(table[name]) for name in _PIXELS], path)
     if table.ndim != 2 or table.shape[1] != 4 or table.dtype.names:
         message = f"`{path.name}` is {table.dtype} {list(table.shape)}, not rows of x, y, p, t"
         raise data_error("D224", message, file=path)
     return _columns([np.asarray(table[:, column]) for column in (3, 0, 1, 2)], path)
+
+
+def _has_fields(table: Any) -> bool:
+    return table.ndim == 1 and set(_PIXELS) <= set(table.dtype.names or ())
 
 
 def _columns(columns: Sequence[Any], path: Path) -> Recording:
