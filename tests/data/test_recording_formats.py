@@ -288,6 +288,8 @@ class TestGestures:
         data = EventSpikes(source=str(folder), steps=10, max_time=1.0).load()
         assert data.class_names == ("1", "2")
         assert {name: len(part) for name, part in data.parts.items()} == {"train": 18, "test": 6}
+        assert not set(data.speakers("train")) & set(data.speakers("val"))  # users are held out whole
+        assert data.speakers("test") == ["4"]
         t, x, y, p = files.events(4000, seconds=6, seed=0)
         kept = (t >= 2_000_000) & (t < 2_500_000)
         part = data.parts["train"]

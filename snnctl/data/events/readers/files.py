@@ -109,7 +109,7 @@ def files_source(folder: Path, size: Size | None, clock: Clock) -> Source[Block]
             tally.add(recording.t, tick, path.suffix.lower(), recording.grain)
             times = clock.seconds(recording.t, tick[0]).astype(np.float32)
             length, one = np.array([len(times)], np.int64), np.array([label], np.int64)
-            yield Block(times, units, length, one, unknown(1), unknown(1))
+            yield Block(times, units, length, one, np.array([gestures.user_of(path)], np.int64), unknown(1))
 
     return labelled_source(recordings_below(folder), folder, "files", blocks, tally.facts)
 

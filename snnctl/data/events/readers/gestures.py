@@ -17,6 +17,7 @@ _TABLE = "_labels.csv"
 _HEAD = ("class", "startTime_usec", "endTime_usec")
 _TRIALS = {"train": "trials_to_train.txt", "test": "trials_to_test.txt"}
 _PIECE = re.compile(r"(.+\.aedat)#(\d+)-(\d+)")  # FILE#START-END is a piece of a recording
+_USER = re.compile(r"user(\d{1,6})_.*\.aedat$")
 _MOST_BYTES = 1 << 20  # of a table
 
 
@@ -41,6 +42,12 @@ def grouped(folder: Path, items: list[tuple[str, int]]) -> Iterator[tuple[Path, 
     pieces = [(_PIECE.fullmatch(name), name, label) for name, label in items]
     for name, group in groupby(pieces, key=lambda piece: piece[0][1] if piece[0] else piece[1]):
         yield folder / name, [Row(label, (int(cut[2]), int(cut[3])) if cut else None) for cut, _, label in group]
+
+
+def user_of(path: Path) -> int:
+    """The number of who moves in `user07_led.aedat`, -1 where the name tells none."""
+    match = _USER.match(path.name)
+    return int(match[1]) if match else -1
 
 
 def tables_of(files: list[str], folder: Path) -> Labelled:
