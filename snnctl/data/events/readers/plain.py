@@ -40,8 +40,8 @@ def read_n_mnist(path: Path) -> Recording:
 
 
 def read_npz_recording(path: Path) -> Recording:
-    """Arrays `t` and `unit`; `t`, `x`, `y` and `p`; one array of such records (N-ImageNet); or `pos` and `neg`, rows of y,
-    x, t (ES-ImageNet).
+    """Arrays `t` and `unit`; `t`, `x`, `y`, `p`, or one array of such records (N-ImageNet); or `pos` and `neg`, rows of
+    y, x, t (ES-ImageNet).
 
     Raises:
         DiagnosticError: D104 it cannot be read, D252 it declares too much, D224 it holds other arrays.
