@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, field, replace
@@ -101,11 +101,12 @@ class Source(Generic[Item]):
     licence: str = ""
     classes: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
-    findings: Callable[[], dict[str, Any]] = dict
+    findings: Callable[[], Mapping[str, Any]] = dict
 
     def told(self, key: str) -> dict[str, Any]:
         """What a `KeyedManifest` repeats of it."""
-        return {"key": key, "origin": self.origin, "format": self.format, "licence": self.licence}
+        head = {"key": key, "origin": self.origin, "format": self.format, "licence": self.licence}
+        return head | {"found": dict(self.findings())}
 
 
 @dataclass(frozen=True)
@@ -149,12 +150,14 @@ class KeyedManifest(Manifest):
         origin: the file, folder, name or id it was made from.
         format: of the origin.
         licence: as the source states it.
+        found: what reading it has found, for people; no part of fingerprints.
     """
 
     key: str
     origin: str
     format: str
     licence: str
+    found: dict[str, Any] = field(default_factory=dict)
 
 
 def key_of(name: str, *settings: object) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from snnctl.core.diagnostic import did_you_mean
 from snnctl.data.cache import Part, Source
@@ -17,19 +17,25 @@ from snnctl.data.walk import files_in
 
 _NAMES = {word: part for word, part in SPLIT_WORDS.items() if word != "dev"}
 Content = TypeVar("Content")
-Labelled = dict[str, list[tuple[str, str]]]  # part -> [(name of the picture, class)]
+Labelled = dict[str, list[tuple[str, str]]]  # part -> [(name of the item, class)]
 
 
-def sort_out(names: list[str], origin: Path, suffixes: tuple[str, ...] = SUFFIXES) -> Labelled:
+def sort_out(names: list[str], origin: Path, suffixes: tuple[str, ...] = SUFFIXES, what: str = "pictures") -> Labelled:
     """Parts and classes read off paths: `[anything/]{train,val,test}/class/.../x.png` or `[anything/]class/.../x.png`.
 
+    Args:
+        names: of files.
+        origin: what a message calls the set.
+        suffixes: of the files that count.
+        what: they hold, for messages.
+
     Raises:
-        DiagnosticError: D222, there are no pictures, or no class folders.
+        DiagnosticError: D222, there are no such files, or no class folders.
     """
     paths = sorted(PurePosixPath(name) for name in names if name.lower().endswith(suffixes))
     paths = [path for path in paths if not any(piece.startswith((".", "__MACOSX")) for piece in path.parts)]
     if not paths:
-        raise data_error("D222", "no pictures are in it", file=origin, help=f"it reads {', '.join(suffixes)}")
+        raise data_error("D222", f"no {what} are in it", file=origin, help=f"it reads {', '.join(suffixes)}")
     depth = _common(paths)
     cut = all(path.parts[depth].lower() in _NAMES for path in paths)
     found: Labelled = {}
@@ -37,7 +43,7 @@ def sort_out(names: list[str], origin: Path, suffixes: tuple[str, ...] = SUFFIXE
         pieces = path.parts[depth:]
         part, inner = (_NAMES[pieces[0].lower()], pieces[1:]) if cut else ("all", pieces)
         if len(inner) < 2:
-            help = "put pictures into train/CLASS/, val/CLASS/ and test/CLASS/, or into CLASS/ if the set is not cut"
+            help = f"put {what} into train/CLASS/, val/CLASS/ and test/CLASS/, or into CLASS/ if the set is not cut"
             raise data_error("D222", f"`{path}` stands in no folder of a class", file=origin, help=help)
         found.setdefault(part, []).append((str(path), inner[0]))
     return found
@@ -72,12 +78,17 @@ def class_names(found: Labelled, origin: Path) -> tuple[str, ...]:
 
 
 def labelled_source(
-    found: Labelled, origin: Path, format: str, read: Callable[[list[tuple[str, int]]], Iterator[Content]]
+    found: Labelled,
+    origin: Path,
+    format: str,
+    read: Callable[[list[tuple[str, int]]], Iterator[Content]],
+    told: Callable[[], Mapping[str, Any]] = dict,
 ) -> Source[Content]:
     """The parts of `found`, whose files are read when they are asked for.
 
     Args:
         read: gives the items of (name, index of the class), one after the other.
+        told: what reading has found, see `Source`.
 
     Raises:
         DiagnosticError: as `class_names`.
@@ -88,7 +99,7 @@ def labelled_source(
         Part(part, len(items), partial(read, [(name, index[label]) for name, label in items]))
         for part, items in found.items()
     )
-    return Source(parts, str(origin), format, classes=classes)
+    return Source(parts, str(origin), format, classes=classes, findings=told)
 
 
 def files_below(folder: Path) -> list[str]:

@@ -16,7 +16,10 @@ from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import defaults
 from snnctl.data.events.frames import EventFrames
-from snnctl.data.events.readers.cameras import Cut, Events, read_columns, read_n_mnist, to_frames
+from snnctl.data.events.readers.cameras import Cut, to_frames
+from snnctl.data.events.readers.files import read_recording
+from snnctl.data.events.readers.plain import read_n_mnist
+from snnctl.data.events.readers.recording import Recording
 
 SAMPLE = Path(__file__).parents[2] / ".." / "shared" / "data" / "tonic-samples" / "sample_nmnist.bin"
 
@@ -32,10 +35,14 @@ def code_of(call: Any) -> str:
     return caught.value.diagnostics[0].code
 
 
-def recording(count: int, seed: int = 0, size: int = 34) -> Events:
+def recording(count: int, seed: int = 0, size: int = 34) -> Recording:
     random = np.random.default_rng(seed)
     t = np.sort(random.integers(0, 100_000, count))
-    return Events(t, random.integers(0, size, count), random.integers(0, size, count), random.integers(0, 2, count))
+    return Recording(t, random.integers(0, size, count), random.integers(0, size, count), random.integers(0, 2, count))
+
+
+def columns(events: Recording) -> tuple[Any, ...]:
+    return events.t, events.x, events.y, events.p
 
 
 def test_n_mnist_by_hand(tmp_path: Path) -> None:
@@ -86,13 +93,13 @@ def test_no_event_is_lost(count: int, frames: int, cut: Cut, seed: int) -> None:
 
 
 def test_frames_of_equal_duration() -> None:
-    events = Events(*(np.array(column) for column in ([0, 10, 49, 50, 99, 100], [0] * 6, [0] * 6, [1] * 6)))
+    events = Recording(*(np.array(column) for column in ([0, 10, 49, 50, 99, 100], [0] * 6, [0] * 6, [1] * 6)))
     assert to_frames(events, 2, (1, 1), "time")[:, 0, 0, 1].tolist() == [3, 3]
     assert to_frames(events, 3, (1, 1), "number")[:, 0, 0, 1].tolist() == [2, 2, 2]
 
 
 def test_counts_end_at_255() -> None:
-    events = Events(*(np.zeros(300, np.int64) for _ in range(4)))
+    events = Recording(*(np.zeros(300, np.int64) for _ in range(4)))
     assert to_frames(events, 1, (1, 1), "number").tolist() == [[[[255, 0]]]]
 
 
@@ -102,12 +109,15 @@ def test_what_recordings_may_lack(tmp_path: Path) -> None:
     assert code_of(lambda: read_n_mnist(path)) == "D224"
     assert code_of(lambda: to_frames(recording(5), 2, (3, 3), "number")) == "D224"
     np.save(tmp_path / "x.npy", np.zeros((3, 3)))
-    assert code_of(lambda: read_columns(tmp_path / "x.npy")) == "D224"
+    assert code_of(lambda: read_recording(tmp_path / "x.npy")) == "D224"
     np.savez(tmp_path / "x.npz", t=np.zeros(3))
-    assert code_of(lambda: read_columns(tmp_path / "x.npz")) == "D224"
-    (tmp_path / "aedat").mkdir()
-    (tmp_path / "aedat" / "airplane_0.aedat4").write_bytes(b"")
-    assert code_of(EventFrames(source=str(tmp_path / "aedat"), frames=4).load) == "D105"
+    assert code_of(lambda: read_recording(tmp_path / "x.npz")) == "D224"
+    for name in ("airplane/0.mat", "bird/0.mat"):
+        (tmp_path / "foreign" / name).parent.mkdir(parents=True)
+        (tmp_path / "foreign" / name).write_bytes(b"")
+    assert code_of(EventFrames(source=str(tmp_path / "foreign"), frames=4).load) == "D105"
+    (tmp_path / "x.aedat4").write_bytes(b"")
+    assert code_of(lambda: read_recording(tmp_path / "x.aedat4")) == "D105"
 
 
 def test_n_mnist_folders(tmp_path: Path) -> None:
@@ -115,10 +125,7 @@ def test_n_mnist_folders(tmp_path: Path) -> None:
         for index in range(count):
             folder = tmp_path / "NMNIST" / part / str(index % 2)
             folder.mkdir(parents=True, exist_ok=True)
-            rows = [
-                (int(x), int(y), int(p), int(t))
-                for t, x, y, p in zip(*vars(recording(50, index)).values(), strict=True)
-            ]
+            rows = [(int(x), int(y), int(p), int(t)) for t, x, y, p in zip(*columns(recording(50, index)), strict=True)]
             (folder / f"{index:05}.bin").write_bytes(files.n_mnist_bytes(rows))
     source = str(tmp_path / "NMNIST")
     assert code_of(EventFrames(source=source).load) == "R321"

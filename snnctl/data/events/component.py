@@ -18,16 +18,18 @@ from snnctl.data.cuts import Share
 from snnctl.data.events.augment import SpikeAugment
 from snnctl.data.events.binning import Binning, Bins, Pool
 from snnctl.data.events.cut import By, CutSpec, cut_recordings
-from snnctl.data.events.dataset import SpikeData
+from snnctl.data.events.dataset import SpikeData, odd_times
 from snnctl.data.events.known import KNOWN
 from snnctl.data.events.prepare import local_spikes, named_spikes, prepare
 from snnctl.data.events.store import STORE, SpikeManifest, open_part
+from snnctl.data.events.times import Clock, Start, TimeUnit
 from snnctl.data.pictures import Size, as_pair
 from snnctl.data.prepare import Prepared, reported
 from snnctl.data.problems import data_error
 
 Speakers = Annotated[list[Annotated[int, Ge(0)]], MinLen(1)]
 NO_AUGMENT = SpikeAugment()
+_MOST_UNITS, _MOST_CELLS = 1 << 24, 1 << 28  # that are told apart, and of one recording
 
 
 @DATA.register("event_spikes")
@@ -35,7 +37,9 @@ class EventSpikes(DataSource):
     """Recordings of spike times with one class each, such as SHD and SSC: binned into T steps of C channels.
 
     Sources: shd and ssc from their HDF5 files; fsdd, spoken digits through a front end of snnctl's own; a path to files
-    in that layout; or folders `[train|test/]CLASS/x.npz` with t and unit (or t, x, y, p), or with N-MNIST's .bin files.
+    in that layout; or folders `[train|test/]CLASS/x` of recordings: .npz with t and unit (or t, x, y, p; or pos, neg as
+    ES-ImageNet has them), .npy with columns x, y, p, t, N-MNIST's .bin, AEDAT 2, 3.1 and 4, Prophesee's .dat and .raw
+    (EVT 2.0, EVT 3.0), and DVS128 Gesture's folder with its tables of labels, whose users are its speakers.
 
     Recordings stay sparse: times and units lie memory-mapped in the cache, and a batch is binned when it is asked for.
     Makers' parts are kept; what is missing is taken from train, whole speakers where they are known.
@@ -49,6 +53,9 @@ class EventSpikes(DataSource):
         source: a known name, or a path (./shd, ./shd_train.h5, ./gestures).
         steps: T, bins, >= 2.
         max_time: seconds that are binned, > 0.
+        time_unit: what times are counted in; auto = as the format says, else microseconds for whole numbers and seconds
+            for fractions. What then falls outside of `max_time`, or into one bin, is told or refused.
+        start: zero = times count from 0; first = from the first event of each recording, such as of absolute times.
         bins: equal = T bins of max_time / T; published = as in the code of Moro et al. and sparch.
         channels: C that units are pooled into, <= units (140 = sums of 5 in SHD); null = all units.
         pool: sum = counts of neighbours are added; subsample = every so-manieth unit alone is kept.
@@ -56,7 +63,7 @@ class EventSpikes(DataSource):
         units: channels of the source; null = as known, else the highest that fires + 1.
         dt_ms: what networks are told that a bin lasts, > 0; null = what it truly lasts (14.14 ms with 100 published
             bins, where the publication says 14).
-        size: [rows, columns] of the sensor, for events of pixels; null = 34 x 34 for .bin files.
+        size: [rows, columns] of the sensor, for events of pixels; null = as the file says, 34 x 34 for .bin files.
         val: share of train that validates where the source has no part for that, or how many recordings; with speakers
             the nearest whole number of them.
         test: likewise what tests where the source is not cut.
@@ -71,7 +78,8 @@ class EventSpikes(DataSource):
         inputs [B, T, 1, C] float32 whole numbers, targets [B].
 
     Raises:
-        DiagnosticError: from `probe` and `load`; see `snnctl.data.problems`.
+        DiagnosticError: D251, nearly all events fall outside or into one bin; or from `probe` and `load`, see
+            `snnctl.data.problems`.
 
     Source: Cramer et al. 2020, "The Heidelberg spiking data sets", arXiv 1910.07407.
     """
@@ -85,6 +93,8 @@ class EventSpikes(DataSource):
         source: Annotated[str, SourcePath(known=tuple(KNOWN))],
         steps: Annotated[int, Ge(2)] = 100,
         max_time: Annotated[float, Gt(0.0)] = 1.4,
+        time_unit: TimeUnit = "auto",
+        start: Start = "zero",
         bins: Bins = "equal",
         channels: Annotated[int, Ge(1)] | None = None,
         pool: Pool = "sum",
@@ -106,12 +116,17 @@ class EventSpikes(DataSource):
         self.source, self.known, self.size = source, known, as_pair(size)
         self.steps, self.max_time, self.bins, self.pool, self.levels = steps, max_time, bins, pool, levels
         self.channels, self.units, self.dt_ms = channels, units, dt_ms
+        self.clock = Clock(time_unit, start)
         self.cut = CutSpec(val, test, by, val_speakers, test_speakers, split_seed)
         self.augment = SpikeAugment.of(augment)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """Named speakers are held out whole, and stand in one split."""
+        """Named speakers are held out whole, and stand in one split; the times of named sets are known."""
+        if knobs["source"] in KNOWN:
+            for knob, default in (("time_unit", "auto"), ("start", "zero")):
+                if knobs[knob] != default:
+                    yield knob, f"the times of {knobs['source']} are known; `{knob}` is for files of your own"
         for knob in ("val_speakers", "test_speakers"):
             if knobs[knob] is not None and knobs["by"] in ("class", "take"):
                 yield knob, f"`{knob}` holds whole speakers out, and `by` is {knobs['by']}"
@@ -121,7 +136,7 @@ class EventSpikes(DataSource):
 
     def manifest(self, progress: Progress | None = None) -> SpikeManifest:
         """The set in the cache; a local one is taken in now if it has not been before; raises D101."""
-        return named_spikes(self.source) if self.known else local_spikes(self.source, self.size, progress)
+        return named_spikes(self.source) if self.known else local_spikes(self.source, self.size, self.clock, progress)
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """The set in the cache; a named one cannot be fetched, and has to be brought."""
@@ -134,18 +149,24 @@ class EventSpikes(DataSource):
         """The set, memory-mapped.
 
         Raises:
-            DiagnosticError: R320 an empty split, R323 speakers, R324 channels that units cannot be pooled into.
+            DiagnosticError: D251 nearly all events fall outside or into one bin, R320 an empty split, R323 speakers,
+                R324 channels that units cannot be pooled into.
         """
         manifest = self.manifest()
         binning = self._binning(manifest)
         parts = {name: open_part(manifest, name) for name in manifest.parts}
         cut = cut_recordings(parts, self.cut, manifest.origin)
-        return SpikeData(manifest, parts, cut, binning, self.augment, self.dt_ms or binning.bin_ms)
+        told = odd_times(parts, binning, manifest)
+        return SpikeData(manifest, parts, cut, binning, self.augment, self.dt_ms or binning.bin_ms, told)
 
     def _binning(self, manifest: SpikeManifest) -> Binning:
         units = self.units or max(manifest.units, self.known.units if self.known else 0)
         channels = self.channels or units
         problem, knob = "", "channels"
+        if units > _MOST_UNITS or self.steps * channels > _MOST_CELLS:
+            message = f"{self.steps} steps of {channels:,} channels (of {units:,} units) are more than is held at once"
+            help = "set `data.channels` to fewer, or look at the numbers of the units"
+            raise data_error("D252", message, file=manifest.origin, path="data.channels", help=help)
         if units < manifest.units:
             problem, knob = f"unit {manifest.units - 1} fires, and `units` is {units}", "units"
         elif channels > units:

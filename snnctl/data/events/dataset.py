@@ -19,9 +19,12 @@ from snnctl.data.cuts import SPLIT_NAMES, Indices, Splits, class_counts, cut_fin
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.store import STORE, UNKNOWN, Recordings, SpikeManifest
+from snnctl.data.events.times import check_times, odd_recordings, told
 from snnctl.data.repeats import Repeats, repeats
 
 _CHUNK = 1 << 22  # spikes looked at in one go
+# Recordings and spikes of each part that are looked at, and how many where there is a doubt.
+_FIRST_LOOK, _CLOSER_LOOK = (16, 1 << 18), (1 << 13, 1 << 20)
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,7 @@ class SpikeData(Labelled):
         binning: how they become [T, C].
         augment: of training batches.
         dt_ms: what the network is told that a bin lasts.
+        warnings: what is odd about the recordings.
     """
 
     manifest: SpikeManifest
@@ -121,6 +125,8 @@ class SpikeData(Labelled):
     binning: Binning
     augment: SpikeAugment
     dt_ms: float
+    odd: tuple[Diagnostic, ...] = ()
+    leaks: tuple[str, ...] = ()
 
     @cached_property
     def repeats(self) -> Repeats:
@@ -130,7 +136,7 @@ class SpikeData(Labelled):
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
-        return self.repeats.warnings(self.manifest.origin)
+        return (*self.odd, *self.repeats.warnings(self.manifest.origin))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -170,7 +176,7 @@ class SpikeData(Labelled):
 
     def facts(self) -> dict[str, Any]:
         manifest, binning, total = self.manifest, self.binning, sum(self.manifest.spikes.values())
-        recordings = sum(manifest.parts.values())
+        recordings, late = sum(manifest.parts.values()), self.late()
         return {
             "origin": manifest.origin,
             "format": manifest.format,
@@ -179,9 +185,12 @@ class SpikeData(Labelled):
             "parts": dict(manifest.parts),
             "units": binning.units,
             "spikes": total,
+            "recordings": recordings,
             "spikes_per_recording": round(total / recordings, 1),
+            **told(manifest.found),
             "last_spike_seconds": manifest.seconds,
-            "left_out_after_max_time": self.late(),
+            "left_out_after_max_time": late,
+            "share_left_out": round(late / max(total, 1), 4),
             "steps": binning.steps,
             "channels": binning.channels,
             "bins": binning.bins,
@@ -193,3 +202,38 @@ class SpikeData(Labelled):
             "licence": manifest.licence or "unknown",
             "bytes": manifest.bytes,
         }
+
+
+def odd_times(parts: Mapping[str, Recordings], binning: Binning, manifest: SpikeManifest) -> tuple[Diagnostic, ...]:
+    """What is odd about the times of a set, from some recordings of each part; looked at closer where there is a doubt.
+
+    Raises:
+        DiagnosticError: D251, nearly all events fall outside or into one bin.
+    """
+    inside, late, early = _binned_times(parts, binning, *_FIRST_LOOK)
+    total = int(inside.sum()) + late + early
+    if 50 * (late + early) > total or 3 * int(inside.max()) > total:
+        inside, late, early = _binned_times(parts, binning, *_CLOSER_LOOK)
+    found, file = manifest.found, manifest.origin
+    return (*check_times(inside, late, early, binning.max_time, found, file), *odd_recordings(found, file))
+
+
+def _binned_times(
+    parts: Mapping[str, Recordings], binning: Binning, recordings: int, spikes: int
+) -> tuple[Any, int, int]:
+    """Spikes of each bin [T], from `max_time` on, and before 0.
+
+    Args:
+        recordings, spikes: about how many of each part are looked at, at most: recordings far apart, none in part.
+    """
+    inside, late, early = np.zeros(binning.steps, np.int64), 0, 0
+    for part in parts.values():
+        share = min(1.0, recordings / max(len(part), 1), spikes / max(len(part.times), 1))
+        rows, starts = range(0, len(part), max(1, round(1 / share))), part.starts
+        if not rows:
+            continue
+        times = np.concatenate([part.times[starts[row] : starts[row + 1]] for row in rows]).astype(np.float64)
+        over, under = times >= binning.max_time, times < 0
+        late, early = late + int(over.sum()), early + int(under.sum())
+        inside += np.bincount(binning.place(times[~(over | under)]), minlength=binning.steps)
+    return inside, late, early

@@ -7,10 +7,12 @@ from pathlib import Path
 
 from snnctl.data.cache import Progress, Source, key_of
 from snnctl.data.events.known import KNOWN, KnownSpikes
+from snnctl.data.events.readers.files import SUFFIXES as FILES
 from snnctl.data.events.readers.files import files_source
 from snnctl.data.events.readers.fsdd import FILE, write_fsdd
 from snnctl.data.events.readers.hdf5 import SUFFIXES, hdf5_source
 from snnctl.data.events.store import FRONT_END, PIPELINE, STORE, Block, SpikeManifest, named_key, write_spikes
+from snnctl.data.events.times import Clock
 from snnctl.data.folders import local_path, stamp
 from snnctl.data.prepare import Prepared, brought, reported
 from snnctl.data.problems import data_error
@@ -43,7 +45,9 @@ def named_spikes(name: str) -> SpikeManifest:
     return found
 
 
-def local_spikes(text: str, size: tuple[int, int] | None, progress: Progress | None = None) -> SpikeManifest:
+def local_spikes(
+    text: str, size: tuple[int, int] | None, clock: Clock, progress: Progress | None = None
+) -> SpikeManifest:
     """A set at a local path: HDF5 in the layout of SHD, or a folder of recordings; taken in if it was not before.
 
     Raises:
@@ -51,11 +55,15 @@ def local_spikes(text: str, size: tuple[int, int] | None, progress: Progress | N
     """
     path = local_path(text, tuple(KNOWN))
     if path.is_file() and path.suffix.lower() not in SUFFIXES:
-        help = "a file .h5 in the layout of SHD, or a folder CLASS/x.npz"
+        help = f"a file .h5 in the layout of SHD, or a folder CLASS/x with recordings {', '.join(FILES)}"
         raise data_error("D105", f"`{path.name}` is not of a kind that is read", file=path, help=f"it reads {help}")
-    key = key_of(text, PIPELINE, str(path.resolve()), stamp(path), size)
+    clocked = (clock,) if clock != Clock() else ()
+    key = key_of(text, PIPELINE, str(path.resolve()), stamp(path), size, *clocked)
     found = STORE.sound(key)
-    return found or write_spikes(key, hdf5_source(path) if _holds_hdf5(path) else files_source(path, size), progress)
+    if found is None:
+        read = hdf5_source(path, clock) if _holds_hdf5(path) else files_source(path, size, clock)
+        found = write_spikes(key, read, progress)
+    return found
 
 
 def _read(known: KnownSpikes, source: Path, progress: Progress | None) -> Source[Block]:

@@ -52,7 +52,7 @@ class SpikeManifest(KeyedManifest):
     """What a set is.
 
     Args:
-        key, origin, format, files, licence, created, schema: see `KeyedManifest`.
+        key, origin, format, files, licence, found, created, schema: see `KeyedManifest`.
         units: channels, the highest that fired + 1.
         seconds: time of the last spike.
         classes, speakers: names; speakers are empty where they have none.
@@ -190,7 +190,7 @@ def _check(block: Block, part: Part[Block], done: int, origin: str) -> None:
     where = f"recordings {done} to {done + len(block.lengths) - 1} ({part.name})"
     if block.times.dtype.kind != "f" or not np.isfinite(block.times).all() or (block.times < 0).any():
         message = f"a time in {where} is negative or no number"
-        raise data_error("D227", message, file=origin, help="times are seconds from 0 on")
+        raise data_error("D227", message, file=origin, help="times count from 0 on, or set `data.start: first`")
     if len(block.units) and int(block.units.min()) < 0:
         raise data_error("D226", f"a unit in {where} is negative", file=origin)
     if len(block.units) and int(block.units.max()) >= 1 << 31:

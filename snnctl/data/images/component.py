@@ -82,7 +82,7 @@ class Pictures(DataSource):
             raise one_class(store.manifest.classes[classes[0]], store.manifest.origin)
         data = ImageData(store, cut, self.normalise, self.augment)
         what = "recordings" if len(store.manifest.shape) > 3 else "pictures"
-        refuse_flat(data.blocks("train", 16), store.manifest.origin, store.manifest.findings, what)
+        refuse_flat(data.blocks("train", 16), store.manifest.origin, store.manifest.found, what)
         return data
 
 

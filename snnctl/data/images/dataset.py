@@ -123,7 +123,7 @@ class ImageData(Labelled):
     @cached_property
     def warnings(self) -> tuple[Diagnostic, ...]:
         manifest = self.store.manifest
-        of_pictures = () if len(manifest.shape) > 3 else picture_warnings(manifest.findings, manifest.origin)
+        of_pictures = () if len(manifest.shape) > 3 else picture_warnings(manifest.found, manifest.origin)
         of_names = alike_names(manifest.classes, manifest.origin)
         return (*of_pictures, *of_names, *self.repeats.warnings(manifest.origin))
 
@@ -207,5 +207,5 @@ class ImageData(Labelled):
             facts["pixel_range"] = [int(used[0]), int(used[-1])]
             facts["channel_mean"] = [round(float(value), 3) for value in mean]
             facts["channel_sd"] = [round(float(value), 3) for value in sd]
-        facts |= picture_facts(manifest.findings) | {"repeated": self.repeats.facts()}
+        facts |= picture_facts(manifest.found) | {"repeated": self.repeats.facts()}
         return facts | {"licence": manifest.licence or "unknown", "bytes": manifest.bytes}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +23,15 @@ class ImageManifest(KeyedManifest):
     """What a decoded set is.
 
     Args:
-        key, origin, format, files, licence, created, schema: see `KeyedManifest`.
+        key, origin, format, files, licence, found, created, schema: see `KeyedManifest`.
         shape: of an item: [H, W, C], or [T, H, W, C] for event frames.
         classes: names.
         parts: part -> items.
-        findings: what the pictures were, see `Decoder.findings`; `levels` where they make use of few of 0..255; empty
-            for sets that an earlier version wrote.
     """
 
     shape: list[int]
     classes: list[str]
     parts: dict[str, int]
-    findings: dict[str, Any] = field(default_factory=dict)
 
     def facts(self) -> Mapping[str, Any]:
         """For `snnctl data prep`."""
@@ -117,10 +114,11 @@ def _decode(key: str, source: Source[Item], folder: Path, progress: Progress | N
         images.flush()
         del images
         np.save(folder / f"{part.name}.labels.npy", labels)
+    told = source.told(key)
+    told["found"] |= {"levels": span.levels}
     return ImageManifest(
-        **source.told(key),
+        **told,
         shape=list(shape),
         classes=list(source.classes),
         parts={part.name: part.count for part in source.parts},
-        findings=source.findings() | {"levels": span.levels},
     )

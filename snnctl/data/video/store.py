@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,11 @@ class VideoManifest(Customs, KeyedManifest):
         shape: [H, W, C] of a frame.
         clips, frames: part -> how many.
         by, from_end, shared, lengths: see `Customs`.
-        findings: what the pictures were, see `Decoder.findings`; empty for arrays and for sets of earlier versions.
     """
 
     shape: list[int]
     clips: dict[str, int]
     frames: dict[str, int]
-    findings: dict[str, Any] = field(default_factory=dict)
 
 
 PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
@@ -68,7 +66,7 @@ def open_videos(manifest: VideoManifest) -> VideoSet:
     if customs["lengths"]:
         customs["lengths"] = tuple(customs["lengths"])
     told = (manifest.origin, manifest.format, manifest.licence, digest, manifest.bytes)
-    return VideoSet(parts, *told, folder=folder, findings=manifest.findings, **customs)
+    return VideoSet(parts, *told, folder=folder, findings=manifest.found, **customs)
 
 
 def write_videos(key: str, source: VideoSource, progress: Progress | None = None) -> VideoManifest:
@@ -106,13 +104,14 @@ def _take_in(key: str, source: VideoSource, folder: Path, progress: Progress | N
         np.save(folder / _table(part.name), np.array(table, np.int64))
         clips[part.name] = len(table)
         done += part.count
-    found = source.findings()
+    told = source.told(key)
+    if told["found"]:
+        told["found"] |= {"levels": span.levels}
     return VideoManifest(
-        **source.told(key),
+        **told,
         shape=list(shape),
         clips=clips,
         frames={part.name: part.count for part in source.parts},
-        findings=found and found | {"levels": span.levels},
         **source.customs(),
     )
 

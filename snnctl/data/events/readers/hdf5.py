@@ -1,7 +1,8 @@
 """The HDF5 layout of SHD and SSC: `spikes/times`, `spikes/units`, `labels`, and who spoke below `extra`.
 
 Read with h5py alone, block by block. `spikes/times` and `spikes/units` are arrays of arrays of any length, seconds and
-channels of one recording each; times are float16 in the published files.
+channels of one recording each; times are float16 in the published files. Files of others may hold another unit, or
+whole numbers. Nothing outside of the file is followed.
 """
 
 from __future__ import annotations
@@ -16,17 +17,29 @@ import numpy as np
 
 from snnctl.data.arrays import Whole, numbered
 from snnctl.data.cache import Part, Source
+from snnctl.data.events.readers.recording import clocked
 from snnctl.data.events.store import Block, unknown
+from snnctl.data.events.times import Clock, Tally
 from snnctl.data.problems import data_error
 
 SUFFIXES = (".h5", ".hdf5")
 _STEP = 256  # recordings read at once
+_MOST_RECORDINGS = 1 << 24
+_MOST_CLASSES = 1 << 16
+_LISTS = ("spikes/times", "spikes/units", "labels")
 _BAD_FILE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError)
 _PARTS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 
 
-def hdf5_source(path: Path) -> Source[Block]:
+CLOCK = Clock()
+
+
+def hdf5_source(path: Path, clock: Clock = CLOCK) -> Source[Block]:
     """A file, or a folder with files for train, (valid) and test, told apart by their names.
+
+    Args:
+        path: of the file or folder.
+        clock: how times are read.
 
     Raises:
         DiagnosticError: D104 a file cannot be read, D225 another layout, D226 what it holds does not match.
@@ -34,21 +47,21 @@ def hdf5_source(path: Path) -> Source[Block]:
     files = _files(path)
     classes: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
-    parts, highest = [], 0
+    parts, highest, tally = [], 0, Tally(clock)
     for name, file in files.items():
         with _open(file) as opened:
             count, labels = _outline(opened, file)
-            keys = _names(opened, "extra/keys")
-            speakers = speakers or _names(opened, "extra/speaker_names")
+            keys = _names(opened, "extra/keys", file)
+            speakers = speakers or _names(opened, "extra/speaker_names", file)
         if classes and keys and keys != classes:
             raise data_error("D226", f"`{file.name}` names other classes than the files before it", file=file)
         classes, highest = classes or keys, max(highest, int(labels.max(initial=0)))
-        parts.append(Part(name, count, partial(_blocks, file)))
+        parts.append(Part(name, count, partial(_blocks, file, tally)))
     if classes and highest >= len(classes):
         message = f"class {highest} occurs, and `extra/keys` names {len(classes)} classes"
         raise data_error("D226", message, file=path)
     classes = classes or numbered(highest)
-    return Source(tuple(parts), str(path), "hdf5", classes=classes, speakers=speakers)
+    return Source(tuple(parts), str(path), "hdf5", classes=classes, speakers=speakers, findings=tally.facts)
 
 
 def write_hdf5(
@@ -118,45 +131,80 @@ def _outline(file: Any, path: Path) -> tuple[int, Whole]:
     """How many recordings there are, and their classes."""
     import h5py
 
-    for name in ("spikes/times", "spikes/units", "labels"):
-        node = file.get(name)
+    for name in _LISTS:
+        node = _inside(file, name, path)
         if node is None or not hasattr(node, "dtype") or len(node.shape or ()) != 1:
             held = ", ".join(sorted(file)) or "nothing"
             message = f"`{path.name}` has no list `{name}`; it holds {held}"
             help = "expected: spikes/times, spikes/units, labels, extra/keys, extra/speaker"
             raise data_error("D225", message, file=path, help=help)
         kind = h5py.check_vlen_dtype(node.dtype) if name != "labels" else node.dtype
-        wanted = "f" if name == "spikes/times" else "iu"
+        wanted = "iuf" if name == "spikes/times" else "iu"
         if kind is None or np.dtype(kind).kind not in wanted:
             words = "arrays of any length" if name != "labels" else "whole numbers"
             raise data_error("D225", f"`{name}` of `{path.name}` holds {node.dtype}, not {words}", file=path)
-    sizes = {name: file[name].shape[0] for name in ("spikes/times", "spikes/units", "labels")}
+    sizes = {name: file[name].shape[0] for name in _LISTS}
     if len(set(sizes.values())) > 1:
         said = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
         raise data_error("D226", f"`{path.name}` has lists of different lengths: {said}", file=path)
-    labels = file["labels"][()].astype(np.int64)
-    if not len(labels):
+    if not sizes["labels"]:
         raise data_error("D102", f"`{path.name}` holds no recordings", file=path)
+    bare = next((name for name in _LISTS if not file[name].id.get_storage_size()), "")
+    if bare or sizes["labels"] > _MOST_RECORDINGS:
+        message = f"`{path.name}` declares {sizes['labels']:,} recordings"
+        message += f", and `{bare}` holds nothing" if bare else ""
+        raise data_error("D252", message, file=path, help=f"at most {_MOST_RECORDINGS:,} are read of one file")
+    labels = file["labels"][()]
+    if labels.dtype == np.uint64 and (labels >> np.uint64(63)).any():
+        raise data_error("D226", f"`labels` of `{path.name}` holds {labels.max()}", file=path)
+    labels = labels.astype(np.int64)
+    if labels.max() >= _MOST_CLASSES:
+        message = f"recording {int(labels.argmax())} of `{path.name}` has class {labels.max()}"
+        raise data_error("D226", message, file=path, help="classes are numbered from 0 on")
     if (labels < 0).any():
         message = f"recording {int(labels.argmin())} of `{path.name}` has class {labels.min()}"
         raise data_error("D226", message, file=path)
     for name in ("extra/speaker", "extra/take"):
-        node = file.get(name)
+        node = _inside(file, name, path)
         if node is not None and (node.shape != labels.shape or node.dtype.kind not in "iu"):
             message = f"`{name}` of `{path.name}` is {node.dtype} {list(node.shape)} for {len(labels):,} recordings"
             raise data_error("D226", message, file=path)
     return len(labels), labels
 
 
-def _names(file: Any, key: str) -> tuple[str, ...]:
-    node = file.get(key)
+def _inside(file: Any, name: str, path: Path) -> Any:
+    """What lies at `name`, or None; raises D225 where any of it lies in another file."""
+    import h5py
+
+    group, *_ = name.split("/")
+    for place in dict.fromkeys((group, name)):
+        link = file.get(place, getlink=True)
+        if isinstance(link, h5py.ExternalLink):
+            raise _elsewhere(place, link.filename, path)
+        if link is None:
+            return None
+    node = file.get(name)
+    if isinstance(node, h5py.Dataset) and (node.external or node.is_virtual):
+        raise _elsewhere(name, node.external[0][0] if node.external else "other files", path)
+    return node
+
+
+def _elsewhere(name: str, other: str, path: Path) -> Exception:
+    message = f"`{name}` of `{path.name}` lies in another file, `{other}`"
+    return data_error("D225", message, file=path, help="bring one file that holds all: links are not followed")
+
+
+def _names(file: Any, key: str, path: Path) -> tuple[str, ...]:
+    node = _inside(file, key, path)
     if node is None:
         return ()
+    if not hasattr(node, "dtype") or node.ndim != 1 or node.size > _MOST_CLASSES or node.dtype.itemsize > 1 << 12:
+        raise data_error("D225", f"`{key}` of `{path.name}` is no list of names", file=path)
     cells = node[()]
     return tuple(cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell) for cell in cells)
 
 
-def _blocks(path: Path) -> Iterator[Block]:
+def _blocks(path: Path, tally: Tally) -> Iterator[Block]:
     with _open(path) as file:
         count, labels = _outline(file, path)
         speakers, takes = (
@@ -172,6 +220,18 @@ def _blocks(path: Path) -> Iterator[Block]:
                 at = int(odd[0])
                 message = f"recording {first + at} of `{path.name}` has {lengths[at]:,} times and {others[at]:,} units"
                 raise data_error("D226", message, file=path)
-            yield Block(
-                np.concatenate(times), np.concatenate(units), lengths, labels[rows], speakers[rows], takes[rows]
-            )
+            seconds = _seconds(np.concatenate(times), lengths, tally, path)
+            yield Block(seconds, np.concatenate(units), lengths, labels[rows], speakers[rows], takes[rows])
+
+
+def _seconds(times: Any, lengths: Whole, tally: Tally, path: Path) -> Any:
+    """Times of recordings end to end in seconds: float32, or as they are where they are seconds already."""
+    clock = tally.clock
+    wide, grain = clocked(times, path)
+    tick = clock.tick(times)
+    firsts = tally.add_all(wide, lengths, tick, "HDF5", grain)
+    if clock.start == "first":
+        wide = wide - np.repeat(firsts, lengths)
+    elif tick[0] == "s" and times.dtype.kind == "f":
+        return times
+    return clock.scaled(wide, tick[0]).astype(np.float32)
