@@ -1,8 +1,7 @@
-"""Arrays in NumPy files, opened without unpickling, and labelled sets that are kept in them."""
+"""Labelled sets that are kept in arrays of NumPy."""
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,47 +10,16 @@ import numpy as np
 import numpy.typing as npt
 
 from snnctl.data.cache import Part, Source
+from snnctl.data.numpy_files import open_npy, open_npz
 from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
 
 Whole = npt.NDArray[np.int64]
 Item = tuple[Pixels, int]  # uint8 [H, W, C], or [T, H, W, C] for event frames, and the index of the class
 
-_BAD_ARRAY = (OSError, ValueError, EOFError, zipfile.BadZipFile)
 _DATA = ("frames", "images", "data", "x")
 _LABELS = ("labels", "label", "targets", "y")
 _PARTS = {"": "all", "train_": "train", "val_": "val", "valid_": "val", "test_": "test"}
-
-
-def open_npz(path: Path) -> dict[str, Any]:
-    """The arrays of an .npz.
-
-    Raises:
-        DiagnosticError: D104, it cannot be read.
-    """
-    try:
-        found = np.load(path, allow_pickle=False)
-        if not hasattr(found, "files"):
-            raise ValueError("it is no .npz")
-        with found:
-            return {name: found[name] for name in found.files}
-    except _BAD_ARRAY as error:
-        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
-
-
-def open_npy(path: Path, *, mapped: bool = False) -> Any:
-    """The array of an .npy.
-
-    Args:
-        mapped: whether it stays on disk until it is used.
-
-    Raises:
-        DiagnosticError: D104, it cannot be read.
-    """
-    try:
-        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except _BAD_ARRAY as error:
-        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
 
 
 def npz_source(path: Path, *, frames: bool) -> Source[Item]:
@@ -116,6 +84,8 @@ def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:
     if data.ndim not in wanted:
         axes = "[N, T, C, H, W]" if frames else "[N, H, W] or [N, H, W, C]"
         raise data_error("D222", f"`{path.name}` holds {list(data.shape)}, not {axes}", file=path)
+    if data.dtype.kind not in "biuf":
+        raise data_error("D202", f"`{path.name}` holds {data.dtype}, not counts or pixels 0..255", file=path)
     if data.dtype != np.uint8:
         if not np.isfinite(data).all() or (data < 0).any() or (data != np.round(data)).any():
             raise data_error("D202", f"`{path.name}` holds values that are no counts or pixels 0..255", file=path)

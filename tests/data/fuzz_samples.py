@@ -274,6 +274,8 @@ _SPIKES = ("event_spikes", {"steps": 5, "max_time": 0.4})
 _VIDEO: Knobs = {"frames_in": 2, "frames_out": 2, "val": 0.2}
 _ARRAY: Knobs = {**_VIDEO, "layout": "nthwc"}
 _TEXT = (("text", {}),)
+_MODES = (("image", {"val": 0.2, "channels": 3}), ("sequential_image", {"val": 0.2, "channels": 1}))
+_KTH = (("video", {**_VIDEO, "size": [6, 8], "val": 1}),)
 
 SAMPLES = (
     Sample("table.csv", _bytes(_table(",")), (_SERIES,), ("etth1",)),
@@ -306,7 +308,9 @@ SAMPLES = (
     Sample("jpg", _folders(".jpg"), (("image", {"val": 0.2, "size": [6, 6], "channels": 1}),)),
     Sample("webp", _folders(".webp"), _IMAGE),
     Sample("tiff", _folders(".tiff"), _IMAGE),
-    Sample("modes", _modes, (("image", {"val": 0.2, "channels": 3}), ("sequential_image", {"val": 0.2, "channels": 1}))),
+    Sample(
+        "modes", _modes, (("image", {"val": 0.2, "channels": 3}), ("sequential_image", {"val": 0.2, "channels": 1}))
+    ),
     Sample("tiny", image_files.tiny_imagenet, _IMAGE, ("tiny_imagenet",)),
     Sample("set.tar", _archive("w"), _IMAGE),
     Sample("set.tar.gz", _archive("w:gz"), _IMAGE),
@@ -331,5 +335,10 @@ SAMPLES = (
     Sample("taxi.npz", _taxi, (("video", {"frames_in": 4, "frames_out": 4}),), ("taxibj",)),
     Sample("moving.npy", _moving, (), ("moving_mnist",)),
     Sample("clips", _clips, (("video", _VIDEO),)),
-    Sample("kth", lambda path: video_files.kth(path, frames=4), (("video", {**_VIDEO, "size": [6, 8], "val": 1}),), ("kth",)),
+    Sample(
+        "kth",
+        lambda path: video_files.kth(path, frames=4),
+        (("video", {**_VIDEO, "size": [6, 8], "val": 1}),),
+        ("kth",),
+    ),
 )

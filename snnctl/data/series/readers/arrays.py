@@ -2,31 +2,16 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from snnctl.core.diagnostic import choices
+from snnctl.data.numpy_files import Arrays, Head, npy_head, open_npy, open_npz
 from snnctl.data.problems import data_error, unreadable
 from snnctl.data.series.readers.dates import DATE_NAMES, parse_dates
 from snnctl.data.series.series import ReadOptions, Series, SeriesHead, Times, distinct, numbered, select
-
-_BAD_ARRAY = (
-    ValueError,
-    OSError,
-    EOFError,
-    KeyError,
-    zlib.error,
-    zipfile.BadZipFile,
-    SyntaxError,
-    RuntimeError,
-    MemoryError,
-)
 
 
 def check_matrix(shape: tuple[int, ...], dtype: Any, path: Path, name: str = "the array") -> tuple[int, int]:
@@ -56,14 +41,7 @@ def wrong_key(path: Path, key: str | None, keys: list[str]) -> Exception:
 def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
     """Shape of a `.npy` or `.npz` array, from its header."""
     kind = path.suffix.lower().removeprefix(".")
-    try:
-        with _member(path, options) as stream:
-            version = np.lib.format.read_magic(stream)
-            known = np.lib.format
-            reader = known.read_array_header_1_0 if version == (1, 0) else known.read_array_header_2_0
-            shape, _, dtype = reader(stream)
-    except _BAD_ARRAY as error:
-        raise unreadable(path, path.suffix.removeprefix("."), error) from error
+    shape, dtype = npy_head(path) if kind == "npy" else _chosen(path, options)[1]
     rows, columns = check_matrix(shape, dtype, path)
     return SeriesHead(rows, numbered(columns), format=kind).taking(options.columns, path)
 
@@ -71,33 +49,22 @@ def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
 def read_numpy(path: Path, options: ReadOptions) -> Series:
     """A `.npy` or `.npz` array as a series with columns c0, c1, ..."""
     numpy_head(path, options)
-    try:
-        with _member(path, options) as stream:
-            array = np.load(stream, allow_pickle=False)
-    except _BAD_ARRAY as error:
-        raise unreadable(path, path.suffix.removeprefix("."), error) from error
+    if path.suffix.lower() == ".npy":
+        array = open_npy(path)
+    else:
+        arrays, _, key = _chosen(path, options)
+        array = arrays[key]
     values = array.astype(np.float64).reshape(len(array), -1)
     return Series(values, numbered(values.shape[1]), None, str(path)).taking(options.columns)
 
 
-@contextmanager
-def _member(path: Path, options: ReadOptions) -> Iterator[IO[bytes]]:
-    """The stream of the one array that is meant."""
-    if path.suffix.lower() == ".npy":
-        with path.open("rb") as stream:
-            yield stream
-    else:
-        with zipfile.ZipFile(path) as archive, archive.open(_npz_key(path, archive, options) + ".npy") as stream:
-            yield stream
-
-
-def _npz_key(path: Path, archive: zipfile.ZipFile, options: ReadOptions) -> str:
-    keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    if options.key is None and len(keys) == 1:
-        return keys[0]
-    if options.key not in keys:
-        raise wrong_key(path, options.key, keys)
-    return str(options.key)
+def _chosen(path: Path, options: ReadOptions) -> tuple[Arrays, Head, str]:
+    """The arrays of an .npz, and header and name of the one that is meant."""
+    arrays = open_npz(path)
+    key = next(iter(arrays)) if options.key is None and len(arrays) == 1 else options.key
+    if key is None or key not in arrays:
+        raise wrong_key(path, key, list(arrays))
+    return arrays, arrays.head(key), key
 
 
 def parquet_head(path: Path, options: ReadOptions) -> SeriesHead:
