@@ -193,7 +193,11 @@ class Reader:
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, number: int) -> Outcome:
-        """The outcome of one mutation."""
+        """The outcome of one mutation; where the process dies it is asked again, since others may have ended it."""
+        found = self._ask(number)
+        return self._ask(number) if found.ends[0].startswith("dies") else found
+
+    def _ask(self, number: int) -> Outcome:
         fresh = self._process is None
         process = self._process or self._begin()
         assert process.stdin is not None
