@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ Item = tuple[Pixels, int]  # uint8 [H, W, C], or [T, H, W, C] for event frames, 
 
 _DATA = ("frames", "images", "data", "x")
 _LABELS = ("labels", "label", "targets", "y")
+_SPARSE = 1000  # numbers of classes below this may have gaps
 _PARTS = {"": "all", "train_": "train", "val_": "val", "valid_": "val", "test_": "test"}
 
 
@@ -33,18 +34,19 @@ def npz_source(path: Path, *, frames: bool) -> Source[Item]:
         DiagnosticError: D222, no such arrays, or they do not match.
     """
     arrays = open_npz(path)
-    parts, highest = [], 0
+    found: dict[str, tuple[Any, Any]] = {}
     for prefix, part in _PARTS.items():
         data = next((arrays[prefix + name] for name in _DATA if prefix + name in arrays), None)
         labels = next((arrays[prefix + name] for name in _LABELS if prefix + name in arrays), None)
         if data is None or labels is None:
             continue
-        parts.append(array_part(part, to_items(data, path, frames=frames), _whole(labels, len(data), path)))
-        highest = max(highest, int(labels.max(initial=0)))
-    if not parts:
+        found[part] = to_items(data, path, frames=frames), _whole(labels, len(data), path)
+    if not found:
         help = "it needs `frames` and `labels`" if frames else "it needs `images` and `labels`"
         raise data_error("D222", f"`{path.name}` has {', '.join(arrays)}", file=path, help=help)
-    return Source(tuple(parts), str(path), "npz", classes=numbered(highest))
+    classes, labels = indexed([labels for _, labels in found.values()])
+    parts = (array_part(part, items, own) for (part, (items, _)), own in zip(found.items(), labels, strict=True))
+    return Source(tuple(parts), str(path), "npz", classes=classes)
 
 
 def npy_source(path: Path, *, frames: bool) -> Source[Item]:
@@ -54,8 +56,9 @@ def npy_source(path: Path, *, frames: bool) -> Source[Item]:
     if labels_path is None:
         raise data_error("D222", f"no `{beside[0].name}` lies beside `{path.name}`", file=path)
     data, labels = open_npy(path, mapped=True), open_npy(labels_path)
-    part = array_part("all", to_items(data, path, frames=frames), _whole(labels, len(data), labels_path))
-    return Source((part,), str(path), "npy", classes=numbered(int(labels.max(initial=0))))
+    items = to_items(data, path, frames=frames)
+    classes, (labels,) = indexed([_whole(labels, len(data), labels_path)])
+    return Source((array_part("all", items, labels),), str(path), "npy", classes=classes)
 
 
 def array_part(name: str, images: Any, labels: Any) -> Part[Item]:
@@ -72,6 +75,19 @@ def array_part(name: str, images: Any, labels: Any) -> Part[Item]:
 def numbered(highest: int) -> tuple[str, ...]:
     """Names of classes that have numbers alone, up to the highest."""
     return tuple(map(str, range(highest + 1)))
+
+
+def indexed(labels: Sequence[Any]) -> tuple[tuple[str, ...], list[Any]]:
+    """Names of classes and the labels [N] of each part as their indices: the numbers themselves, up to the highest.
+
+    Where they go far beyond the items, such as numbers of articles, the classes are those numbers alone that occur.
+    """
+    highest = max(int(part.max(initial=0)) for part in labels)
+    if highest < max(_SPARSE, 2 * sum(map(len, labels))):
+        return numbered(highest), list(labels)
+    wide = [part.astype(np.uint64) for part in labels]  # int64 and uint64 would meet in float64
+    known = np.unique(np.concatenate(wide))
+    return tuple(map(str, known.tolist())), [np.searchsorted(known, part) for part in wide]
 
 
 def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:

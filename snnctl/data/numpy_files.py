@@ -18,6 +18,7 @@ from snnctl.data.bounds import MOST_PACKED, refuse_more_than_memory
 from snnctl.data.problems import data_error, unreadable
 
 _SUFFIX = ".npy"
+_MOST_AXES = 64  # of an array of NumPy
 # zipfile raises RuntimeError for a member with a password, NotImplementedError for a way of packing it does not know.
 _BAD_FILE = (OSError, ValueError, EOFError, RuntimeError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError)
 
@@ -121,6 +122,9 @@ def _head(stream: IO[bytes], room: int, path: Path, name: str, *, mapped: bool =
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, _, dtype = read(stream)
+        sound = all(type(length) is int and length >= 0 for length in shape)  # True is a whole number, too
+        if not sound or len(shape) > _MOST_AXES or not dtype.itemsize:
+            raise ValueError(f"{list(shape)} of {dtype} is no array")
     except Exception as error:  # parsed as Python: of a damaged one `tokenize` and `ast` raise theirs, too
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise data_error("D104", f"{name} cannot be read: {text}", file=path) from error

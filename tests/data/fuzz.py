@@ -17,6 +17,7 @@ import os
 import resource
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,7 +31,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-SECONDS = 10.0  # that reading one file may take
+sys.path.insert(0, str(Path(__file__).parents[2]))  # snnctl, where it is not installed
+
+_SECONDS = 10.0  # of computing that reading one file may take
+_PATIENCE = 120.0  # seconds until one that waits for something is ended; a first one has libraries to load
+_CASES = 500  # that one process reads
 _MEMORY = 1 << 30  # bytes that it may take, beyond what the libraries have
 _SUFFIXES = (".csv", ".csv.gz", ".txt", ".npy", ".npz", ".parquet", ".h5", ".tar", ".tar.gz", ".json", ".png", ".bin")
 
@@ -163,7 +168,7 @@ def one(seed: int, number: int, sound: Path, *, keep: Path | None = None, verbos
             print(file, *(trace or end for end, trace in ends), sep="\n")
         if keep is not None and (bad or verbose):
             shutil.copytree(folder, keep / f"{seed}-{number}", ignore=lambda *_: [".cache"], dirs_exist_ok=True)
-        said = tuple(sorted({f"{w.category.__name__}: {str(w.message)[:80]}" for w in noise}))
+        said = tuple(sorted({f"{Path(w.filename).name}:{w.lineno} {str(w.message)[:60]}" for w in noise}))
         return Outcome(number, file, tuple(end for end, _ in ends), bad, said)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -179,7 +184,9 @@ def _serve(seed: int, keep: Path | None) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, resource.RLIM_INFINITY))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         for line in sys.stdin:
+            signal.setitimer(signal.ITIMER_PROF, _SECONDS)  # ends the process, even out of a library
             found = one(seed, int(line), Path(place) / "sound", keep=keep)
+            signal.setitimer(signal.ITIMER_PROF, 0.0)
             answers.write(json.dumps([found.number, found.file, found.ends, found.bad, found.noise]) + "\n")
             answers.flush()
 
@@ -191,6 +198,7 @@ class Reader:
         self._command = [sys.executable, __file__, "--serve", "--seed", str(seed)]
         self._command += ["--keep", str(keep)] if keep is not None else []
         self._process: subprocess.Popen[str] | None = None
+        self._asked = 0
 
     def ask(self, number: int) -> Outcome:
         """The outcome of one mutation; where the process dies it is asked again, since others may have ended it."""
@@ -198,26 +206,26 @@ class Reader:
         return self._ask(number) if found.ends[0].startswith("dies") else found
 
     def _ask(self, number: int) -> Outcome:
-        fresh = self._process is None
+        if self._asked == _CASES:
+            self.close()
         process = self._process or self._begin()
+        self._asked += 1
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.write(f"{number}\n")
         process.stdin.flush()
-        ready, _, _ = select.select([process.stdout], [], [], SECONDS + (120 if fresh else 0))
+        ready, _, _ = select.select([process.stdout], [], [], _PATIENCE)
         line = process.stdout.readline() if ready else ""
         if line:
             number, file, ends, bad, noise = json.loads(line)
             return Outcome(number, file, tuple(ends), bad, tuple(noise))
-        self.close(kill=True)
-        code = process.returncode
-        return Outcome(number, "", (f"dies with {code}" if ready else f"hangs: over {SECONDS:g} s",), True)
+        self.close(kill=not ready)
+        hangs = process.returncode == -signal.SIGPROF or not ready
+        return Outcome(number, "", ("hangs" if hangs else f"dies with {process.returncode}",), True)
 
     def _begin(self) -> subprocess.Popen[str]:
-        root = str(Path(__file__).parents[2])
-        paths = os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])
-        own = {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
-        pipe = subprocess.PIPE
+        own = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+        pipe, self._asked = subprocess.PIPE, 0
         self._process = subprocess.Popen(
             self._command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True, env=os.environ | own
         )
@@ -270,10 +278,10 @@ def main() -> int:
             return int(one(given.seed, given.only, Path(place) / "sound", keep=given.keep, verbose=True).bad)
     found = run(given.seed, range(given.first, given.first + given.count), given.keep, told=True)
     ends = Counter(end if len(end) <= 4 else "failure" for outcome in found for end in outcome.ends)
-    noise = Counter(said for outcome in found for said in outcome.noise)
+    noise = {said: outcome.number for outcome in found for said in outcome.noise}
     print("ends:", ", ".join(f"{end} {count}" for end, count in ends.most_common()))
-    for said, count in noise.most_common(20):
-        print(f"warned {count} times: {said}")
+    for said, number in sorted(noise.items()):
+        print(f"Python warned in {number}: {said}")
     bad = sum(outcome.bad for outcome in found)
     print(f"{len(found)} mutations, {bad} failures")
     return int(bad > 0)
