@@ -25,13 +25,16 @@ import time
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # snnctl, where it is not installed
+
+from fuzz_mutations import mutated
+from fuzz_samples import SAMPLES, Sample
 
 _SECONDS = 10.0  # of computing that reading one file may take
 _PATIENCE = 120.0  # seconds until one that waits for something is ended; a first one has libraries to load
@@ -59,7 +62,12 @@ class Outcome:
     noise: tuple[str, ...] = ()
 
 
-def lay_out(seed: int, number: int, sound: Path, folder: Path) -> tuple[Any, Path, str]:
+def sample_of(seed: int, number: int) -> Sample:
+    """What mutation `number` of `seed` damages."""
+    return Random(f"{seed} {number} of").choice(SAMPLES)
+
+
+def lay_out(seed: int, number: int, sound: Path, folder: Path) -> tuple[Sample, Path, str]:
     """Mutation `number` of `seed`, in `folder`.
 
     Args:
@@ -68,11 +76,7 @@ def lay_out(seed: int, number: int, sound: Path, folder: Path) -> tuple[Any, Pat
     Returns:
         The sample, where it lies now, and the file that was damaged.
     """
-    from fuzz_mutations import mutated
-    from fuzz_samples import SAMPLES
-
-    random = Random(f"{seed} {number}")
-    sample = random.choice(SAMPLES)
+    random, sample = Random(f"{seed} {number}"), sample_of(seed, number)
     kept = sound / sample.key.replace(":", "-")
     if not kept.exists():
         kept.mkdir(parents=True)
@@ -89,8 +93,12 @@ def lay_out(seed: int, number: int, sound: Path, folder: Path) -> tuple[Any, Pat
     return sample, place, f"{sample.key} {file.relative_to(folder)}"
 
 
-def read(sample: Any, place: Path) -> Iterator[tuple[str, str]]:
-    """Every way of reading a sample, and how it ends: "read", a code, or a failure in words."""
+def read(sample: Sample, place: Path, *, brought: bool = True) -> Iterator[tuple[str, str]]:
+    """Every way of reading a sample, and how it ends: "read", a code, or a failure in words, with its traceback.
+
+    Args:
+        brought: whether as files of named sets, too.
+    """
     from snnctl.core.catalog import DATA
 
     for component, knobs in sample.uses:
@@ -100,7 +108,7 @@ def read(sample: Any, place: Path) -> Iterator[tuple[str, str]]:
         if component == "timeseries":
             yield _end(lambda: _described(place))
             yield _end(lambda: _validated(place))
-    for name in sample.brought:
+    for name in sample.brought if brought else ():
         yield _end(lambda name=name: _brought(name, place))
 
 
@@ -240,7 +248,7 @@ class Reader:
             self._process = None
 
 
-def run(seed: int, numbers: range, keep: Path | None = None, *, told: bool = False) -> list[Outcome]:
+def run(seed: int, numbers: Sequence[int], keep: Path | None = None, *, told: bool = False) -> list[Outcome]:
     """The outcomes of some mutations, in order.
 
     Args:

@@ -72,8 +72,13 @@ def _node(path: Path, file: Any, options: ReadOptions) -> Any:
 
 
 def _is_series(node: Any) -> bool:
-    """Whether it looks like one: a pandas group, or a numeric array of one or two axes."""
-    return _is_pandas(node) or (hasattr(node, "dtype") and len(node.shape or ()) in (1, 2) and node.dtype.kind in "fiu")
+    """Whether it looks like one: a pandas group, or an array of numbers (names are none) of one or two axes."""
+    import h5py
+
+    if not hasattr(node, "dtype"):
+        return _is_pandas(node)
+    named = h5py.check_enum_dtype(node.dtype) is not None
+    return len(node.shape or ()) in (1, 2) and node.dtype.kind in "fiu" and not named
 
 
 def _part(path: Path, group: Any, name: str, axes: int = 1) -> Any:
