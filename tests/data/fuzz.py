@@ -36,8 +36,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # snnctl, where it is not in
 from fuzz_mutations import mutated
 from fuzz_samples import SAMPLES, Sample
 
+from snnctl.core.catalog import DATA
+from snnctl.core.diagnostic import DiagnosticError
+from snnctl.data.cache import caching_in
+
 _SECONDS = 10.0  # of computing that reading one file may take
 _PATIENCE = 120.0  # seconds until one that waits for something is ended; a first one has libraries to load
+_CACHED = 0.1  # of mutations damage what lies in the cache
 _CASES = 500  # that one process reads
 _MEMORY = 1 << 30  # bytes that it may take, beyond what the libraries have
 _SUFFIXES = (".csv", ".csv.gz", ".txt", ".npy", ".npz", ".parquet", ".h5", ".tar", ".tar.gz", ".json", ".png", ".bin")
@@ -82,15 +87,25 @@ def lay_out(seed: int, number: int, sound: Path, folder: Path) -> tuple[Sample, 
         kept.mkdir(parents=True)
         sample.write(kept / sample.name)
     shutil.copytree(kept, folder, dirs_exist_ok=True)
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    file, place = random.choice(files), folder / sample.name
+    place = folder / sample.name
+    cached = random.random() < _CACHED and _taken_in(sample, place)
+    files = sorted(path for path in (folder / ".cache" if cached else folder).rglob("*") if path.is_file())
+    file = random.choice(files)
     file.write_bytes(mutated(random, file.name, file.read_bytes()))
-    if random.random() < 0.03:
+    if not cached and random.random() < 0.03:
         renamed = file.with_name(file.name.split(".")[0] + random.choice(_SUFFIXES))
         os.replace(file, renamed)
         place = renamed if place == file else place
         file = renamed
     return sample, place, f"{sample.key} {file.relative_to(folder)}"
+
+
+def _taken_in(sample: Sample, place: Path) -> bool:
+    """Read the sound sample, so that what is damaged lies in the cache, if there is anything."""
+    with caching_in(place.parent / ".cache"):
+        for component, knobs in sample.uses:
+            _end(DATA.get(component)(source=str(place), **knobs).load)
+    return (place.parent / ".cache").exists()
 
 
 def read(sample: Sample, place: Path, *, brought: bool = True) -> Iterator[tuple[str, str]]:
@@ -99,8 +114,6 @@ def read(sample: Sample, place: Path, *, brought: bool = True) -> Iterator[tuple
     Args:
         brought: whether as files of named sets, too.
     """
-    from snnctl.core.catalog import DATA
-
     for component, knobs in sample.uses:
         made = DATA.get(component)(source=str(place), **knobs)
         yield _end(lambda made=made: _probed(made.probe()))
@@ -146,8 +159,6 @@ def _brought(name: str, place: Path) -> None:
 
 
 def _end(call: Any) -> tuple[str, str]:
-    from snnctl.core.diagnostic import DiagnosticError
-
     try:
         call()
     except DiagnosticError as error:
@@ -163,8 +174,6 @@ def _end(call: Any) -> tuple[str, str]:
 
 def one(seed: int, number: int, sound: Path, *, keep: Path | None = None, verbose: bool = False) -> Outcome:
     """Damage, read, tell."""
-    from snnctl.data.cache import caching_in
-
     folder = Path(tempfile.mkdtemp(prefix=f"{number}-", dir=sound.parent))
     try:
         sample, place, file = lay_out(seed, number, sound, folder)

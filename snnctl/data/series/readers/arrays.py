@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from snnctl.core.diagnostic import choices
+from snnctl.data.bounds import refuse_more_than_memory
 from snnctl.data.numpy_files import Arrays, Head, npy_head, open_npy, open_npz
 from snnctl.data.problems import data_error, unreadable
 from snnctl.data.series.readers.dates import DATE_NAMES, parse_dates
@@ -70,10 +73,9 @@ def _chosen(path: Path, options: ReadOptions) -> tuple[Arrays, Head, str]:
 def parquet_head(path: Path, options: ReadOptions) -> SeriesHead:
     """Columns and rows of a Parquet table, from its footer."""
     with _parquet(path) as file:
-        schema, rows = file.schema_arrow, file.metadata.num_rows
-    date, channels, chosen = _parquet_columns(path, schema, rows, options)
-    columns = tuple(channels[i] for i in chosen)
-    return SeriesHead(rows, columns, date, format="parquet")
+        date, channels, chosen = _parquet_columns(path, file.schema_arrow, file.metadata.num_rows, options)
+        columns = tuple(channels[i] for i in chosen)
+        return SeriesHead(file.metadata.num_rows, columns, date, format="parquet")
 
 
 def read_parquet(path: Path, options: ReadOptions) -> Series:
@@ -81,24 +83,27 @@ def read_parquet(path: Path, options: ReadOptions) -> Series:
     import pyarrow as pa
 
     with _parquet(path) as file:
-        date, channels, chosen = _parquet_columns(path, file.schema_arrow, file.metadata.num_rows, options)
+        rows = file.metadata.num_rows
+        date, channels, chosen = _parquet_columns(path, file.schema_arrow, rows, options)
         names = [channels[i] for i in chosen]
-        try:
-            table = file.read(columns=[*names, date] if date else names)
-            columns = [table.column(name).cast(pa.float64(), safe=False).to_numpy() for name in names]
-            times = _parquet_times(table.column(date)) if date else None
-        except (pa.ArrowException, OSError) as error:
-            raise unreadable(path, path.suffix.removeprefix("."), error) from error
+        refuse_more_than_memory(8 * rows * len(names), "the table", path)
+        table = file.read(columns=[*names, date] if date else names)
+        if len(table) != rows:
+            raise ValueError(f"{len(table):,} rows where its footer says {rows:,}")
+        columns = [table.column(name).cast(pa.float64(), safe=False).to_numpy() for name in names]
+        times = _parquet_times(table.column(date)) if date else None
     return Series(np.stack(columns, axis=1), tuple(distinct(names)), times, str(path))
 
 
-def _parquet(path: Path) -> Any:
+@contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:  # names and texts may be no UTF-8
         raise unreadable(path, path.suffix.removeprefix("."), error) from error
 
 
@@ -120,7 +125,7 @@ def _parquet_columns(path: Path, schema: Any, rows: int, options: ReadOptions) -
                 others[field.name] = field.type
     if len(others) == len(channels):
         raise data_error("D203", file=path)
-    if rows == 0:
+    if rows <= 0:
         raise data_error("D102", "the table has no rows", file=path)
     chosen = select(channels, options.columns, path)
     for i in chosen:

@@ -108,7 +108,8 @@ def to_pixels(values: Any, path: Path, low: float = 0.0) -> Any:
     """Bytes as they are; real numbers in `low`..1 as float32 in 0..1; raises D231."""
     if values.dtype == np.uint8:
         return values
-    values = np.asarray(values, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large for it is refused below
+        values = np.asarray(values, np.float32)
     least, most = float(values.min()), float(values.max())
     if not (low <= least and most <= 1.0):  # nan is neither
         message = f"`{path.name}` holds values from {least:g} to {most:g}, not {low:g} to 1"
