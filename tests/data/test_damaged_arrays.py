@@ -13,15 +13,19 @@ from typing import Any
 
 import image_files
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data import bounds
 from snnctl.data.arrays import indexed, npy_source, npz_source
+from snnctl.data.cache import caching_in
 from snnctl.data.images.readers.idx import idx_source, read_idx
 from snnctl.data.numpy_files import npy_head, open_npy, open_npz
 from snnctl.data.series.series import ReadOptions
 from snnctl.data.series.sources import head_file, read_file
+from snnctl.data.video.component import Video
 from snnctl.data.video.readers.arrays import npy_set
 
 PLAIN = ReadOptions()
@@ -245,3 +249,30 @@ def test_idx_parts_that_do_not_match(tmp_path: Path) -> None:
     image_files.idx(tmp_path / "train-images-idx3-ubyte", np.zeros((3, 2, 2), np.uint8))
     image_files.idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(4, np.uint8))
     assert problem(lambda: idx_source(tmp_path)).code == "D222"
+
+
+def test_a_damaged_copy_in_the_cache_is_made_anew(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", frames=np.zeros((8, 6, 5, 5, 1), np.uint8))
+    video = Video(source=str(tmp_path / "a.npz"), layout="nthwc", frames_in=2, frames_out=2, val=0.2)
+    with caching_in(tmp_path / "cache"):
+        sound = video.load().fingerprint
+        for file in sorted((tmp_path / "cache").rglob("*.*")):
+            for at in (0, 20, -1):
+                content = bytearray(file.read_bytes())
+                content[at] ^= 0x15
+                file.write_bytes(bytes(content))
+                assert video.load().fingerprint == sound
+
+
+def test_parquet_tables_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.parquet"
+    words = pa.array([b"\xff\xfe", b"2020-01-01"]).view(pa.string())
+    pq.write_table(pa.table({"date": words, "x": [1.0, 2.0]}), path)
+    assert problem(lambda: read_file(path, PLAIN)).code == "D104"
+    pq.write_table(pa.table({"x": np.zeros(100_000)}), path)  # some hundred bytes
+    monkeypatch.setattr(bounds, "_memory", lambda: 799_999)
+    found = problem(lambda: read_file(path, PLAIN))
+    assert found.code == "D104"
+    assert "memory" in found.message
+    monkeypatch.setattr(bounds, "_memory", lambda: 800_000)
+    assert read_file(path, PLAIN).values.shape == (100_000, 1)

@@ -300,13 +300,15 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     assert list(STORE.path().iterdir()) == []
 
 
-def test_a_copy_with_another_content_is_found_by_its_checksum(tmp_path: Path) -> None:
+def test_a_copy_with_another_content_is_found_by_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = files.folders(tmp_path / "set", {"train": 12, "test": 6})
     key = Image(source=str(folder)).manifest().key
     path = STORE.path() / key / "train.images.npy"
     raw = bytearray(path.read_bytes())
     raw[-1] ^= 1
     path.write_bytes(bytes(raw))
+    assert STORE.sound(key) is None
+    monkeypatch.setattr("snnctl.data.cache._SMALL", 0)  # as if it were large
     assert STORE.sound(key) is not None
     assert STORE.sound(key, verify=True) is None
     manifest = json.loads((path.parent / "manifest.json").read_text())
