@@ -19,7 +19,7 @@ from snnctl.data.problems import data_error
 
 Progress = Callable[[int, int | None], None]  # bytes done, and in all where that is known
 _CHUNK = 1 << 20
-_SMALL = 1 << 20  # bytes of a file whose checksum takes a millisecond
+_SMALL = 1 << 18  # bytes of a file whose checksum takes less than a millisecond
 _chosen: ContextVar[Path | None] = ContextVar("chosen", default=None)
 
 

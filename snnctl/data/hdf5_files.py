@@ -12,7 +12,7 @@ from snnctl.data.problems import data_error
 
 _ONE_FILE = "copy what is meant into one file (h5repack, or h5py's `copy`)"
 _MOST_LINKS = 16
-_FREE = 1 << 26  # bytes that a dataset may announce without holding them: a fill value stands for what is not there
+_FREE = 1 << 26  # bytes that a dataset may announce and hold a few of: a fill value stands for what is not there
 
 
 def child(group: Any, name: str, path: Path, *, links: int = 0) -> Any:
@@ -67,7 +67,7 @@ def own(dataset: Any, path: Path) -> None:
         raise data_error("D104", message, file=path, help=_ONE_FILE)
     announced = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
     held = dataset.id.get_storage_size()
-    if announced > max(_FREE, held * MOST_PACKED):
+    if announced > (max(_FREE, held * MOST_PACKED) if held else 0):
         message = f"{name} announces {announced:,} bytes and holds {held:,}"
         raise data_error("D232", message, file=path, help="it was never filled, or is damaged: write it again")
     refuse_more_than_memory(announced, name, path)

@@ -110,6 +110,9 @@ def test_arrays_that_hold_nothing(path: Path) -> None:
         file.create_dataset("chunks", (10**12, 3), "f8", chunks=(1000, 3))
     assert problem(path).code == "D232"
     with h5py.File(path, "w") as file:
+        file.create_dataset("zeros", (5, 2), "f8")  # never filled, and zeros to who reads it
+    assert problem(path).message == "`zeros` announces 80 bytes and holds 0"
+    with h5py.File(path, "w") as file:
         held = file.create_dataset("some", (10**9,), "f8", chunks=(1000,), compression="gzip")
         held[:10] = 1
     found = problem(path)
