@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -65,7 +64,7 @@ def own(dataset: Any, path: Path) -> None:
     if dataset.external or dataset.is_virtual:
         message = f"the values of {name} lie in other files, which are not followed"
         raise data_error("D104", message, file=path, help=_ONE_FILE)
-    announced = math.prod(dataset.shape or ()) * dataset.dtype.itemsize
+    announced = dataset.size * dataset.dtype.itemsize if dataset.shape is not None else 0
     held = dataset.id.get_storage_size()
     if announced > (max(_FREE, held * MOST_PACKED) if held else 0):
         message = f"{name} announces {announced:,} bytes and holds {held:,}"
