@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from snnctl.baselines.base import Baseline, Fitted, Told, unheard
-from snnctl.baselines.windows import WindowBatch, WindowData, affine, fittable, fold_channels, unfold_channels
+from snnctl.baselines.windows import (
+    KnowsAhead,
+    WindowBatch,
+    WindowData,
+    affine,
+    fittable,
+    fold_channels,
+    unfold_channels,
+)
 from snnctl.core.catalog import BASELINES
 from snnctl.measure.items import ItemSplit, batches
 
@@ -32,7 +41,7 @@ def fit_ridge(
 
     Equation:
         (x', a, s) = normalised window, offset and factor of its undo
-        f = [s x', s]                                     (s itself carries the bias)
+        f = [s x', s, z_h]                (s itself carries the bias; z_h: covariates known of step h, if any)
         W_h = argmin sum (y_h - a - f W_h)^2 + alpha tr(F'F)/(L + 1) |W_h without bias|^2
         prediction_h = a + f W_h
 
@@ -46,7 +55,8 @@ def fit_ridge(
         NotApplicableError: there are no windows to fit or to choose on.
     """
     train, val = fittable(data)
-    size, horizon = data.window + 1, data.horizon
+    known = len(data.known) if isinstance(data, KnowsAhead) else 0
+    size, horizon = data.window + 1 + known, data.horizon
     gram = torch.zeros(size, size, dtype=torch.float64)
     moments = torch.zeros(size, horizon, dtype=torch.float64)
     gaps = torch.zeros(horizon, dtype=torch.bool)
@@ -55,14 +65,22 @@ def fit_ridge(
         if observed is not None:
             residual = residual.masked_fill(~observed, 0.0)
             gaps |= ~observed.all(0)
-        gram += features.T @ features
-        moments += features.T @ residual
+        if features.known is not None:  # features differ from step to step
+            gaps |= True
+            moments += torch.stack([features.at(h).T @ residual[:, h] for h in range(horizon)], dim=1)
+            gram.diagonal().add_(features.at(0).square().sum(0))
+        else:
+            gram += features.shared.T @ features.shared
+            moments += features.shared.T @ residual
         progress(0.8 * min(1.0, (done + 1) * batch_size / len(train)))
     shrink = gram.trace() / size
     penalty = shrink * torch.eye(size, dtype=torch.float64)
-    penalty[-1, -1] = 0.0
+    penalty[data.window, data.window] = 0.0
     jitter = (1e-12 * shrink + 1e-300) * torch.eye(size, dtype=torch.float64)
-    maps = torch.stack([torch.linalg.solve(gram + alpha * penalty + jitter, moments) for alpha in alphas])
+    maps = torch.zeros(len(alphas), size, horizon, dtype=torch.float64)
+    if not known:
+        for a, alpha in enumerate(alphas):
+            maps[a] = torch.linalg.solve(gram + alpha * penalty + jitter, moments)
     for steps, grams in _gap_grams(data, gaps, batch_size, size):
         for a, alpha in enumerate(alphas):
             systems = grams + alpha * penalty + jitter
@@ -73,19 +91,40 @@ def fit_ridge(
 
     def predict(inputs: Tensor) -> Tensor:
         features, offset = _features(data, inputs)
-        return unfold_channels(offset + features @ chosen, data.channels)
+        return unfold_channels(offset + features.times(chosen), data.channels)
 
     return predict, alphas[best]
 
 
-def _features(data: WindowData, inputs: Tensor) -> tuple[Tensor, Tensor]:
+@dataclass(frozen=True)
+class _Features:
+    """What the maps of all steps see, [N, L + 1], and what each step sees besides, [N, H, K] or None."""
+
+    shared: Tensor
+    known: Tensor | None
+
+    def at(self, step: int) -> Tensor:
+        """[N, L + 1 + K]."""
+        return self.shared if self.known is None else torch.cat((self.shared, self.known[:, step]), dim=1)
+
+    def times(self, weights: Tensor) -> Tensor:
+        """[N, H], for weights [L + 1 + K, H]."""
+        size = self.shared.shape[1]
+        found = self.shared @ weights[:size]
+        return found if self.known is None else found + torch.einsum("nhk,kh->nh", self.known, weights[size:])
+
+
+def _features(data: WindowData, inputs: Tensor) -> tuple[_Features, Tensor]:
     series = inputs[..., : data.channels].to("cpu", torch.float64)
     normalised, offset, factor = affine(data.window_norm, series, data.horizon)
     features = torch.cat((fold_channels(normalised * factor), fold_channels(factor)), dim=1)
-    return features, fold_channels(offset)
+    known = None
+    if isinstance(data, KnowsAhead) and data.known:
+        known = data.known_ahead(inputs).to("cpu", torch.float64).repeat_interleave(data.channels, dim=0)
+    return _Features(features, known), fold_channels(offset)
 
 
-def _rows(data: WindowData, batch: WindowBatch) -> tuple[Tensor, Tensor, Tensor | None]:
+def _rows(data: WindowData, batch: WindowBatch) -> tuple[_Features, Tensor, Tensor | None]:
     features, offset = _features(data, batch.inputs)
     residual = fold_channels(batch.targets.to("cpu", torch.float64)) - offset
     observed = None if batch.observed is None else fold_channels(batch.observed.cpu())
@@ -93,13 +132,13 @@ def _rows(data: WindowData, batch: WindowBatch) -> tuple[Tensor, Tensor, Tensor 
 
 
 def _gap_grams(data: WindowData, gaps: Tensor, batch_size: int, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    # Steps with missing targets: Gram matrices [steps, L + 1, L + 1] over the rows observed at each step.
+    # Steps with missing targets or features of their own: Gram matrices [steps, size, size] over rows observed there.
     for steps in gaps.nonzero().flatten().split(max(1, _GRAM_BUDGET // size**2)):
         grams = torch.zeros(len(steps), size, size, dtype=torch.float64)
         for batch in batches(data.split("train"), batch_size):
             features, _, observed = _rows(data, batch)
             for i, step in enumerate(steps.tolist()):
-                rows = features if observed is None else features[observed[:, step]]
+                rows = features.at(step) if observed is None else features.at(step)[observed[:, step]]
                 grams[i] += rows.T @ rows
         yield steps, grams
 
@@ -109,14 +148,14 @@ def _validation_errors(data: WindowData, val: ItemSplit[WindowBatch], maps: Tens
     for batch in batches(val, batch_size):
         features, residual, observed = _rows(data, batch)
         for i, weights in enumerate(maps):
-            error = (residual - features @ weights).square()
+            error = (residual - features.times(weights)).square()
             errors[i] += error.sum() if observed is None else error[observed].sum()
     return errors
 
 
 @BASELINES.register("ridge")
 class Ridge(Baseline):
-    """Ridge regression: one linear map window -> horizon, shared by all channels.
+    """Ridge regression: one linear map window -> horizon, shared by all channels; it sees covariates known ahead.
 
     See `fit_ridge`.
     """

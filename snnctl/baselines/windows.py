@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -37,6 +37,16 @@ class WindowData(SplitData[WindowBatch], Protocol):
     def season(self) -> int | None: ...
     @property
     def window_norm(self) -> WindowNorm: ...
+
+
+@runtime_checkable
+class KnowsAhead(Protocol):
+    """Forecasting data with covariates that are known over the horizon."""
+
+    known: tuple[str, ...]
+
+    def known_ahead(self, inputs: Tensor, /) -> Tensor:
+        """Inputs [B, L, C_in] -> the K known covariates over the horizon, [B, H, K]."""
 
 
 def affine(norm: WindowNorm, x: Tensor, horizon: int) -> tuple[Tensor, Tensor, Tensor]:

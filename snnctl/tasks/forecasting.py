@@ -77,7 +77,7 @@ class Forecasting(Task[ForecastSource, MetricName]):
     def input_signal(self) -> SignalSpec:
         """What the encoder gets: one channel or all, calendar features after it."""
         series = 1 if self.channels == "independent" else self.data.channels
-        return self.data.input_signal.replace(features=series + self.data.calendar_features)
+        return self.data.input_signal.replace(features=series + self.data.input_signal.features - self.data.channels)
 
     @property
     def outputs(self) -> int:

@@ -85,6 +85,7 @@ def test_inputs_never_depend_on_what_follows_the_window(
     tmp_path_factory: pytest.TempPathFactory, cells: list[float], later: list[float], missing: str
 ) -> None:
     cells[0] = 1.0  # keeps the train split observed; its mean may depend on all train rows
+    cells[6] = cells[10] = 1.0  # val and test have something to score
     folder = tmp_path_factory.mktemp("gap")
     source = write(folder / "a.csv", cells)
     data = series(source, missing=missing).load()

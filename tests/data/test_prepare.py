@@ -17,11 +17,13 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 from snnctl.data.cache import DamagedError, cache_dir, caching_in
 from snnctl.data.download import part_path
 from snnctl.data.kinds import kind_of
+from snnctl.data.series.arranging import Arrangement, series_of
+from snnctl.data.series.axis import AS_THEY_ARE
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import prepare
-from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.sources import head_file, read_file
+from snnctl.data.series.roles import Wanted
+from snnctl.data.series.sources import PLAIN, read_file
 from snnctl.data.series.store import STORE, load_prepared
 
 BODY = ("date,x,y\n" + "".join(f"2020-01-01 {h:02d}:00:00,{h},{h * 0.5}\n" for h in range(24))).encode()
@@ -78,7 +80,8 @@ def test_from_a_local_file(file: Path, cache: Path) -> None:
     assert manifest["licence"] == KNOWN["etth2"].licence
     assert manifest["created"].endswith("+00:00")
 
-    series, direct = load_prepared("etth2", None), read_file(file, ReadOptions())
+    how = Arrangement(Wanted(trusted=True), AS_THEY_ARE)
+    series, direct = series_of(load_prepared("etth2"), how), read_file(file, PLAIN, how)
     np.testing.assert_array_equal(series.values, direct.values)
     assert series.times is not None
     assert direct.times is not None
@@ -101,7 +104,7 @@ def test_a_sound_copy_is_kept_and_a_damaged_one_replaced(file: Path, monkeypatch
     damaged[-1] ^= 1
     values.write_bytes(damaged)
     with pytest.raises(DiagnosticError, match=r"D109.*values.npy does not match its checksum"):
-        load_prepared("etth2", None)
+        load_prepared("etth2")
     monkeypatch.setattr("snnctl.data.cache._SMALL", 0)
     assert STORE.sound("etth2")  # the quick check of large files compares sizes
     assert not STORE.sound("etth2", verify=True)
@@ -111,7 +114,7 @@ def test_a_sound_copy_is_kept_and_a_damaged_one_replaced(file: Path, monkeypatch
     assert STORE.sound("etth2", verify=True)
     values.write_bytes(b"short")
     with pytest.raises(DiagnosticError, match=r"D109.*values.npy has 5 bytes"):
-        load_prepared("etth2", None)
+        load_prepared("etth2")
     values.unlink()
     with pytest.raises(DiagnosticError, match=r"D109.*is missing"):
         TimeSeries(source="etth2", window=3, horizon=1).probe()
@@ -124,7 +127,7 @@ def test_a_manifest_that_says_nothing(file: Path, cache: Path, text: str) -> Non
     (cache / "etth2" / "manifest.json").write_text(text)
     assert not STORE.sound("etth2")
     with pytest.raises(DiagnosticError, match="D109"):
-        load_prepared("etth2", None)
+        load_prepared("etth2")
 
 
 @pytest.mark.usefixtures("toy")
@@ -266,4 +269,4 @@ def test_etth1_by_name_is_etth1_by_path() -> None:
     assert by_name.load().fingerprint == by_path.load().fingerprint
     assert by_name.season == 24
     assert by_path.season is None
-    assert head_file(SHARED_ETTH1, ReadOptions()).date_column == "date"
+    assert read_file(SHARED_ETTH1).time == ("date",)

@@ -17,13 +17,16 @@ from torch import Tensor
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.cuts import SPLIT_NAMES
+from snnctl.data.series.arranging import Arrangement
+from snnctl.data.series.axis import AS_THEY_ARE
 from snnctl.data.series.component import TimeSeries
 from snnctl.data.series.dataset import ForecastData
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import prepare
+from snnctl.data.series.roles import Wanted
 from snnctl.data.series.scaling import ColumnMaxScaling, GlobalStandardScaling, MaxScaling, Scaler
 from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.sources import head_file, read_file
+from snnctl.data.series.sources import PLAIN, read_file
 from snnctl.data.series.windows import SplitSpec, plan_splits
 from snnctl.measure.metrics import ForecastMetrics
 from snnctl.tasks.forecasting import Forecasting
@@ -36,6 +39,7 @@ PUBLISHED: dict[str, Callable[[Path], Path]] = {
     "exchange_rate": files.exchange_rate,
     "ettm1": files.ett,
 }
+AS_PUBLISHED = Arrangement(rows=AS_THEY_ARE)
 DATED = {"metr-la", "pems-bay", "ettm1"}
 
 
@@ -50,8 +54,8 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Pa
 
     def call(name: str) -> Path:
         path = PUBLISHED[name](tmp_path)
-        head = head_file(path, ReadOptions())
-        genuine = replace(KNOWN[name], rows=head.rows, columns=len(head.columns), sha256="")
+        rows, columns = read_file(path, PLAIN, AS_PUBLISHED).values.shape
+        genuine = replace(KNOWN[name], rows=rows, columns=columns, sha256="")
         monkeypatch.setitem(KNOWN, name, genuine)
         prepare(name, source=path)
         return path
@@ -99,7 +103,7 @@ def test_metr_la_as_it_is_passed_on(unit: str, tmp_path: Path) -> None:
 
 
 def test_pems_bay_has_whole_numbers_as_ids(tmp_path: Path) -> None:
-    series = read_file(files.pems_bay(tmp_path), ReadOptions(columns=("400030", "400001")))
+    series = read_file(files.pems_bay(tmp_path), PLAIN, Arrangement(Wanted(targets=("400030", "400001"))))
     np.testing.assert_array_equal(series.values, files.speeds(400, 3, 1)[:, [2, 0]])
     assert series.columns == ("400030", "400001")
     assert series.times is not None
@@ -113,17 +117,17 @@ def test_text_of_the_lstnet_collection(tmp_path: Path) -> None:
         (files.exchange_rate, 300, 8),
     ):
         path = make(tmp_path)
-        head, series = head_file(path, ReadOptions()), read_file(path, ReadOptions())
-        assert (head.rows, len(head.columns), head.date_column) == (rows, columns, "")
+        series = read_file(path)
+        assert series.times is None
         assert series.columns == tuple(f"c{i}" for i in range(columns))
         assert series.values.shape == (rows, columns)
         assert np.isfinite(series.values).all()
-    assert read_file(files.electricity(tmp_path), ReadOptions()).values[0].tolist() == [14, 69, 234, 1088]
-    assert (read_file(files.solar(tmp_path), ReadOptions()).values == 0).mean() > 0.4  # nights
+    assert read_file(files.electricity(tmp_path), PLAIN).values[0].tolist() == [14, 69, 234, 1088]
+    assert (read_file(files.solar(tmp_path), PLAIN).values == 0).mean() > 0.4  # nights
 
 
 def test_ett_csv(tmp_path: Path) -> None:
-    series = read_file(files.ett(tmp_path), ReadOptions())
+    series = read_file(files.ett(tmp_path), PLAIN)
     assert series.columns == ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT")
     assert series.times is not None
     assert str(series.times[1]) == "2016-07-01T00:15:00.000"
@@ -311,7 +315,7 @@ def test_r2_and_rse_are_those_of_seqsnn() -> None:
 def test_any_csv_by_path(tmp_path: Path) -> None:
     path = tmp_path / "own.csv"
     path.write_text(
-        "time;a;b\n" + "".join(f"2020-01-01 00:{i:02d}:00;{i};{i * i if i % 7 else 'NA'}\n" for i in range(60))
+        "time;a;b\n" + "".join(f"2020-01-01 00:{i:02d}:00;{3 * i};{i * i if i % 7 else 'NA'}\n" for i in range(60))
     )
     data = TimeSeries(source=str(path), window=8, horizon=2, calendar=True).load()
     assert (data.columns, data.calendar_features, data.missing_values) == (("a", "b"), 5, 9)

@@ -15,8 +15,7 @@ import torch
 from snnctl.build import build, check
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.prepare import prepare
-from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.sources import head_file
+from snnctl.data.series.sources import read_file
 from snnctl.recipe import load_recipe
 from snnctl.recipe.shipped import shipped_folder
 
@@ -107,7 +106,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
     def call(name: str) -> None:
         file = SETS[name](tmp_path)
-        head = head_file(file, ReadOptions())
+        head = read_file(file)
         monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], rows=head.rows, columns=len(head.columns)))
         prepare(name, source=file)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,46 +12,65 @@ import torch
 from torch import Tensor
 
 from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Dataset, Probe
 from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.series.missing import Filled
 from snnctl.data.series.scaling import FittedScaler
-from snnctl.data.series.series import Floats, Series, Times
+from snnctl.data.series.series import Floats, Part, Series, Times
 from snnctl.data.series.window_norm import WindowNorm
-from snnctl.data.series.windows import SplitPlan
+from snnctl.data.series.windows import WindowPlan
 
 
 @dataclass(frozen=True)
 class SeriesTensors:
     """The tensors all windows are gathered from.
 
-    `values` [N, C] are scaled and without holes; `observed` tells what was filled, None = nothing. Where they
-    were interpolated, a window that ends in a gap shows `held` instead after `last_observed`, see `Filled`.
+    `values` [N, C + P], targets and past covariates, are scaled and without holes; `observed` tells what was filled,
+    None = nothing. Where they were interpolated, a window that ends in a gap shows `held` instead after
+    `last_observed`, see `Filled`. `known` [N, K] are covariates that are known ahead.
     """
 
     values: Tensor
+    targets: int
+    known: Tensor | None
     calendar: Tensor | None
     observed: Tensor | None
     held: Tensor | None
     last_observed: Tensor | None
 
     @classmethod
-    def of(cls, filled: Filled, calendar: Floats | None, *, interpolate: bool) -> SeriesTensors:
+    def of(
+        cls, filled: Filled, targets: int, known: Floats | None, calendar: Floats | None, *, interpolate: bool
+    ) -> SeriesTensors:
         """From scaled values without holes.
 
         Args:
+            targets: C, how many of the first columns are to be forecast.
+            known: [N, K] without holes, or None.
             calendar: [N, 5] features appended to the inputs, or None.
             interpolate: whether inputs show interpolated values where a window allows it.
         """
         holes = not filled.observed.all()
         return cls(
             values=_float32(filled.linear if interpolate else filled.held),
+            targets=targets,
+            known=None if known is None else _float32(known),
             calendar=None if calendar is None else _float32(calendar),
             observed=torch.from_numpy(filled.observed) if holes else None,
             held=_float32(filled.held) if holes and interpolate else None,
             last_observed=torch.from_numpy(filled.last_observed) if holes and interpolate else None,
         )
+
+
+def ahead(window: int, horizon: int) -> tuple[int, ...]:
+    """How many rows later than each row of a window known covariates are shown, so that all of the horizon is.
+
+    The last copy ends with the last row of the horizon; where the horizon is longer than the window there are several.
+    """
+    copies = -(-horizon // window)
+    return tuple(horizon - (copies - 1 - copy) * window for copy in range(copies))
 
 
 class WindowSplit:
@@ -74,7 +93,8 @@ class WindowSplit:
         """The windows at `indices` (int64 [B]), gathered by index arithmetic.
 
         Shape:
-            inputs [B, window, C + calendar features], targets [B, horizon, C].
+            inputs [B, window, C + covariates + calendar features], targets [B, horizon, C]. A known covariate is there
+            several times: in its own row, and as it will be `ahead` rows later.
         """
         store, starts = self._store, self.starts[indices]
         rows = starts[:, None] + torch.arange(self._window)
@@ -82,11 +102,16 @@ class WindowSplit:
         if store.held is not None and store.last_observed is not None:
             last = rows[:, -1:]
             inputs = torch.where(rows[..., None] > store.last_observed[last], store.held[last], inputs)
+        beside = []
+        if store.known is not None:
+            beside += [store.known[rows + later] for later in (0, *ahead(self._window, self._horizon))]
         if store.calendar is not None:
-            inputs = torch.cat((inputs, store.calendar[rows]), dim=-1)
+            beside.append(store.calendar[rows])
+        if beside:
+            inputs = torch.cat((inputs, *beside), dim=-1)
         following = rows[:, -1:] + 1 + torch.arange(self._horizon)
-        observed = None if store.observed is None else store.observed[following]
-        return Batch(inputs, store.values[following], observed)
+        observed = None if store.observed is None else store.observed[following][..., : store.targets]
+        return Batch(inputs, store.values[following][..., : store.targets], observed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,10 +121,11 @@ class ForecastShape(Probe):
     Args:
         rows: samples in time.
         columns: names of the target channels.
-        calendar_features: extra input channels after them.
+        past, known: names of covariates, known up to now and known ahead: input channels after them.
+        calendar_features: input channels after those.
         window, horizon: rows in and rows out.
         season: rows in one season, or None.
-        leaks: see `Probe.leaks`.
+        leaks, warnings: see `Probe`.
     """
 
     rows: int
@@ -108,7 +134,10 @@ class ForecastShape(Probe):
     window: int
     horizon: int
     season: int | None
+    past: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def channels(self) -> int:
@@ -116,18 +145,24 @@ class ForecastShape(Probe):
         return len(self.columns)
 
     @property
+    def extra_features(self) -> int:
+        """Input channels that are not forecast: covariates and calendar."""
+        copies = 1 + len(ahead(self.window, self.horizon))
+        return len(self.past) + copies * len(self.known) + self.calendar_features
+
+    @property
     def input_signal(self) -> SignalSpec:
-        return SignalSpec(steps=0, length=self.window, features=self.channels + self.calendar_features)
+        return SignalSpec(steps=0, length=self.window, features=self.channels + self.extra_features)
 
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesProbe(ForecastShape):
-    """What a recipe check can know without reading the values; see `ForecastShape` for the rest.
+    """What a recipe check has to know; see `ForecastShape` for the rest.
 
     Args:
         windows: how many in each split.
-        has_dates: whether a date column was seen.
-        ignored: columns of the file that are not used (row numbers).
+        has_dates: whether there are dates.
+        ignored: columns of the file that are not used.
         format: what it is read from ("csv", "hdf5", "cache", ...).
     """
 
@@ -145,7 +180,7 @@ class ForecastData(ForecastShape, Dataset):
         series: as it was read and its columns chosen.
         marked: its values [N, C] with NaN at every missing cell.
         tensors: what windows are gathered from.
-        scaler: fitted.
+        scaler: fitted; with one row for each series of a panel where those are scaled apart.
         plan: which rows and windows belong to which split.
         window_norm: normalisation of each window; the model applies it, batches come without.
     """
@@ -154,7 +189,7 @@ class ForecastData(ForecastShape, Dataset):
     marked: Floats
     tensors: SeriesTensors
     scaler: FittedScaler
-    plan: SplitPlan
+    plan: WindowPlan
     window_norm: WindowNorm
 
     @cached_property
@@ -168,29 +203,45 @@ class ForecastData(ForecastShape, Dataset):
         return self.series.fingerprint()
 
     def split(self, name: SplitName) -> WindowSplit:
-        cut = self.plan[name]
-        starts = torch.arange(cut.start, cut.start + cut.windows)
-        return WindowSplit(self.tensors, starts, self.window, self.horizon)
+        return WindowSplit(self.tensors, torch.from_numpy(self.plan.starts[name]), self.window, self.horizon)
+
+    def known_ahead(self, inputs: Tensor) -> Tensor:
+        """What inputs [B, window, C_in] tell of the known covariates over the horizon, [B, horizon, K], scaled."""
+        later = ahead(self.window, self.horizon)
+        first, count = self.channels + len(self.past), len(self.known)
+        steps = torch.arange(self.horizon) + self.window
+        copy = torch.searchsorted(torch.tensor(later) + self.window, steps, right=True)
+        rows = steps - torch.tensor(later)[copy]
+        channels = first + (copy[:, None] + 1) * count + torch.arange(count)
+        return inputs[:, rows[:, None], channels]
+
+    def scaler_of(self, name: SplitName, indices: Tensor) -> FittedScaler:
+        """The scaler of some windows of a split; its `inverse` maps values [B, H, C] back to the units of the data."""
+        return self.scaler.of(self.plan.part_of(self.plan.starts[name][indices.numpy()]))
 
     def facts(self) -> dict[str, Any]:
         """Statistics are of observed values in their own units."""
         times = self.series.times
+        covariates = [each for each in (self.series.past, self.series.known) if each is not None]
+        names = self.columns + self.past + self.known
         return {
             "rows": self.rows,
             "columns": list(self.columns),
             "missing_values": self.missing_values,
+            **self.series.facts,
             "window": self.window,
             "horizon": self.horizon,
             "splits": {
                 name: {
-                    "first_row": self.plan[name].first_row,
-                    "rows": self.plan[name].last_row - self.plan[name].first_row,
-                    "windows": self.plan[name].windows,
+                    "first_row": int(rows[0]),
+                    "rows": len(rows),
+                    "windows": len(self.plan.starts[name]),
                 }
                 for name in SPLIT_NAMES
+                if (rows := self.plan.rows(name)) is not None
             },
-            "dates": None if times is None else _date_facts(times),
-            "statistics": _statistics(self.marked, self.columns),
+            "dates": None if times is None else _date_facts(times, self.series.pieces),
+            "statistics": _statistics(np.concatenate((self.marked, *covariates), axis=1), names),
             "scaler": self.scaler.kind,
             "window_norm": self.window_norm.kind,
             "season": self.season,
@@ -202,12 +253,12 @@ def _float32(values: Floats) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
 
 
-def _date_facts(times: Times) -> dict[str, Any]:
-    steps = np.diff(times).astype(np.int64)  # milliseconds
+def _date_facts(times: Times, parts: Sequence[Part]) -> dict[str, Any]:
+    steps = np.concatenate([np.diff(times[part.first : part.last]) for part in parts]).astype(np.int64)  # milliseconds
     usual = int(np.median(steps)) if len(steps) else 0
     return {
-        "first": str(times[0].astype("datetime64[s]")),
-        "last": str(times[-1].astype("datetime64[s]")),
+        "first": str(times.min().astype("datetime64[s]")),
+        "last": str(times.max().astype("datetime64[s]")),
         "step_seconds": usual / 1000,
         "other_steps": int((steps != usual).sum()),
     }

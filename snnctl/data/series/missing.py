@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from snnctl.data.problems import data_error
-from snnctl.data.series.series import Floats, Series
+from snnctl.data.series.series import Floats, Part, Series
 
 Missing = Literal["interpolate", "hold", "zero_is_missing", "refuse"]
 Mask = npt.NDArray[np.bool_]
@@ -89,13 +90,27 @@ def check_observed(values: Floats, columns: tuple[str, ...], where: str, origin:
         shown = ", ".join(f"`{name}`" for name in names[:5]) + (", ..." if len(names) > 5 else "")
         noun = "column" if len(names) == 1 else "columns"
         message = f"{noun} {shown} of {where} hold{'s' if len(names) == 1 else ''} no value"
-        raise data_error("D206", message, file=origin, help="name the columns to use in `data.columns`")
+        raise data_error("D206", message, file=origin, help="name the columns to forecast in `data.targets`")
 
 
 def first_cell(mask: Mask) -> tuple[int, int]:
     """Row and column of the first True in time order."""
     row = int(np.argmax(mask.any(axis=1)))
     return row, int(np.argmax(mask[row]))
+
+
+def fill_parts(values: Floats, fallback: Floats, parts: Sequence[Part]) -> Filled:
+    """As `fill`, each series of a panel for itself; `fallback` [C] or [S, C]. Rows of no part stay as they are."""
+    if len(parts) == 1 and parts[0].rows == len(values):
+        return fill(values, fallback.reshape(-1, values.shape[1])[0])
+    held, linear = values.copy(), values.copy()
+    last = np.full(values.shape, -1, np.int64)
+    for number, part in enumerate(parts):
+        own = slice(part.first, part.last)
+        found = fill(values[own], fallback if fallback.ndim == 1 else fallback[number])
+        held[own], linear[own] = found.held, found.linear
+        last[own] = np.where(found.last_observed < 0, -1, found.last_observed + part.first)
+    return Filled(held, linear, last, ~np.isnan(values))
 
 
 def fill(values: Floats, fallback: Floats) -> Filled:

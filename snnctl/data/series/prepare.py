@@ -8,10 +8,14 @@ from pathlib import Path
 from snnctl.data.cache import Progress, StoredFile, sha256_file
 from snnctl.data.prepare import Prepared, Status, fetched, reported
 from snnctl.data.problems import data_error
+from snnctl.data.series.arranging import Arrangement, series_of
+from snnctl.data.series.axis import AS_THEY_ARE
 from snnctl.data.series.known import KNOWN, KnownSeries
-from snnctl.data.series.series import ReadOptions
-from snnctl.data.series.sources import builtin_path, read_builtin, read_file
+from snnctl.data.series.roles import Wanted
+from snnctl.data.series.sources import PLAIN, builtin_path, read_builtin, read_file
 from snnctl.data.series.store import STORE, SeriesManifest, describe_series, write_series
+
+_AS_PUBLISHED = Arrangement(Wanted(trusted=True), AS_THEY_ARE)
 
 
 def prepare(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Prepared:
@@ -28,7 +32,7 @@ def prepare(name: str, source: Path | None = None, *, progress: Progress | None 
     known = KNOWN[name]
     if known.builtin:
         path = builtin_path(name)
-        shipped = describe_series(name, read_builtin(name), str(path), "")
+        shipped = describe_series(name, series_of(read_builtin(name), _AS_PUBLISHED), str(path), "")
         shipped = replace(shipped, files={path.name: StoredFile(path.stat().st_size, "")})
         return reported(path, shipped, known, name, "builtin")
     status: Status = "prepared"
@@ -53,7 +57,7 @@ def _take_in(known: KnownSeries, file: Path, source: str, progress: Progress | N
         notes = (f"sha256 {digest}", f"expected {known.sha256}")
         help = "fetch it again; to use a changed file, give its path as `data.source`"
         raise data_error("D107", f"the file is not the genuine `{known.name}`", file=source, notes=notes, help=help)
-    series = read_file(file, ReadOptions())
+    series = read_file(file, PLAIN, _AS_PUBLISHED)
     for what, found, expected in zip(
         ("rows", "columns"), series.values.shape, (known.rows, known.columns), strict=True
     ):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -25,8 +26,8 @@ class FittedScaler:
 
     Args:
         kind: the scaler's registered name.
-        shift: [C] float64.
-        scale: [C] float64, never 0.
+        shift: [C] float64, or [S, C] with one row for each series of a panel.
+        scale: likewise, never 0.
     """
 
     kind: str
@@ -34,13 +35,19 @@ class FittedScaler:
     scale: Floats
 
     def apply(self, values: Floats) -> Floats:
-        """Scale `values` [..., C]; NaN stays NaN."""
+        """Scale `values` [..., C] of one series; NaN stays NaN."""
         return (values - self.shift) / self.scale
 
+    def of(self, series: Any) -> FittedScaler:
+        """Those of some series of a panel (an index of one axis); itself where all share one."""
+        return self if self.shift.ndim == 1 else FittedScaler(self.kind, self.shift[series], self.scale[series])
+
     def inverse(self, scaled: Tensor) -> Tensor:
-        """Map `scaled` [..., C] back to the units of the data."""
-        shift = torch.as_tensor(self.shift, dtype=scaled.dtype, device=scaled.device)
-        scale = torch.as_tensor(self.scale, dtype=scaled.dtype, device=scaled.device)
+        """Map `scaled` [..., C] back to the units of the data; with one row for each window, [B, H, C]."""
+        shift, scale = (
+            torch.as_tensor(each if each.ndim == 1 else each[:, None], dtype=scaled.dtype, device=scaled.device)
+            for each in (self.shift, self.scale)
+        )
         return scaled * scale + shift
 
 
@@ -57,12 +64,12 @@ class Scaler(ABC):
     def __init__(self, *, fit_on: FitOn = "train") -> None:
         self.fit_on = fit_on
 
-    def fit(self, values: Floats, train_rows: int) -> FittedScaler:
-        """Fit on the first `train_rows` rows of `values` [N, C], or on all rows with `fit_on="all"`.
+    def fit(self, values: Floats, train: int | npt.NDArray[np.int64]) -> FittedScaler:
+        """Fit on the rows `train` of `values` [N, C], or on so many first ones; with `fit_on="all"` on all.
 
         Every column must hold an observed value among them; `TimeSeries` checks it first.
         """
-        rows = values if self.fit_on == "all" else values[:train_rows]
+        rows = values if self.fit_on == "all" else values[:train] if isinstance(train, int) else values[train]
         shift, scale = self._statistics(rows)
         columns = np.zeros(values.shape[1])
         return FittedScaler(self.kind, shift + columns, np.where(scale == 0.0, 1.0, scale) + columns)

@@ -1,108 +1,135 @@
-"""A multivariate series in memory, what is known of one before it is read, and which columns are read."""
+"""A multivariate series in memory, or several of a panel, and how a file is read."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from snnctl.core.diagnostic import choices
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.data.cache import sha256_of
-from snnctl.data.problems import data_error
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
-class SeriesHead:
-    """What can be told of a series without parsing it.
+class Part:
+    """Rows of one series of a panel, [first, last); the whole where there is one alone.
 
     Args:
-        rows: samples in time.
-        columns: names of the channels, dates excluded.
-        date_column: the column read as dates, or "" when there is none.
-        ignored: columns that are neither channels nor dates (row numbers).
-        format: "csv", "npy", "npz", "parquet", "hdf5", "builtin" or "cache".
+        name: what tells it apart; "" where there is one alone.
+        first, last: its rows.
+        starts: rows at which windows begin anew: `first`, and those after holes that cut.
     """
 
-    rows: int
-    columns: tuple[str, ...]
-    date_column: str = ""
-    ignored: tuple[str, ...] = ()
-    format: str = "csv"
+    name: str
+    first: int
+    last: int
+    starts: tuple[int, ...] = ()
 
-    def taking(self, wanted: Sequence[str] | None, file: Path | str) -> SeriesHead:
-        """That of the `wanted` columns, see `select`."""
-        return replace(self, columns=tuple(self.columns[i] for i in select(self.columns, wanted, file)))
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return self.last - self.first
 
 
 @dataclass(frozen=True)
 class Series:
-    """Values over time; NaN is a missing value.
+    """Values over time, the rows of every part one step apart; NaN is a missing value.
 
     Args:
-        values: [N, C] float64.
+        values: [N, C] float64, of the targets.
         columns: C names.
-        times: [N] datetime64[ms], or None when the source has no readable dates.
+        times: [N] datetime64[ms] on the clock of the file, or None when the source has no dates.
         origin: the file it was read from, for messages.
+        past: [N, P], covariates that are known up to now; None = there are none.
+        known: [N, K], covariates that are known ahead; None = there are none.
+        past_names, known_names: of them.
+        parts: the series of a panel one behind the other; empty = it is one series.
+        format: what it was read from ("csv", "hdf5", "cache", ...).
+        time: columns that the stamps stand in; empty where there are none.
+        left_out: name -> why, of the columns that are not used.
+        facts: how time and rows were understood, for `data info`.
+        warnings: what was decided, or is odd.
     """
 
     values: Floats
     columns: tuple[str, ...]
     times: Times | None = None
     origin: str = ""
+    past: Floats | None = None
+    known: Floats | None = None
+    past_names: tuple[str, ...] = ()
+    known_names: tuple[str, ...] = ()
+    parts: tuple[Part, ...] = ()
+    format: str = "csv"
+    time: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[Diagnostic, ...] = ()
 
-    def taking(self, wanted: Sequence[str] | None) -> Series:
-        """The `wanted` columns, see `select`, with values in row-major order."""
-        chosen = select(self.columns, wanted, self.origin)
-        values = np.ascontiguousarray(self.values if wanted is None else self.values[:, chosen])
-        return replace(self, values=values, columns=tuple(self.columns[i] for i in chosen))
+    @property
+    def pieces(self) -> tuple[Part, ...]:
+        """Its parts; the whole where it is one series."""
+        return self.parts or (Part("", 0, len(self.values), (0,)),)
+
+    def without(self, names: Collection[str]) -> Series:
+        """Without some of its parts."""
+        if not names:
+            return self
+        parts, rows, first = [], [], 0
+        for part in self.parts:
+            if part.name not in names:
+                shift = first - part.first
+                parts.append(Part(part.name, first, first + part.rows, tuple(start + shift for start in part.starts)))
+                rows.append(np.arange(part.first, part.last))
+                first += part.rows
+        kept = np.concatenate(rows)
+        times, past, known = (None if each is None else each[kept] for each in (self.times, self.past, self.known))
+        return replace(self, values=self.values[kept], times=times, past=past, known=known, parts=tuple(parts))
 
     def fingerprint(self) -> str:
-        """SHA-256 hex over shape, column names and values, whatever file format they came from.
+        """SHA-256 hex over shape, names and values, whatever file format they came from.
 
         Values count as float32: what a model sees, and beyond the last bit in which parsers differ.
         """
-        with np.errstate(over="ignore"):
-            values = np.ascontiguousarray(self.values, dtype="<f4")
-        # One bit pattern for every NaN and for both zeros.
-        plain = np.where(np.isnan(values), np.float32("nan"), values + np.float32(0)).tobytes()
-        return sha256_of((self.values.shape, self.columns), (plain,))
+        facts: tuple[object, ...] = (self.values.shape, self.columns)
+        if self.past_names or self.known_names or self.parts:
+            parts = tuple((part.name, part.first, part.starts) for part in self.parts)
+            facts = (*facts, self.past_names, self.known_names, parts)
+        return sha256_of(facts, (_plain(each) for each in (self.values, self.past, self.known) if each is not None))
+
+
+def _plain(values: Floats) -> bytes:
+    with np.errstate(over="ignore"):
+        whole = np.ascontiguousarray(values, dtype="<f4")
+    # One bit pattern for every NaN and for both zeros.
+    return np.where(np.isnan(whole), np.float32("nan"), whole + np.float32(0)).tobytes()
 
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How to read one source.
+    """How to read a file into a table.
 
     Args:
-        columns: names of the channels to keep, in this order; None = all numeric ones.
         key: the array inside an NPZ or HDF5 file; None = the only one.
         header: whether the first line of a text file names its columns; None = look and decide.
+        missing_marks: what stands for a missing value, beside what always does.
+        encoding: of a text file.
+        decimal: the decimal mark of a text file; None = look and decide.
+        only: names of the columns that are used: others may hold anything; None = all that are numeric.
     """
 
-    columns: tuple[str, ...] | None = None
     key: str | None = None
     header: bool | None = None
-
-
-def select(names: Sequence[str], wanted: Sequence[str] | None, file: Path | str) -> list[int]:
-    """Positions of the `wanted` columns among `names`; all of them when `wanted` is None.
-
-    Raises:
-        DiagnosticError: D204, one for the first name that is not there.
-    """
-    if wanted is None:
-        return list(range(len(names)))
-    for name in wanted:
-        if name not in names:
-            shown = [*names[:20], "..."] if len(names) > 20 else list(names)
-            near = choices(name, names) if len(names) <= 20 else choices(name, shown)
-            raise data_error("D204", f"no column `{name}`", file=file, path="data.columns", help=near)
-    return [list(names).index(name) for name in wanted]
+    missing_marks: tuple[str, ...] = ()
+    encoding: str = "utf-8"
+    decimal: str | None = None
+    only: frozenset[str] | None = None
 
 
 def numbered(count: int) -> tuple[str, ...]:

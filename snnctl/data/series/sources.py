@@ -1,35 +1,37 @@
-"""From what a recipe writes in `data.source` to a series: a built-in name, a prepared name, or a file of any format."""
+"""From what a recipe writes in `data.source` to a table: a built-in name, a prepared name, or a file of any format."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from snnctl.core.diagnostic import did_you_mean
 from snnctl.data.problems import data_error
+from snnctl.data.series.arranging import Arrangement, series_of
+from snnctl.data.series.axis import AS_THEY_ARE, DEFAULT_ROWS
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.readers import arrays, hdf5
 from snnctl.data.series.readers import csv as text
-from snnctl.data.series.readers.dates import parse_dates
-from snnctl.data.series.series import ReadOptions, Series, SeriesHead
-from snnctl.data.series.store import head_prepared, load_prepared
+from snnctl.data.series.readers.numerals import is_number
+from snnctl.data.series.series import ReadOptions, Series
+from snnctl.data.series.stamp_texts import of_texts
+from snnctl.data.series.store import load_prepared
+from snnctl.data.series.table import Table
 
-_Reader = tuple[Callable[[Path, ReadOptions], SeriesHead], Callable[[Path, ReadOptions], Series]]
+Reader = Callable[[Path, ReadOptions], Table]
+_BUILTIN = Path(__file__).parent / "builtin_files"
+PLAIN, ARRANGED = ReadOptions(), Arrangement()
 
-_TEXT: _Reader = (text.head, text.read)
-_NUMPY: _Reader = (arrays.numpy_head, arrays.read_numpy)
-_PARQUET: _Reader = (arrays.parquet_head, arrays.read_parquet)
-_HDF5: _Reader = (hdf5.head, hdf5.read)
-
-READERS: dict[str, _Reader] = {
-    **dict.fromkeys((".csv", ".txt", ".tsv", ".dat"), _TEXT),
-    **dict.fromkeys((".csv.gz", ".txt.gz", ".tsv.gz", ".dat.gz"), _TEXT),
-    **dict.fromkeys((".npy", ".npz"), _NUMPY),
-    **dict.fromkeys((".parquet", ".pq"), _PARQUET),
-    **dict.fromkeys((".h5", ".hdf5", ".hdf"), _HDF5),
+READERS: dict[str, Reader] = {
+    **dict.fromkeys((".csv", ".txt", ".tsv", ".dat"), text.read),
+    **dict.fromkeys((".csv.gz", ".txt.gz", ".tsv.gz", ".dat.gz"), text.read),
+    **dict.fromkeys((".npy", ".npz"), arrays.read_numpy),
+    **dict.fromkeys((".parquet", ".pq"), arrays.read_parquet),
+    **dict.fromkeys((".h5", ".hdf5", ".hdf"), hdf5.read),
 }
 KEYED = (".npz", ".h5", ".hdf5", ".hdf")
 
@@ -40,25 +42,12 @@ def suffix_of(name: str) -> str:
     return "".join(suffixes[-2:]) if suffixes[-1:] == [".gz"] else "".join(suffixes[-1:])
 
 
-def head_file(path: Path, options: ReadOptions) -> SeriesHead:
-    """Rows and columns of a file, without parsing it.
+def read_table(path: Path, options: ReadOptions) -> Table:
+    """The table in a file.
 
     Raises:
         DiagnosticError: D1xx or D2xx.
     """
-    return _reader(path)[0](path, options)
-
-
-def read_file(path: Path, options: ReadOptions) -> Series:
-    """The series in a file.
-
-    Raises:
-        DiagnosticError: D1xx or D2xx.
-    """
-    return _reader(path)[1](path, options)
-
-
-def _reader(path: Path) -> _Reader:
     try:
         size = path.stat().st_size
     except FileNotFoundError as error:
@@ -73,29 +62,35 @@ def _reader(path: Path) -> _Reader:
     if suffix not in READERS:
         message = f"unknown format `{suffix}`" if suffix else "the file name has no suffix that tells its format"
         raise data_error("D105", message, file=path, help=f"known: {', '.join(READERS)}")
-    return READERS[suffix]
+    table = READERS[suffix](path, options)
+    marks = [float(mark) for mark in options.missing_marks if is_number(mark)]
+    if marks and (gone := np.isin(table.numbers, marks)).any():
+        table = replace(table, numbers=np.where(gone, np.nan, table.numbers))
+    return table
 
 
-_BUILTIN = Path(__file__).parent / "builtin_files"
+def read_file(path: Path, options: ReadOptions = PLAIN, how: Arrangement = ARRANGED) -> Series:
+    """The series in a file.
+
+    Raises:
+        DiagnosticError: D1xx or D2xx.
+    """
+    return series_of(read_table(path, options), how)
 
 
-def head_source(source: str, options: ReadOptions) -> SeriesHead:
-    """Rows and columns of a source, without parsing it; raises as `head_file`."""
+def read_source(source: str, options: ReadOptions, how: Arrangement) -> Series:
+    """The series of a source.
+
+    The rows of a named one are taken as its makers published them, where the recipe does not say otherwise.
+
+    Raises:
+        DiagnosticError: D1xx or D2xx.
+    """
     if source not in KNOWN:
-        return head_file(_file(source), options)
-    if not KNOWN[source].builtin:
-        return head_prepared(source, options)
-    series = read_builtin(source, options.columns)
-    return SeriesHead(len(series.values), series.columns, "date", format="builtin")
-
-
-def read_source(source: str, options: ReadOptions) -> Series:
-    """The series of a source; raises as `read_file`."""
-    if source not in KNOWN:
-        return read_file(_file(source), options)
-    if KNOWN[source].builtin:
-        return read_builtin(source, options.columns)
-    return load_prepared(source, options.columns)
+        return read_file(_file(source), options, how)
+    rows = AS_THEY_ARE if how.rows == DEFAULT_ROWS else how.rows
+    how = replace(how, rows=rows, wanted=replace(how.wanted, trusted=True))
+    return series_of(read_builtin(source) if KNOWN[source].builtin else load_prepared(source), how)
 
 
 def builtin_path(name: str) -> Path:
@@ -103,19 +98,17 @@ def builtin_path(name: str) -> Path:
     return _BUILTIN / f"{name}.csv"
 
 
-def read_builtin(name: str, columns: tuple[str, ...] | None = None) -> Series:
+def read_builtin(name: str) -> Table:
     """A series that ships with snnctl: a date column, then values, empty where missing.
 
     Read without pandas, so that a check of a recipe stays fast.
-
-    Raises:
-        DiagnosticError: D204, `columns` names one that is not there.
     """
     path = builtin_path(name)
     with path.open(encoding="utf-8", newline="") as stream:
         header, *rows = csv.reader(stream)
     values = np.array([[float(cell or "nan") for cell in row[1:]] for row in rows])
-    return Series(values, tuple(header[1:]), parse_dates(row[0] for row in rows), str(path)).taking(columns)
+    stamps = {header[0]: of_texts([row[0] for row in rows])}
+    return Table(tuple(header), tuple(header[1:]), values, stamps=stamps, format="builtin", origin=str(path))
 
 
 def _file(source: str) -> Path:

@@ -12,7 +12,9 @@ import numpy as np
 from snnctl.data.cache import DamagedError, Manifest, Store
 from snnctl.data.problems import data_error
 from snnctl.data.series.known import KNOWN
-from snnctl.data.series.series import ReadOptions, Series, SeriesHead, select
+from snnctl.data.series.series import Series
+from snnctl.data.series.stamps import of_datetimes
+from snnctl.data.series.table import Table
 
 VALUES, TIMES, COLUMNS = "values.npy", "times.npy", "columns.json"
 
@@ -77,26 +79,14 @@ def write_series(series: Series, told: SeriesManifest) -> SeriesManifest:
     return STORE.write(told.name, fill)
 
 
-def head_prepared(name: str, options: ReadOptions) -> SeriesHead:
-    """Rows and columns of a prepared series, from its manifest.
-
-    Raises:
-        DiagnosticError: D101 not prepared, D109 damaged, D204 unknown column.
-    """
-    manifest, folder = _checked(name), STORE.path(name)
-    date = "date" if TIMES in manifest.files else ""
-    return SeriesHead(manifest.rows, _columns(name, folder), date, format="cache").taking(options.columns, folder)
-
-
-def load_prepared(name: str, columns: tuple[str, ...] | None) -> Series:
+def load_prepared(name: str) -> Table:
     """A prepared series; sizes are compared with the manifest, checksums are not.
 
     Raises:
-        DiagnosticError: D101 not prepared, D109 damaged, D204 unknown column.
+        DiagnosticError: D101 not prepared, D109 damaged.
     """
     manifest, folder = _checked(name), STORE.path(name)
     names = _columns(name, folder)
-    select(names, columns, folder)  # before anything is read
     try:
         values = np.load(folder / VALUES, allow_pickle=False)
         times = np.load(folder / TIMES, allow_pickle=False) if TIMES in manifest.files else None
@@ -104,7 +94,8 @@ def load_prepared(name: str, columns: tuple[str, ...] | None) -> Series:
         raise _damaged(name, DamagedError(folder, str(error))) from error
     if values.shape != (manifest.rows, len(names)) or values.dtype != np.float64:
         raise _damaged(name, DamagedError(folder / VALUES, f"holds {values.dtype} {list(values.shape)}"))
-    return Series(values, names, times, str(folder)).taking(columns)
+    stamps = {} if times is None else {"date": of_datetimes(times)}
+    return Table((*stamps, *names), names, values, stamps=stamps, format="cache", origin=str(folder))
 
 
 def _checked(name: str) -> SeriesManifest:

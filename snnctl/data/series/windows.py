@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
+import numpy.typing as npt
+
 from snnctl.core.choices import SplitName
+from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.problems import data_error
+from snnctl.data.series.series import Part
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,86 @@ class SplitPlan:
 
     def __getitem__(self, name: str) -> Cut:
         return {"train": self.train, "val": self.val, "test": self.test}[name]
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """Which windows of one series, or of all series of a panel, are train, val and test.
+
+    Args:
+        parts: the series that are used.
+        cuts: of each of them, its rows counted from its own first.
+        starts: split -> [n] first row of each window, int64, rows counted over all series.
+        too_short: names of series that hold no window of some split, and are left out.
+        shares_rows: whether neighbouring splits do.
+    """
+
+    parts: tuple[Part, ...]
+    cuts: tuple[SplitPlan, ...]
+    starts: Mapping[str, npt.NDArray[np.int64]]
+    too_short: tuple[str, ...]
+    shares_rows: bool
+
+    def rows(self, name: str) -> npt.NDArray[np.int64]:
+        """Its own rows of all series: for a window, the rows of its targets are among them."""
+        pairs = zip(self.parts, self.cuts, strict=True)
+        return np.concatenate(
+            [np.arange(p.first + cut[name].first_row, p.first + cut[name].last_row) for p, cut in pairs]
+        )
+
+    def targets(self, name: str, window: int, horizon: int) -> npt.NDArray[np.int64]:
+        """Rows that some window of a split forecasts."""
+        ends = self.starts[name] + window
+        reached = np.zeros(self.parts[-1].last + 1, np.int64)
+        np.add.at(reached, ends, 1)
+        np.add.at(reached, ends + horizon, -1)
+        return np.flatnonzero(np.cumsum(reached) > 0)
+
+    def part_of(self, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Which of `parts` windows that start at `starts` lie in."""
+        return np.searchsorted([part.first for part in self.parts], starts, side="right") - 1
+
+
+def plan_windows(spec: SplitSpec, parts: Sequence[Part], window: int, horizon: int, file: str = "") -> WindowPlan:
+    """Cut every series by its own time. No window reaches over a series' end, nor over a hole that cuts.
+
+    Raises:
+        DiagnosticError: R310, R311 or R312 when the series, or all of them, are too short.
+    """
+    used: list[tuple[Part, SplitPlan]] = []
+    too_short: list[str] = []
+    for part in parts:
+        try:
+            used.append((part, plan_splits(spec, part.rows, window, horizon, file)))
+        except DiagnosticError:
+            if len(parts) == 1:
+                raise
+            too_short.append(part.name)
+    if not used:
+        longest = max(part.rows for part in parts)
+        message = f"none of {len(parts)} series holds a window of every split; the longest has {longest} rows"
+        help = "shorten `data.window` or `data.horizon`"
+        raise data_error("R310", message, file=file, path="data.window", help=help)
+    starts = {
+        name: np.concatenate([_starts(part, cut[name], window + horizon) for part, cut in used]) for name in SPLIT_NAMES
+    }
+    for name, found in starts.items():
+        if not len(found):
+            message = f"the {name} split holds no window that does not reach over a hole"
+            help = "shorten `data.window` or `data.horizon`, or set `data.rows.missing` to insert"
+            raise data_error("R312", message, file=file, path=f"data.split.{name}", help=help)
+    return WindowPlan(
+        tuple(part for part, _ in used), tuple(cut for _, cut in used), starts, tuple(too_short), spec.by == "windows"
+    )
+
+
+def _starts(part: Part, cut: Cut, length: int) -> npt.NDArray[np.int64]:
+    starts = part.first + np.arange(cut.start, cut.start + cut.windows)
+    borders = np.asarray(part.starts[1:], np.int64)
+    whole = np.searchsorted(borders, starts, side="right") == np.searchsorted(
+        borders, starts + length - 1, side="right"
+    )
+    return starts[whole]
 
 
 def plan_splits(spec: SplitSpec, rows: int, window: int, horizon: int, file: str = "") -> SplitPlan:

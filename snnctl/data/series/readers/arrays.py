@@ -11,10 +11,11 @@ import numpy as np
 
 from snnctl.core.diagnostic import choices
 from snnctl.data.bounds import refuse_more_than_memory
-from snnctl.data.numpy_files import Arrays, Head, npy_head, open_npy, open_npz
+from snnctl.data.numpy_files import Arrays, npy_head, open_npy, open_npz
 from snnctl.data.problems import data_error, unreadable
-from snnctl.data.series.readers.dates import DATE_NAMES, parse_dates
-from snnctl.data.series.series import ReadOptions, Series, SeriesHead, Times, distinct, numbered, select
+from snnctl.data.series.series import ReadOptions, distinct, numbered
+from snnctl.data.series.stamps import Stamps, of_datetimes
+from snnctl.data.series.table import Table
 
 
 def check_matrix(shape: tuple[int, ...], dtype: Any, path: Path, name: str = "the array") -> tuple[int, int]:
@@ -41,58 +42,90 @@ def wrong_key(path: Path, key: str | None, keys: list[str]) -> Exception:
     return data_error("D106", message, file=path, path="data.key", help=choices(key, keys))
 
 
-def numpy_head(path: Path, options: ReadOptions) -> SeriesHead:
-    """Shape of a `.npy` or `.npz` array, from its header."""
+def read_numpy(path: Path, options: ReadOptions) -> Table:
+    """A `.npy` or `.npz` array as a table with columns c0, c1, ..."""
     kind = path.suffix.lower().removeprefix(".")
-    shape, dtype = npy_head(path) if kind == "npy" else _chosen(path, options)[1]
-    rows, columns = check_matrix(shape, dtype, path)
-    return SeriesHead(rows, numbered(columns), format=kind).taking(options.columns, path)
-
-
-def read_numpy(path: Path, options: ReadOptions) -> Series:
-    """A `.npy` or `.npz` array as a series with columns c0, c1, ..."""
-    numpy_head(path, options)
-    if path.suffix.lower() == ".npy":
+    if kind == "npy":
+        check_matrix(*npy_head(path), path)
         array = open_npy(path)
     else:
-        arrays, _, key = _chosen(path, options)
+        arrays = open_npz(path)
+        key = _key(path, arrays, options)
+        check_matrix(*arrays.head(key), path)
         array = arrays[key]
     values = array.astype(np.float64).reshape(len(array), -1)
-    return Series(values, numbered(values.shape[1]), None, str(path)).taking(options.columns)
+    names = numbered(values.shape[1])
+    return Table(names, names, values, format=kind, origin=str(path))
 
 
-def _chosen(path: Path, options: ReadOptions) -> tuple[Arrays, Head, str]:
-    """The arrays of an .npz, and header and name of the one that is meant."""
-    arrays = open_npz(path)
+def _key(path: Path, arrays: Arrays, options: ReadOptions) -> str:
     key = next(iter(arrays)) if options.key is None and len(arrays) == 1 else options.key
     if key is None or key not in arrays:
         raise wrong_key(path, key, list(arrays))
-    return arrays, arrays.head(key), key
+    return key
 
 
-def parquet_head(path: Path, options: ReadOptions) -> SeriesHead:
-    """Columns and rows of a Parquet table, from its footer."""
-    with _parquet(path) as file:
-        date, channels, chosen = _parquet_columns(path, file.schema_arrow, file.metadata.num_rows, options)
-        columns = tuple(channels[i] for i in chosen)
-        return SeriesHead(file.metadata.num_rows, columns, date, format="parquet")
-
-
-def read_parquet(path: Path, options: ReadOptions) -> Series:
-    """A Parquet table as a series; its timestamp column, if any, as dates."""
-    import pyarrow as pa
+def read_parquet(path: Path, options: ReadOptions) -> Table:
+    """A Parquet table: its numbers, texts, and columns typed as dates."""
+    from pyarrow import types
 
     with _parquet(path) as file:
-        rows = file.metadata.num_rows
-        date, channels, chosen = _parquet_columns(path, file.schema_arrow, rows, options)
-        names = [channels[i] for i in chosen]
-        refuse_more_than_memory(8 * rows * len(names), "the table", path)
-        table = file.read(columns=[*names, date] if date else names)
+        rows, fields = file.metadata.num_rows, file.schema_arrow
+        columns = [field.name for field in fields if not types.is_nested(field.type)]
+        refuse_more_than_memory(8 * rows * len(columns), "the table", path)
+        table = file.read(columns=columns)
         if len(table) != rows:
             raise ValueError(f"{len(table):,} rows where its footer says {rows:,}")
-        columns = [table.column(name).cast(pa.float64(), safe=False).to_numpy() for name in names]
-        times = _parquet_times(table.column(date)) if date else None
-    return Series(np.stack(columns, axis=1), tuple(distinct(names)), times, str(path))
+        return _of_arrow(path, table)
+
+
+def _of_arrow(path: Path, table: Any) -> Table:
+    import pyarrow as pa
+    from pyarrow import types
+
+    names = distinct(table.column_names)
+    numbers: dict[str, Any] = {}
+    texts: dict[str, Any] = {}
+    stamps: dict[str, Stamps] = {}
+    flags = set()
+    for name, column in zip(names, table.columns, strict=True):
+        kind = column.type
+        if types.is_dictionary(kind):
+            column = column.cast(kind.value_type)
+            kind = column.type
+        if types.is_timestamp(kind) or types.is_date(kind):
+            stamps[name] = _arrow_stamps(column)
+        elif types.is_boolean(kind):
+            flags.add(name)
+            numbers[name] = column.cast(pa.int8()).cast(pa.float64()).to_numpy()
+        elif types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+            numbers[name] = column.cast(pa.float64(), safe=False).to_numpy()
+        elif types.is_string(kind) or types.is_large_string(kind) or types.is_time(kind):
+            cells = column.cast(pa.string()).to_pylist()
+            texts[name] = np.array([cell or "" for cell in cells], dtype=object)
+    if table.num_rows == 0:
+        raise data_error("D102", "the table has no rows", file=path)
+    numeric = tuple(numbers)
+    if not numeric:
+        raise data_error("D203", file=path)
+    values = np.stack([numbers[name] for name in numeric], axis=1)
+    kept = tuple(name for name in names if name in numbers or name in texts or name in stamps)
+    return Table(kept, numeric, values, texts, stamps, frozenset(flags), format="parquet", origin=str(path))
+
+
+def _arrow_stamps(column: Any) -> Stamps:
+    """On the clock of the time zone that the column names, if it does; a day is its midnight."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    zone = getattr(column.type, "tz", None)
+    utc = column.cast(pa.timestamp("us", tz=zone), safe=False)
+    if zone is None:
+        return of_datetimes(utc.to_numpy().astype("M8[us]"))
+    local = pc.local_timestamp(utc)
+    return of_datetimes(
+        utc.cast(pa.timestamp("us")).to_numpy().astype("M8[us]"), local.to_numpy().astype("M8[us]"), zone
+    )
 
 
 @contextmanager
@@ -105,44 +138,3 @@ def _parquet(path: Path) -> Iterator[Any]:
             yield file
     except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:  # names and texts may be no UTF-8
         raise unreadable(path, path.suffix.removeprefix("."), error) from error
-
-
-def _parquet_columns(path: Path, schema: Any, rows: int, options: ReadOptions) -> tuple[str, list[str], list[int]]:
-    """The date column ("" = none), the channels, and the positions of the chosen ones."""
-    from pyarrow import types
-
-    date, channels, others = "", [], {}
-    for field in schema:
-        dated = types.is_temporal(field.type) or (
-            field.name.lower() in DATE_NAMES and (types.is_string(field.type) or types.is_large_string(field.type))
-        )
-        numeric = types.is_integer(field.type) or types.is_floating(field.type) or types.is_decimal(field.type)
-        if dated and not date:
-            date = field.name
-        else:
-            channels.append(field.name)
-            if not numeric:
-                others[field.name] = field.type
-    if len(others) == len(channels):
-        raise data_error("D203", file=path)
-    if rows <= 0:
-        raise data_error("D102", "the table has no rows", file=path)
-    chosen = select(channels, options.columns, path)
-    for i in chosen:
-        if channels[i] in others:
-            message = f"column `{channels[i]}` holds {others[channels[i]]}, not numbers"
-            raise data_error("D202", message, file=path, help="name the columns to use in `data.columns`")
-    return date, channels, chosen
-
-
-def _parquet_times(column: Any) -> Times | None:
-    import pyarrow as pa
-
-    if column.null_count:
-        return None
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return parse_dates(column.to_pylist())
-    try:
-        return column.cast(pa.timestamp("ms"), safe=False).to_numpy().astype("datetime64[ms]")
-    except pa.ArrowException:  # a time of day without a date
-        return None

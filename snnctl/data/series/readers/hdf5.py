@@ -16,23 +16,20 @@ import numpy as np
 from snnctl.data.hdf5_files import child_at, walk
 from snnctl.data.problems import data_error, unreadable
 from snnctl.data.series.readers.arrays import check_matrix, wrong_key
-from snnctl.data.series.series import Floats, ReadOptions, Series, SeriesHead, Times, distinct, numbered
+from snnctl.data.series.series import Floats, ReadOptions, distinct, numbered
+from snnctl.data.series.stamps import Stamps, of_datetimes
+from snnctl.data.series.table import Table
 
+_INDEX = "axis1"
 _BAD_FILE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
 
 
-def head(path: Path, options: ReadOptions) -> SeriesHead:
-    """Columns and rows, from the file's directory."""
-    with _outlined(path, options) as (_, rows, names, has_times):
-        return SeriesHead(rows, names, "axis1" if has_times else "", format="hdf5").taking(options.columns, path)
-
-
-def read(path: Path, options: ReadOptions) -> Series:
-    """The whole series."""
+def read(path: Path, options: ReadOptions) -> Table:
+    """The whole table; its stamps are called `axis1`, as pandas has it."""
     with _outlined(path, options) as (node, _, names, has_times):
         values = _pandas_values(path, node, names) if _is_pandas(node) else _plain_values(node)
-        times = _times(_part(path, node, "axis1")) if has_times else None
-    return Series(values, names, times, str(path)).taking(options.columns)
+        stamps = {_INDEX: _times(_part(path, node, _INDEX))} if has_times else {}
+    return Table((*stamps, *names), names, values, stamps=stamps, format="hdf5", origin=str(path))
 
 
 @contextmanager
@@ -154,7 +151,24 @@ def _unit(axis: Any) -> str:
     return text.removeprefix("datetime64").strip("[]") or "ns"
 
 
-def _times(axis: Any) -> Times:
+def _times(axis: Any) -> Stamps:
+    """On the clock of the time zone that pandas wrote beside the labels, if it did so as text."""
     if axis.dtype.kind not in "iu":
-        raise ValueError(f"`axis1` holds {axis.dtype}, not dates")
-    return axis[()].astype(np.int64).astype(f"datetime64[{_unit(axis)}]").astype("datetime64[ms]")
+        raise ValueError(f"`{_INDEX}` holds {axis.dtype}, not dates")
+    utc = axis[()].astype(np.int64).astype(f"datetime64[{_unit(axis)}]").astype("datetime64[us]")
+    zone = axis.attrs.get("tz", b"")
+    zone = zone.decode(errors="replace") if isinstance(zone, bytes) else str(zone)
+    if not zone:
+        return of_datetimes(utc)
+    import pandas as pd
+
+    try:
+        local = pd.DatetimeIndex(utc).tz_localize("UTC").tz_convert(zone).tz_localize(None)
+    except (KeyError, ValueError, TypeError, OSError):  # pickled, or a zone that this machine does not know
+        return Stamps(
+            utc.astype(np.int64),
+            np.zeros(len(utc), np.int64),
+            "UTC: the file's time zone cannot be read",
+            "typed as dates",
+        )
+    return of_datetimes(utc, local.to_numpy().astype("M8[us]"), zone)

@@ -1,4 +1,4 @@
-"""Recognising the layout of a text table from its first lines: delimiter, header, date column."""
+"""Recognising the layout of a text table from its first lines: what separates columns, header, comments."""
 
 from __future__ import annotations
 
@@ -7,18 +7,13 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
-from snnctl.data.series.readers.dates import DATE_NAMES, iso_date
+from snnctl.data.series.readers.numerals import Marks, is_missing, is_number
 from snnctl.data.series.series import distinct, numbered
+from snnctl.data.series.stamp_texts import is_stamp
 
 SPACE = " "  # stands for any run of blanks
-
-# pandas' own list, so that what counts as missing here counts as missing when the file is parsed.
-MISSING_WORDS = frozenset(
-    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A"}
-    | {"NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
-)
+COMMENT = "#"
 _WHOLE = re.compile(r"0|[1-9]\d*")
 
 
@@ -28,22 +23,24 @@ class Layout:
 
     Args:
         delimiter: one character; " " means any run of blanks.
-        header: whether the first line holds names.
+        header: whether a line holds names: the first that is no comment, or the last comment before the rows.
+        commented: whether that is a comment.
         names: one per field.
-        date: position of the date column, or -1.
-        ignored: positions of row numbers and of the empty field after a trailing delimiter.
+        unnamed: those that the header leaves empty, or calls `Unnamed: 0`.
+        empty: position of the empty field after a trailing delimiter, or -1.
     """
 
     delimiter: str
     header: bool
+    commented: bool
     names: tuple[str, ...]
-    date: int
-    ignored: tuple[int, ...]
+    unnamed: frozenset[str]
+    empty: int
 
     @property
-    def channels(self) -> list[int]:
-        """Positions of the fields that are values."""
-        return [i for i in range(len(self.names)) if i != self.date and i not in self.ignored]
+    def fields(self) -> list[int]:
+        """Positions of the fields that hold something."""
+        return [i for i in range(len(self.names)) if i != self.empty]
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
@@ -53,37 +50,38 @@ def split_line(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [""])
 
 
-def is_number(text: str) -> bool:
-    """Whether `text` is a decimal number."""
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return "_" not in text
+def recognise(lines: Sequence[str], header: bool | None, marks: Marks, comment: str = "") -> Layout:
+    """The layout of a table.
 
-
-def is_missing(text: str) -> bool:
-    """Whether `text` stands for a missing value."""
-    return text.strip() in MISSING_WORDS
-
-
-def recognise(lines: Sequence[str], header: bool | None) -> Layout:
-    """The layout of a table whose first non-empty lines are `lines` (at least one)."""
+    Args:
+        lines: its first lines that are neither empty nor comments (at least one).
+        header: whether the first of them names the columns; None = look and decide.
+        marks: what counts as missing.
+        comment: the last comment before them: NumPy writes the names into one.
+    """
     delimiter = _delimiter(lines)
     rows = [split_line(line, delimiter) for line in lines]
     first, rest = rows[0], [row for row in rows[1:] if len(row) == len(rows[0])]
-    has_header = _is_header(first, rest) if header is None else header
+    has_header = _is_header(first, rest, marks) if header is None else header
     data = rest if has_header else [first, *rest]
-    columns = [[row[i] for row in data] for i in range(len(first))]
-    raw_names = [name.strip() for name in first] if has_header else None
-    ignored = _ignored(raw_names, columns)
-    names = distinct(raw_names) if raw_names is not None else numbered(len(first))
-    return Layout(delimiter, has_header, tuple(names), _date(raw_names, columns, ignored), ignored)
+    names = [name.strip() for name in first] if has_header else None
+    said = [name.strip() for name in split_line(comment.lstrip(COMMENT), delimiter)]
+    commented = names is None and header is None and bool(comment) and len(said) == len(first)
+    if commented and not all(is_number(name) for name in said):
+        names = said
+    shown = distinct(names) if names is not None else list(numbered(len(first)))
+    empty = -1
+    if names and len(names) > 1 and names[-1] == "" and all(is_missing(row[-1], marks) for row in data):
+        empty = len(names) - 1
+    unnamed = {shown[i] for i, name in enumerate(names or ()) if not name or re.fullmatch(r"Unnamed: \d+", name)}
+    return Layout(
+        delimiter, names is not None, commented and names is not None, tuple(shown), frozenset(unnamed), empty
+    )
 
 
 def _delimiter(lines: Sequence[str]) -> str:
-    """The first of tab, semicolon, comma, blank that gives most lines the same number of fields, over 1."""
-    for delimiter in ("\t", ";", ",", SPACE):
+    """The first of tab, semicolon, bar, comma, blank that gives most lines the same number of fields, over 1."""
+    for delimiter in ("\t", ";", "|", ",", SPACE):
         counts = Counter(len(split_line(line, delimiter)) for line in lines)
         fields, lines_with = counts.most_common(1)[0]
         if fields > 1 and lines_with * 2 > len(lines):
@@ -91,11 +89,17 @@ def _delimiter(lines: Sequence[str]) -> str:
     return ","
 
 
-def _is_header(first: list[str], rest: list[list[str]]) -> bool:
-    if not all(is_number(c) or is_missing(c) or iso_date(c) for c in first):
-        return True
-    if all(is_missing(cell) for cell in first):
+def _is_header(first: list[str], rest: list[list[str]], marks: Marks) -> bool:
+    if all(is_missing(cell, marks) for cell in first):
         return False
+    known = [is_number(cell) or is_missing(cell, marks) or is_stamp(cell) for cell in first]
+    if not all(known):
+        # A table without names may hold text, and decimal commas: then the rows below have the like.
+        alike = [
+            seen or (marks.kind(cell) is not None and all(marks.kind(row[i]) is not None for row in rest))
+            for i, (seen, cell) in enumerate(zip(known, first, strict=True))
+        ]
+        return not all(alike)
     return _is_numeric_header(first, rest)
 
 
@@ -114,26 +118,3 @@ def _is_numeric_header(first: list[str], rest: list[list[str]]) -> bool:
     )
     fractional = sum(any("." in c for c in column) for column in cells)
     return beyond and fractional * 2 > len(first)
-
-
-def _ignored(names: list[str] | None, columns: list[list[str]]) -> tuple[int, ...]:
-    if names is None or len(names) < 2:
-        return ()
-    ignored = []
-    if names[0] == "" or names[0].startswith("Unnamed:"):
-        cells = columns[0]
-        if all(_WHOLE.fullmatch(c) for c in cells) and all(int(b) == int(a) + 1 for a, b in pairwise(cells)):
-            ignored.append(0)
-    if names[-1] == "" and all(is_missing(c) for c in columns[-1]):
-        ignored.append(len(names) - 1)
-    return tuple(ignored)
-
-
-def _date(names: list[str] | None, columns: list[list[str]], ignored: tuple[int, ...]) -> int:
-    named = [i for i, name in enumerate(names or ()) if name.lower() in DATE_NAMES and i not in ignored]
-    if named:
-        return named[0]
-    for i, cells in enumerate(columns):
-        if i not in ignored and cells and all(iso_date(c) and not is_number(c) for c in cells):
-            return i
-    return -1
