@@ -105,7 +105,7 @@ def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:
     if data.dtype != np.uint8:
         if not np.isfinite(data).all() or (data < 0).any() or (data != np.round(data)).any():
             raise data_error("D202", f"`{path.name}` holds values that are no counts or pixels 0..255", file=path)
-        data = np.minimum(data, 255).astype(np.uint8)
+        data = (data if data.dtype == np.int8 else np.minimum(data, 255)).astype(np.uint8)  # int8 ends at 127
     found: Pixels = np.moveaxis(data, 2, -1) if frames else data
     return found
 

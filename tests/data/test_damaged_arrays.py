@@ -189,6 +189,14 @@ def test_values_that_are_no_pixels(tmp_path: Path) -> None:
     assert npz_source(tmp_path / "a.npz", frames=False).parts[0].count == 4
 
 
+def test_counts_of_every_type(tmp_path: Path) -> None:
+    for kind in (np.int8, np.uint16, np.int64, np.float16):
+        np.savez(tmp_path / "a.npz", images=np.full((4, 3, 3), 100, kind), labels=np.arange(4))
+        pixels, _ = next(npz_source(tmp_path / "a.npz", frames=False).parts[0].items())
+        assert pixels.dtype == np.uint8
+        assert (pixels == 100).all()
+
+
 def test_huge_classes_are_mapped() -> None:
     assert indexed([np.array([0, 2]), np.array([1, 999])]) == (
         tuple(map(str, range(1000))),
