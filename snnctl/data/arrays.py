@@ -1,9 +1,8 @@
-"""Arrays in NumPy files, opened without unpickling, and labelled sets that are kept in them."""
+"""Labelled sets that are kept in arrays of NumPy."""
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,50 +10,19 @@ import numpy as np
 import numpy.typing as npt
 
 from snnctl.data.cache import Part, Source
+from snnctl.data.numpy_files import open_npy, open_npz
 from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
 from snnctl.data.tones import Tones
 
 AS_THEY_ARE = Tones()
-MOST_CLASSES = 10_000  # numbers up to here are classes, whether all occur or not
 Whole = npt.NDArray[np.int64]
 Item = tuple[Pixels, int]  # uint8 [H, W, C], or [T, H, W, C] for event frames, and the index of the class
 
-_BAD_ARRAY = (OSError, ValueError, EOFError, zipfile.BadZipFile)
 DATA_NAMES = ("frames", "images", "data", "x")
 LABEL_NAMES = ("labels", "label", "targets", "y")
+_SPARSE = 1000  # numbers of classes below this may have gaps
 _PARTS = {"": "all", "train_": "train", "val_": "val", "valid_": "val", "test_": "test"}
-
-
-def open_npz(path: Path) -> dict[str, Any]:
-    """The arrays of an .npz.
-
-    Raises:
-        DiagnosticError: D104, it cannot be read.
-    """
-    try:
-        found = np.load(path, allow_pickle=False)
-        if not hasattr(found, "files"):
-            raise ValueError("it is no .npz")
-        with found:
-            return {name: found[name] for name in found.files}
-    except _BAD_ARRAY as error:
-        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
-
-
-def open_npy(path: Path, *, mapped: bool = False) -> Any:
-    """The array of an .npy.
-
-    Args:
-        mapped: whether it stays on disk until it is used.
-
-    Raises:
-        DiagnosticError: D104, it cannot be read.
-    """
-    try:
-        return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    except _BAD_ARRAY as error:
-        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
 
 
 def npz_source(path: Path, *, frames: bool, tones: Tones = AS_THEY_ARE) -> Source[Item]:
@@ -102,18 +70,9 @@ def _arrays_source(
     if not frames:
         found, findings = tones.of_arrays(found, path)
     items = [to_items(data, path, frames=frames) for data in found]
-    labels, classes = _classes(labels)
-    parts = tuple(map(array_part, names, items, labels))
+    classes, own = indexed(labels)
+    parts = tuple(map(array_part, names, items, own))
     return Source(parts, str(path), format, classes=classes, findings=lambda: findings)
-
-
-def _classes(labels: list[Any]) -> tuple[list[Any], tuple[str, ...]]:
-    """Indices of classes, and their names: numbers that are large and far between are no indices."""
-    highest = max(int(found.max(initial=0)) for found in labels)
-    if highest < MOST_CLASSES:
-        return labels, numbered(highest)
-    distinct = np.unique(np.concatenate(labels))
-    return [np.searchsorted(distinct, found) for found in labels], tuple(map(str, distinct.tolist()))
 
 
 def array_part(name: str, images: Any, labels: Any) -> Part[Item]:
@@ -132,6 +91,19 @@ def numbered(highest: int) -> tuple[str, ...]:
     return tuple(map(str, range(highest + 1)))
 
 
+def indexed(labels: Sequence[Any]) -> tuple[tuple[str, ...], list[Any]]:
+    """Names of classes and the labels [N] of each part as their indices: the numbers themselves, up to the highest.
+
+    Where they go far beyond the items, such as numbers of articles, the classes are those numbers alone that occur.
+    """
+    highest = max(int(part.max(initial=0)) for part in labels)
+    if highest < max(_SPARSE, 2 * sum(map(len, labels))):
+        return numbered(highest), list(labels)
+    wide = [part.astype(np.uint64) for part in labels]  # int64 and uint64 would meet in float64
+    known = np.unique(np.concatenate(wide))
+    return tuple(map(str, known.tolist())), [np.searchsorted(known, part) for part in wide]
+
+
 def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:
     """Whole numbers 0..255 as uint8, channels last; larger counts become 255.
 
@@ -142,10 +114,12 @@ def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:
     if data.ndim not in wanted:
         axes = "[N, T, C, H, W]" if frames else "[N, H, W] or [N, H, W, C]"
         raise data_error("D222", f"`{path.name}` holds {list(data.shape)}, not {axes}", file=path)
+    if data.dtype.kind not in "biuf":
+        raise data_error("D202", f"`{path.name}` holds {data.dtype}, not counts or pixels 0..255", file=path)
     if data.dtype != np.uint8:
         if not np.isfinite(data).all() or (data < 0).any() or (data != np.round(data)).any():
             raise data_error("D202", f"`{path.name}` holds values that are no counts or pixels 0..255", file=path)
-        data = np.minimum(data, 255).astype(np.uint8)
+        data = (data if data.dtype == np.int8 else np.minimum(data, 255)).astype(np.uint8)  # int8 ends at 127
     found: Pixels = np.moveaxis(data, 2, -1) if frames else data
     return found
 

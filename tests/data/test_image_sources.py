@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 from dataclasses import replace
@@ -101,7 +100,8 @@ def test_an_idx_file_that_is_cut_short(tmp_path: Path) -> None:
     path.write_bytes(b"no idx")
     assert code_of(lambda: read_idx(path)) == "D220"
     broken = tmp_path / "t10k-labels-idx1-ubyte.gz"
-    broken.write_bytes(gzip.compress(b"x" * 100)[:20])
+    files.idx(broken, files.pictures(100, 6, 1)[1].astype(np.uint8))
+    broken.write_bytes(broken.read_bytes()[:-12])
     assert code_of(lambda: read_idx(broken)) == "D104"
 
 
@@ -300,13 +300,15 @@ def test_a_failure_leaves_nothing(tmp_path: Path) -> None:
     assert list(STORE.path().iterdir()) == []
 
 
-def test_a_copy_with_another_content_is_found_by_its_checksum(tmp_path: Path) -> None:
+def test_a_copy_with_another_content_is_found_by_its_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = files.folders(tmp_path / "set", {"train": 12, "test": 6})
     key = Image(source=str(folder)).manifest().key
     path = STORE.path() / key / "train.images.npy"
     raw = bytearray(path.read_bytes())
     raw[-1] ^= 1
     path.write_bytes(bytes(raw))
+    assert STORE.sound(key) is None
+    monkeypatch.setattr("snnctl.data.cache._SMALL", 0)  # as if it were large
     assert STORE.sound(key) is not None
     assert STORE.sound(key, verify=True) is None
     manifest = json.loads((path.parent / "manifest.json").read_text())

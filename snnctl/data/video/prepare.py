@@ -6,9 +6,9 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from snnctl.data.arrays import open_npz
 from snnctl.data.cache import Progress, key_of
 from snnctl.data.folders import local_path, stamp
+from snnctl.data.numpy_files import open_npz
 from snnctl.data.prepare import Prepared, brought, fetched, reported
 from snnctl.data.problems import data_error
 from snnctl.data.tones import Tones

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.cache import KeyedManifest, Progress, Store, key_of, sha256_of
 from snnctl.data.decoding import Span
+from snnctl.data.numpy_files import open_npy
 from snnctl.data.pictures import spelled
 from snnctl.data.problems import data_error
 from snnctl.data.tones import Tones
@@ -56,10 +58,10 @@ def open_videos(manifest: VideoManifest) -> VideoSet:
     folder = STORE.path(manifest.key)
     try:
         parts = {
-            part: Clips.of_table(np.load(folder / f"{part}.frames.npy", mmap_mode="r"), np.load(folder / _table(part)))
+            part: Clips.of_table(open_npy(folder / f"{part}.frames.npy", mapped=True), open_npy(folder / _table(part)))
             for part in manifest.clips
         }
-    except (OSError, ValueError, EOFError) as error:
+    except (DiagnosticError, ValueError, IndexError) as error:
         raise data_error("D109", f"the videos `{manifest.key}` are damaged: {error}", file=folder) from error
     digest = sha256_of(manifest.checksums(), ())
     customs = manifest.customs()

@@ -12,27 +12,44 @@ from typing import Any
 import numpy as np
 
 from snnctl.data.arrays import Item, array_part, numbered
+from snnctl.data.bounds import MOST_PACKED, refuse_more_than_memory
 from snnctl.data.cache import Part, Source
 from snnctl.data.pictures import Pixels
-from snnctl.data.problems import data_error
+from snnctl.data.problems import data_error, unreadable
 from snnctl.data.tones import Tones
 
 _PARTS = {"train": "train", "t10k": "test"}
+_MOST_AXES = 8
 _FOLDERS = ("", "raw", "MNIST/raw", "FashionMNIST/raw", "KMNIST/raw")
 
 
 def read_idx(path: Path) -> Pixels:
-    """The array of one file: a big-endian header (type, dimensions, sizes), then unsigned bytes; raises D104, D220."""
+    """The array of one file: a big-endian header (type, dimensions, sizes), then unsigned bytes.
+
+    Raises:
+        DiagnosticError: D104 it cannot be unpacked, or not within memory; D220 it is no such file, or cut short.
+    """
+    packed = path.suffix == ".gz"
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError, zlib.error) as error:
-        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
-    if len(raw) < 4 or raw[:3] != b"\0\0\x08":
-        raise data_error("D220", f"`{path.name}` is no IDX file of unsigned bytes", file=path)
-    sizes = struct.unpack(f">{raw[3]}I", raw[4 : 4 + 4 * raw[3]]) if len(raw) >= 4 + 4 * raw[3] else ()
-    body = raw[4 + 4 * raw[3] :]
-    if not sizes or len(body) != math.prod(sizes):
-        message = f"`{path.name}` holds {len(body):,} bytes where its header says {math.prod(sizes):,}"
+        room = path.stat().st_size * (MOST_PACKED if packed else 1)
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            start = stream.read(4)
+            axes = start[3] if len(start) == 4 and start[:3] == b"\0\0\x08" else 0
+            if not 1 <= axes <= _MOST_AXES:
+                raise data_error("D220", f"`{path.name}` is no IDX file of unsigned bytes", file=path)
+            head = stream.read(4 * axes)
+            sizes = struct.unpack(f">{axes}I", head) if len(head) == 4 * axes else ()
+            announced = math.prod(sizes)
+            if not sizes or not announced or announced > room:
+                message = f"`{path.name}` announces {list(sizes)} bytes, and {room:,} are there at most"
+                raise data_error("D220", message, file=path, help="fetch it again")
+            refuse_more_than_memory(announced, f"`{path.name}`", path)
+            body = stream.read(announced + 1)
+    except (OSError, EOFError, zlib.error, MemoryError) as error:
+        raise unreadable(path, "IDX", error) from error
+    if len(body) != announced:
+        more = "more than " * (len(body) > announced)
+        message = f"`{path.name}` holds {more}{min(len(body), announced):,} bytes where its header says {announced:,}"
         raise data_error("D220", message, file=path, help="fetch it again")
     return np.frombuffer(body, np.uint8).reshape(sizes)
 

@@ -10,13 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.data.arrays import MOST_CLASSES, Item, array_part, numbered
+from snnctl.data.arrays import Item, array_part, numbered
 from snnctl.data.cache import Part, Source
 from snnctl.data.decoding import Decoder
 from snnctl.data.images.known import KnownImages
 from snnctl.data.problems import data_error, unreadable
 
 _PARTS = {"train": "train", "validation": "val", "valid": "val", "val": "val", "test": "test"}
+
+_MOST_CLASSES = 10_000
 
 
 def torchvision_source(known: KnownImages, root: Path, *, download: bool = False) -> Source[Item]:
@@ -136,8 +138,8 @@ def _has_classes(values: Sequence[Any], part: str, column: str, name: str) -> bo
 def _numbers(loaded: Any, column: str, name: str) -> tuple[str, ...]:
     """Names of classes that are plain numbers."""
     highest = max(max(table[column], default=-1) for table in loaded.values())
-    if not isinstance(highest, int) or highest < 1 or highest > MOST_CLASSES:
-        message = f"the classes in column `{column}` of `{name}` are not numbered from 0 to at most {MOST_CLASSES:,}"
+    if not isinstance(highest, int) or highest < 1 or highest > _MOST_CLASSES:
+        message = f"the classes in column `{column}` of `{name}` are not numbered from 0 to at most {_MOST_CLASSES:,}"
         raise data_error("D222", message, path="data.label")
     return numbered(highest)
 

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from snnctl.core.diagnostic import choices
+from snnctl.data.bounds import refuse_more_than_memory
+from snnctl.data.numpy_files import Arrays, npy_head, open_npy, open_npz
 from snnctl.data.problems import data_error, unreadable
 from snnctl.data.series.series import ReadOptions, distinct, numbered
 from snnctl.data.series.stamps import Stamps, of_datetimes
 from snnctl.data.series.table import Table
-
-_BAD_ARRAY = (
-    ValueError,
-    OSError,
-    EOFError,
-    KeyError,
-    zlib.error,
-    zipfile.BadZipFile,
-    SyntaxError,
-    RuntimeError,
-    MemoryError,
-)
 
 
 def check_matrix(shape: tuple[int, ...], dtype: Any, path: Path, name: str = "the array") -> tuple[int, int]:
@@ -57,53 +45,38 @@ def wrong_key(path: Path, key: str | None, keys: list[str]) -> Exception:
 def read_numpy(path: Path, options: ReadOptions) -> Table:
     """A `.npy` or `.npz` array as a table with columns c0, c1, ..."""
     kind = path.suffix.lower().removeprefix(".")
-    try:
-        with _member(path, options) as stream:
-            version = np.lib.format.read_magic(stream)
-            known = np.lib.format
-            reader = known.read_array_header_1_0 if version == (1, 0) else known.read_array_header_2_0
-            shape, _, dtype = reader(stream)
-        check_matrix(shape, dtype, path)
-        with _member(path, options) as stream:
-            array = np.load(stream, allow_pickle=False)
-    except _BAD_ARRAY as error:
-        raise unreadable(path, kind, error) from error
+    if kind == "npy":
+        check_matrix(*npy_head(path), path)
+        array = open_npy(path)
+    else:
+        arrays = open_npz(path)
+        key = _key(path, arrays, options)
+        check_matrix(*arrays.head(key), path)
+        array = arrays[key]
     values = array.astype(np.float64).reshape(len(array), -1)
     names = numbered(values.shape[1])
     return Table(names, names, values, format=kind, origin=str(path))
 
 
-@contextmanager
-def _member(path: Path, options: ReadOptions) -> Iterator[IO[bytes]]:
-    """The stream of the one array that is meant."""
-    if path.suffix.lower() == ".npy":
-        with path.open("rb") as stream:
-            yield stream
-    else:
-        with zipfile.ZipFile(path) as archive, archive.open(_npz_key(path, archive, options) + ".npy") as stream:
-            yield stream
-
-
-def _npz_key(path: Path, archive: zipfile.ZipFile, options: ReadOptions) -> str:
-    keys = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-    if options.key is None and len(keys) == 1:
-        return keys[0]
-    if options.key not in keys:
-        raise wrong_key(path, options.key, keys)
-    return str(options.key)
+def _key(path: Path, arrays: Arrays, options: ReadOptions) -> str:
+    key = next(iter(arrays)) if options.key is None and len(arrays) == 1 else options.key
+    if key is None or key not in arrays:
+        raise wrong_key(path, key, list(arrays))
+    return key
 
 
 def read_parquet(path: Path, options: ReadOptions) -> Table:
     """A Parquet table: its numbers, texts, and columns typed as dates."""
-    import pyarrow as pa
     from pyarrow import types
 
     with _parquet(path) as file:
-        try:
-            table = file.read(columns=[field.name for field in file.schema_arrow if not types.is_nested(field.type)])
-            return _of_arrow(path, table)
-        except (pa.ArrowException, OSError) as error:
-            raise unreadable(path, path.suffix.removeprefix("."), error) from error
+        rows, fields = file.metadata.num_rows, file.schema_arrow
+        columns = [field.name for field in fields if not types.is_nested(field.type)]
+        refuse_more_than_memory(8 * rows * len(columns), "the table", path)
+        table = file.read(columns=columns)
+        if len(table) != rows:
+            raise ValueError(f"{len(table):,} rows where its footer says {rows:,}")
+        return _of_arrow(path, table)
 
 
 def _of_arrow(path: Path, table: Any) -> Table:
@@ -155,11 +128,13 @@ def _arrow_stamps(column: Any) -> Stamps:
     )
 
 
-def _parquet(path: Path) -> Any:
+@contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(path)
-    except (pa.ArrowException, OSError) as error:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowException, OSError, ValueError, KeyError, MemoryError) as error:  # names and texts may be no UTF-8
         raise unreadable(path, path.suffix.removeprefix("."), error) from error

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.data.hdf5_files import child_at, walk
 from snnctl.data.problems import data_error, unreadable
 from snnctl.data.series.readers.arrays import check_matrix, wrong_key
 from snnctl.data.series.series import Floats, ReadOptions, distinct, numbered
@@ -20,14 +21,14 @@ from snnctl.data.series.stamps import Stamps, of_datetimes
 from snnctl.data.series.table import Table
 
 _INDEX = "axis1"
-_BAD_FILE = (OSError, KeyError, RuntimeError, ValueError, TypeError)
+_BAD_FILE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, OverflowError, MemoryError)
 
 
 def read(path: Path, options: ReadOptions) -> Table:
     """The whole table; its stamps are called `axis1`, as pandas has it."""
     with _outlined(path, options) as (node, _, names, has_times):
         values = _pandas_values(path, node, names) if _is_pandas(node) else _plain_values(node)
-        stamps = {_INDEX: _times(node["axis1"])} if has_times else {}
+        stamps = {_INDEX: _times(_part(path, node, _INDEX))} if has_times else {}
     return Table((*stamps, *names), names, values, stamps=stamps, format="hdf5", origin=str(path))
 
 
@@ -45,41 +46,45 @@ def _outlined(path: Path, options: ReadOptions) -> Iterator[tuple[Any, int, tupl
 
 
 def _is_pandas(node: Any) -> bool:
-    return hasattr(node, "keys") and "axis0" in node and "axis1" in node and "block0_values" in node
+    return hasattr(node, "keys") and {"axis0", "axis1", "block0_values"} <= set(node)
 
 
 def _node(path: Path, file: Any, options: ReadOptions) -> Any:
     """The dataset or pandas group that `data.key` names, or the only one in the file."""
-    keys = _keys(file, "")
     if options.key is None:
-        if len(keys) != 1:
-            raise wrong_key(path, None, keys)
-        return file[keys[0]]
+        found = {key: node for key, node in walk(file, path, _is_pandas) if _is_series(node)}
+        if len(found) != 1:
+            raise wrong_key(path, None, list(found))
+        return next(iter(found.values()))
     key = options.key.strip("/")
-    if key in file and hasattr(file[key], "keys") and "table" in file[key]:
+    node = child_at(file, key, path)
+    if hasattr(node, "keys") and "table" in node:
         help = 'write it again with `to_hdf(..., format="fixed")`, or as Parquet'
         message = f"`{key}` is a pandas table in the queryable layout, which is not read"
         raise data_error("D105", message, file=path, path="data.key", help=help)
-    if key not in keys:
+    if not _is_series(node):
+        keys = [key for key, node in walk(file, path, _is_pandas) if _is_series(node)]
         raise wrong_key(path, options.key, keys)
-    return file[key]
+    return node
 
 
-def _keys(group: Any, prefix: str) -> list[str]:
-    """Names of everything that looks like a series: pandas groups and numeric arrays of one or two axes."""
-    found: list[str] = []
-    for name in group:
-        node = group.get(name)
-        if node is None:  # a dangling link
-            continue
-        if _is_pandas(node):
-            found.append(prefix + name)
-        elif hasattr(node, "keys"):
-            if len(prefix) < 200:  # links may form a ring
-                found.extend(_keys(node, f"{prefix}{name}/"))
-        elif len(node.shape or ()) in (1, 2) and node.dtype.kind in "fiu":
-            found.append(prefix + name)
-    return found
+def _is_series(node: Any) -> bool:
+    """Whether it looks like one: a pandas group, or an array of numbers (names are none) of one or two axes."""
+    import h5py
+
+    if not hasattr(node, "dtype"):
+        return _is_pandas(node)
+    named = h5py.check_enum_dtype(node.dtype) is not None
+    return len(node.shape or ()) in (1, 2) and node.dtype.kind in "fiu" and not named
+
+
+def _part(path: Path, group: Any, name: str, axes: int = 1) -> Any:
+    """A dataset of a pandas group; raises D105."""
+    node = child_at(group, name, path)
+    if not hasattr(node, "dtype") or len(node.shape or ()) != axes:
+        message = f"`{group.name.strip('/')}` is no table as pandas writes it: `{name}` is missing or has other axes"
+        raise data_error("D105", message, file=path, help="write the table again as Parquet")
+    return node
 
 
 def _outline(path: Path, node: Any) -> tuple[int, tuple[str, ...], bool]:
@@ -87,12 +92,13 @@ def _outline(path: Path, node: Any) -> tuple[int, tuple[str, ...], bool]:
     if not _is_pandas(node):
         rows, columns = check_matrix(node.shape, node.dtype, path, f"`{node.name.strip('/')}`")
         return rows, numbered(columns), False
-    rows, columns = node["axis1"].shape[0], node["axis0"].shape[0]
+    axis0, axis1 = _part(path, node, "axis0"), _part(path, node, "axis1")
+    rows, columns = axis1.shape[0], axis0.shape[0]
     if rows == 0 or columns == 0:
         raise data_error("D102", "the table is empty", file=path)
-    labels = _labels(node["axis0"])
+    labels = _labels(axis0)
     names = numbered(columns) if labels is None else tuple(distinct(labels))
-    return rows, names, _unit(node["axis1"]) != ""
+    return rows, names, _unit(axis1) != ""
 
 
 def _labels(axis: Any) -> list[str] | None:
@@ -110,21 +116,29 @@ def _plain_values(node: Any) -> Floats:
 
 def _pandas_values(path: Path, node: Any, names: tuple[str, ...]) -> Floats:
     """Put the blocks (one per dtype, stored [N, columns of the block]) back into the order of axis0."""
-    order = _labels(node["axis0"])
+    rows = len(_part(path, node, "axis1"))
+    order = _labels(_part(path, node, "axis0"))
     place = {label: i for i, label in enumerate(order or ())}
     blocks = sorted(name.removesuffix("_values") for name in node if name.endswith("_values"))
-    values = np.full((node["axis1"].shape[0], len(names)), np.nan)
+    values, filled = np.full((rows, len(names)), np.nan), 0
     for block in blocks:
-        data = node[f"{block}_values"]
+        data, items = _part(path, node, f"{block}_values", 2), _part(path, node, f"{block}_items")
         check_matrix(data.shape, data.dtype, path, f"`{data.name.strip('/')}`")
-        labels = _labels(node[f"{block}_items"])
+        if data.shape != (rows, len(items)):
+            message = f"`{block}_values` is {list(data.shape)} for {rows:,} rows and {len(items):,} columns"
+            raise data_error("D209", message, file=path, help="the file is damaged: write it again")
+        labels = _labels(items)
+        filled += len(items)
         if labels is not None and len(place) == len(names):
             values[:, [place[label] for label in labels]] = data[()]
-        elif len(blocks) == 1:
+        elif len(blocks) == 1 and len(items) == len(names):
             values[:] = data[()]
         else:
             message = "columns of several types without plain, distinct labels cannot be told apart"
             raise data_error("D105", message, file=path, help="write the table again as Parquet")
+    if filled != len(names):
+        message = f"the table names {len(names):,} columns and holds {filled:,}"
+        raise data_error("D209", message, file=path, help="the file is damaged: write it again")
     return values
 
 
@@ -139,6 +153,8 @@ def _unit(axis: Any) -> str:
 
 def _times(axis: Any) -> Stamps:
     """On the clock of the time zone that pandas wrote beside the labels, if it did so as text."""
+    if axis.dtype.kind not in "iu":
+        raise ValueError(f"`{_INDEX}` holds {axis.dtype}, not dates")
     utc = axis[()].astype(np.int64).astype(f"datetime64[{_unit(axis)}]").astype("datetime64[us]")
     zone = axis.attrs.get("tz", b"")
     zone = zone.decode(errors="replace") if isinstance(zone, bytes) else str(zone)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.lib import format as npy
 
 from snnctl.data.cache import Part, sha256_file
 from snnctl.data.cuts import SPLIT_NAMES
+from snnctl.data.numpy_files import open_npy
 from snnctl.data.problems import data_error
 from snnctl.data.video.clips import Clips, Run, VideoSet, VideoSource
 
@@ -20,30 +20,13 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 _ONE = ("frames", "video", "videos", "data", "arr_0")
 
 
-def map_npy(path: Path) -> Any:
-    """The array of a .npy file, memory-mapped; raises D104, D232."""
-    try:
-        with path.open("rb") as stream:
-            version = npy.read_magic(stream)
-            read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, _, dtype = read(stream)
-            expected = stream.tell() + int(np.prod(shape, dtype=object)) * dtype.itemsize
-        size = path.stat().st_size
-        if size < expected:
-            message = f"`{path.name}` holds {size:,} bytes where its header says {expected:,}"
-            raise data_error("D232", message, file=path, help="it is cut short: fetch it again")
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path) from error
-
-
 def npy_set(path: Path, layout: Layout | None) -> VideoSet | None:
     """The clips of a .npy file of bytes, memory-mapped where it lies; None for other types, which are to be checked.
 
     Raises:
-        DiagnosticError: as `map_npy`, D230 other axes, D231 a type that is no pixel's, R333 no layout.
+        DiagnosticError: as `open_npy`, D230 other axes, D231 a type that is no pixel's, R333 no layout.
     """
-    array = map_npy(path)
+    array = open_npy(path, mapped=True)
     _check_layout(array.shape, layout, path)
     check_type(array.dtype, path)
     if array.dtype != np.uint8:
@@ -54,10 +37,10 @@ def npy_set(path: Path, layout: Layout | None) -> VideoSet | None:
 
 def npy_source(path: Path, layout: Layout | None) -> VideoSource:
     """The clips of a .npy file, for the cache."""
-    return VideoSource((array_part("all", map_npy(path), layout, path),), str(path), "npy")
+    return VideoSource((array_part("all", open_npy(path, mapped=True), layout, path),), str(path), "npy")
 
 
-def npz_source(path: Path, arrays: dict[str, Any], layout: Layout | None) -> VideoSource:
+def npz_source(path: Path, arrays: Mapping[str, Any], layout: Layout | None) -> VideoSource:
     """Arrays `train`, `test` and perhaps `val`; or one array, called `frames` or the only one.
 
     Raises:
@@ -124,7 +107,8 @@ def to_pixels(values: Any, path: Path, low: float = 0.0) -> Any:
     """Bytes as they are; real numbers in `low`..1 as float32 in 0..1; raises D231."""
     if values.dtype == np.uint8:
         return values
-    values = np.asarray(values, np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is too large for it is refused below
+        values = np.asarray(values, np.float32)
     least, most = float(values.min()), float(values.max())
     if not (low <= least and most <= 1.0):  # nan is neither
         message = f"`{path.name}` holds values from {least:g} to {most:g}, not {low:g} to 1"
@@ -152,7 +136,7 @@ def is_taxi(names: Any) -> bool:
     return any(key in names for key in KEYS)
 
 
-def taxi_source(path: Path, arrays: dict[str, Any]) -> VideoSource:
+def taxi_source(path: Path, arrays: Mapping[str, Any]) -> VideoSource:
     """Arrays X_train, Y_train, X_test, Y_test, each [N, T, C, H, W] in -1..1, mapped to (v + 1) / 2.
 
     Samples follow each other in time and overlap, so that validation is cut off in time order with a gap.
@@ -192,7 +176,7 @@ def moving_mnist_source(path: Path) -> VideoSource:
     Raises:
         DiagnosticError: D230 other axes, D231 another type, D232 cut short, D104 it cannot be read.
     """
-    array = map_npy(path)
+    array = open_npy(path, mapped=True)
     if array.ndim != 4 or (array.shape[0], *array.shape[2:]) != MOVING_MNIST:
         message = f"`{path.name}` holds {list(array.shape)}, not [20, N, 64, 64]: time, sequence, rows, columns"
         raise data_error("D230", message, file=path, help="time is the first axis of Moving MNIST's file")
