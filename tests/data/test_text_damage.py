@@ -153,6 +153,7 @@ def archive(kind: str) -> bytes:
         ("a.csv.gz", gzip.compress(gzip.compress(CSV.encode())), "packed by gzip"),
         ("a.txt", b"%PDF-1.7 ...", "PDF"),
     ],
+    ids=["zip", "zip as csv", "tar", "packed tar", "packed csv", "packed twice", "pdf"],  # bytes of gzip hold the time
 )
 def test_archives_are_named(name: str, content: bytes, words: str, tmp_path: Path) -> None:
     problem = refused(lambda: read_table(put(tmp_path / name, content), PLAIN))
