@@ -138,6 +138,7 @@ class TimeSeries(DataSource):
             _names(targets or columns) or None,
             _names(past),
             _names(known),
+            "data.columns" if columns and not targets else "data.targets",
         )
         used = {*(wanted.time or ()), *wanted.id, *(wanted.targets or ()), *wanted.past, *wanted.known}
         marks = tuple(mark if isinstance(mark, str) else f"{mark:.15g}" for mark in missing_marks or ())
@@ -149,33 +150,32 @@ class TimeSeries(DataSource):
         """Cross-knob problems of a recipe."""
         suffix, known = suffix_of(knobs["source"]), knobs["source"] in KNOWN
         binary = (*KEYED, ".npy", ".parquet", ".pq")
-        if knobs["key"] is not None and (known or suffix not in KEYED):
+        if knobs.get("key") is not None and (known or suffix not in KEYED):
             yield "key", "`key` chooses an array in an HDF5 or NPZ file; this source has none"
         for knob in ("header", "decimal"):
-            if knobs[knob] is not None and (known or suffix in binary):
+            if knobs.get(knob) is not None and (known or suffix in binary):
                 yield knob, f"`{knob}` is about text files; this source is none"
-        if knobs["encoding"] != "utf-8" and (known or suffix in binary):
+        if knobs.get("encoding", "utf-8") != "utf-8" and (known or suffix in binary):
             yield "encoding", "`encoding` is about text files; this source is none"
-        if knobs["columns"] and knobs["targets"]:
+        if knobs.get("columns") and knobs.get("targets"):
             yield "columns", "`columns` is the former name of `targets`; name the columns to forecast there alone"
         taken: dict[str, str] = {}
         for knob in ("columns", "targets", "past", "known", "id", "time"):
-            for name in _names(knobs[knob]):
+            for name in _names(knobs.get(knob)):
                 if name in taken and taken[name] == knob:
                     yield knob, f"`{knob}` names a column twice"
                 elif name in taken and {knob, taken[name]} != {"columns", "targets"}:
                     yield knob, f"`{name}` stands in `{taken[name]}` and in `{knob}`"
                 taken[name] = knob
-        if knobs["step"] is not None:
+        step, format = knobs.get("step"), knobs.get("format")
+        if step is not None:
             try:
-                Step.of(knobs["step"])
+                Step.of(step)
             except ValueError as error:
                 yield "step", str(error)
-        if knobs["format"] is not None and knobs["format"] not in (*EPOCHS, *ORDERS) and "%" not in knobs["format"]:
-            yield (
-                "format",
-                f"`{knobs['format']}` is no format: {', '.join((*ORDERS, *EPOCHS))}, or a pattern such as %d.%m.%Y",
-            )
+        if format is not None and format not in (*EPOCHS, *ORDERS) and "%" not in format:
+            words = ", ".join((*ORDERS, *EPOCHS))
+            yield "format", f"`{format}` is no format: {words}, or a pattern such as %d.%m.%Y"
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """A named series in the cache; files are read where they lie."""
