@@ -66,8 +66,9 @@ class Readout(nn.Module):
             self.skip = nn.Linear(math.prod(data.inner), outputs, bias=False)
             # The spiking path learns what the line leaves; a line at zero starts as the network without a skip.
             nn.init.zeros_(self.skip.weight)
-        decoded = data is not None and data.known and data.known_neurons
-        self.ahead = AheadDecoder(signal, outputs, data) if decoded else None
+        self.ahead = None
+        if data is not None and data.known and data.known_neurons:
+            self.ahead = AheadDecoder(signal, outputs, data)
 
     def read(self, spikes: Tensor) -> Tensor:
         """The answer to spikes [T, B, L, D]: [B, outputs], [B, T, outputs] at every step, or frames."""
