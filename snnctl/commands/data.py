@@ -48,8 +48,8 @@ def prepare(
         cache: where prepared data lies; None: the usual place.
 
     Raises:
-        DiagnosticError: D1xx, it cannot be had, or is not what it should be; U431, a recipe needs no preparation; U433, an
-            encoding without text files that are brought.
+        DiagnosticError: D1xx, it cannot be had, or is not what it should be; U431, a recipe needs no preparation;
+            U433, an encoding without text files that are brought.
     """
     found: list[Prepared] = []
     with caching_in(cache):
