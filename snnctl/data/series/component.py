@@ -31,7 +31,7 @@ from snnctl.data.series.roles import Wanted
 from snnctl.data.series.scaling import FittedScaler, Scaler
 from snnctl.data.series.series import Floats, ReadOptions, Series
 from snnctl.data.series.sources import KEYED, read_source, suffix_of
-from snnctl.data.series.stamps import EPOCHS, ORDERS
+from snnctl.data.series.stamps import EPOCHS, ORDERS, SERIAL
 from snnctl.data.series.steps import Step
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import DEFAULT_SPLIT, SplitSpec, WindowPlan, plan_windows
@@ -66,7 +66,7 @@ class TimeSeries(DataSource):
         id: the column that tells series apart, or several; windows never cross series.
         time: the column of the stamp, or those (Date and Time); null = it is looked for, none = rows as they come.
         format: of the stamps where several readings fit: day_first, month_first, a pattern (%d.%m.%Y %H:%M), or s, ms,
-            us, ns since 1970.
+            us, ns since 1970, or spreadsheet (its day numbers).
         step: from one row to the next (1h, 15min, 1 day, 1 month, business day); null = it is found.
         rows: what is done about rows out of order, repeated stamps and holes.
         split: train, val and test, as shares that sum to 1 or as numbers of rows, by time within every series;
@@ -173,8 +173,8 @@ class TimeSeries(DataSource):
                 Step.of(step)
             except ValueError as error:
                 yield "step", str(error)
-        if format is not None and format not in (*EPOCHS, *ORDERS) and "%" not in format:
-            words = ", ".join((*ORDERS, *EPOCHS))
+        if format is not None and format not in (*EPOCHS, *ORDERS, SERIAL) and "%" not in format:
+            words = ", ".join((*ORDERS, *EPOCHS, SERIAL))
             yield "format", f"`{format}` is no format: {words}, or a pattern such as %d.%m.%Y"
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
