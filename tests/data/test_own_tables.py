@@ -318,6 +318,14 @@ def test_steps_of_every_kind_are_found_and_holes_in_them(tmp_path: Path, freq: s
     np.testing.assert_array_equal(np.flatnonzero(np.isnan(data.series.values[:, 0])), [50, 51, 52, 120])
 
 
+def test_last_working_days_are_a_month_apart(tmp_path: Path) -> None:
+    index = pd.date_range("2000-01-03", periods=100, freq="BME")
+    frame = pd.DataFrame({"date": index, "x": np.arange(100) % 7})
+    frame.drop(index=[40]).to_csv(tmp_path / "a.csv", index=False)
+    data = loaded(tmp_path / "a.csv")
+    assert (data.facts()["time"]["step"], data.rows, data.missing_values) == ("1 month", 100, 1)
+
+
 # Rows
 
 
@@ -406,6 +414,14 @@ def test_a_panel_is_refused_with_the_column_that_tells_series_apart(tmp_path: Pa
     found = problem(panel(tmp_path / "a.csv", ids=ids))
     assert (found.code, found.line) == ("D241", 202)
     assert found.help == "`store` tells series apart: set `data.id: store`"
+
+
+def test_series_that_follow_each_other_in_time_are_suspected(tmp_path: Path) -> None:
+    rows = [(t.isoformat(), "x" if i < 80 else "y", i % 7) for i, t in enumerate(files.stamps(200))]
+    path = files.table(tmp_path / "a.csv", ["time", "id", "v"], rows)
+    assert told(path) == ["D244", "D247"]
+    assert "`id` is `x`, and from row 81 of the data on `y`" in loaded(path).warnings[1].message
+    assert len(loaded(path, id="id").plan.parts) == 2
 
 
 def test_windows_never_cross_series(tmp_path: Path) -> None:
@@ -655,19 +671,20 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     assert problem(path, encoding="klingon").code == "D103"
 
 
-def test_marks_of_missing_values(tmp_path: Path) -> None:
+@pytest.mark.parametrize("mark", ["-999", "9999.9", "-200"])
+def test_marks_of_missing_values(tmp_path: Path, mark: str) -> None:
     values = [f"{v}" for v in files.load()]
-    values[5] = values[50] = values[500] = "-999"
+    values[5] = values[50] = values[500] = mark
     path = files.table(
         tmp_path / "a.csv", ["date", "load"], zip([t.isoformat() for t in files.stamps()], values, strict=True)
     )
     data = loaded(path)
     assert told(path) == ["D237"]
-    assert data.warnings[0].help == "then set `data.missing_marks: [-999]`"
-    assert loaded(path, missing_marks=[-999]).missing_values == 3
-    assert told(path, missing_marks=["-999"]) == []
+    assert data.warnings[0].help == f"then set `data.missing_marks: [{mark}]`"
+    assert loaded(path, missing_marks=[float(mark)]).missing_values == 3
+    assert told(path, missing_marks=[mark]) == []
     np.save(tmp_path / "a.npy", np.array([float(v) for v in values]))
-    assert loaded(tmp_path / "a.npy", missing_marks=[-999.0]).missing_values == 3
+    assert loaded(tmp_path / "a.npy", missing_marks=[float(mark)]).missing_values == 3
 
 
 # Values

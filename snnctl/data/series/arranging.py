@@ -12,7 +12,7 @@ import numpy.typing as npt
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.data.problems import data_error
 from snnctl.data.series.axis import DEFAULT_ROWS, Axis, Place, Rows, arrange
-from snnctl.data.series.roles import Roles, Wanted, assign, codes_of, telling_apart
+from snnctl.data.series.roles import Roles, Wanted, assign, codes_of, in_blocks, telling_apart
 from snnctl.data.series.series import Floats, Part, Series
 from snnctl.data.series.stamps import Stamps
 from snnctl.data.series.steps import Step
@@ -47,6 +47,14 @@ def series_of(table: Table, how: Arrangement) -> Series:
         raise data_error("D102", "there are no rows", file=table.origin)
     roles = assign(table, how.wanted)
     told = list(_aside(table, roles))
+    name, row = in_blocks(table, roles) if not roles.id else ("", 0)
+    if name:
+        cells = table.texts[name]
+        message = (
+            f"`{name}` is `{cells[0]}`, and from row {row + 1} of the data on `{cells[row]}`: windows reach over that"
+        )
+        help = f"where it tells series apart, set `data.id: {name}`"
+        told.append(Diagnostic("D247", message, severity="warning", path="data.id", file=table.origin, help=help))
     groups = _groups(table, roles)
     axes: list[Axis] = []
     advice = ""

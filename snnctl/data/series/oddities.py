@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,23 +15,8 @@ from snnctl.data.series.series import Floats, Series
 # The share of a column's observed values that are one and the same from which it counts as nearly constant.
 NEARLY = 0.99
 # What instruments and archives write where there is no value.
-_MARKS = (
-    -1.0,
-    -9.0,
-    -99.0,
-    -200.0,
-    -999.0,
-    -9999.0,
-    -99999.0,
-    -32768.0,
-    999.0,
-    9999.0,
-    99999.0,
-    32767.0,
-    65535.0,
-    -99.9,
-    -999.9,
-)
+_MARKS = {-1.0, -200.0, -32768.0, 32767.0, 65535.0}
+_NINES = re.compile(r"-?9+(?:\.9+)?")
 _SHOWN = 5
 
 
@@ -113,7 +99,7 @@ def _marks(values: Floats, names: Sequence[str], origin: str) -> list[Diagnostic
     with np.errstate(invalid="ignore"):
         for low in (True, False):
             ends = np.nanmin(values, axis=0) if low else np.nanmax(values, axis=0)
-            for i in np.flatnonzero(np.isin(ends, _MARKS)).tolist():
+            for i in (i for i, end in enumerate(ends.tolist()) if end in _MARKS or _NINES.fullmatch(f"{end:.15g}")):
                 column = values[:, i]
                 rest = column[~np.isnan(column) & (column != ends[i])]
                 count = int((column == ends[i]).sum())

@@ -15,7 +15,7 @@ from snnctl.data.series import stamps as reading
 from snnctl.data.series.series import Floats
 from snnctl.data.series.stamps import Stamps
 from snnctl.data.series.table import Table
-from snnctl.data.series.time_columns import find_time, part_of_time, plain_name, words
+from snnctl.data.series.time_columns import find_time, looks_dated, part_of_time, plain_name, words
 
 COUNTER_NAMES = words(
     "id no nr num number index idx row rows rownum row_num row_number row_id rowid record record_id obs seq n # "
@@ -105,7 +105,11 @@ def assign(table: Table, wanted: Wanted) -> Roles:
                 path="data.time",
             )
     free = [name for name in table.numeric if name not in named and name not in time and name not in table.flags]
-    left_out |= {name: "text" for name in table.names if name in table.texts and name not in named and name not in time}
+    left_out |= {
+        name: "other dates" if looks_dated(table, name) else "text"
+        for name in table.names
+        if name in table.texts and name not in named and name not in time
+    }
     left_out |= dict.fromkeys(sorted(table.flags - named - set(time)), "true or false")
     left_out |= {name: "dates" for name in table.stamps if name not in time}
     aside: dict[str, str] = {}
@@ -129,7 +133,7 @@ def assign(table: Table, wanted: Wanted) -> Roles:
     found = tuple(
         name
         for name in left_out
-        if wanted.targets is None and (name in aside or left_out[name] in ("text", "true or false"))
+        if wanted.targets is None and (name in aside or left_out[name] in ("text", "other dates", "true or false"))
     )
     return Roles(time, stamps, wanted.id, targets, wanted.past, wanted.known, left_out, found)
 
@@ -202,6 +206,17 @@ def telling_apart(table: Table, roles: Roles) -> tuple[str, ...]:
             if len(np.unique(both, axis=1).T) == len(local):
                 return chosen
     return ()
+
+
+def in_blocks(table: Table, roles: Roles) -> tuple[str, int]:
+    """A column that is called an identity and has one value for many rows, then another: (name, first row of it)."""
+    for name in (name for name in table.names if plain_name(name) in ID_NAMES and name in roles.left_out):
+        if name in table.texts:
+            cells = table.texts[name]
+            turns = np.flatnonzero(cells[1:] != cells[:-1]) + 1
+            if len(turns) and len(turns) + 1 == len(set(cells)) <= len(cells) // 10:
+                return name, int(turns[0])
+    return "", 0
 
 
 def _few(values: Floats) -> bool:

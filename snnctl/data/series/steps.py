@@ -100,8 +100,9 @@ class Step:
             months = days.astype("M8[M]")
             place = (months - months[0]).astype(np.int64)
             of_month = (days - months).astype(np.int64)
-            last = (days + 1).astype("M8[M]") != months  # month ends count as one place, whatever their number
-            on = (of_month == of_month[0]) | (last & last[0])
+            last = (days + 1).astype("M8[M]") != months
+            # Month ends count as one place, whatever their number, and so do the last and first working days.
+            on = (of_month == of_month[0]) | (last & last[0]) | (of_month.min() >= 25) | (of_month.max() <= 4)
             return place // self.count, np.where(on & (place % self.count == 0), 0.0, 0.5)
         # Row by row, so that a clock that runs a little fast does not drift away from its places.
         steps = np.diff(instants) / self.count

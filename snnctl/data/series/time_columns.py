@@ -32,6 +32,7 @@ PART_NAMES = {
     "year": words("year yr yyyy jahr ano anno annee"),
     "quarter": words("quarter qtr q quartal"),
     "month": words("month mo mon mnth monat mes mese mois"),
+    "yearday": words("yearday doy yday day_of_year julian_day"),
     "week": words("week wk kw iso_week isoweek week_of_year woche semana"),
     "day": words("day dy dom day_of_month tag dia"),
     "hour": words("hour hours hr hh he hour_ending hour_beginning hour_of_day hr_end stunde hora ora heure"),
@@ -85,7 +86,7 @@ def _candidates(table: Table, named: set[str]) -> Iterator[tuple[str, ...]]:
     free = [name for name in table.names if name not in named]
     low = {name: plain_name(name) for name in free}
     typed = [name for name in free if name in table.stamps]
-    dated = [name for name in free if name in table.texts and _looks_dated(table, name)]
+    dated = [name for name in free if name in table.texts and looks_dated(table, name)]
     numbers = [name for name in free if name in table.numeric and name not in table.flags]
     called = [name for name in numbers if low[name] in TIME_NAMES and _numbers_of_time(table.column(name), low[name])]
     for name in typed:
@@ -135,7 +136,7 @@ def _part(table: Table, name: str) -> Floats | None:
 def _parts(free: list[str], low: dict[str, str], table: Table) -> tuple[str, ...]:
     """Columns year and quarter, week, or month, day, hour, ... in that order, as a calendar has them."""
     at = {part: next((name for name in free if low[name] in names), None) for part, names in PART_NAMES.items()}
-    ways = (("month", "day", "hour", "minute", "second"), ("week",), ("quarter",))
+    ways = (("month", "day", "hour", "minute", "second"), ("yearday",), ("week",), ("quarter",))
     found: dict[str, str] = {}
     for part in ("year", *next((way for way in ways if at[way[0]]), ())):
         column = at[part]
@@ -198,7 +199,7 @@ def _days_alone(table: Table, name: str) -> bool:
     return bool((local % reading.DAY == 0).all())
 
 
-def _looks_dated(table: Table, name: str) -> bool:
+def looks_dated(table: Table, name: str) -> bool:
     """Whether nearly all of the first cells are stamps by some reading, each for itself."""
     cells = [cell for cell in table.texts[name][:200] if cell][:50]
     return bool(cells) and sum(is_stamp(cell) for cell in cells) >= 0.8 * len(cells)
@@ -289,7 +290,7 @@ def _single(table: Table, name: str, format: str | None) -> Stamps:
         try:
             return of_texts(table.texts[name], format)
         except NotStampsError as error:
-            passed = ":" in table.texts[name][0] and not _looks_dated(table, name)
+            passed = ":" in table.texts[name][0] and not looks_dated(table, name)
             if format is not None or error.ambiguous or not passed:
                 raise
         return of_passed(table.texts[name])

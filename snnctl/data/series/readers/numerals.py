@@ -34,6 +34,15 @@ MISSING_WORDS = frozenset(
         "N.A.",
         "*",
         "#VALUE!",
+        "#DIV/0!",
+        "#REF!",
+        "#NUM!",
+        "#NAME?",
+        "#NULL!",
+        "NaT",
+        "nil",
+        "n.d.",
+        "-nan(ind)",
     }
 )
 Kind = Literal["comma", "point", "comma groups", "point groups", "other groups", "either"]
