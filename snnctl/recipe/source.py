@@ -147,7 +147,9 @@ def parse_value(text: str, label: str) -> Any:
     Raises:
         DiagnosticError: as `parse_yaml`, located at the override `label`.
     """
-    if text.startswith("%"):  # what YAML keeps for itself at the start of a line: here it begins a pattern of dates
+    if (
+        text.startswith("%") or text == ","
+    ):  # what YAML keeps for itself at the start of a line: here a pattern of dates, or a decimal mark
         return text
     reader = _Reader("")
     value = reader.read(text)

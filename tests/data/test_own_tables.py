@@ -488,6 +488,17 @@ def test_series_that_are_too_short_are_left_out_and_named(tmp_path: Path) -> Non
     assert problem(tmp_path / "c.csv", id="store").code == "R310"
 
 
+def test_identities_are_text(tmp_path: Path) -> None:
+    data = loaded(panel(tmp_path / "a.csv", ids=("01", "1", "001")), id="store")
+    assert [part.name for part in data.plan.parts] == ["01", "1", "001"]
+
+
+def test_series_of_different_steps_are_said(tmp_path: Path) -> None:
+    rows = [(t.isoformat(), "x", i % 7) for i, t in enumerate(files.stamps(100))]
+    rows += [(t.isoformat(), "y", i % 7) for i, t in enumerate(files.stamps(100, dt.timedelta(minutes=15)))]
+    assert told(files.table(tmp_path / "a.csv", ["time", "id", "v"], rows), id="id") == ["D248"]
+
+
 def test_two_columns_may_tell_series_apart(tmp_path: Path) -> None:
     rows = [
         (t.strftime("%Y-%m-%d"), shop, item, i % 5)
@@ -521,6 +532,13 @@ def test_covariates_reach_the_network_and_are_never_scored(tmp_path: Path) -> No
     assert batch.inputs[0].tolist() == [[10 + i, 1010 + i, 2010 + i, 2013 + i] for i in range(8)]
     assert batch.targets[0].tolist() == [[18.0], [19.0], [20.0]]  # rows 18 to 20: temp of row 20 is 2020, seen above
     assert data.facts()["roles"] == {"targets": ["load"], "past": ["wind"], "known": ["temp"]}
+
+
+def test_what_is_known_beyond_the_last_target_is_nothing_to_score(tmp_path: Path) -> None:
+    rows = [(t.isoformat(), i % 9 if i < 200 else "", i) for i, t in enumerate(files.stamps(248))]
+    path = files.table(tmp_path / "a.csv", ["date", "load", "price"], rows)
+    data = loaded(path, targets=["load"], known=["price"])
+    assert (data.rows, data.missing_values) == (200, 0)
 
 
 @given(window=st.integers(1, 30), horizon=st.integers(1, 100))
@@ -648,6 +666,26 @@ def test_a_decimal_comma_far_down(tmp_path: Path) -> None:
     cells = [str(i % 7) for i in range(300)] + ["3,25"]
     path = files.table(tmp_path / "a.csv", ["x", "y"], [(cell, "1") for cell in cells], ";")
     assert read_file(path).values[300, 0] == 3.25
+
+
+def test_a_row_of_units_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(
+        "date,T,P\n-,degC,hPa\n2020-01-01,1.5,900\n2020-01-02,2.5,oops\n2020-01-03,3.5,901\n"
+    )
+    found = problem(tmp_path / "a.csv")
+    assert (found.code, found.line) == ("D202", 4)
+    (tmp_path / "b.csv").write_text("date,T,P\n-,degC,hPa\n2020-01-01,1.5,900\n2020-01-02,2.5,901\n")
+    series = read_file(tmp_path / "b.csv")
+    assert series.values.tolist() == [[1.5, 900.0], [2.5, 901.0]]
+    assert "a row of units was passed over" in series.facts["how_it_is_read"]
+
+
+def test_points_that_may_stand_between_thousands_are_said(tmp_path: Path) -> None:
+    rows = [(t.strftime("%d.%m.%Y"), f"{10 + i % 5}.{100 + i}") for i, t in enumerate(files.stamps(100, 24 * HOUR))]
+    path = files.table(tmp_path / "a.csv", ["Datum", "Wert"], rows, ";")
+    assert told(path) == ["D236"]
+    assert loaded(path, decimal=",").series.values[0, 0] == 10100.0
+    assert told(path, decimal=".") == []
 
 
 def test_comments_and_a_header_in_one(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def series_of(table: Table, how: Arrangement) -> Series:
     if not table.rows:
         raise data_error("D102", "there are no rows", file=table.origin)
     roles = assign(table, how.wanted)
-    told = list(_aside(table, roles))
+    told = [*table.warnings, *_aside(table, roles)]
     name, row = in_blocks(table, roles) if not roles.id else ("", 0)
     if name:
         cells = table.texts[name]
@@ -67,6 +67,13 @@ def series_of(table: Table, how: Arrangement) -> Series:
         place = Place(table.origin, table.lines, name, advice)
         axes.append(arrange(roles.stamps.at(numbers), numbers, how.rows, how.step, place))
     told += _gathered([axis.warnings for axis in axes])
+    steps = dict.fromkeys(str(axis.step) for axis in axes if axis.step is not None)
+    if len(steps) > 1:
+        message = (
+            f"series have different steps ({', '.join(list(steps)[:4])}): a window lasts longer in some than in others"
+        )
+        help = "bring them onto one step, or train them apart"
+        told.append(Diagnostic("D248", message, severity="warning", path="data.step", file=table.origin, help=help))
     parts, first = [], 0
     for (name, _), axis in zip(groups, axes, strict=True):
         starts = tuple(first + start for start in axis.starts)

@@ -142,7 +142,8 @@ class TimeSeries(DataSource):
         )
         used = {*(wanted.time or ()), *wanted.id, *(wanted.targets or ()), *wanted.past, *wanted.known}
         marks = tuple(mark if isinstance(mark, str) else f"{mark:.15g}" for mark in missing_marks or ())
-        self._options = ReadOptions(key, header, marks, encoding, decimal, frozenset(used) if wanted.targets else None)
+        only = frozenset(used) if wanted.targets else None
+        self._options = ReadOptions(key, header, marks, encoding, decimal, wanted.id, only)
         self._how = Arrangement(wanted, Rows.of(rows), None if step is None else Step.of(step))
 
     @staticmethod
@@ -225,6 +226,8 @@ class TimeSeries(DataSource):
         """The series, arranged and cut, with what is odd about it."""
         file = "" if self.source in KNOWN else self.source
         series = read_source(self.source, self._options, self._how)
+        if series.known is not None:
+            series = series.observed()  # rows that are known further ahead are for forecasts, and nothing to score
         plan = plan_windows(self.split_spec, series.pieces, self.window, self.horizon, file)
         warnings = list(series.warnings)
         if plan.too_short:

@@ -88,14 +88,28 @@ class Series:
                 parts.append(Part(part.name, first, first + part.rows, tuple(start + shift for start in part.starts)))
                 rows.append(np.arange(part.first, part.last))
                 first += part.rows
-        kept = np.concatenate(rows)
+        return self._at(np.concatenate(rows), tuple(parts))
+
+    def observed(self) -> Series:
+        """Without the rows after the last target of each part: those that are known ahead of everything else."""
+        kept, parts, first = [], [], 0
+        for part in self.pieces:
+            seen = np.flatnonzero(~np.isnan(self.values[part.first : part.last]).all(axis=1))
+            rows = np.arange(part.first, part.first + int(seen[-1]) + 1 if len(seen) else part.last)
+            starts = tuple(start - part.first + first for start in part.starts if start <= rows[-1])
+            kept.append(rows)
+            parts.append(Part(part.name, first, first + len(rows), starts))
+            first += len(rows)
+        return self if first == len(self.values) else self._at(np.concatenate(kept), tuple(parts) if self.parts else ())
+
+    def _at(self, rows: npt.NDArray[np.int64], parts: tuple[Part, ...]) -> Series:
         return replace(
             self,
-            values=self.values[kept],
-            times=None if self.times is None else self.times[kept],
-            past=None if self.past is None else self.past[kept],
-            known=None if self.known is None else self.known[kept],
-            parts=tuple(parts),
+            values=self.values[rows],
+            times=None if self.times is None else self.times[rows],
+            past=None if self.past is None else self.past[rows],
+            known=None if self.known is None else self.known[rows],
+            parts=parts,
         )
 
     def fingerprint(self) -> str:
@@ -127,6 +141,7 @@ class ReadOptions:
         missing_marks: what stands for a missing value, beside what always does.
         encoding: of a text file.
         decimal: the decimal mark of a text file; None = look and decide.
+        text: names of columns that are text whatever they hold: 01 and 1 are two identities.
         only: names of the columns that are used: others may hold anything; None = all that are numeric.
     """
 
@@ -135,6 +150,7 @@ class ReadOptions:
     missing_marks: tuple[str, ...] = ()
     encoding: str = "utf-8"
     decimal: str | None = None
+    text: tuple[str, ...] = ()
     only: frozenset[str] | None = None
 
 

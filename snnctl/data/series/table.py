@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from snnctl.core.diagnostic import Diagnostic
 from snnctl.data.series.series import Floats
 from snnctl.data.series.stamps import Stamps
 
@@ -30,6 +31,7 @@ class Table:
         origin: the file, for messages.
         lines: the line of the file that a row stands in; None where there are no lines.
         notes: how it was read, for people: what separates columns, decimal commas, comments.
+        warnings: what was decided about cells.
     """
 
     names: tuple[str, ...]
@@ -43,6 +45,7 @@ class Table:
     origin: str = ""
     lines: Callable[[int], int] | None = None
     notes: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
 
     @property
     def rows(self) -> int:

@@ -319,6 +319,10 @@ def _unreadable(table: Table, columns: tuple[str, ...], error: NotStampsError) -
             path="data.format",
             help=help,
         )
+    if error.row > 0:
+        help = "mend or remove that row, or give the pattern of all stamps in `data.format`"
+        message = f"the stamps of {names} cannot be read: {error}"
+        raise data_error("D249", message, file=table.origin, line=line, path="data.time", help=help)
     help = (
         "give their pattern in `data.format` (%d.%m.%Y %H:%M; s, ms, us or ns since 1970), or mend the cell; "
         "`data.time: none` takes rows as they come"

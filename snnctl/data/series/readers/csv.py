@@ -18,9 +18,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from snnctl.core.diagnostic import DiagnosticError
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data.problems import data_error, unreadable
-from snnctl.data.series.readers.layout import COMMENT, SPACE, Layout, recognise, split_line
+from snnctl.data.series.readers.layout import COMMENT, SPACE, Layout, has_units, recognise, split_line
 from snnctl.data.series.readers.numerals import (
     MISSING_WORDS,
     AmbiguousNumberError,
@@ -28,6 +28,7 @@ from snnctl.data.series.readers.numerals import (
     decimal_mark,
     is_missing,
     is_number,
+    may_be_grouped,
     numbers_of,
 )
 from snnctl.data.series.series import Floats, ReadOptions
@@ -49,6 +50,8 @@ class _Scan:
     marks: Marks
     texts: list[int]  # positions of fields that hold no numbers
     encoding: str
+    before: int  # lines that are no comments before the first row
+    grouped: bool  # whether points may stand between thousands
 
 
 def read(path: Path, options: ReadOptions) -> Table:
@@ -61,7 +64,7 @@ def read(path: Path, options: ReadOptions) -> Table:
     scan = _scan(path, options)
     frame = _parse(path, scan)
     layout, marks = scan.layout, scan.marks
-    lines = partial(_line_of_row, path, scan.encoding, scan.layout.header and not scan.layout.commented)
+    lines = partial(_line_of_row, path, scan.encoding, scan.before)
     parsed: dict[str, Floats] = {}
     texts: dict[str, Cells] = {}
     written: dict[int, Cells] = {}
@@ -107,7 +110,19 @@ def read(path: Path, options: ReadOptions) -> Table:
         str(path),
         lines,
         _notes(scan, marks),
+        _odd(scan, path),
     )
+
+
+def _odd(scan: _Scan, path: Path) -> tuple[Diagnostic, ...]:
+    """D236 where points may stand between thousands, as in files with semicolons and German dates."""
+    if not scan.grouped:
+        return ()
+    message = (
+        "numbers with three digits after a point were read as fractions; the file's dates let expect decimal commas"
+    )
+    help = 'set `data.decimal` to "," if 10.142 means 10142, to "." if not'
+    return (Diagnostic("D236", message, severity="warning", path="data.decimal", file=str(path), help=help),)
 
 
 def _notes(scan: _Scan, marks: Marks) -> tuple[str, ...]:
@@ -115,7 +130,9 @@ def _notes(scan: _Scan, marks: Marks) -> tuple[str, ...]:
     found = [f"columns are separated by {name}"]
     if marks.decimal == ",":
         found.append("decimal commas")
-    comments = len(scan.skip) - (scan.layout.header and not scan.layout.commented)
+    comments = len(scan.skip) - scan.before
+    if scan.before > (scan.layout.header and not scan.layout.commented):
+        found.append("a row of units was passed over")
     if comments > 0:
         found.append(f"{comments} comment lines were passed over")
     if not scan.layout.header:
@@ -192,6 +209,9 @@ def _scan(path: Path, options: ReadOptions) -> _Scan:
         if not any(is_number(cell) for cell in layout.names):
             raise _no_number(path, texts[0])
         raise data_error("D102", "the file holds a header and no rows", file=path)
+    units = has_units(cells, marks)
+    skipped = [number - 1 for number in skip] + [number - 1 for number, _ in sample[: named + units]]
+    cells = cells[units:]
     without = [i for i in layout.fields if not any(Marks.kind(row[i]) or is_number(row[i]) for row in cells)]
     empty = [i for i in without if all(is_missing(row[i], marks) for row in cells)]
     logical = [
@@ -211,9 +231,10 @@ def _scan(path: Path, options: ReadOptions) -> _Scan:
                 path, (row[i] for row in cells for i in numbers if layout.delimiter != "," or "," in row[i])
             ),
         )
-    skipped = [number - 1 for number in skip] + ([sample[0][0] - 1] if named else [])
-    as_text = sorted({*without, *dated} - set(empty) - set(logical))
-    return _Scan(layout, count - named, sorted(skipped), marks, as_text, encoding)
+    named_text = [i for i in layout.fields if layout.names[i] in options.text]
+    as_text = sorted({*without, *dated, *named_text} - set(empty) - set(logical))
+    grouped = layout.delimiter == ";" and marks.decimal is None and may_be_grouped(cells)
+    return _Scan(layout, count - named - units, sorted(skipped), marks, as_text, encoding, named + units, grouped)
 
 
 def _dated(cells: list[str], marks: Marks) -> bool:
@@ -270,7 +291,7 @@ def _check_fields(raw: bytes, number: int, layout: Layout, path: Path, encoding:
     if found != fields:
         message = f"line {number} has {found} fields, the first line has {fields}"
         name = {"\t": "tab", SPACE: "blanks"}.get(layout.delimiter, f"`{layout.delimiter}`")
-        help = f"every row needs the same number of fields (delimiter: {name})"
+        help = f"every row needs the same number of fields (delimiter: {name}); begin lines before the header with #"
         raise data_error("D201", message, file=path, line=number, help=help)
 
 
@@ -319,11 +340,11 @@ def _undecodable(path: Path, encoding: str) -> Exception:
     return data_error("D103", f"not {encoding.upper()} text", file=path, help="set `data.encoding`")
 
 
-def _line_of_row(path: Path, encoding: str, header: bool, row: int) -> int:
+def _line_of_row(path: Path, encoding: str, before: int, row: int) -> int:
     """Physical line number of a row."""
     with _open(path, encoding) as stream:
         lines = _lines(stream, path, [])
-        return next((number for i, (number, _) in enumerate(lines) if i == row + header), 0)
+        return next((number for i, (number, _) in enumerate(lines) if i == row + before), 0)
 
 
 def _not_a_number(cell: str, name: str, path: Path, line: int) -> DiagnosticError:

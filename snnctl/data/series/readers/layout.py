@@ -79,6 +79,19 @@ def recognise(lines: Sequence[str], header: bool | None, marks: Marks, comment: 
     )
 
 
+def has_units(cells: Sequence[Sequence[str]], marks: Marks) -> bool:
+    """Whether the first row holds units: text in every column in which all other rows have numbers."""
+    first, rest = cells[0], cells[1:]
+    numeric = [
+        i
+        for i in range(len(first))
+        if any(is_number(row[i]) for row in rest)
+        and all(is_number(row[i]) or is_missing(row[i], marks) for row in rest)
+    ]
+    no_number = all(Marks.kind(first[i]) is None and not is_number(first[i]) for i in numeric)
+    return bool(numeric) and no_number and not all(is_missing(first[i], marks) for i in numeric)
+
+
 def _delimiter(lines: Sequence[str]) -> str:
     """The first of tab, semicolon, bar, comma, blank that gives most lines the same number of fields, over 1."""
     for delimiter in ("\t", ";", "|", ",", SPACE):

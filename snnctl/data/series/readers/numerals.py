@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -124,6 +124,14 @@ def decimal_mark(cells: Iterable[str]) -> str | None:
             f"`{cell}` is {cell.replace(',', '.')} with a decimal comma, {cell.replace(',', '')} without"
         )
     return None
+
+
+def may_be_grouped(cells: Sequence[Sequence[str]]) -> bool:
+    """Whether some column may have points between thousands: 10.142 in every row, beside dates as 26.03.2021."""
+    columns = list(zip(*cells, strict=True))
+    german = any(all(re.match(r"\d{1,2}\.\d{1,2}\.\d{4}", cell.strip()) for cell in column) for column in columns)
+    grouped = (all(re.fullmatch(r"[-+]?[1-9]\d{0,2}\.\d{3}", cell.strip()) for cell in column) for column in columns)
+    return len(cells) > 2 and german and any(grouped)
 
 
 def numbers_of(cells: Iterable[str], marks: Marks) -> tuple[Floats, int]:
