@@ -38,8 +38,8 @@ class Head(NamedTuple):
 class Arrays(Mapping[str, Any]):
     """The arrays of an .npz by name, each read when it is first asked for and kept; asking raises as `open_npy`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, most: int | None = None) -> None:
+        self.path, self._most = path, most
         with _telling(path), zipfile.ZipFile(path) as pack:
             names = [name.removesuffix(_SUFFIX) for name in pack.namelist() if name.endswith(_SUFFIX)]
         self._kept: dict[str, Any] = dict.fromkeys(names)
@@ -55,15 +55,25 @@ class Arrays(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if self._kept[name] is None:
-            self.head(name)
-            with _telling(self.path), self._stream(name) as (stream, _):
+            with _telling(self.path), self._stream(name) as (stream, room):
+                self._checked(name, stream, room)
+                stream.seek(0)
                 self._kept[name] = npy.read_array(stream, allow_pickle=False)
         return self._kept[name]
 
     def head(self, name: str) -> Head:
         """Shape and type of an array, from its header alone."""
         with _telling(self.path), self._stream(name) as (stream, room):
-            return _head(stream, room, self.path, f"`{name}` of `{self.path.name}`")
+            return self._checked(name, stream, room)
+
+    def _checked(self, name: str, stream: IO[bytes], room: int) -> Head:
+        said = f"`{name}` of `{self.path.name}`"
+        found = _head(stream, room, self.path, said)
+        if self._most is not None and found.bytes > self._most:
+            message = f"{said} unpacks to {found.bytes:,} bytes"
+            help = f"at most {self._most:,} are read of one recording: cut it"
+            raise data_error("D252", message, file=self.path, help=help)
+        return found
 
     @contextmanager
     def _stream(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
@@ -76,13 +86,16 @@ class Arrays(Mapping[str, Any]):
                 yield stream, min(member.file_size, most.get(member.compress_type, member.file_size))
 
 
-def open_npz(path: Path) -> Arrays:
+def open_npz(path: Path, *, most: int | None = None) -> Arrays:
     """The arrays of an .npz.
+
+    Args:
+        most: bytes that one array may take; None = as many as this machine has memory for. More are D252.
 
     Raises:
         DiagnosticError: D104, it cannot be read.
     """
-    return Arrays(path)
+    return Arrays(path, most)
 
 
 def npy_head(path: Path, *, mapped: bool = False) -> Head:

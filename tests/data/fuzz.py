@@ -105,7 +105,7 @@ def _taken_in(sample: Sample, place: Path) -> bool:
     with caching_in(place.parent / ".cache"):
         for component, knobs in sample.uses:
             _end(DATA.get(component)(source=str(place), **knobs).load)
-    return (place.parent / ".cache").exists()
+    return any(path.is_file() for path in (place.parent / ".cache").rglob("*"))
 
 
 def read(sample: Sample, place: Path, *, brought: bool = True) -> Iterator[tuple[str, str]]:
