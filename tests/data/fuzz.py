@@ -108,20 +108,23 @@ def _taken_in(sample: Sample, place: Path) -> bool:
     return any(path.is_file() for path in (place.parent / ".cache").rglob("*"))
 
 
-def read(sample: Sample, place: Path, *, brought: bool = True) -> Iterator[tuple[str, str]]:
+def read(sample: Sample, place: Path, *, more: bool = True) -> Iterator[tuple[str, str]]:
     """Every way of reading a sample, and how it ends: "read", a code, or a failure in words, with its traceback.
 
     Args:
-        brought: whether as files of named sets, too.
+        more: whether by `data info`, which is told nothing, and as files of named sets, too.
     """
     for component, knobs in sample.uses:
         made = DATA.get(component)(source=str(place), **knobs)
         yield _end(lambda made=made: _probed(made.probe()))
         yield _end(lambda made=made: _loaded(made.load()))
         if component == "timeseries":
-            yield _end(lambda: _described(place))
             yield _end(lambda: _validated(place))
-    for name in sample.brought if brought else ():
+    if not more:
+        return
+    if sample.uses:
+        yield _end(lambda: _described(place))
+    for name in sample.brought:
         yield _end(lambda name=name: _brought(name, place))
 
 
