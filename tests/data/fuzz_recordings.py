@@ -102,6 +102,10 @@ def _aedat4(codec: str) -> Callable[[Path, files.Events], Path]:
     return lambda path, found: files.aedat4(path, [(0, files.events4(found)), (1, b"other")], codec, _SMALL)
 
 
+def _evt3(path: Path, found: files.Events) -> Path:
+    return files.evt3(path, files.evt3_words(found), "% evt 3.0\n% format EVT3;height=34;width=34\n% end\n")
+
+
 def _signed(path: Path, found: files.Events) -> None:
     """ES-ImageNet: rows of y, x and step."""
     t, x, y, p = found
@@ -134,7 +138,7 @@ RECORDINGS = (
     Sample("aedat4_zstd", _camera(".aedat4", _aedat4("zstd")), (_FRAMES,)),
     Sample("dat", _camera(".dat", lambda path, found: files.dat(path, found, _SMALL)), (_FRAMES, _SPIKES)),
     Sample("evt2", _camera(".raw", lambda path, found: files.evt2(path, found, _SMALL)), (_FRAMES,)),
-    Sample("evt3", _camera(".raw", lambda path, found: files.evt3(path, files.evt3_words(found))), (_FRAMES,)),
+    Sample("evt3", _camera(".raw", _evt3), (_FRAMES,)),
     Sample("trials", lambda path: files.gestures(path, 3, 4), (_FRAMES, ("event_spikes", {"steps": 5, "max_time": 1}))),
     Sample("signed", _camera(".npz", _signed), (_FRAMES, _SPIKES)),
     Sample("records", _camera(".npz", _n_imagenet), (_FRAMES, _PIXELS)),

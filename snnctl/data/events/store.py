@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from snnctl.data.arrays import Whole
 from snnctl.core.diagnostic import DiagnosticError
+from snnctl.data.arrays import Whole
 from snnctl.data.cache import KeyedManifest, Part, Progress, Source, Store, key_of
 from snnctl.data.events.readers.cochlea import FrontEnd
 from snnctl.data.numpy_files import open_npz

@@ -88,7 +88,7 @@ def _candidates(table: Table, named: set[str]) -> Iterator[tuple[str, ...]]:
     for name in sorted(dated, key=lambda name: low[name] not in TIME_NAMES):
         clock = _beside(table, name, [each for each in free if each != name])
         yield (name, clock) if clock else (name,)
-    numbers = [name for name in free if name in table.numeric and name not in table.flags]
+    numbers = [name for name in free if name in table.places and name not in table.flags]
     for name in numbers:
         if low[name] in TIME_NAMES and _numbers_of_time(table.column(name), low[name]):
             clock = _beside(table, name, [each for each in free if each != name])
@@ -102,7 +102,7 @@ def _parts(free: list[str], low: dict[str, str], table: Table) -> tuple[str, ...
     """Columns year, month, ... in that order, if they are there, and are numbers as a calendar has them."""
     found: dict[str, str] = {}
     for part, names in PART_NAMES.items():
-        column = next((name for name in free if low[name] in names and name in table.numeric), None)
+        column = next((name for name in free if low[name] in names and name in table.places), None)
         if column is None:
             break
         found[part] = column
@@ -128,7 +128,7 @@ def _beside(table: Table, day: str, free: list[str]) -> str | None:
         if plain_name(name) in CLOCK_NAMES and name != day:
             if name in table.texts and ":" in next((cell for cell in table.texts[name] if cell), ""):
                 return name
-            if name in table.numeric:
+            if name in table.places:
                 hours = table.column(name)
                 seen = hours[~np.isnan(hours)]
                 if (
@@ -145,7 +145,7 @@ def _beside(table: Table, day: str, free: list[str]) -> str | None:
 def _days_alone(table: Table, name: str) -> bool:
     if name in table.texts:
         return all(":" not in cell for cell in table.texts[name][:50])
-    if name in table.numeric:
+    if name in table.places:
         seen = table.column(name)
         return bool(len(seen) and np.nanmax(seen) < 1e8)  # 20200131
     local = table.stamps[name].local[:50]
@@ -195,7 +195,7 @@ def _read(table: Table, columns: tuple[str, ...], format: str | None) -> Stamps:
     first = columns[0]
     if len(columns) == 1:
         return _single(table, first, format)
-    if all(name in table.numeric for name in columns) and not _whole_days(table.column(first)):
+    if all(name in table.places for name in columns) and not _whole_days(table.column(first)):
         return reading.of_parts(dict(zip(PART_NAMES, (table.column(name) for name in columns), strict=False)))
     if len(columns) > 2:
         raise NotStampsError("these columns are neither year, month, ... nor a date with its time")

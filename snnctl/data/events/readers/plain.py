@@ -44,7 +44,7 @@ def read_npz_recording(path: Path) -> Recording:
     y, x, t (ES-ImageNet).
 
     Raises:
-        DiagnosticError: D104 it cannot be read, D232 it is cut short, D252 it holds too much, D224 it holds other arrays.
+        DiagnosticError: D104 it cannot be read, D232 it is cut short, D252 it holds too much, D224 it holds others.
     """
     arrays = open_npz(path, most=_MOST_BYTES)
     names = set(arrays)
