@@ -1,4 +1,4 @@
-"""The files of a folder, links followed; links that lead nowhere or in a circle, and names that cannot be printed."""
+"""What a path means; the files of a folder: links followed, links in a circle and names that cannot be printed told."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from snnctl.data.problems import data_error
 
 _MOST_LINKS = 10_000  # to folders: links to folders of links can stand for more files than there are atoms
 _HELP = "remove it, or put the files themselves there"
+
+
+def place_of(text: str) -> Path | None:
+    """The file or folder that a text means, ~ being a home; None where there is none, or where it can be no path.
+
+    Raises:
+        DiagnosticError: D104, what is there is a device, a pipe or a socket.
+    """
+    expanded = os.path.expanduser(text)  # what Path has for these fails for an unknown user, a long name and a NUL
+    if not text or not os.path.exists(expanded):
+        return None
+    if not os.path.isfile(expanded) and not os.path.isdir(expanded):
+        raise data_error("D104", "is neither a file nor a folder", file=text)
+    return Path(expanded)
 
 
 def files_in(folder: Path) -> list[Path]:
