@@ -167,7 +167,8 @@ def _end(call: Any) -> tuple[str, str]:
     except DiagnosticError as error:
         for one in error.diagnostics:
             json.dumps(one.to_json())
-        return error.diagnostics[0].code, ""
+        code = error.diagnostics[0].code
+        return (code, "") if error.exit_code in (2, 3) else (f"exit {error.exit_code} of {code}", str(error))
     except Exception as error:
         at = next((f for f in reversed(traceback.extract_tb(error.__traceback__)) if "snnctl" in f.filename), None)
         place = f"{Path(at.filename).name}:{at.lineno} " if at else ""
