@@ -145,8 +145,7 @@ class Text(DataSource):
     def _key(self) -> str:
         tokenizer = (type(self.tokenizer).__name__, sorted(vars(self.tokenizer).items(), key=str))
         place = place_of(self.source)
-        whole = place is not None and place.is_file()
-        files = [place] if whole else islice(_below(place), _FILES_THAT_TELL) if place else []
+        files = [] if place is None else [place] if place.is_file() else islice(_below(place), _FILES_THAT_TELL)
         stamps = [(str(file), stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.lstat(),)]
         settings = (
             self.source,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.problems import data_error
@@ -54,7 +54,7 @@ def encoding_of(path: Path, wanted: str) -> str:
     return next((found for mark, found in _WIDE.items() if start.startswith(mark)), name)
 
 
-def _whole(stream: IO[bytes], path: Path) -> bytes:
+def _whole(stream: Any, path: Path) -> bytes:
     pieces, size = [], 0
     while piece := stream.read(_PIECE):
         pieces.append(piece)
