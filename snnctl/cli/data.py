@@ -31,6 +31,9 @@ def prep(
     from_: Annotated[
         Path | None, typer.Option("--from", metavar="FILE", help="A local file instead of a download.")
     ] = None,
+    encoding: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Of text files given by --from: latin-1, cp1252, utf-16, ...")
+    ] = None,
     cache: Annotated[Path | None, folder("Where prepared data lies.")] = None,
 ) -> int:
     """Get named data ready: fetch or copy, verify, convert into the cache, write a manifest with checksums."""
@@ -39,7 +42,7 @@ def prep(
         raise DiagnosticError(Diagnostic("U430", help="prepare the others in calls of their own"))
     from snnctl.commands.data import prepare
 
-    found = prepare(names, brought=from_, cache=cache, listener=session)
+    found = prepare(names, brought=from_, encoding=encoding, cache=cache, listener=session)
     rows = [each.document() for each in found]
 
     def show(console: Any, _: Any) -> None:

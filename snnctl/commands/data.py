@@ -32,17 +32,24 @@ _OF_A_RECIPE = ("window", "horizon", "splits", "scaler", "window_norm", "calenda
 
 
 def prepare(
-    names: Sequence[str], *, brought: Path | None = None, cache: Path | None = None, listener: Listener = NOBODY
+    names: Sequence[str],
+    *,
+    brought: Path | None = None,
+    encoding: str | None = None,
+    cache: Path | None = None,
+    listener: Listener = NOBODY,
 ) -> list[Prepared]:
     """Fetch or copy named data, verify it, convert it into the cache, write a manifest with checksums.
 
     Args:
         names: known ones, or recipes (.yaml) whose data is meant.
         brought: a local file in place of a download.
+        encoding: of text files that are brought.
         cache: where prepared data lies; None: the usual place.
 
     Raises:
-        DiagnosticError: D1xx, it cannot be had, or is not what it should be; U431, a recipe needs no preparation.
+        DiagnosticError: D1xx, it cannot be had, or is not what it should be; U431, a recipe needs no preparation;
+            U433, an encoding without text files that are brought.
     """
     found: list[Prepared] = []
     with caching_in(cache):
@@ -51,7 +58,7 @@ def prepare(
                 if name.endswith(_RECIPES):
                     found += _of_recipe(name, brought, progress)
                 else:
-                    found.append(kind_of(name).prepare(name, brought, progress))
+                    found.append(kind_of(name).prepare(name, brought, progress, encoding))
     return found
 
 

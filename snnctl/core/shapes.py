@@ -32,6 +32,7 @@ class SignalSpec:
         ahead: frames to be predicted after those that are seen; 0 = no video is to be continued.
         known: covariates that are known ahead: they are the last features, in their own rows and `later_by` rows later.
         horizon: rows ahead for which they are known.
+        known_neurons: spiking neurons of the read-out that decode them.
     """
 
     steps: int
@@ -47,6 +48,7 @@ class SignalSpec:
     ahead: int = 0
     known: int = 0
     horizon: int = 0
+    known_neurons: int = 0
 
     def shape(self, batch: int) -> tuple[int, ...]:
         """The tensor's shape for a batch of `batch`, padded to full length where it is ragged."""

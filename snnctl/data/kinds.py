@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from snnctl.core.diagnostic import choices
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices
 from snnctl.data.cache import Progress
 from snnctl.data.known import Known
 from snnctl.data.prepare import Prepared
@@ -28,6 +28,7 @@ class DataKind:
         components: names in the catalog.
         named: whether some of its sets have names: modules `known` (the table `KNOWN`), `store` and `prepare`.
         info: whether `data info NAME` looks into such a set without windows: `look_into(name)` in `prepare`.
+        texts: whether its sets are text files: `prepare` then takes an `encoding`.
         least: knobs that a recipe has to give, at values for those who only look into data.
     """
 
@@ -35,6 +36,7 @@ class DataKind:
     components: tuple[str, ...]
     named: bool = True
     info: bool = False
+    texts: bool = False
     least: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -42,16 +44,24 @@ class DataKind:
         """What is known of its named sets, by name."""
         return self._module("known").KNOWN if self.named else {}
 
-    def prepare(self, name: str, source: Path | None = None, progress: Progress | None = None) -> Prepared:
+    def prepare(
+        self, name: str, source: Path | None = None, progress: Progress | None = None, encoding: str | None = None
+    ) -> Prepared:
         """Make the set `name` ready.
 
         Args:
             source: where its files lie; None = they are fetched.
+            encoding: of text files; None = UTF-8, or as their first bytes tell.
 
         Raises:
-            DiagnosticError: D1xx, it cannot be had, or is not what it should be.
+            DiagnosticError: D1xx, it cannot be had, or is not what it should be; U433, `encoding` without text files.
         """
-        return self._module("prepare").prepare(name, source, progress=progress)
+        more: dict[str, Any] = {}
+        if encoding is not None:
+            if not self.texts or source is None:
+                raise DiagnosticError(Diagnostic("U433", facts={"name": name}))
+            more["encoding"] = encoding
+        return self._module("prepare").prepare(name, source, progress=progress, **more)
 
     def is_prepared(self, name: str) -> bool:
         """Whether the set `name` lies in the cache with all its files."""
@@ -71,9 +81,9 @@ class DataKind:
 
 
 KINDS = (
-    DataKind("series", ("timeseries",), least={"window": 1, "horizon": 1}),
+    DataKind("series", ("timeseries",), texts=True, least={"window": 1, "horizon": 1}),
     DataKind("images", ("image", "sequential_image")),
-    DataKind("texts", ("text",)),
+    DataKind("texts", ("text",), texts=True),
     DataKind("events", ("event_spikes", "event_frames")),
     DataKind("video", ("video", "moving_digits"), info=True),
     DataKind("made", ("order", "mts_xor"), named=False),

@@ -212,6 +212,8 @@ def _diagnosed(error: Exception) -> Diagnostic:
     memory = out_of_memory(error)
     if memory is not None:
         return memory
+    if isinstance(error, ValueError) and "more than 1 value per channel" in str(error):
+        return Diagnostic("E404", path="train.batch_size", help="choose a `train.batch_size` that leaves no item over")
     if isinstance(error, OSError):
         help = "the last checkpoint is whole; make room, then go on with --resume"
         return Diagnostic("E412", f"the run cannot be written: {error.strerror or error}", help=help)

@@ -37,8 +37,7 @@ class AheadDecoder(nn.Module):
     Args:
         signal: the backbone's output, whose T and kind are taken.
         outputs: numbers to predict per sample: the horizon times so many for each step.
-        data: the raw data [B, L, C], with `known` covariates over `horizon` rows.
-        hidden: neurons, >= 1.
+        data: the raw data [B, L, C], with `known` covariates over `horizon` rows, for `known_neurons`.
 
     Shape: raw data [B, L, C] -> [B, outputs].
 
@@ -48,11 +47,12 @@ class AheadDecoder(nn.Module):
     Source: ours; a decoder shared by all steps as in TiDE (Das et al. 2023, arXiv 2304.08424), made of spiking neurons.
     """
 
-    def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec, hidden: int) -> None:
+    def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec) -> None:
         super().__init__()
         if outputs % data.horizon:
-            raise ShapeError(f"{outputs} outputs are not a number for each of {data.horizon} steps", knob="ahead")
+            raise ShapeError(f"{outputs} outputs are not a number for each of {data.horizon} steps", knob="type")
         self.known, self.horizon, self.steps = data.known, data.horizon, max(signal.steps, 1)
+        hidden = data.known_neurons
         self.into = nn.Linear(data.known, hidden)
         self.neuron = nn.ReLU() if signal.kind == "real" else LIF(hidden)
         self.out = nn.Linear(hidden, outputs // data.horizon, bias=False)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
-from annotated_types import Ge
 from torch import Tensor, nn
 
 from snnctl.core.shapes import ShapeError, SignalSpec
@@ -19,16 +18,13 @@ Skip = Literal["none", "linear"]
 
 @dataclass(frozen=True)
 class Skipping(KnobGroup):
-    """What paths lead past the backbone.
+    """Whether a path leads past the spikes.
 
     Args:
         skip: linear adds V * data, a path that does not spike (V starts at 0); results name it.
-        ahead: spiking neurons that decode covariates known ahead, shared by all steps of the horizon, >= 0; only where
-            the data has such covariates.
     """
 
     skip: Skip = "none"
-    ahead: Annotated[int, Ge(0)] = 64
 
 
 class Readout(nn.Module):
@@ -40,7 +36,8 @@ class Readout(nn.Module):
         data: the raw data [B, L, C] that the encoder gets; needed for a skip.
         skip: `linear` adds a linear map of the raw data. That path does not spike: results name it, and show
             what it predicts alone.
-        ahead: neurons of `AheadDecoder`, which is there only where `data` has covariates that are known ahead.
+
+    Covariates that are known ahead are decoded by an `AheadDecoder`, whose forecast is added.
 
     Attributes:
         takes_ragged: whether it also reads sequences of different lengths, packed, see `read_tokens`.
@@ -57,9 +54,7 @@ class Readout(nn.Module):
     skip: nn.Linear | None
     ahead: AheadDecoder | None
 
-    def __init__(
-        self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, skip: Skip = "none", ahead: int = 0
-    ) -> None:
+    def __init__(self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, skip: Skip = "none") -> None:
         super().__init__()
         self.signal, self.outputs = signal, outputs
         self.skip = None
@@ -71,7 +66,9 @@ class Readout(nn.Module):
             self.skip = nn.Linear(math.prod(data.inner), outputs, bias=False)
             # The spiking path learns what the line leaves; a line at zero starts as the network without a skip.
             nn.init.zeros_(self.skip.weight)
-        self.ahead = AheadDecoder(signal, outputs, data, ahead) if ahead and data is not None and data.known else None
+        self.ahead = None
+        if data is not None and data.known and data.known_neurons:
+            self.ahead = AheadDecoder(signal, outputs, data)
 
     def read(self, spikes: Tensor) -> Tensor:
         """The answer to spikes [T, B, L, D]: [B, outputs], [B, T, outputs] at every step, or frames."""

@@ -25,7 +25,7 @@ class LinearReadout(Readout):
     def __init__(
         self, signal: SignalSpec, outputs: int, data: SignalSpec | None = None, *, skipping: Skipping = Skipping()
     ) -> None:
-        super().__init__(signal, outputs, data, skipping.skip, skipping.ahead)
+        super().__init__(signal, outputs, data, skipping.skip)
         self.linear = nn.Linear(self.inputs(signal), outputs)
 
     def inputs(self, signal: SignalSpec) -> int:
@@ -147,7 +147,7 @@ class VariateLinear(Readout):
         targets: Annotated[int, Ge(1)] | None = None,
         skipping: Skipping = Skipping(),
     ) -> None:
-        super().__init__(signal, outputs, data, skipping.skip, skipping.ahead)
+        super().__init__(signal, outputs, data, skipping.skip)
         self.targets = signal.length if targets is None else targets
         if self.targets > signal.length:
             raise ShapeError(f"{self.targets} `targets`, but the backbone gives {signal.length} tokens", knob="targets")

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
-from annotated_types import MinLen
+from annotated_types import Ge, MinLen
 from torch import Tensor, nn
 
 from snnctl.baselines.windows import WindowBatch, WindowData
@@ -53,9 +53,11 @@ class Forecasting(Task[ForecastSource, MetricName]):
             `ForecastMetrics`. Default: what the field prints.
         channels: joint gives the network all channels at once, independent each channel on its own with
             shared weights (folded into the batch).
+        known_neurons: spiking neurons that decode covariates known ahead, the same for every step of the horizon, >= 0;
+            0 leaves them to the encoder alone.
         baselines: reference forecasts to report beside the network.
 
-    Shape: inputs [B, L, C + calendar features], prediction [B, H, C].
+    Shape: inputs [B, L, C + covariates and calendar features], prediction [B, H, C].
     """
 
     needs: ClassVar[Literal["series"]] = "series"
@@ -67,17 +69,20 @@ class Forecasting(Task[ForecastSource, MetricName]):
         loss: Literal["mse", "mae", "huber"] = "mse",
         metrics: Annotated[list[MetricName], MinLen(1)] = DEFAULT_METRICS,
         channels: Literal["joint", "independent"] = "joint",
+        known_neurons: Annotated[int, Ge(0)] = 64,
         baselines: list[Annotated[str, NameOf("baseline", serves="series")]] = DEFAULT_BASELINES,
     ) -> None:
         super().__init__(data, metrics, baselines)
         self.loss_name = loss
         self.channels = channels
+        self.known_neurons = known_neurons
 
     @property
     def input_signal(self) -> SignalSpec:
-        """What the encoder gets: one channel or all, calendar features after it."""
-        series = 1 if self.channels == "independent" else self.data.channels
-        return self.data.input_signal.replace(features=series + self.data.input_signal.features - self.data.channels)
+        """What the encoder gets: one channel or all, covariates and calendar features after it."""
+        signal, series = self.data.input_signal, 1 if self.channels == "independent" else self.data.channels
+        neurons = self.known_neurons if signal.known else 0
+        return signal.replace(features=series + signal.features - self.data.channels, known_neurons=neurons)
 
     @property
     def outputs(self) -> int:

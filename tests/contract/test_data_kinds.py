@@ -65,7 +65,10 @@ def test_modules_and_what_is_in_them(kind: DataKind) -> None:
     assert isinstance(store, Store)
     assert issubclass(store.manifest, Manifest)
     prepare = module(kind, "prepare")
-    assert list(inspect.signature(prepare.prepare).parameters) == ["name", "source", "progress"]
+    assert (
+        list(inspect.signature(prepare.prepare).parameters)
+        == ["name", "source", "progress", "encoding"][: 3 + kind.texts]
+    )
     assert callable(getattr(prepare, "look_into", None)) == kind.info
 
 

@@ -69,6 +69,12 @@ def told(path: Path, **knobs: Any) -> list[str]:
         ("when", lambda t: t.strftime('"%b %d, %Y %H:%M"'), "month by name", "without a time zone"),
         ("date", lambda t: t.strftime("%Y%m%d %H:%M"), "year first", "without a time zone"),
         ("date", lambda t: t.strftime("%Y%m%d%H"), "YmdH", "without a time zone"),
+        (
+            "date",
+            lambda t: f"{43831 + (t - files.START) / dt.timedelta(days=1):.9f}",
+            "days of a spreadsheet",
+            "without",
+        ),
         ("unix", lambda t: int((t - dt.datetime(1970, 1, 1)).total_seconds()), "seconds since 1970", "UTC"),
         ("q", lambda t: int((t - dt.datetime(1970, 1, 1)).total_seconds()), "seconds since 1970", "UTC"),
         ("t", lambda t: int((t - dt.datetime(1970, 1, 1)).total_seconds()) * 1000, "milliseconds since 1970", "UTC"),
@@ -137,6 +143,33 @@ def test_parts_of_the_calendar_beside_a_stamp_are_no_targets(tmp_path: Path) -> 
     data = loaded(files.table(tmp_path / "a.csv", ["ds", "month", "hour", "weekday", "y"], rows))
     assert data.columns == ("y",)
     assert data.facts()["roles"]["left_out"]["month"] == "the month of the stamp"
+
+
+@pytest.mark.parametrize(
+    ("write", "freq", "step"),
+    [
+        (lambda t: f"{t.year}Q{t.quarter}", "QS", "1 quarter"),
+        (lambda t: f"Q{t.quarter} {t.year}", "QS", "1 quarter"),
+        (lambda t: f"{t.year}M{t.month:02d}", "MS", "1 month"),
+        (lambda t: f"{t:%G-W%V}", "W-MON", "1 week"),
+        (lambda t: f"{t:%b %Y}", "MS", "1 month"),
+        (lambda t: f"{t:%Y%m}", "MS", "1 month"),
+    ],
+)
+def test_periods_of_offices(tmp_path: Path, write: Any, freq: str, step: str) -> None:
+    index = pd.date_range("1990-01-01", periods=120, freq=freq)
+    rows = [(write(t), v) for t, v in zip(index, files.load(120), strict=True)]
+    data = loaded(files.table(tmp_path / "a.csv", ["period", "x"], rows), window=8, horizon=2)
+    np.testing.assert_array_equal(data.series.times, index.to_numpy().astype("M8[ms]"))
+    assert data.facts()["time"]["step"] == step
+
+
+def test_years_of_two_digits_are_asked_about(tmp_path: Path) -> None:
+    path = files.dated(tmp_path / "a.csv", lambda t: t.strftime("%d/%m/%y %H:%M"))
+    assert problem(path).code == "D245"
+    data = loaded(path, format="day_first")
+    assert data.series.times is not None
+    assert data.series.times[0] == np.datetime64("2020-01-01")
 
 
 def test_what_is_ambiguous_is_asked_about_and_format_settles_it(tmp_path: Path) -> None:

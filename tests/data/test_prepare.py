@@ -270,3 +270,18 @@ def test_etth1_by_name_is_etth1_by_path() -> None:
     assert by_name.season == 24
     assert by_path.season is None
     assert read_file(SHARED_ETTH1).time == ("date",)
+
+
+@pytest.mark.usefixtures("toy", "cache")
+def test_a_file_in_another_encoding(tmp_path: Path) -> None:
+    from snnctl.commands.data import prepare as command
+
+    path = tmp_path / "latin.csv"
+    path.write_bytes(BODY.replace(b"x", "ö".encode("latin-1"), 1))
+    with pytest.raises(DiagnosticError) as caught:
+        command(["etth2"], brought=path)
+    assert caught.value.diagnostics[0].code == "D103"
+    assert [found.status for found in command(["etth2"], brought=path, encoding="latin-1")] == ["prepared"]
+    with pytest.raises(DiagnosticError) as caught:
+        command(["mnist"], brought=path, encoding="latin-1")
+    assert caught.value.diagnostics[0].code == "U433"

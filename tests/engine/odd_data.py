@@ -7,7 +7,7 @@ from pathlib import Path
 from engine.tiny_runs import RECIPE, write_recipe
 
 PLUGIN = '''\
-from dataclasses import fields
+from dataclasses import replace
 
 from snnctl.core.catalog import DATA
 from snnctl.core.diagnostic import Diagnostic
@@ -16,8 +16,7 @@ from snnctl.data.series.component import TimeSeries
 
 
 def saying(found, *said):
-    kind = type("Odd", (type(found),), {"warnings": said})
-    return kind(**{field.name: getattr(found, field.name) for field in fields(found)})
+    return replace(found, warnings=said)
 
 
 HEAD = Diagnostic("D209", "stamps were sorted", severity="warning", path="data.source", help="sort them")

@@ -157,3 +157,11 @@ def test_gradients_flow_backwards() -> None:
     network.first.bias.grad[0] = float("nan")
     network.second.weight.grad[0, 0] = float("inf")
     assert non_finite_gradient(network, 0, 0).message.endswith("first at `second.weight`")
+
+
+def test_a_batch_of_one_that_cannot_be_normalised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_recipe(tmp_path)
+    sets = ("--set", "model={type: spike_mlp}", "--set", "encoder={type: repeat, steps: 1}")
+    sets += ("--set", "readout=mean_linear", "--set", "data.window=1", "--set", "train.batch_size=87")
+    code, document = command(capsys, "train", path, *sets, "--out", tmp_path / "run")
+    assert (code, codes(document)[-1]) == (4, "E404")

@@ -132,7 +132,7 @@ def test_a_series_over_time() -> None:
 def test_windows_give_the_series_that_a_plug_in_does_not() -> None:
     data = TimeSeries(source="co2", window=4, horizon=3).load()
     found = timeline_of_windows(data)
-    first = data.plan["train"]
+    first = data.plan.cuts[0].train
     rows = slice(first.first_row + 4, first.first_row + 4 + first.windows)
     expected = data.tensors.values[rows].numpy().astype(float)
     seen = data.marked[rows]
@@ -140,7 +140,7 @@ def test_windows_give_the_series_that_a_plug_in_does_not() -> None:
     assert found.scaled
     assert np.array_equal(np.isnan(found.values[: first.windows]), np.isnan(seen))
     assert np.allclose(found.values[: first.windows][~np.isnan(seen)], expected[~np.isnan(seen)])
-    assert [last - begun for begun, last in found.splits.values()] == [data.plan[s].windows for s in found.splits]
+    assert [last - begun for begun, last in found.splits.values()] == [len(data.split(s)) for s in found.splits]
 
 
 @dataclass

@@ -50,7 +50,7 @@ FILES: dict[str, str | bytes] = {
     "gap.csv": csv(*ROWS[:99], "99,", *ROWS[100:]),
     "infinite.csv": csv(*ROWS[:99], "99,inf", *ROWS[100:]),
     "text_far_down.csv": csv(*ROWS[:199], "199,broken", *ROWS[200:]),
-    "commas.csv": "step;value\n" + "\n".join(f"{i};{i},5" for i in range(300)) + "\n",
+    "commas.csv": "step;value\n" + "\n".join(f"{i};{i % 9 + 1},500" for i in range(300)) + "\n",
     "good.py": plugin("good"),
     "syntax_error.py": "from snnctl.core.catalog import NEURONS\n\ndef broken(:\n    pass\n",
     "raises.py": "import math\n\nraise ValueError(f'not with pi = {math.pi:.2f}')\n",

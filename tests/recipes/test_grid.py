@@ -106,8 +106,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str],
 
     def call(name: str) -> None:
         file = SETS[name](tmp_path)
-        head = read_file(file)
-        monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], rows=head.rows, columns=len(head.columns)))
+        rows, columns = read_file(file).values.shape
+        monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], rows=rows, columns=columns))
         prepare(name, source=file)
 
     return call

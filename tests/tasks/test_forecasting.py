@@ -216,7 +216,7 @@ def test_baselines_are_scored_by_the_tasks_metrics():
 def test_recipe_schema():
     component = TASKS.get("forecasting")
     assert component is Forecasting
-    assert [knob.name for knob in knobs(component)] == ["loss", "metrics", "channels", "baselines"]
+    assert [knob.name for knob in knobs(component)] == ["loss", "metrics", "channels", "known_neurons", "baselines"]
     assert all(knob.doc for knob in knobs(component))
     model = params_model(component)
     assert model(metrics=list(METRIC_NAMES)).metrics == list(METRIC_NAMES)

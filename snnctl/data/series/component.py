@@ -31,7 +31,7 @@ from snnctl.data.series.roles import Wanted
 from snnctl.data.series.scaling import FittedScaler, Scaler
 from snnctl.data.series.series import Floats, ReadOptions, Series
 from snnctl.data.series.sources import KEYED, read_source, suffix_of
-from snnctl.data.series.stamps import EPOCHS, ORDERS
+from snnctl.data.series.stamps import EPOCHS, ORDERS, SERIAL
 from snnctl.data.series.steps import Step
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import DEFAULT_SPLIT, SplitSpec, WindowPlan, plan_windows
@@ -66,7 +66,7 @@ class TimeSeries(DataSource):
         id: the column that tells series apart, or several; windows never cross series.
         time: the column of the stamp, or those (Date and Time); null = it is looked for, none = rows as they come.
         format: of the stamps where several readings fit: day_first, month_first, a pattern (%d.%m.%Y %H:%M), or s, ms,
-            us, ns since 1970.
+            us, ns since 1970, or spreadsheet (its day numbers).
         step: from one row to the next (1h, 15min, 1 day, 1 month, business day); null = it is found.
         rows: what is done about rows out of order, repeated stamps and holes.
         split: train, val and test, as shares that sum to 1 or as numbers of rows, by time within every series;
@@ -138,6 +138,7 @@ class TimeSeries(DataSource):
             _names(targets or columns) or None,
             _names(past),
             _names(known),
+            "data.columns" if columns and not targets else "data.targets",
         )
         used = {*(wanted.time or ()), *wanted.id, *(wanted.targets or ()), *wanted.past, *wanted.known}
         marks = tuple(mark if isinstance(mark, str) else f"{mark:.15g}" for mark in missing_marks or ())
@@ -149,33 +150,32 @@ class TimeSeries(DataSource):
         """Cross-knob problems of a recipe."""
         suffix, known = suffix_of(knobs["source"]), knobs["source"] in KNOWN
         binary = (*KEYED, ".npy", ".parquet", ".pq")
-        if knobs["key"] is not None and (known or suffix not in KEYED):
+        if knobs.get("key") is not None and (known or suffix not in KEYED):
             yield "key", "`key` chooses an array in an HDF5 or NPZ file; this source has none"
         for knob in ("header", "decimal"):
-            if knobs[knob] is not None and (known or suffix in binary):
+            if knobs.get(knob) is not None and (known or suffix in binary):
                 yield knob, f"`{knob}` is about text files; this source is none"
-        if knobs["encoding"] != "utf-8" and (known or suffix in binary):
+        if knobs.get("encoding", "utf-8") != "utf-8" and (known or suffix in binary):
             yield "encoding", "`encoding` is about text files; this source is none"
-        if knobs["columns"] and knobs["targets"]:
+        if knobs.get("columns") and knobs.get("targets"):
             yield "columns", "`columns` is the former name of `targets`; name the columns to forecast there alone"
         taken: dict[str, str] = {}
         for knob in ("columns", "targets", "past", "known", "id", "time"):
-            for name in _names(knobs[knob]):
+            for name in _names(knobs.get(knob)):
                 if name in taken and taken[name] == knob:
                     yield knob, f"`{knob}` names a column twice"
                 elif name in taken and {knob, taken[name]} != {"columns", "targets"}:
                     yield knob, f"`{name}` stands in `{taken[name]}` and in `{knob}`"
                 taken[name] = knob
-        if knobs["step"] is not None:
+        step, format = knobs.get("step"), knobs.get("format")
+        if step is not None:
             try:
-                Step.of(knobs["step"])
+                Step.of(step)
             except ValueError as error:
                 yield "step", str(error)
-        if knobs["format"] is not None and knobs["format"] not in (*EPOCHS, *ORDERS) and "%" not in knobs["format"]:
-            yield (
-                "format",
-                f"`{knobs['format']}` is no format: {', '.join((*ORDERS, *EPOCHS))}, or a pattern such as %d.%m.%Y",
-            )
+        if format is not None and format not in (*EPOCHS, *ORDERS, SERIAL) and "%" not in format:
+            words = ", ".join((*ORDERS, *EPOCHS, SERIAL))
+            yield "format", f"`{format}` is no format: {words}, or a pattern such as %d.%m.%Y"
 
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         """A named series in the cache; files are read where they lie."""

@@ -38,6 +38,7 @@ class Wanted:
         targets: to be forecast; None = every numeric column that is nothing else.
         past: covariates that are known up to now.
         known: covariates that are known ahead.
+        targets_key: the recipe's key that names the targets.
         trusted: whether all numbers are what is measured: a published set holds no column that counts rows.
     """
 
@@ -47,6 +48,7 @@ class Wanted:
     targets: tuple[str, ...] | None = None
     past: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    targets_key: str = "data.targets"
     trusted: bool = False
 
 
@@ -83,7 +85,7 @@ def assign(table: Table, wanted: Wanted) -> Roles:
     for path, names in (
         ("data.time", wanted.time or ()),
         ("data.id", wanted.id),
-        ("data.targets", wanted.targets or ()),
+        (wanted.targets_key, wanted.targets or ()),
         ("data.past", wanted.past),
         ("data.known", wanted.known),
     ):

@@ -17,6 +17,7 @@ _TIME = rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}})(?:[.,]
 _CLOCK = rf"(?:(?:T|,?\s+){_TIME})?"
 _ZONE = r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?"
 _YEAR, _MONTH, _DAY = r"(?P<year>\d{4})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
+_SHORT = r"(?P<short>\d{2})"  # 69 to 99 are of the last century, as POSIX has it
 _NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
 _READINGS = {
     order: tuple(re.compile(pattern) for pattern in patterns)
@@ -24,9 +25,14 @@ _READINGS = {
         "year_first": (
             rf"{_YEAR}(?:([-/.]){_MONTH}(?:\2{_DAY}{_CLOCK})?)?{_ZONE}",
             rf"{_YEAR}(?P<month>\d{{2}})(?P<day>\d{{2}}){_CLOCK}{_ZONE}",
+            rf"{_YEAR}[- ]?M(?P<month>\d{{2}})",
+            rf"{_YEAR}[- ]?[QqTt](?P<quarter>[1-4])",
+            r"[QqTt](?P<quarter>[1-4])[-/ ]?(?P<year>\d{4})",
+            rf"{_YEAR}-?[WwS](?P<week>\d{{2}})(?:-?(?P<weekday>[1-7]))?",
+            rf"{_SHORT}([-/.]){_MONTH}\2{_DAY}{_CLOCK}",
         ),
-        "day_first": (rf"{_DAY}([-/.]){_MONTH}\2{_YEAR}{_CLOCK}{_ZONE}",),
-        "month_first": (rf"{_MONTH}([-/]){_DAY}\2{_YEAR}{_CLOCK}{_ZONE}",),
+        "day_first": (rf"{_DAY}([-/.]){_MONTH}\2(?:{_YEAR}|{_SHORT}){_CLOCK}{_ZONE}",),
+        "month_first": (rf"{_MONTH}([-/]){_DAY}\2(?:{_YEAR}|{_SHORT}){_CLOCK}{_ZONE}",),
         "month_by_name": (
             rf"{_DAY}[-/ .]+{_NAME}[-/ .,]+{_YEAR}{_CLOCK}{_ZONE}",
             rf"{_NAME}[-/ .]+{_DAY},?[-/ ]+{_YEAR}{_CLOCK}{_ZONE}",
@@ -138,9 +144,17 @@ def _micros(parts: Mapping[str, str | None]) -> int | None:
         if named is None:
             return None
         month = str(named)
+    if parts.get("quarter"):
+        month = str(3 * int(str(parts["quarter"])) - 2)
     clock = _of_day(parts)
+    short = int(parts.get("short") or 0)
+    year = int(parts.get("year") or (2000 if short < 69 else 1900) + short)
     try:
-        day = dt.date(int(str(parts["year"])), int(month), int(parts.get("day") or 1)).toordinal()
+        if parts.get("week"):
+            date = dt.date.fromisocalendar(year, int(str(parts["week"])), int(parts.get("weekday") or 1))
+        else:
+            date = dt.date(year, int(month), int(parts.get("day") or 1))
+        day = date.toordinal()
     except ValueError:
         return None
     return None if clock is None else (day - dt.date(1970, 1, 1).toordinal()) * DAY + clock

@@ -16,6 +16,7 @@ NONE = int(np.iinfo(np.int64).min)  # no stamp: what numpy calls NaT
 SECOND = 1_000_000
 HOUR, DAY = 3600 * SECOND, 86400 * SECOND
 EPOCHS = ("s", "ms", "us", "ns")
+SERIAL = "spreadsheet"  # days since 1899-12-30
 ORDERS = ("year_first", "day_first", "month_first")
 _SECONDS = (1e8, 4.2e9)  # of 1973 and 2103: between them numbers are taken for seconds since 1970
 
@@ -97,7 +98,7 @@ def of_numbers(values: Floats, format: str | None = None) -> Stamps:
 
     Args:
         values: [N]; NaN where there is none.
-        format: one of `EPOCHS`; None = what fits all values.
+        format: one of `EPOCHS`, or `SERIAL`; None = what fits all values.
 
     Raises:
         NotStampsError: the numbers are none of these.
@@ -107,6 +108,12 @@ def of_numbers(values: Floats, format: str | None = None) -> Stamps:
         raise NotStampsError("there is no stamp in it")
     if format in EPOCHS:
         return _since_1970(values, format)
+    if format == SERIAL:
+        gone = np.isnan(values)
+        since = np.datetime64("1899-12-30", "us").astype(np.int64)
+        # Fractions of days are not exact in what spreadsheets keep: to the nearest millisecond.
+        micros = np.round(np.where(gone, 0.0, values) * (DAY // 1000)).astype(np.int64) * 1000 + since
+        return Stamps(np.where(gone, NONE, micros), read_as="days of a spreadsheet")
     if format is not None:
         raise NotStampsError(f"`{format}` reads text, and these are numbers")
     whole = bool((seen == np.floor(seen)).all())

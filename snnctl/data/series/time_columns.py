@@ -10,7 +10,7 @@ from snnctl.data.problems import data_error
 from snnctl.data.series import stamps as reading
 from snnctl.data.series.series import Floats
 from snnctl.data.series.stamp_texts import is_stamp, of_clocks, of_texts
-from snnctl.data.series.stamps import EPOCHS, NotStampsError, Stamps
+from snnctl.data.series.stamps import EPOCHS, SERIAL, NotStampsError, Stamps
 from snnctl.data.series.table import Table
 
 
@@ -166,8 +166,15 @@ def _numbers_of_time(values: Floats, name: str) -> bool:
     try:
         reading.of_numbers(values)
     except NotStampsError:
-        return name in ("time", "t", "ts", "timestamp", "elapsed", "elapsed_time") and bool((np.diff(seen) > 0).all())
+        elapsed = name in ("time", "t", "ts", "timestamp", "elapsed", "elapsed_time")
+        return _is_serial(values, name) or (elapsed and bool((np.diff(seen) > 0).all()))
     return name != "t" or bool((np.diff(seen) > 0).all())
+
+
+def _is_serial(values: Floats, name: str) -> bool:
+    """Whether numbers of a column that is called a date are the days that spreadsheets count: 1954 to 2119."""
+    dated = any(word in plain_name(name) for word in ("date", "datum", "fecha", "data"))
+    return dated and bool(np.nanmin(values) > 2e4 and np.nanmax(values) < 8e4)
 
 
 def _is_epoch(values: Floats) -> bool:
@@ -228,7 +235,7 @@ def _single(table: Table, name: str, format: str | None) -> Stamps:
     if name in table.stamps:
         return table.stamps[name]
     if name in table.texts:
-        if format in EPOCHS:
+        if format in (*EPOCHS, SERIAL):
             raise NotStampsError(f"`{format}` reads numbers, and these are text")
         return of_texts(table.texts[name], format)
     values = table.column(name)
@@ -237,9 +244,9 @@ def _single(table: Table, name: str, format: str | None) -> Stamps:
     try:
         return reading.of_numbers(values, format)
     except NotStampsError:
-        if format is None and len(values) and not np.isnan(values).any():
-            return reading.elapsed(values)
-        raise
+        if format is not None or not len(values) or np.isnan(values).any():
+            raise
+        return reading.of_numbers(values, SERIAL) if _is_serial(values, name) else reading.elapsed(values)
 
 
 def _unreadable(table: Table, columns: tuple[str, ...], error: NotStampsError) -> Exception:

@@ -53,12 +53,15 @@ def _part(split: Any, known: KnownTexts) -> Texts:
     return Texts(tuple(str(t or "") for t in split[text]), tuple(str(value) for value in split[label]))
 
 
-def prepare(name: str, source: Path | None = None, *, progress: Progress | None = None) -> Prepared:
+def prepare(
+    name: str, source: Path | None = None, *, progress: Progress | None = None, encoding: str = "utf-8"
+) -> Prepared:
     """Make the set `name` ready; returns at once when a sound copy is in the cache.
 
     Args:
         name: one of `KNOWN`.
         source: a file or folder to read; None = fetch it with `datasets`.
+        encoding: of files that are brought.
         progress: without effect: `datasets` does not tell.
 
     Raises:
@@ -70,7 +73,7 @@ def prepare(name: str, source: Path | None = None, *, progress: Progress | None 
     if found is None:
         status = "prepared"
         origin = str(source or known.hub)
-        parts = fetch(known) if source is None else read_place(source, TextOptions())
+        parts = fetch(known) if source is None else read_place(source, TextOptions(encoding=encoding))
         named = {part: _named(texts, known, origin) for part, texts in parts.items()}
         sizes = {part: len(texts) for part, texts in named.items()}
         if known.sizes and sizes != dict(known.sizes):
