@@ -9,6 +9,7 @@ from pathlib import Path
 from snnctl.data.problems import data_error
 
 _MOST_LINKS = 10_000  # to folders: links to folders of links can stand for more files than there are atoms
+_DEEPEST = 100  # folders in folders
 _HELP = "remove it, or put the files themselves there"
 
 
@@ -30,8 +31,8 @@ def files_in(folder: Path) -> list[Path]:
     """Every file in a folder and its folders, in no order; what begins with a dot may be odd, and is left out then.
 
     Raises:
-        DiagnosticError: D266, a link leads nowhere or to a folder above it, what is named like a file is none, or the
-            name of a folder cannot be printed.
+        DiagnosticError: D266, a link leads nowhere or to a folder above it, what is named like a file is none, the name
+            of a folder cannot be printed, or folders are nested too deep.
     """
     return list(_below(folder, folder, [_identity(folder)], [0]))
 
@@ -52,6 +53,9 @@ def _below(folder: Path, root: Path, above: list[tuple[int, int]], links: list[i
                 raise _odd(
                     path, root, "has a name that cannot be printed", "rename it: folders are the names of classes"
                 )
+            if len(above) == _DEEPEST:
+                message = f"folders are nested deeper than {_DEEPEST}"
+                raise data_error("D266", message, file=root, help="put the files further up")
             yield from _below(path, root, [*above, _identity(path)], links)
         elif _is(entry.is_file):
             yield path

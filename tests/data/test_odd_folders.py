@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
 import tarfile
 import tracemalloc
 from pathlib import Path
@@ -16,6 +17,7 @@ import video_files
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snnctl.commands.data import describe
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data.alike import alike
 from snnctl.data.events.component import EventSpikes
@@ -217,6 +219,21 @@ def test_texts_that_can_be_no_path(text: str) -> None:
         with pytest.raises(DiagnosticError, match="D101"):
             one.load()
     assert place_of(text) is None
+
+
+def test_folders_that_are_nested_without_end(tmp_path: Path) -> None:
+    deep = tmp_path / "set"
+    os.makedirs(deep / "a" / "/".join("a" * 300))
+    (deep / "a" / "x.png").write_bytes(b"")
+    made = (Image(source=str(deep)), Video(source=str(deep)), EventFrames(source=str(deep), frames=2))
+    for one in (*made, EventSpikes(source=str(deep), steps=2, max_time=1)):
+        with pytest.raises(DiagnosticError, match="D266"):
+            one.load()
+    with pytest.raises(DiagnosticError):
+        Text(source=str(deep)).load()
+    with pytest.raises(DiagnosticError, match="D266"):
+        describe(str(deep))
+    shutil.rmtree(deep / "a" / "a")
 
 
 def test_devices_are_neither_files_nor_folders(tmp_path: Path) -> None:
