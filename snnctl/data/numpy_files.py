@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -55,15 +55,23 @@ class Arrays(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if self._kept[name] is None:
-            with _telling(self.path), self._stream(name) as (stream, room):
-                self._checked(name, stream, room)
-                stream.seek(0)
-                self._kept[name] = npy.read_array(stream, allow_pickle=False)
+            self.several((name,))
         return self._kept[name]
+
+    def several(self, names: Sequence[str]) -> list[Any]:
+        """Arrays by name, for which the file is opened once; raises as asking for one."""
+        with _telling(self.path), zipfile.ZipFile(self.path) as pack:
+            for name in names:
+                if self._kept[name] is None:
+                    with self._stream(pack, name) as (stream, room):
+                        self._checked(name, stream, room)
+                        stream.seek(0)
+                        self._kept[name] = npy.read_array(stream, allow_pickle=False)
+        return [self._kept[name] for name in names]
 
     def head(self, name: str) -> Head:
         """Shape and type of an array, from its header alone."""
-        with _telling(self.path), self._stream(name) as (stream, room):
+        with _telling(self.path), zipfile.ZipFile(self.path) as pack, self._stream(pack, name) as (stream, room):
             return self._checked(name, stream, room)
 
     def _checked(self, name: str, stream: IO[bytes], room: int) -> Head:
@@ -76,14 +84,13 @@ class Arrays(Mapping[str, Any]):
         return found
 
     @contextmanager
-    def _stream(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    def _stream(self, pack: zipfile.ZipFile, name: str) -> Iterator[tuple[IO[bytes], int]]:
         """An array as bytes, and how many these can be."""
-        with zipfile.ZipFile(self.path) as pack:
-            member = pack.getinfo(name + _SUFFIX)
-            packed = min(member.compress_size, self.path.stat().st_size)
-            most = {zipfile.ZIP_STORED: packed, zipfile.ZIP_DEFLATED: packed * MOST_PACKED}
-            with pack.open(member) as stream:
-                yield stream, min(member.file_size, most.get(member.compress_type, member.file_size))
+        member = pack.getinfo(name + _SUFFIX)
+        packed = min(member.compress_size, self.path.stat().st_size)
+        most = {zipfile.ZIP_STORED: packed, zipfile.ZIP_DEFLATED: packed * MOST_PACKED}
+        with pack.open(member) as stream:
+            yield stream, min(member.file_size, most.get(member.compress_type, member.file_size))
 
 
 def open_npz(path: Path, *, most: int | None = None) -> Arrays:

@@ -50,7 +50,7 @@ def read_npz_recording(path: Path) -> Recording:
     names = set(arrays)
     for wanted in (_UNITS, _PIXELS, _SIGNS):
         if set(wanted) <= names:
-            return _signed(arrays, path) if wanted is _SIGNS else _columns([arrays[name] for name in wanted], path)
+            return _signed(arrays, path) if wanted is _SIGNS else _columns(arrays.several(wanted), path)
     if len(names) == 1 and "frames" not in names:
         (table,) = arrays.values()
         if _has_fields(table):
