@@ -147,6 +147,8 @@ def parse_value(text: str, label: str) -> Any:
     Raises:
         DiagnosticError: as `parse_yaml`, located at the override `label`.
     """
+    if text.startswith("%"):  # what YAML keeps for itself at the start of a line: here it begins a pattern of dates
+        return text
     reader = _Reader("")
     value = reader.read(text)
     if reader.problems:

@@ -75,6 +75,13 @@ def told(path: Path, **knobs: Any) -> list[str]:
             "days of a spreadsheet",
             "without",
         ),
+        ("stamp", lambda t: t.strftime("%Y%m%d%H%M%S"), "YmdHMS", "without"),
+        ("pubdate", lambda t: t.strftime('"%a, %d %b %Y %H:%M:%S GMT"'), "month by name", "UTC"),
+        ("stamp", lambda t: t.strftime("%a %b %d %H:%M:%S %Y"), "month by name", "without"),
+        ("time", lambda t: t.isoformat() + "+01:00[Europe/Berlin]", "year first", "UTC+01:00"),
+        ("time", lambda t: t.strftime("%Y-%m-%d %H:%M CET"), "year first", "UTC+01:00"),
+        ("MTU (CET)", lambda t: f"{t:%d.%m.%Y %H:%M} - {t + HOUR:%d.%m.%Y %H:%M}", "day first", "without"),
+        ("日期", lambda t: f"{t.year}年{t.month}月{t.day}日 {t:%H:%M}", "year first", "without"),
         ("unix", lambda t: int((t - dt.datetime(1970, 1, 1)).total_seconds()), "seconds since 1970", "UTC"),
         ("q", lambda t: int((t - dt.datetime(1970, 1, 1)).total_seconds()), "seconds since 1970", "UTC"),
         ("t", lambda t: int((t - dt.datetime(1970, 1, 1)).total_seconds()) * 1000, "milliseconds since 1970", "UTC"),
@@ -112,14 +119,66 @@ def test_a_date_and_its_time_in_two_columns(tmp_path: Path) -> None:
     assert str(data.series.times[0]) == "2019-12-16T17:24:00.000"
 
 
-@pytest.mark.parametrize("first", [0, 1])  # hours as 0 to 23, and as 1 to 24
-def test_a_date_and_a_number_of_the_hour(tmp_path: Path, first: int) -> None:
-    rows = [(t.strftime("%Y-%m-%d"), t.hour + first, v) for t, v in zip(files.stamps(), files.load(), strict=True)]
-    data = loaded(files.table(tmp_path / "a.csv", ["Date", "Hour", "load"], rows))
+@pytest.mark.parametrize(
+    ("first", "name", "write"),
+    [(0, "Hour", str), (1, "Hour", str), (1, "Hour Ending", str), (1, "HE", "HE{:02d}".format)],
+)
+def test_a_date_and_a_number_of_the_hour(tmp_path: Path, first: int, name: str, write: Any) -> None:
+    """Hours as 0 to 23, and as 1 to 24."""
+    times = zip(files.stamps(), files.load(), strict=True)
+    rows = [(t.strftime("%Y-%m-%d"), write(t.hour + first), v) for t, v in times]
+    data = loaded(files.table(tmp_path / "a.csv", ["Date", name, "load"], rows))
     assert data.columns == ("load",)
     assert data.series.times is not None
     assert data.series.times[0] == np.datetime64(files.START + first * HOUR)
     assert data.facts()["time"]["step"] == "1 hour"
+
+
+def test_hour_and_minute_beside_a_date(tmp_path: Path) -> None:
+    times = files.stamps(400, dt.timedelta(minutes=15))
+    rows = [(t.strftime("%d.%m.%Y"), t.hour, t.minute, v) for t, v in zip(times, files.load(400), strict=True)]
+    data = loaded(files.table(tmp_path / "a.csv", ["Datum", "Hour", "Minute", "v"], rows))
+    assert data.columns == ("v",)
+    assert data.facts()["time"]["columns"] == ["Datum", "Hour", "Minute"]
+    assert data.facts()["time"]["step"] == "15 minutes"
+
+
+@pytest.mark.parametrize(
+    ("head", "write", "freq"),
+    [
+        (["year", "quarter"], lambda t: (t.year, t.quarter), "QS"),
+        (["Year", "Week"], lambda t: t.isocalendar()[:2], "W-MON"),
+        (["Year", "Month"], lambda t: (t.year, f"{t:%b}"), "MS"),
+        (["yearweek"], lambda t: (f"{t:%G%V}",), "W-MON"),
+        (["date"], lambda t: (f"{t:%Y%j}",), "D"),
+    ],
+)
+def test_other_parts_of_a_calendar(tmp_path: Path, head: list[str], write: Any, freq: str) -> None:
+    index = pd.date_range("1990-01-01", periods=120, freq=freq)
+    rows = [(*write(t), v) for t, v in zip(index, files.load(120), strict=True)]
+    data = loaded(files.table(tmp_path / "a.csv", [*head, "x"], rows), window=8, horizon=2)
+    assert data.columns == ("x",)
+    np.testing.assert_array_equal(data.series.times, index.to_numpy().astype("M8[ms]"))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("Datum", lambda i: f"{i + 1}. März 2021"),
+        ("time", lambda i: f"{i % 24:02d}:00"),
+        ("date", lambda i: f"2021-02-{i + 1}"),
+    ],
+)
+def test_what_is_called_a_time_and_is_none_is_refused(tmp_path: Path, name: str, write: Any) -> None:
+    path = files.table(tmp_path / "a.csv", [name, "x"], [(write(i), i % 7) for i in range(60)])
+    assert problem(path).code == "D249"
+    assert loaded(path, time="none").columns == ("x",)
+
+
+def test_times_in_parts_of_a_year_are_no_target(tmp_path: Path) -> None:
+    path = files.table(tmp_path / "a.csv", ["decimal", "co2"], [(f"{1990 + i / 12:.4f}", i % 11) for i in range(120)])
+    assert loaded(path).columns == ("co2",)
+    assert told(path) == ["D244"]
 
 
 def test_year_month_day_hour_are_one_stamp(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from snnctl.data.series import stamps as reading
 from snnctl.data.series.series import Floats
 from snnctl.data.series.stamps import Stamps
 from snnctl.data.series.table import Table
-from snnctl.data.series.time_columns import PART_NAMES, find_time, plain_name, words
+from snnctl.data.series.time_columns import find_time, part_of_time, plain_name, words
 
 COUNTER_NAMES = words(
     "id no nr num number index idx row rows rownum row_num row_number row_id rowid record record_id obs seq n # "
@@ -158,17 +158,24 @@ def _no_measurements(table: Table, free: list[str], stamps: Stamps | None) -> It
     for name in free:
         values = table.column(name)
         low = plain_name(name)
-        part = next((part for part, names in PART_NAMES.items() if low in names), "weekday" if "weekday" in low else "")
+        part = part_of_time(name) or ("weekday" if "weekday" in low else "")
         if part in calendar and not np.isnan(values).any() and (values == calendar[part]()).all():
             yield name, f"the {part} of the stamp"
         elif _counts(values, low, name in table.unnamed):
-            yield name, "counts rows"
+            yield (
+                name,
+                "counts rows" if (values == np.floor(values)).all() else "rises by the same step from row to row",
+            )
 
 
 def _counts(values: Floats, low: str, unnamed: bool) -> bool:
-    if len(values) < 2 or np.isnan(values).any() or (values != np.floor(values)).any():
+    if len(values) < 2 or np.isnan(values).any():
         return False
     steps = np.diff(values)
+    if (values != np.floor(values)).any():
+        # A time in parts of a year or in days: it rises by one and the same step, but for rounding.
+        step = float(np.median(steps))
+        return len(values) >= _COUNTED and step != 0 and bool((np.abs(steps - step) <= 2e-3 * abs(step)).all())
     if (np.abs(steps) == 1).all() and (steps == steps[0]).all():
         return unnamed or len(values) >= _COUNTED or low in COUNTER_NAMES
     named = low in COUNTER_NAMES or low.endswith("_id") or low.startswith("unnamed:")
@@ -183,7 +190,9 @@ def telling_apart(table: Table, roles: Roles) -> tuple[str, ...]:
     names = [
         name
         for name in table.names
-        if name not in roles.time and (name in table.texts or (name in table.places and _few(table.column(name))))
+        if name not in roles.time
+        and not part_of_time(name)
+        and (name in table.texts or (name in table.places and _few(table.column(name))))
     ]
     names.sort(key=lambda name: plain_name(name) not in ID_NAMES)
     keys = {name: codes_of(table, (name,))[0] for name in names[:20]}

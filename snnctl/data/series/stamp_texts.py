@@ -15,7 +15,7 @@ from snnctl.data.series.stamps import DAY, NONE, SECOND, Micros, NotStampsError,
 _HALF = r"(?:\s*(?P<half>[AaPp])\.?[Mm]\b\.?)?"
 _TIME = rf"(?P<hour>\d{{1,2}}):(?P<minute>\d{{2}})(?::(?P<second>\d{{2}})(?:[.,](?P<fraction>\d{{1,9}}))?)?{_HALF}"
 _CLOCK = rf"(?:(?:T|,?\s+){_TIME})?"
-_ZONE = r"\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?"
+_ZONE = r"\s*(?P<zone>Z|[+-]\d{2}(?::?\d{2})?|[A-Z]{3,4})?"
 _YEAR, _MONTH, _DAY = r"(?P<year>\d{4})", r"(?P<month>\d{1,2})", r"(?P<day>\d{1,2})"
 _SHORT = r"(?P<short>\d{2})"  # 69 to 99 are of the last century, as POSIX has it
 _NAME = r"(?P<name>[A-Za-z]{3,9})\.?"
@@ -30,10 +30,13 @@ _READINGS = {
             r"[QqTt](?P<quarter>[1-4])[-/ ]?(?P<year>\d{4})",
             rf"{_YEAR}-?[WwS](?P<week>\d{{2}})(?:-?(?P<weekday>[1-7]))?",
             rf"{_SHORT}([-/.]){_MONTH}\2{_DAY}{_CLOCK}",
+            rf"{_YEAR}年{_MONTH}月(?:{_DAY}日)?\s*(?:{_TIME})?",
         ),
         "day_first": (rf"{_DAY}([-/.]){_MONTH}\2(?:{_YEAR}|{_SHORT}){_CLOCK}{_ZONE}",),
         "month_first": (rf"{_MONTH}([-/]){_DAY}\2(?:{_YEAR}|{_SHORT}){_CLOCK}{_ZONE}",),
         "month_by_name": (
+            rf"{_NAME}\s+{_DAY}\s+{_TIME}\s+{_YEAR}",
+            rf"{_NAME}[-/ ]{_SHORT}",
             rf"{_DAY}[-/ .]+{_NAME}[-/ .,]+{_YEAR}{_CLOCK}{_ZONE}",
             rf"{_NAME}[-/ .]+{_DAY},?[-/ ]+{_YEAR}{_CLOCK}{_ZONE}",
             rf"{_YEAR}[-/ ]{_NAME}(?:[-/ ]{_DAY}{_CLOCK})?{_ZONE}",
@@ -42,6 +45,14 @@ _READINGS = {
     }.items()
 }
 _OF_DAY = re.compile(_TIME)
+_PASSED = re.compile(r"(?:(?P<hours>\d+):)?(?P<minutes>\d{1,2}):(?P<seconds>\d{2})(?:[.,](?P<fraction>\d{1,6}))?")
+# What stands around a stamp: the day of the week, the name of a zone whose offset is there, the end of a range.
+_AROUND = re.compile(r"^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*\.?,?\s+|\[[\w/+-]+\]$|\s+-\s+\S.*$")
+_ZONES = {  # minutes ahead of UTC, of names that mean one offset alone
+    "UTC": 0, "GMT": 0, "WET": 0, "WEST": 60, "CET": 60, "CEST": 120, "EET": 120, "EEST": 180, "EST": -300, "EDT": -240,
+    "CDT": -300, "MDT": -360, "PST": -480, "PDT": -420, "JST": 540, "KST": 540, "AEST": 600, "AEDT": 660, "NZST": 720,
+    "NZDT": 780,
+}  # fmt: skip
 _PLAIN = re.compile(r"(?:\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?\n)+")
 _MONTHS = {
     name: i + 1
@@ -93,7 +104,7 @@ def _distinct(cells: Iterable[str]) -> tuple[npt.NDArray[np.int64], list[str]]:
     """Each cell's place among the distinct ones, and those: dates repeat, and text is slow to read."""
     places: dict[str, int] = {}
     codes = np.fromiter((places.setdefault(cell, len(places)) for cell in cells), dtype=np.int64)
-    return codes, [text.strip() for text in places]
+    return codes, [_AROUND.sub("", text.strip()) for text in places]
 
 
 def _read(texts: list[str], codes: npt.NDArray[np.int64], format: str | None) -> _Found:
@@ -167,6 +178,8 @@ def _of_day(parts: Mapping[str, str | None]) -> int | None:
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + 12 * (str(parts["half"]) in "pP")
+    if parts.get("zone") and str(parts["zone"]).isalpha() and parts["zone"] not in ("Z", *_ZONES):
+        return None
     if hour > 24 or minute > 59 or second > 60 or (hour == 24 and minute + second):
         return None
     fraction = int((parts.get("fraction") or "").ljust(6, "0")[:6])
@@ -176,8 +189,8 @@ def _of_day(parts: Mapping[str, str | None]) -> int | None:
 def _offset(zone: str | None) -> int | None:
     if zone is None:
         return None
-    if zone in ("Z", "UTC", "GMT"):
-        return 0
+    if zone.isalpha():
+        return _ZONES.get(zone, 0) * 60 * SECOND
     digits = zone[1:].replace(":", "").ljust(4, "0")
     minutes = int(digits[:2]) * 60 + int(digits[2:])
     return (-1 if zone[0] == "-" else 1) * minutes * 60 * SECOND
@@ -218,7 +231,28 @@ def of_clocks(cells: Iterable[str]) -> Micros:
 def is_stamp(text: str) -> bool:
     """Whether a cell is a date, with or without a time, by some reading."""
     return any(
-        (match := pattern.fullmatch(text.strip())) is not None and _micros(match.groupdict()) is not None
+        (match := pattern.fullmatch(_AROUND.sub("", text.strip()))) is not None
+        and _micros(match.groupdict()) is not None
         for patterns in _READINGS.values()
         for pattern in patterns
     )
+
+
+def of_passed(cells: Iterable[str]) -> Stamps:
+    """A time that has passed, as 0:00:01.5 or 12:30, without dates.
+
+    Raises:
+        NotStampsError: some cell is none, or it does not rise.
+    """
+    found = []
+    for row, cell in enumerate(cells):
+        match = _PASSED.fullmatch(cell.strip())
+        if match is None:
+            raise NotStampsError(f"`{cell}` is no stamp", row)
+        whole = int(match["hours"] or 0) * 3600 + int(match["minutes"]) * 60 + int(match["seconds"])
+        found.append(whole * SECOND + int((match["fraction"] or "").ljust(6, "0")))
+    local = np.array(found, dtype=np.int64)
+    if (np.diff(local) <= 0).any():
+        row = int(np.argmax(np.diff(local) <= 0)) + 1
+        raise NotStampsError("the times of day have no date beside them, and begin anew", row)
+    return Stamps(local, clock="none", read_as="time that has passed", dated=False)

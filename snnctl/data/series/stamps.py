@@ -18,6 +18,18 @@ HOUR, DAY = 3600 * SECOND, 86400 * SECOND
 EPOCHS = ("s", "ms", "us", "ns")
 SERIAL = "spreadsheet"  # days since 1899-12-30
 ORDERS = ("year_first", "day_first", "month_first")
+_BOUNDS = {
+    "year": (1000, 2999),
+    "quarter": (1, 4),
+    "month": (1, 12),
+    "week": (1, 53),
+    "yearday": (1, 366),
+    "day": (1, 31),
+    "hour": (0, 24),
+    "minute": (0, 59),
+    "second": (0, 60),
+}
+_WRITTEN = ((14, "YmdHMS"), (12, "YmdHM"), (10, "YmdH"), (8, "Ymd"), (7, "Yj"), (6, "Ym"), (4, "Y"))
 _SECONDS = (1e8, 4.2e9)  # of 1973 and 2103: between them numbers are taken for seconds since 1970
 
 
@@ -117,11 +129,11 @@ def of_numbers(values: Floats, format: str | None = None) -> Stamps:
     if format is not None:
         raise NotStampsError(f"`{format}` reads text, and these are numbers")
     whole = bool((seen == np.floor(seen)).all())
-    for digits, pattern in ((10, "%Y%m%d%H"), (8, "%Y%m%d"), (6, "%Y%m"), (4, "%Y")):
+    for digits, pattern in _WRITTEN:
         if whole and seen.min() >= 10 ** (digits - 1) and seen.max() < 10**digits:
             stamps = _digits(values, digits)
             if stamps is not None:
-                return Stamps(stamps, read_as=pattern.replace("%", ""))
+                return Stamps(stamps, read_as=pattern)
     for unit in EPOCHS:
         low, high = (bound * 1000 ** EPOCHS.index(unit) for bound in _SECONDS)
         if seen.min() >= low and seen.max() < high:
@@ -142,12 +154,15 @@ def _since_1970(values: Floats, unit: str) -> Stamps:
 
 
 def _digits(values: Floats, digits: int) -> Micros | None:
+    """Numbers whose digits are year, month, day, hour, minute, second, or year and day of the year."""
     gone = np.isnan(values)
     whole = np.where(gone, 0.0, values).astype(np.int64)
-    hour = whole % 100 if digits == 10 else np.zeros_like(whole)
-    day = whole // (100 if digits == 10 else 1) % 100 if digits >= 8 else np.ones_like(whole)
-    month = whole // {10: 10_000, 8: 100, 6: 1, 4: 1}[digits] % 100 if digits >= 6 else np.ones_like(whole)
-    parts = {"year": whole // 10 ** (digits - 4), "month": month, "day": day, "hour": hour}
+    parts = {"year": whole // 10 ** (digits - 4)}
+    if digits == 7:
+        parts["yearday"] = whole % 1000
+    else:
+        names = ("month", "day", "hour", "minute", "second")[: (digits - 4) // 2]
+        parts |= {name: whole // 10 ** (digits - 6 - 2 * at) % 100 for at, name in enumerate(names)}
     try:
         return of_parts({name: np.where(gone, np.nan, part) for name, part in parts.items()}).local
     except NotStampsError:
@@ -158,23 +173,15 @@ def of_parts(parts: Mapping[str, Floats]) -> Stamps:
     """Stamps from numbers in several columns.
 
     Args:
-        parts: year and, in order, month, day, hour, minute, second: [N] each; NaN = none.
+        parts: year, then quarter, ISO week, yearday, or month, day, hour, minute, second: [N] each; NaN = none.
 
     Raises:
         NotStampsError: there is no such day or time.
     """
     gone = np.any([np.isnan(part) for part in parts.values()], axis=0)
-    bounds = {
-        "year": (1000, 2999),
-        "month": (1, 12),
-        "day": (1, 31),
-        "hour": (0, 24),
-        "minute": (0, 59),
-        "second": (0, 60),
-    }
     whole: dict[str, Micros] = {}
     for name, part in parts.items():
-        low, high = bounds[name]
+        low, high = _BOUNDS[name]
         filled = np.where(gone, low, part)
         wrong = (filled < low) | (filled > high) | ((filled != np.floor(filled)) & (name != "second"))
         if wrong.any():
@@ -182,9 +189,15 @@ def of_parts(parts: Mapping[str, Floats]) -> Stamps:
             raise NotStampsError(f"`{filled[row]:g}` is no {name}", row)
         whole[name] = filled.astype(np.int64)
     none = np.zeros(len(gone), np.int64)
-    months = ((whole["year"] - 1970) * 12 + whole.get("month", none + 1) - 1).astype("M8[M]")
+    if "week" in whole:
+        return Stamps(_weeks(whole["year"], whole["week"], gone), read_as="year, week")
+    month = 3 * whole["quarter"] - 2 if "quarter" in whole else whole.get("month", none + 1)
+    months = ((whole["year"] - 1970) * 12 + month - 1).astype("M8[M]")
+    if "yearday" in whole:
+        whole["day"] = whole["yearday"]
     days = months.astype("M8[D]") + (whole.get("day", none + 1) - 1).astype("m8[D]")
-    over = days.astype("M8[M]") != months
+    span = "M8[Y]" if "yearday" in whole else "M8[M]"
+    over = days.astype(span) != months.astype(span)
     if over.any():
         row = int(np.argmax(over))
         raise NotStampsError(f"{months[row]} has no day {int(whole['day'][row])}", row)
@@ -193,6 +206,13 @@ def of_parts(parts: Mapping[str, Floats]) -> Stamps:
     if "second" in parts:
         micros = micros + np.round(np.where(gone, 0.0, parts["second"]) * SECOND).astype(np.int64)
     return Stamps(np.where(gone, NONE, micros), read_as=", ".join(parts))
+
+
+def _weeks(year: Micros, week: Micros, gone: npt.NDArray[np.bool_]) -> Micros:
+    """Mondays of weeks as ISO 8601 counts them: the first is that of 4 January."""
+    fourth = (year - 1970).astype("M8[Y]").astype("M8[D]").astype(np.int64) + 3
+    days = fourth - (fourth + 3) % 7 + 7 * (week - 1)
+    return np.where(gone, NONE, days * DAY)
 
 
 def of_datetimes(utc: Times, local: Times | None = None, zone: str = "") -> Stamps:

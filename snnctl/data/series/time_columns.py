@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from snnctl.data.problems import data_error
 from snnctl.data.series import stamps as reading
 from snnctl.data.series.series import Floats
-from snnctl.data.series.stamp_texts import is_stamp, of_clocks, of_texts
+from snnctl.data.series.stamp_texts import is_stamp, of_clocks, of_passed, of_texts
 from snnctl.data.series.stamps import EPOCHS, SERIAL, NotStampsError, Stamps
 from snnctl.data.series.table import Table
 
@@ -22,18 +22,25 @@ def words(text: str) -> frozenset[str]:
 TIME_NAMES = words(
     "date datetime date_time time timestamp stamp ts ds utc utc_timestamp utc_time time_utc unix unixtime unix_time "
     "epoch epoch_time datum zeit zeitstempel zeitpunkt fecha fecha_hora fechahora data_hora data_ora horodatage period "
-    "when year month day measured_at created_at recorded_at datetime_utc date_utc timestamp_utc timestamp_local "
-    "datetime_local local_time localtime observation_date obs_date dt t"
+    "when year month day yearweek year_week isoweek yearmonth measured_at created_at recorded_at datetime_utc date_utc "
+    "timestamp_utc timestamp_local datetime_local local_time localtime observation_date obs_date dt t "
+    "日期 时间 日時 日付"
 )
-CLOCK_NAMES = words("time hour hours hr clock zeit uhrzeit hora heure heures ora tod time_of_day")
+# Columns of these names are the time, or somebody has to say that they are not.
+CERTAIN_NAMES = TIME_NAMES - words("period when year month day dt t 日期 时间 日時 日付")
 PART_NAMES = {
-    "year": ("year", "yr", "yyyy"),
-    "month": ("month", "mo", "mon", "mnth"),
-    "day": ("day", "dy", "dom", "day_of_month"),
-    "hour": ("hour", "hr", "hours"),
-    "minute": ("minute", "min", "minutes"),
-    "second": ("second", "sec", "seconds"),
+    "year": words("year yr yyyy jahr ano anno annee"),
+    "quarter": words("quarter qtr q quartal"),
+    "month": words("month mo mon mnth monat mes mese mois"),
+    "week": words("week wk kw iso_week isoweek week_of_year woche semana"),
+    "day": words("day dy dom day_of_month tag dia"),
+    "hour": words("hour hours hr hh he hour_ending hour_beginning hour_of_day hr_end stunde hora ora heure"),
+    "minute": words("minute minutes min mi"),
+    "second": words("second seconds sec"),
 }
+CLOCK_NAMES = words("time clock zeit uhrzeit hora heure heures ora tod time_of_day local_time") | PART_NAMES["hour"]
+_SHORT_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec"
+_MONTHS = {name: i + 1 for i, name in enumerate(_SHORT_MONTHS.split())}
 
 
 def find_time(
@@ -77,69 +84,108 @@ def _candidates(table: Table, named: set[str]) -> Iterator[tuple[str, ...]]:
     """Columns that may be the time, the clearest first."""
     free = [name for name in table.names if name not in named]
     low = {name: plain_name(name) for name in free}
-    for name in free:
-        if name in table.stamps:
-            clock = _beside(table, name, free)
-            yield (name, clock) if clock else (name,)
+    typed = [name for name in free if name in table.stamps]
+    dated = [name for name in free if name in table.texts and _looks_dated(table, name)]
+    numbers = [name for name in free if name in table.places and name not in table.flags]
+    called = [name for name in numbers if low[name] in TIME_NAMES and _numbers_of_time(table.column(name), low[name])]
+    for name in typed:
+        yield (name, *_beside(table, name, free))
     parts = _parts(free, low, table)
     if parts:
         yield parts
-    dated = [name for name in free if name in table.texts and _looks_dated(table, name)]
-    for name in sorted(dated, key=lambda name: low[name] not in TIME_NAMES):
-        clock = _beside(table, name, [each for each in free if each != name])
-        yield (name, clock) if clock else (name,)
-    numbers = [name for name in free if name in table.places and name not in table.flags]
-    for name in numbers:
-        if low[name] in TIME_NAMES and _numbers_of_time(table.column(name), low[name]):
-            clock = _beside(table, name, [each for each in free if each != name])
-            yield (name, clock) if clock else (name,)
+    for name in (*sorted(dated, key=lambda name: low[name] not in TIME_NAMES), *called):
+        yield (name, *_beside(table, name, free))
     for name in numbers:
         if low[name] not in TIME_NAMES and _is_epoch(table.column(name)):
             yield (name,)
+    for name in free:
+        if low[name] in CERTAIN_NAMES and (name in table.texts or (name in numbers and _rises(table.column(name)))):
+            yield (name,)
+
+
+def _rises(values: Floats) -> bool:
+    return len(values) > 2 and not np.isnan(values).any() and bool((np.diff(values) > 0).all())
+
+
+def plain_name(name: str) -> str:
+    """A column's name without case, marks and units: `Wind.Speed (m/s)` is wind_speed."""
+    return "_".join(name.lower().replace("-", " ").replace(".", " ").split("[")[0].split("(")[0].split())
+
+
+def part_of_time(name: str) -> str:
+    """Which part of a stamp a column is called after: "year" to "second", "clock"; "" if none."""
+    low = plain_name(name)
+    return next((part for part, names in PART_NAMES.items() if low in names), "clock" if low in CLOCK_NAMES else "")
+
+
+def _part(table: Table, name: str) -> Floats | None:
+    """The numbers of a part of a stamp: 3, HE03, Q3, W03, or March; None where they are none."""
+    if name in table.places:
+        return table.column(name)
+    found = []
+    for cell in table.texts.get(name, ()):
+        digits = cell.lstrip("HEhequQWwKM ").rstrip("hH.")
+        month = _MONTHS.get(cell[:3].lower()) if part_of_time(name) == "month" else None
+        if month is None and not digits.isdecimal():
+            return None
+        found.append(float(month or digits))
+    return np.array(found) if found else None
 
 
 def _parts(free: list[str], low: dict[str, str], table: Table) -> tuple[str, ...]:
-    """Columns year, month, ... in that order, if they are there, and are numbers as a calendar has them."""
+    """Columns year and quarter, week, or month, day, hour, ... in that order, as a calendar has them."""
+    at = {part: next((name for name in free if low[name] in names), None) for part, names in PART_NAMES.items()}
+    ways = (("month", "day", "hour", "minute", "second"), ("week",), ("quarter",))
     found: dict[str, str] = {}
-    for part, names in PART_NAMES.items():
-        column = next((name for name in free if low[name] in names and name in table.places), None)
-        if column is None:
+    for part in ("year", *next((way for way in ways if at[way[0]]), ())):
+        column = at[part]
+        values = None if column is None else _part(table, column)
+        if column is None or values is None:
+            break
+        # `min` and `sec` may be measurements.
+        if part in ("minute", "second") and not (np.nanmin(values) >= 0 and np.nanmax(values) <= 60):
             break
         found[part] = column
     if len(found) < 2:
         return ()
-    # `min` and `sec` may be measurements: all have to be what a calendar holds.
-    for part, column in list(found.items())[4:]:
-        values = table.column(column)
-        if np.nanmax(values) > 60 or np.nanmin(values) < 0:
-            del found[part]
     try:
-        reading.of_parts({part: table.column(column) for part, column in found.items()})
+        _of_parts(table, tuple(found.values()))
     except NotStampsError:
         return ()
     return tuple(found.values())
 
 
-def _beside(table: Table, day: str, free: list[str]) -> str | None:
-    """The column of times of day that goes with a column of days."""
+def _of_parts(table: Table, columns: Sequence[str]) -> Stamps:
+    parts = {part_of_time(name): _part(table, name) for name in columns}
+    if any(values is None for values in parts.values()) or next(iter(parts)) != "year":
+        raise NotStampsError("these columns are neither year, month, ... nor a date with its time")
+    return reading.of_parts({part: values for part, values in parts.items() if values is not None})
+
+
+def _beside(table: Table, day: str, free: list[str]) -> tuple[str, ...]:
+    """The columns of times of day that go with a column of days: one of clocks, or hour, minute, second."""
     if not _days_alone(table, day):
-        return None
-    for name in free:
-        if plain_name(name) in CLOCK_NAMES and name != day:
-            if name in table.texts and ":" in next((cell for cell in table.texts[name] if cell), ""):
-                return name
-            if name in table.places:
-                hours = table.column(name)
-                seen = hours[~np.isnan(hours)]
-                if (
-                    len(seen)
-                    and seen.min() >= 0
-                    and seen.max() <= 24
-                    and (seen == np.floor(seen)).all()
-                    and seen.max() > seen.min()
-                ):
-                    return name
-    return None
+        return ()
+    others = [name for name in free if name != day]
+    for name in others:
+        cells = table.texts.get(name, ()) if plain_name(name) in CLOCK_NAMES else ()
+        if ":" in next((cell for cell in cells if cell), ""):
+            return (name,)
+    found: list[str] = []
+    for part, most in (("hour", 24), ("minute", 59), ("second", 60)):
+        column = next((name for name in others if part_of_time(name) == part), None)
+        values = None if column is None else _part(table, column)
+        if column is None or values is None or not _counts_to(values, most):
+            break
+        found.append(column)
+    return tuple(found)
+
+
+def _counts_to(values: Floats, most: int) -> bool:
+    seen = values[~np.isnan(values)]
+    if not len(seen) or seen.min() < 0 or seen.max() > most or (seen != np.floor(seen)).any():
+        return False
+    return bool(seen.max() > seen.min())
 
 
 def _days_alone(table: Table, name: str) -> bool:
@@ -199,30 +245,33 @@ def _meant(table: Table, columns: tuple[str, ...]) -> bool:
 
 def _read(table: Table, columns: tuple[str, ...], format: str | None) -> Stamps:
     """The stamps that columns hold together."""
-    first = columns[0]
-    if len(columns) == 1:
+    first, *rest = columns
+    if not rest:
         return _single(table, first, format)
-    if all(name in table.places for name in columns) and not _whole_days(table.column(first)):
-        return reading.of_parts(dict(zip(PART_NAMES, (table.column(name) for name in columns), strict=False)))
-    if len(columns) > 2:
-        raise NotStampsError("these columns are neither year, month, ... nor a date with its time")
-    if format is not None and "%" in format and columns[1] in table.texts:
-        both = [
-            f"{day} {clock}".strip() for day, clock in zip(_cells(table, first), table.texts[columns[1]], strict=True)
-        ]
+    if part_of_time(first) == "year" and not _days_written(table, first):
+        return _of_parts(table, columns)
+    clock = rest[0]
+    if format is not None and "%" in format and clock in table.texts:
+        both = [f"{day} {time}".strip() for day, time in zip(_cells(table, first), table.texts[clock], strict=True)]
         return of_texts(both, format)
     days = _single(table, first, format if format in reading.ORDERS else None)
-    if columns[1] in table.texts:
-        return reading.joined(days, of_clocks(table.texts[columns[1]]))
-    hours = table.column(columns[1])
-    gone = np.isnan(hours)
-    micros = np.round(np.where(gone, 0, hours) * reading.HOUR).astype(np.int64)
-    return reading.joined(days, np.where(gone, reading.NONE, micros))
+    if len(rest) == 1 and clock in table.texts and any(":" in cell for cell in table.texts[clock]):
+        return reading.joined(days, of_clocks(table.texts[clock]))
+    micros = np.zeros(table.rows, np.int64)
+    for name, size in zip(rest, (reading.HOUR, reading.HOUR // 60, reading.SECOND), strict=False):
+        values = _part(table, name)
+        if values is None:
+            raise NotStampsError(f"`{name}` is no time of day")
+        gone = np.isnan(values)
+        whole = np.round(np.where(gone, 0, values) * size).astype(np.int64)
+        micros = np.where(gone | (micros == reading.NONE), reading.NONE, micros + whole)
+    return reading.joined(days, micros)
 
 
-def _whole_days(values: Floats) -> bool:
-    seen = values[~np.isnan(values)]
-    return bool(len(seen) and seen.min() >= 1e7)
+def _days_written(table: Table, name: str) -> bool:
+    """Whether a column that is called a year holds whole dates, as 20200131."""
+    values = table.column(name) if name in table.places else np.full(1, np.inf)
+    return bool(np.nanmin(values) >= 1e7)
 
 
 def _cells(table: Table, name: str) -> Iterable[str]:
@@ -237,10 +286,18 @@ def _single(table: Table, name: str, format: str | None) -> Stamps:
     if name in table.texts:
         if format in (*EPOCHS, SERIAL):
             raise NotStampsError(f"`{format}` reads numbers, and these are text")
-        return of_texts(table.texts[name], format)
+        try:
+            return of_texts(table.texts[name], format)
+        except NotStampsError as error:
+            passed = ":" in table.texts[name][0] and not _looks_dated(table, name)
+            if format is not None or error.ambiguous or not passed:
+                raise
+        return of_passed(table.texts[name])
     values = table.column(name)
     if format is not None and "%" in format:
         return of_texts([f"{value:.0f}" if value == np.floor(value) else repr(value) for value in values], format)
+    if "week" in plain_name(name) and format is None and np.nanmin(values) > 1e5 and np.nanmax(values) < 1e6:
+        return reading.of_parts({"year": values // 100, "week": values % 100})
     try:
         return reading.of_numbers(values, format)
     except NotStampsError:
@@ -273,8 +330,3 @@ def _unreadable(table: Table, columns: tuple[str, ...], error: NotStampsError) -
         path="data.time",
         help=help,
     )
-
-
-def plain_name(name: str) -> str:
-    """A column's name without case, marks and units: `Wind.Speed (m/s)` is wind_speed."""
-    return "_".join(name.lower().replace("-", " ").replace(".", " ").split("[")[0].split("(")[0].split())
