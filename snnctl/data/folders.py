@@ -13,7 +13,7 @@ from snnctl.data.cache import Part, Source
 from snnctl.data.cuts import SPLIT_WORDS, one_class
 from snnctl.data.pictures import SUFFIXES
 from snnctl.data.problems import data_error
-from snnctl.data.walk import files_in
+from snnctl.data.walk import files_in, place_of
 
 _NAMES = {word: part for word, part in SPLIT_WORDS.items() if word != "dev"}
 Content = TypeVar("Content")
@@ -116,10 +116,9 @@ def local_path(text: str, known: Sequence[str], help: str = "") -> Path:
         help: what to do instead, where that is more certain.
 
     Raises:
-        DiagnosticError: D101, there is nothing.
+        DiagnosticError: D101, there is nothing; D104, it is neither a file nor a folder.
     """
-    path = Path(text).expanduser() if "\0" not in text else Path()
-    if text and path.exists():
+    if (path := place_of(text)) is not None:
         return path
     help = help or f"{did_you_mean(text, known)}  known names: {', '.join(known)}".strip()
     raise data_error("D101", f"nothing is at `{text}`", file=text, help=help)

@@ -28,9 +28,8 @@ def child(group: Any, name: str, path: Path, *, links: int = 0) -> Any:
 
     link = group.get(name, getlink=True)
     if isinstance(link, h5py.ExternalLink):
-        raise data_error(
-            "D104", f"`{name}` is a link to another file, which is not followed", file=path, help=_ONE_FILE
-        )
+        message = f"`{name}` is a link to another file, `{link.filename}`, which is not followed"
+        raise data_error("D104", message, file=path, help=_ONE_FILE)
     if isinstance(link, h5py.SoftLink):  # followed step by step, since a link out of the file may stand on its way
         if links == _MOST_LINKS:
             raise data_error("D104", f"`{name}` is a link to a link, {links} times over", file=path)
@@ -62,7 +61,8 @@ def own(dataset: Any, path: Path) -> None:
     """
     name = f"`{dataset.name.strip('/')}`"
     if dataset.external or dataset.is_virtual:
-        message = f"the values of {name} lie in other files, which are not followed"
+        other = f", `{dataset.external[0][0]}`" if dataset.external else ""
+        message = f"the values of {name} lie in other files{other}, which are not followed"
         raise data_error("D104", message, file=path, help=_ONE_FILE)
     announced = dataset.size * dataset.dtype.itemsize if dataset.shape is not None else 0
     held = dataset.id.get_storage_size()

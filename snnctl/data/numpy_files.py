@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -38,8 +38,8 @@ class Head(NamedTuple):
 class Arrays(Mapping[str, Any]):
     """The arrays of an .npz by name, each read when it is first asked for and kept; asking raises as `open_npy`."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, most: int | None = None) -> None:
+        self.path, self._most = path, most
         with _telling(path), zipfile.ZipFile(path) as pack:
             names = [name.removesuffix(_SUFFIX) for name in pack.namelist() if name.endswith(_SUFFIX)]
         self._kept: dict[str, Any] = dict.fromkeys(names)
@@ -55,34 +55,54 @@ class Arrays(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         if self._kept[name] is None:
-            self.head(name)
-            with _telling(self.path), self._stream(name) as (stream, _):
-                self._kept[name] = npy.read_array(stream, allow_pickle=False)
+            self.several((name,))
         return self._kept[name]
+
+    def several(self, names: Sequence[str]) -> list[Any]:
+        """Arrays by name, for which the file is opened once; raises as asking for one."""
+        with _telling(self.path), zipfile.ZipFile(self.path) as pack:
+            for name in names:
+                if self._kept[name] is None:
+                    with self._stream(pack, name) as (stream, room):
+                        self._checked(name, stream, room)
+                        stream.seek(0)
+                        self._kept[name] = npy.read_array(stream, allow_pickle=False)
+        return [self._kept[name] for name in names]
 
     def head(self, name: str) -> Head:
         """Shape and type of an array, from its header alone."""
-        with _telling(self.path), self._stream(name) as (stream, room):
-            return _head(stream, room, self.path, f"`{name}` of `{self.path.name}`")
+        with _telling(self.path), zipfile.ZipFile(self.path) as pack, self._stream(pack, name) as (stream, room):
+            return self._checked(name, stream, room)
+
+    def _checked(self, name: str, stream: IO[bytes], room: int) -> Head:
+        said = f"`{name}` of `{self.path.name}`"
+        found = _head(stream, room, self.path, said)
+        if self._most is not None and found.bytes > self._most:
+            message = f"{said} unpacks to {found.bytes:,} bytes"
+            help = f"at most {self._most:,} are read of one recording: cut it"
+            raise data_error("D252", message, file=self.path, help=help)
+        return found
 
     @contextmanager
-    def _stream(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
+    def _stream(self, pack: zipfile.ZipFile, name: str) -> Iterator[tuple[IO[bytes], int]]:
         """An array as bytes, and how many these can be."""
-        with zipfile.ZipFile(self.path) as pack:
-            member = pack.getinfo(name + _SUFFIX)
-            packed = min(member.compress_size, self.path.stat().st_size)
-            most = {zipfile.ZIP_STORED: packed, zipfile.ZIP_DEFLATED: packed * MOST_PACKED}
-            with pack.open(member) as stream:
-                yield stream, min(member.file_size, most.get(member.compress_type, member.file_size))
+        member = pack.getinfo(name + _SUFFIX)
+        packed = min(member.compress_size, self.path.stat().st_size)
+        most = {zipfile.ZIP_STORED: packed, zipfile.ZIP_DEFLATED: packed * MOST_PACKED}
+        with pack.open(member) as stream:
+            yield stream, min(member.file_size, most.get(member.compress_type, member.file_size))
 
 
-def open_npz(path: Path) -> Arrays:
+def open_npz(path: Path, *, most: int | None = None) -> Arrays:
     """The arrays of an .npz.
+
+    Args:
+        most: bytes that one array may take; None = as many as this machine has memory for. More are D252.
 
     Raises:
         DiagnosticError: D104, it cannot be read.
     """
-    return Arrays(path)
+    return Arrays(path, most)
 
 
 def npy_head(path: Path, *, mapped: bool = False) -> Head:

@@ -13,6 +13,7 @@ from snnctl.data.cache import Progress, cache_dir
 from snnctl.data.download import download
 from snnctl.data.known import Known
 from snnctl.data.problems import data_error
+from snnctl.data.walk import place_of
 
 Status = Literal["builtin", "ready", "prepared"]
 
@@ -101,8 +102,9 @@ def brought(source: Path) -> Path:
     """The path, if something is there.
 
     Raises:
-        DiagnosticError: D101, there is nothing.
+        DiagnosticError: D101, there is nothing; D104, it is neither a file nor a folder.
     """
-    if not source.exists():
+    place = place_of(str(source))
+    if place is None:
         raise data_error("D101", f"nothing is at `{source}`", file=source, path="")
-    return source
+    return place

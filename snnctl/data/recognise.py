@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,10 +14,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from snnctl.data.arrays import DATA_NAMES, LABEL_NAMES
 from snnctl.data.images.readers.idx import find_idx
+from snnctl.data.numpy_files import npy_head, open_npz
 from snnctl.data.pictures import SUFFIXES as PICTURES
 from snnctl.data.problems import data_error, unreadable
 from snnctl.data.recognise_tables import columns_of, kind_of_columns, kind_of_lines
@@ -33,8 +30,7 @@ _HDF5 = (".h5", ".hdf5", ".hdf")
 _CIFARS = ("cifar-10-batches-py", "cifar-100-python")
 _MOST_FILES = 3000  # of a folder, that are looked at, and folders in it
 _MOST_ARRAYS = 64
-_BAD_ARRAY = (ValueError, OSError, EOFError, KeyError, zlib.error, zipfile.BadZipFile, SyntaxError, RuntimeError)
-_BAD_TABLE = (*_BAD_ARRAY, MemoryError, TypeError, AttributeError)
+_BAD_HDF5 = (ValueError, OSError, KeyError, RuntimeError, MemoryError, TypeError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -117,26 +113,17 @@ def _is_binary(path: Path) -> bool:
 
 
 def headers(path: Path) -> dict[str, tuple[tuple[int, ...], Any]]:
-    """Name -> (shape, type) of the arrays of an .npz, or of the one of an .npy, of which none is read; raises D104."""
-    try:
-        if path.suffix.lower() == ".npy":
-            with path.open("rb") as stream:
-                return {"": _header(stream)}
-        with zipfile.ZipFile(path) as archive:
-            found = {}
-            for name in islice((n for n in archive.namelist() if n.endswith(".npy")), _MOST_ARRAYS):
-                with archive.open(name) as stream:
-                    found[name.removesuffix(".npy")] = _header(stream)
-            return found
-    except (*_BAD_ARRAY, NotImplementedError) as error:
-        raise unreadable(path, path.suffix.removeprefix("."), error) from error
+    """Name -> (shape, type) of the arrays of an .npz, or of the one of an .npy, of which none is read.
 
-
-def _header(stream: Any) -> tuple[tuple[int, ...], Any]:
-    version = np.lib.format.read_magic(stream)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(stream)
-    return shape, dtype
+    Raises:
+        DiagnosticError: as `npy_head`.
+    """
+    if path.suffix.lower() == ".npy":
+        head = npy_head(path, mapped=True)
+        return {"": (head.shape, head.dtype)}
+    arrays = open_npz(path)
+    heads = {name: arrays.head(name) for name in islice(arrays, _MOST_ARRAYS)}
+    return {name: (head.shape, head.dtype) for name, head in heads.items()}
 
 
 def _arrays(path: Path) -> Guess:
@@ -193,7 +180,7 @@ def _hdf5(path: Path) -> Guess:
                 name for name in islice(file, _MOST_ARRAYS) if isinstance(file.get(name, getlink=True), h5py.HardLink)
             }
             groups = {name: set(file[name]) for name in hard if file.get(name, getclass=True) is h5py.Group}
-    except _BAD_TABLE as error:
+    except _BAD_HDF5 as error:
         raise unreadable(path, "HDF5", error) from error
     if {"times", "units"} <= groups.get("spikes", set()):
         return Guess("events", "HDF5 with spikes/times and spikes/units, as SHD has them")

@@ -68,7 +68,7 @@ def _read(path: Path, read: Callable[[], Any]) -> Any:
 
     try:
         return read()
-    except (OSError, ValueError, EOFError, KeyError, SafetensorError) as error:
+    except (OSError, ValueError, EOFError, KeyError, MemoryError, SafetensorError) as error:
         reason = str(error).splitlines()[0] if str(error) else repr(error)
         raise _problem("D104", f"cannot be read: {reason}", path) from None
 

@@ -105,23 +105,26 @@ def _taken_in(sample: Sample, place: Path) -> bool:
     with caching_in(place.parent / ".cache"):
         for component, knobs in sample.uses:
             _end(DATA.get(component)(source=str(place), **knobs).load)
-    return (place.parent / ".cache").exists()
+    return any(path.is_file() for path in (place.parent / ".cache").rglob("*"))
 
 
-def read(sample: Sample, place: Path, *, brought: bool = True) -> Iterator[tuple[str, str]]:
+def read(sample: Sample, place: Path, *, more: bool = True) -> Iterator[tuple[str, str]]:
     """Every way of reading a sample, and how it ends: "read", a code, or a failure in words, with its traceback.
 
     Args:
-        brought: whether as files of named sets, too.
+        more: whether by `data info`, which is told nothing, and as files of named sets, too.
     """
     for component, knobs in sample.uses:
         made = DATA.get(component)(source=str(place), **knobs)
         yield _end(lambda made=made: _probed(made.probe()))
         yield _end(lambda made=made: _loaded(made.load()))
         if component == "timeseries":
-            yield _end(lambda: _described(place))
             yield _end(lambda: _validated(place))
-    for name in sample.brought if brought else ():
+    if not more:
+        return
+    if sample.uses:
+        yield _end(lambda: _described(place))
+    for name in sample.brought:
         yield _end(lambda name=name: _brought(name, place))
 
 
@@ -164,7 +167,8 @@ def _end(call: Any) -> tuple[str, str]:
     except DiagnosticError as error:
         for one in error.diagnostics:
             json.dumps(one.to_json())
-        return error.diagnostics[0].code, ""
+        code = error.diagnostics[0].code
+        return (code, "") if error.exit_code in (2, 3) else (f"exit {error.exit_code} of {code}", str(error))
     except Exception as error:
         at = next((f for f in reversed(traceback.extract_tb(error.__traceback__)) if "snnctl" in f.filename), None)
         place = f"{Path(at.filename).name}:{at.lineno} " if at else ""

@@ -19,7 +19,7 @@ import pytest
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data import bounds
-from snnctl.data.arrays import indexed, npy_source, npz_source
+from snnctl.data.arrays import AS_THEY_ARE, indexed, npy_source, npz_source
 from snnctl.data.cache import caching_in
 from snnctl.data.images.readers.idx import idx_source, read_idx
 from snnctl.data.numpy_files import npy_head, open_npy, open_npz
@@ -253,11 +253,11 @@ def test_a_bomb_of_an_idx_file(tmp_path: Path) -> None:
 def test_idx_parts_that_do_not_match(tmp_path: Path) -> None:
     image_files.idx(tmp_path / "train-images-idx3-ubyte", np.zeros((3, 2, 2), np.uint8))
     image_files.idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(4, np.uint8))
-    assert problem(lambda: idx_source(tmp_path)).code == "D222"
+    assert problem(lambda: idx_source(tmp_path, AS_THEY_ARE)).code == "D222"
 
 
 def test_a_damaged_copy_in_the_cache_is_made_anew(tmp_path: Path) -> None:
-    np.savez(tmp_path / "a.npz", frames=np.zeros((8, 6, 5, 5, 1), np.uint8))
+    np.savez(tmp_path / "a.npz", frames=np.arange(1200, dtype=np.uint16).astype(np.uint8).reshape(8, 6, 5, 5, 1))
     video = Video(source=str(tmp_path / "a.npz"), layout="nthwc", frames_in=2, frames_out=2, val=0.2)
     with caching_in(tmp_path / "cache"):
         sound = video.load().fingerprint

@@ -12,8 +12,8 @@ from fuzz_samples import SAMPLES
 
 from snnctl.data.cache import caching_in
 
-_REFUSED = ("set.zip", "semicolon.csv")  # sound, and none of what is read today
-_SLOW = ("images.parquet", "mnist")  # load large libraries
+_REFUSED = ("set.zip",)  # sound, and none of what is read today
+_SLOW = ("images.parquet", "mnist", "modes")  # load large libraries, or hold many files
 _SEED = 20
 
 
@@ -24,7 +24,7 @@ def test_samples_are_sound(tmp_path: Path, sample: fuzz.Sample) -> None:
         pytest.skip("refused")
     sample.write(tmp_path / sample.name)
     with caching_in(tmp_path / ".cache"):
-        ends = list(fuzz.read(sample, tmp_path / sample.name, brought=False))
+        ends = list(fuzz.read(sample, tmp_path / sample.name, more=False))
     assert {end for end, _ in ends} == {"read"}, ends
 
 
@@ -52,9 +52,9 @@ def check(numbers: Sequence[int]) -> None:
 
 def test_some_mutations() -> None:
     quick = [number for number in range(200) if fuzz.sample_of(_SEED, number).name not in _SLOW]
-    check(quick[:100])
+    check(quick[:40])
 
 
 @pytest.mark.slow
 def test_many_mutations() -> None:
-    check(range(100, 2000))
+    check(range(1000))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import image_files as files
@@ -15,12 +17,18 @@ import video_files
 from hypothesis import given
 from hypothesis import strategies as st
 
+from snnctl.commands.data import describe
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data.alike import alike
+from snnctl.data.events.component import EventSpikes
+from snnctl.data.events.frames import EventFrames
 from snnctl.data.folders import stamp
 from snnctl.data.images.component import Image
+from snnctl.data.prepare import brought
+from snnctl.data.series.component import TimeSeries
+from snnctl.data.texts.component import Text
 from snnctl.data.video.component import Video
-from snnctl.data.walk import files_in
+from snnctl.data.walk import files_in, place_of
 
 
 @pytest.fixture(autouse=True)
@@ -186,3 +194,54 @@ def test_tar_members_that_are_too_large(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("snnctl.data.images.readers.local.MOST_BYTES", 20)
     assert problem(path).code == "D260"
     assert io.BytesIO(path.read_bytes()).read(2) == b"\x1f\x8b"
+
+
+def test_no_memory_is_set_aside_for_what_is_not_there(tmp_path: Path) -> None:
+    path = archive(tmp_path / "x.tar", files.folders(tmp_path / "set", {"": 12}))
+    tracemalloc.start()
+    Image(source=str(path), val=0.2).load()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1 << 26  # what reading asks for is 1 GB at most
+
+
+@pytest.mark.parametrize("text", ["", "a\0b", "x" * 5000, "x/" * 3000, "\ud800", "~nobody-is-called-so/x"])
+def test_texts_that_can_be_no_path(text: str) -> None:
+    made = (
+        Image(source=text),
+        Video(source=text),
+        EventFrames(source=text, frames=2),
+        EventSpikes(source=text, steps=2, max_time=1),
+        Text(source=text),
+        TimeSeries(source=text, window=2, horizon=1),
+    )
+    for one in made:
+        with pytest.raises(DiagnosticError, match="D101"):
+            one.load()
+    assert place_of(text) is None
+
+
+def test_folders_that_are_nested_without_end(tmp_path: Path) -> None:
+    deep = tmp_path / "set"
+    os.makedirs(deep / "a" / "/".join("a" * 300))
+    (deep / "a" / "x.png").write_bytes(b"")
+    made = (Image(source=str(deep)), Video(source=str(deep)), EventFrames(source=str(deep), frames=2))
+    for one in (*made, EventSpikes(source=str(deep), steps=2, max_time=1)):
+        with pytest.raises(DiagnosticError, match="D266"):
+            one.load()
+    with pytest.raises(DiagnosticError):
+        Text(source=str(deep)).load()
+    with pytest.raises(DiagnosticError, match="D266"):
+        describe(str(deep))
+    shutil.rmtree(deep / "a" / "a")
+
+
+def test_devices_are_neither_files_nor_folders(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/null", str(tmp_path / "pipe")):
+        for made in (Image(source=path), Text(source=path), TimeSeries(source=path, window=2, horizon=1)):
+            with pytest.raises(DiagnosticError, match="D104"):
+                made.load()
+        with pytest.raises(DiagnosticError, match="D104"):
+            brought(Path(path))
+    assert brought(tmp_path) == tmp_path

@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import struct
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -213,3 +215,17 @@ def test_any_bytes_are_told_or_refused(content: bytes, suffix: str, tmp_path: Pa
     except DiagnosticError as error:
         said = error.diagnostics[0].code
     assert said in ("series", "texts", "events", "images", "video", "D102", "D104", "D105")
+
+
+@pytest.mark.parametrize(
+    "header", ["'''", "(" * 9000, "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}"]
+)
+def test_headers_that_lie(tmp_path: Path, header: str) -> None:
+    head = header.encode() + b"\n"
+    raw = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + bytes(80)
+    (tmp_path / "a.npy").write_bytes(raw)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as pack:
+        pack.writestr("a.npy", raw)
+    for name in ("a.npy", "a.npz"):
+        with pytest.raises(DiagnosticError, match=r"D104|D232"):
+            recognise(tmp_path / name)

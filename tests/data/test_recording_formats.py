@@ -416,7 +416,7 @@ class TestDamaged:
             for name in ("t", "unit"):
                 head = f"{{'descr': '<i8', 'fortran_order': False, 'shape': ({1 << 40},), }}".ljust(117) + "\n"
                 archive.writestr(f"{name}.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
-        assert problem_of(lambda: read_recording(path)).code == "D252"
+        assert problem_of(lambda: read_recording(path)).code == "D232"
 
     def test_a_bomb_of_an_archive(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("snnctl.data.events.readers.plain._MOST_BYTES", 1 << 20)
@@ -426,7 +426,7 @@ class TestDamaged:
 
     def test_python_objects(self, tmp_path: Path) -> None:
         np.savez(tmp_path / "x.npz", t=np.array([{}, {}], object), unit=[0, 1])
-        assert problem_of(lambda: read_recording(tmp_path / "x.npz")).code == "D104"
+        assert problem_of(lambda: read_recording(tmp_path / "x.npz")).code == "D202"
 
     @pytest.mark.parametrize("shape", ["(1 << 60,)", "(-5,)", "(5, -1)", "(2, 3)"])
     def test_npy_with_odd_shapes(self, shape: str, tmp_path: Path) -> None:
@@ -434,7 +434,7 @@ class TestDamaged:
         head = head.ljust(117) + "\n"
         raw = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + bytes(16)
         (tmp_path / "x.npy").write_bytes(raw)
-        assert problem_of(lambda: read_recording(tmp_path / "x.npy")).code in ("D104", "D252")
+        assert problem_of(lambda: read_recording(tmp_path / "x.npy")).code in ("D104", "D232")
 
     def test_recordings_that_are_too_long(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("snnctl.data.events.readers.recording.MOST_EVENTS", 50)
@@ -491,7 +491,7 @@ class TestHdf5:
             del file[name]
             file[name] = h5py.ExternalLink("other.h5", name)
         found = problem_of(EventSpikes(source=str(path)).load)
-        assert (found.code, "other.h5" in found.message) == ("D225", True)
+        assert (found.code, "other.h5" in found.message) == ("D104", True)
 
     def test_values_kept_outside(self, tmp_path: Path) -> None:
         path = self.made(tmp_path / "x.h5")
@@ -500,7 +500,7 @@ class TestHdf5:
             del file["labels"]
             file.create_dataset("labels", (24,), "u2", external=[(str(tmp_path / "secret"), 0, 1000)])
         found = problem_of(EventSpikes(source=str(path)).load)
-        assert (found.code, "secret" in found.message) == ("D225", True)
+        assert (found.code, "secret" in found.message) == ("D104", True)
 
     def test_virtual_lists(self, tmp_path: Path) -> None:
         path = self.made(tmp_path / "x.h5")
@@ -509,7 +509,7 @@ class TestHdf5:
         with h5py.File(path, "a") as file:
             del file["labels"]
             file.create_virtual_dataset("labels", layout)
-        assert problem_of(EventSpikes(source=str(path)).load).code == "D225"
+        assert problem_of(EventSpikes(source=str(path)).load).code == "D104"
 
     def test_links_in_a_circle(self, tmp_path: Path) -> None:
         path = self.made(tmp_path / "x.h5")
@@ -524,7 +524,7 @@ class TestHdf5:
                 file.create_dataset(f"spikes/{name}", (10**12,), h5py.vlen_dtype(np.dtype(kind)), chunks=(1000,))
             file.create_dataset("labels", (10**12,), "u2", chunks=(1000,))
         found = problem_of(EventSpikes(source=str(tmp_path / "x.h5")).load)
-        assert (found.code, "1,000,000,000,000" in found.message) == ("D252", True)
+        assert (found.code, "and holds 0" in found.message) == ("D232", True)
 
     @pytest.mark.parametrize("label", [1 << 20, 1 << 62, (1 << 64) - 1])
     def test_classes_of_huge_numbers(self, label: int, tmp_path: Path) -> None:

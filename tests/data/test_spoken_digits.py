@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,27 @@ class TestFile:
             assert code_of(lambda: write_fsdd(clips, tmp_path / "x")) == "D104"
         files.sound(clips / "3_ann_0.wav", files.tone(300.0, 0.1), width=1)
         assert code_of(lambda: read_wav(clips / "3_ann_0.wav")) == "D104"
+
+    @pytest.mark.parametrize("rate", [0, 999, 400_001, (1 << 32) - 1])
+    def test_a_rate_that_no_sound_has(self, clips: Path, rate: int) -> None:
+        """Windows of analysis grow with it: 4 GHz would ask for all memory."""
+        path = clips / "3_ann_0.wav"
+        whole = path.read_bytes()
+        path.write_bytes(whole[:24] + struct.pack("<I", rate) + whole[28:])
+        assert code_of(lambda: write_fsdd(clips, clips.parent / "made")) == "D104"
+
+    def test_a_chunk_that_lies_about_its_size(self, clips: Path) -> None:
+        path = clips / "3_ann_0.wav"
+        whole = path.read_bytes()
+        codes = set()
+        for size in (0, 1, 15, 17, 1 << 20, (1 << 31) - 1, (1 << 32) - 1):
+            for at in (4, 16, 40):
+                path.write_bytes(whole[:at] + struct.pack("<I", size) + whole[at + 4 :])
+                try:
+                    read_wav(path)
+                except DiagnosticError as error:
+                    codes.add(error.diagnostics[0].code)
+        assert codes == {"D104"}
 
     def test_a_part_of_it_is_not_the_genuine_set(self, clips: Path) -> None:
         assert code_of(lambda: prepare("fsdd", clips)) == "D107"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge
@@ -24,6 +23,7 @@ from snnctl.data.images.dataset import ImageData, Normalise
 from snnctl.data.images.prepare import local_images
 from snnctl.data.images.store import ImageManifest
 from snnctl.data.pictures import Size, as_pair
+from snnctl.data.walk import files_in, place_of
 
 _CUTTING = Cutting(test=0.1)
 ARRAYS = 2  # of how recordings in arrays are read: version 1 cut fractions of times off
@@ -99,8 +99,9 @@ class EventFrames(Pictures):
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
         read = partial(frames_source, frames=self.frames, size=self.size, cut=self.cut, clock=self.clock)
         settings: tuple[object, ...] = (self.frames, self.cut, self.size)
-        folder = Path(self.source.replace("\0", "")).expanduser()
-        if self.frames is not None and next(folder.rglob("*.np[yz]"), None) is not None:
+        folder = place_of(self.source)
+        below = files_in(folder) if self.frames is not None and folder is not None and folder.is_dir() else []
+        if any(file.suffix in (".npy", ".npz") for file in below):
             settings += (ARRAYS,)
         if self.clock != Clock():
             settings += (self.clock,)

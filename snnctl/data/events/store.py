@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.arrays import Whole
 from snnctl.data.cache import KeyedManifest, Part, Progress, Source, Store, key_of
 from snnctl.data.events.readers.cochlea import FrontEnd
+from snnctl.data.numpy_files import open_npz
 from snnctl.data.problems import data_error
 
 PIPELINE = 1  # raised when reading changes, so that older copies are not taken for its results
@@ -124,13 +126,14 @@ def open_part(manifest: SpikeManifest, part: str) -> Recordings:
     """
     folder = STORE.path(manifest.key)
     try:
-        columns = np.load(folder / f"{part}.npz", allow_pickle=False)
+        columns = open_npz(folder / f"{part}.npz")
         starts = np.concatenate(([0], np.cumsum(columns["lengths"])))
         kinds = {"times": manifest.times[part], "units": _unit_type(manifest.units)}
         flat = [_map(folder / f"{part}.{name}", kind, int(starts[-1])) for name, kind in kinds.items()]
         return Recordings(flat[0], flat[1], starts, *(columns[name] for name in _COLUMNS[1:]))
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise data_error("D109", f"the set `{manifest.key}` is damaged: {error}", file=folder) from error
+    except (OSError, ValueError, EOFError, KeyError, DiagnosticError) as error:
+        said = error.diagnostics[0].message if isinstance(error, DiagnosticError) else error
+        raise data_error("D109", f"the set `{manifest.key}` is damaged: {said}", file=folder) from error
 
 
 def _map(path: Path, kind: Any, count: int) -> Any:

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.lib.format import open_memmap
 
+from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.arrays import Item
 from snnctl.data.cache import KeyedManifest, Progress, Source, Store, key_of
 from snnctl.data.decoding import Span
+from snnctl.data.numpy_files import open_npy
 from snnctl.data.pictures import Shape, spelled
 from snnctl.data.problems import data_error
 from snnctl.data.tones import Tones
@@ -78,10 +80,11 @@ def open_images(manifest: ImageManifest) -> ImageStore:
     """
     folder = STORE.path(manifest.key)
     try:
-        images = {part: np.load(folder / f"{part}.images.npy", mmap_mode="r") for part in manifest.parts}
-        labels = {part: np.load(folder / f"{part}.labels.npy") for part in manifest.parts}
-    except (OSError, ValueError, EOFError) as error:
-        raise data_error("D109", f"the decoded set `{manifest.key}` is damaged: {error}", file=folder) from error
+        images = {part: open_npy(folder / f"{part}.images.npy", mapped=True) for part in manifest.parts}
+        labels = {part: open_npy(folder / f"{part}.labels.npy") for part in manifest.parts}
+    except DiagnosticError as error:
+        said = error.diagnostics[0].message
+        raise data_error("D109", f"the decoded set `{manifest.key}` is damaged: {said}", file=folder) from error
     return ImageStore(manifest, images, labels)
 
 

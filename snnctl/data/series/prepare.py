@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
 from snnctl.data.cache import Progress, StoredFile, sha256_file
 from snnctl.data.prepare import Prepared, Status, fetched, reported
-from snnctl.data.problems import data_error
+from snnctl.data.problems import data_error, unreadable
 from snnctl.data.series.arranging import Arrangement, series_of
 from snnctl.data.series.axis import AS_THEY_ARE
 from snnctl.data.series.known import KNOWN, KnownSeries
@@ -56,9 +57,12 @@ def prepare(
 def _take_in(
     known: KnownSeries, file: Path, source: str, progress: Progress | None, encoding: str = "utf-8"
 ) -> SeriesManifest:
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise data_error("D101", f"no file `{file}`", file=file, path="")
-    digest = sha256_file(file, progress)
+    try:
+        digest = sha256_file(file, progress)
+    except OSError as error:
+        raise unreadable(file, "", error, "") from error
     if known.sha256 and digest != known.sha256:
         notes = (f"sha256 {digest}", f"expected {known.sha256}")
         help = "fetch it again; to use a changed file, give its path as `data.source`"

@@ -147,7 +147,7 @@ def _refuse_no_number(table: Table) -> None:
 
 def _check_numeric(table: Table, names: Sequence[str], path: str) -> None:
     for name in names:
-        if name not in table.numeric:
+        if name not in table.places:
             cells = table.texts.get(name)
             row = 0 if cells is None else int(np.argmax(cells != ""))
             shown = "dates" if cells is None else f"`{cells[row][:30]}`"
@@ -196,7 +196,7 @@ def telling_apart(table: Table, roles: Roles) -> tuple[str, ...]:
         for name in table.names
         if name not in roles.time
         and not part_of_time(name)
-        and (name in table.texts or (name in table.numeric and _few(table.column(name))))
+        and (name in table.texts or (name in table.places and _few(table.column(name))))
     ]
     names.sort(key=lambda name: plain_name(name) not in ID_NAMES)
     keys = {name: codes_of(table, (name,))[0] for name in names[:20]}

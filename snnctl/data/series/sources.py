@@ -21,6 +21,7 @@ from snnctl.data.series.series import ReadOptions, Series
 from snnctl.data.series.stamp_texts import of_texts
 from snnctl.data.series.store import load_prepared
 from snnctl.data.series.table import Table
+from snnctl.data.walk import place_of
 
 Reader = Callable[[Path, ReadOptions], Table]
 _BUILTIN = Path(__file__).parent / "builtin_files"
@@ -112,10 +113,9 @@ def read_builtin(name: str) -> Table:
 
 
 def _file(source: str) -> Path:
-    path = Path(source).expanduser() if "\0" not in source else Path()
-    if source and path.exists():
+    if (path := place_of(source)) is not None:
         return path
-    stem = path.name.split(".")[0].lower()
+    stem = Path(source).name.split(".")[0].lower()
     if stem in KNOWN:
         near = f"for the named series, write `source: {stem}` and run: {KNOWN[stem].command}"
         if KNOWN[stem].builtin:

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.cache import DamagedError, Manifest, Store
+from snnctl.data.numpy_files import open_npy
 from snnctl.data.problems import data_error
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.series import Series
@@ -88,10 +90,10 @@ def load_prepared(name: str) -> Table:
     manifest, folder = _checked(name), STORE.path(name)
     names = _columns(name, folder)
     try:
-        values = np.load(folder / VALUES, allow_pickle=False)
-        times = np.load(folder / TIMES, allow_pickle=False) if TIMES in manifest.files else None
-    except (OSError, ValueError, EOFError) as error:
-        raise _damaged(name, DamagedError(folder, str(error))) from error
+        values = open_npy(folder / VALUES)
+        times = open_npy(folder / TIMES) if TIMES in manifest.files else None
+    except DiagnosticError as error:
+        raise _damaged(name, DamagedError(folder, error.diagnostics[0].message)) from error
     if values.shape != (manifest.rows, len(names)) or values.dtype != np.float64:
         raise _damaged(name, DamagedError(folder / VALUES, f"holds {values.dtype} {list(values.shape)}"))
     stamps = {} if times is None else {"date": of_datetimes(times)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -52,15 +53,20 @@ class Table:
         """N."""
         return len(self.numbers)
 
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Name -> position, of the numeric ones: tables may have 50,000."""
+        return {name: place for place, name in enumerate(self.numeric)}
+
     def column(self, name: str) -> Floats:
         """[N], one of the numeric ones."""
-        return self.numbers[:, self.numeric.index(name)]
+        return self.numbers[:, self.places[name]]
 
     def matrix(self, names: Sequence[str]) -> Floats:
         """[N, len(names)], row-major; the whole of it is not copied."""
         if tuple(names) == self.numeric:
             return np.ascontiguousarray(self.numbers)
-        return np.ascontiguousarray(self.numbers[:, [self.numeric.index(name) for name in names]])
+        return np.ascontiguousarray(self.numbers[:, [self.places[name] for name in names]])
 
     def without(self, names: frozenset[str]) -> Table:
         """Without some of its columns."""

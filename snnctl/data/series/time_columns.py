@@ -87,7 +87,7 @@ def _candidates(table: Table, named: set[str]) -> Iterator[tuple[str, ...]]:
     low = {name: plain_name(name) for name in free}
     typed = [name for name in free if name in table.stamps]
     dated = [name for name in free if name in table.texts and looks_dated(table, name)]
-    numbers = [name for name in free if name in table.numeric and name not in table.flags]
+    numbers = [name for name in free if name in table.places and name not in table.flags]
     called = [name for name in numbers if low[name] in TIME_NAMES and _numbers_of_time(table.column(name), low[name])]
     for name in typed:
         yield (name, *_beside(table, name, free))
@@ -121,7 +121,7 @@ def part_of_time(name: str) -> str:
 
 def _part(table: Table, name: str) -> Floats | None:
     """The numbers of a part of a stamp: 3, HE03, Q3, W03, or March; None where they are none."""
-    if name in table.numeric:
+    if name in table.places:
         return table.column(name)
     found = []
     for cell in table.texts.get(name, ()):
@@ -192,7 +192,7 @@ def _counts_to(values: Floats, most: int) -> bool:
 def _days_alone(table: Table, name: str) -> bool:
     if name in table.texts:
         return all(":" not in cell for cell in table.texts[name][:50])
-    if name in table.numeric:
+    if name in table.places:
         seen = table.column(name)
         return bool(len(seen) and np.nanmax(seen) < 1e8)  # 20200131
     local = table.stamps[name].local[:50]
@@ -271,7 +271,7 @@ def _read(table: Table, columns: tuple[str, ...], format: str | None) -> Stamps:
 
 def _days_written(table: Table, name: str) -> bool:
     """Whether a column that is called a year holds whole dates, as 20200131."""
-    values = table.column(name) if name in table.numeric else np.full(1, np.inf)
+    values = table.column(name) if name in table.places else np.full(1, np.inf)
     return bool(np.nanmin(values) >= 1e7)
 
 

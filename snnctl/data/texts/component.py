@@ -31,6 +31,7 @@ from snnctl.data.texts.prepare import prepare
 from snnctl.data.texts.readers.files import TextOptions, numbered, read_place
 from snnctl.data.texts.store import cache_stamp, read_prepared
 from snnctl.data.texts.tokenizers import Tokenizer, Vocabulary
+from snnctl.data.walk import place_of
 
 _DEPTH = 2  # of folders in a folder: train/pos/
 _FILES_THAT_TELL = 2000  # of a folder, whose sizes and times say whether it has changed
@@ -143,8 +144,8 @@ class Text(DataSource):
 
     def _key(self) -> str:
         tokenizer = (type(self.tokenizer).__name__, sorted(vars(self.tokenizer).items(), key=str))
-        place = Path(self.source).expanduser()
-        files = [place] if place.is_file() else islice(_below(place), _FILES_THAT_TELL)
+        place = place_of(self.source)
+        files = [] if place is None else [place] if place.is_file() else islice(_below(place), _FILES_THAT_TELL)
         stamps = [(str(file), stat.st_size, stat.st_mtime_ns) for file in files for stat in (file.lstat(),)]
         settings = (
             self.source,
@@ -257,10 +258,9 @@ _LAST: dict[str, TextData] = {}
 def _read(source: str, options: TextOptions) -> Parts:
     if source in KNOWN:
         return read_prepared(source)
-    path = Path(source).expanduser()
-    if source and path.exists():
+    if (path := place_of(source)) is not None:
         return read_place(path, options)
-    stem = path.name.split(".")[0].lower()
+    stem = Path(source).name.split(".")[0].lower()
     near = f"for the named set, write `source: {stem}`" if stem in KNOWN else did_you_mean(source, KNOWN)
     help = f"{near}  known names: {', '.join(KNOWN)}".strip()
     raise data_error("D101", f"no file or folder `{source}`", file=source, help=help)

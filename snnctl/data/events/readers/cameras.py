@@ -9,12 +9,12 @@ from typing import Literal
 import numpy as np
 
 from snnctl.data.arrays import Item, npy_source, npz_source, to_items
-from snnctl.data.bounded import names_in, read_npz
 from snnctl.data.cache import Source
 from snnctl.data.events.readers.files import recordings, recordings_below, same_sensor, sensor_of
 from snnctl.data.events.readers.recording import Recording, Size, refuse_outside
 from snnctl.data.events.times import Clock, Tally
 from snnctl.data.folders import labelled_source, sort_out
+from snnctl.data.numpy_files import open_npz
 from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
 
@@ -36,7 +36,7 @@ def frames_source(path: Path, frames: int | None, size: Size | None, cut: Cut, c
             return npy_source(path, frames=True)
         raise data_error("D105", f"`{path.name}` holds no event frames", file=path, help="it reads .npz, .npy, folders")
     first = min(path.rglob("*.npz"), default=None)
-    if first is not None and "frames" in names_in(first):
+    if first is not None and "frames" in open_npz(first):
         return kept_source(path)
     if frames is None:
         message = "recordings of events have to be counted into frames"
@@ -49,7 +49,7 @@ def kept_source(folder: Path) -> Source[Item]:
 
     def read(items: list[tuple[str, int]]) -> Iterator[Item]:
         for name, label in items:
-            arrays = read_npz(folder / name, ("frames",))
+            arrays = open_npz(folder / name)
             if "frames" not in arrays:
                 raise data_error("D222", f"`{name}` has no array `frames`", file=folder / name)
             yield to_items(arrays["frames"][None], folder / name, frames=True)[0], label

@@ -18,6 +18,7 @@ from snnctl.data.problems import data_error
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 FILE = "fsdd_spikes.h5"
+_RATES = range(1_000, 400_001)  # per second; windows of analysis grow with it
 _NAME = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav")
 _LICENCE = """Spikes derived from the recordings of the Free Spoken Digit Dataset (Jakobovski et al.),
 licensed CC BY-SA 4.0: name the source, and share what is derived under the same licence.
@@ -56,11 +57,15 @@ def read_wav(path: Path) -> tuple[Sound, int]:
             if kind != (1, 2):
                 raise wave.Error(f"{kind[0]} channels of {8 * kind[1]} bits, not 1 of 16")
             promised = file.getnframes()
-            raw, rate = file.readframes(promised), file.getframerate()
+            rate = file.getframerate()
+            if rate not in _RATES:
+                raise wave.Error(f"{rate:,} samples per second, not {_RATES[0]:,} to {_RATES[-1]:,}")
+            raw = file.readframes(promised)
             if len(raw) != 2 * promised:
                 raise wave.Error(f"{len(raw) // 2:,} samples of {promised:,}")
-    except (OSError, EOFError, wave.Error) as error:
-        raise data_error("D104", f"`{path.name}` cannot be read: {error}", file=path, path="") from error
+    except (OSError, EOFError, RuntimeError, wave.Error) as error:  # of a chunk that lies about its size, without words
+        said = str(error) or "it is damaged"
+        raise data_error("D104", f"`{path.name}` cannot be read: {said}", file=path, path="") from error
     return np.frombuffer(raw, "<i2") / 32768.0, rate
 
 

@@ -20,6 +20,7 @@ from snnctl.data.cache import Part, Source
 from snnctl.data.events.readers.recording import clocked
 from snnctl.data.events.store import Block, unknown
 from snnctl.data.events.times import Clock, Tally
+from snnctl.data.hdf5_files import child_at
 from snnctl.data.problems import data_error
 
 SUFFIXES = (".h5", ".hdf5")
@@ -132,7 +133,7 @@ def _outline(file: Any, path: Path) -> tuple[int, Whole]:
     import h5py
 
     for name in _LISTS:
-        node = _inside(file, name, path)
+        node = child_at(file, name, path)
         if node is None or not hasattr(node, "dtype") or len(node.shape or ()) != 1:
             held = ", ".join(sorted(file)) or "nothing"
             message = f"`{path.name}` has no list `{name}`; it holds {held}"
@@ -165,37 +166,15 @@ def _outline(file: Any, path: Path) -> tuple[int, Whole]:
         message = f"recording {int(labels.argmin())} of `{path.name}` has class {labels.min()}"
         raise data_error("D226", message, file=path)
     for name in ("extra/speaker", "extra/take"):
-        node = _inside(file, name, path)
+        node = child_at(file, name, path)
         if node is not None and (node.shape != labels.shape or node.dtype.kind not in "iu"):
             message = f"`{name}` of `{path.name}` is {node.dtype} {list(node.shape)} for {len(labels):,} recordings"
             raise data_error("D226", message, file=path)
     return len(labels), labels
 
 
-def _inside(file: Any, name: str, path: Path) -> Any:
-    """What lies at `name`, or None; raises D225 where any of it lies in another file."""
-    import h5py
-
-    group, *_ = name.split("/")
-    for place in dict.fromkeys((group, name)):
-        link = file.get(place, getlink=True)
-        if isinstance(link, h5py.ExternalLink):
-            raise _elsewhere(place, link.filename, path)
-        if link is None:
-            return None
-    node = file.get(name)
-    if isinstance(node, h5py.Dataset) and (node.external or node.is_virtual):
-        raise _elsewhere(name, node.external[0][0] if node.external else "other files", path)
-    return node
-
-
-def _elsewhere(name: str, other: str, path: Path) -> Exception:
-    message = f"`{name}` of `{path.name}` lies in another file, `{other}`"
-    return data_error("D225", message, file=path, help="bring one file that holds all: links are not followed")
-
-
 def _names(file: Any, key: str, path: Path) -> tuple[str, ...]:
-    node = _inside(file, key, path)
+    node = child_at(file, key, path)
     if node is None:
         return ()
     if not hasattr(node, "dtype") or node.ndim != 1 or node.size > _MOST_CLASSES or node.dtype.itemsize > 1 << 12:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from snnctl.data.bounded import map_npy, names_in, read_npz
 from snnctl.data.events.readers.recording import MOST_EVENTS, Recording, clocked, refuse_many, whole
+from snnctl.data.numpy_files import open_npy, open_npz
 from snnctl.data.problems import data_error
 
 N_MNIST_SIZE = (34, 34)
 _N_MNIST_RESETS = 240  # y of a row that marks an overflow of the clock, not an event
 _ES_IMAGENET_SIZE = (256, 256)
-_MOST_BYTES = 32 * MOST_EVENTS
+_MOST_BYTES = 32 * MOST_EVENTS  # of one array: 8 of each number, four of them where events are its records
 _UNITS, _PIXELS, _SIGNS = ("t", "unit"), ("t", "x", "y", "p"), ("pos", "neg")
 
 
@@ -44,15 +44,15 @@ def read_npz_recording(path: Path) -> Recording:
     y, x, t (ES-ImageNet).
 
     Raises:
-        DiagnosticError: D104 it cannot be read, D252 it declares too much, D224 it holds other arrays.
+        DiagnosticError: D104 it cannot be read, D232 it is cut short, D252 it holds too much, D224 it holds others.
     """
-    names = set(names_in(path))
+    arrays = open_npz(path, most=_MOST_BYTES)
+    names = set(arrays)
     for wanted in (_UNITS, _PIXELS, _SIGNS):
         if set(wanted) <= names:
-            arrays = read_npz(path, wanted, _MOST_BYTES)
-            return _signed(arrays, path) if wanted is _SIGNS else _columns([arrays[name] for name in wanted], path)
+            return _signed(arrays, path) if wanted is _SIGNS else _columns(arrays.several(wanted), path)
     if len(names) == 1 and "frames" not in names:
-        (table,) = read_npz(path, most=_MOST_BYTES).values()
+        (table,) = arrays.values()
         if _has_fields(table):
             return _columns([table[name] for name in _PIXELS], path)
     if "frames" in names:
@@ -66,9 +66,9 @@ def read_npy_recording(path: Path) -> Recording:
     """A table of rows x, y, p, t, as DVS128 Gesture is passed on; or records with these names.
 
     Raises:
-        DiagnosticError: D104 it cannot be read, D252 it is cut short, D224 it is another array.
+        DiagnosticError: D104 it cannot be read, D232 it is cut short, D224 it is another array.
     """
-    table = map_npy(path)
+    table = open_npy(path, mapped=True)
     if _has_fields(table):
         return _columns([np.asarray(table[name]) for name in _PIXELS], path)
     if table.ndim != 2 or table.shape[1] != 4 or table.dtype.names:
@@ -94,7 +94,7 @@ def _columns(columns: Sequence[Any], path: Path) -> Recording:
     return Recording(t, x, y, (p > 0).astype(np.int64), grain=grain)
 
 
-def _signed(arrays: dict[str, Any], path: Path) -> Recording:
+def _signed(arrays: Mapping[str, Any], path: Path) -> Recording:
     """ES-ImageNet: what became brighter and what darker, rows of y, x and the number of the step (or of t, x, y)."""
     both = [arrays["pos"], arrays["neg"]]
     if any(rows.ndim != 2 or rows.shape[1] not in (3, 4) for rows in both):

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
-import io
 import warnings
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.data.bounds import refuse_more_than_memory
 from snnctl.data.problems import data_error, unreadable
-from snnctl.data.series.readers.layout import COMMENT, SPACE, Layout, has_units, recognise, split_line
+from snnctl.data.series.readers.layout import SPACE, Layout, has_units, recognise, split_line
+from snnctl.data.series.readers.lines import decode, encoding_of, line_of_row, lines_of, open_text, undecodable
 from snnctl.data.series.readers.numerals import (
     MISSING_WORDS,
     AmbiguousNumberError,
@@ -36,8 +33,6 @@ from snnctl.data.series.stamp_texts import is_stamp
 from snnctl.data.series.table import Cells, Table
 
 SAMPLE_LINES = 50
-_BAD_STREAM = (OSError, EOFError, zlib.error)
-_WIDE = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 
 @dataclass(frozen=True)
@@ -62,9 +57,10 @@ def read(path: Path, options: ReadOptions) -> Table:
             D203 no number at all, D236 a number that can be read in two ways.
     """
     scan = _scan(path, options)
+    refuse_more_than_memory(8 * scan.rows * len(scan.layout.names), f"`{path.name}`", path)
     frame = _parse(path, scan)
     layout, marks = scan.layout, scan.marks
-    lines = partial(_line_of_row, path, scan.encoding, scan.before)
+    lines = partial(line_of_row, path, scan.encoding, scan.before)
     parsed: dict[str, Floats] = {}
     texts: dict[str, Cells] = {}
     written: dict[int, Cells] = {}
@@ -146,53 +142,22 @@ def _as_text(cell: Any) -> str:
     return "" if cell is None or cell != cell else cell if isinstance(cell, str) else str(cell)
 
 
-@contextmanager
-def _open(path: Path, encoding: str) -> Iterator[IO[bytes]]:
-    """The bytes of the file, as UTF-8 where its encoding spends more than one byte on a line's end."""
-    try:
-        with gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb") as stream:
-            if encoding.replace("_", "-").lower().startswith(("utf-16", "utf-32")):
-                yield io.BytesIO(stream.read().decode(encoding).encode())
-            else:
-                yield stream  # type: ignore[misc]
-    except UnicodeDecodeError as error:
-        raise data_error(
-            "D103", f"cannot be read as {encoding}: {error.reason}", file=path, path="data.encoding"
-        ) from error
-    except _BAD_STREAM as error:
-        raise data_error("D104", f"cannot be read: {error}", file=path) from error
-
-
-def _encoding(path: Path, wanted: str) -> str:
-    """The encoding that a recipe names, or that the first bytes do."""
-    try:
-        name = codecs.lookup(wanted).name
-    except LookupError as error:
-        help = "utf-8, latin-1, cp1252, utf-16, ..."
-        raise data_error(
-            "D103", f"there is no encoding `{wanted}`", file=path, path="data.encoding", help=help
-        ) from error
-    with _open(path, "utf-8") as stream:
-        start = stream.read(4)
-    return next((found for mark, found in _WIDE.items() if start.startswith(mark)), name)
-
-
 def _scan(path: Path, options: ReadOptions) -> _Scan:
-    encoding = _encoding(path, options.encoding)
+    encoding = encoding_of(path, options.encoding)
     marks = Marks(options.decimal, MISSING_WORDS | set(options.missing_marks))
     skip: list[int] = []
-    with _open(path, encoding) as stream:
-        lines = _lines(stream, path, skip)
+    with open_text(path, encoding) as stream:
+        lines = lines_of(stream, path, skip)
         sample = list(islice(lines, SAMPLE_LINES + 1))
         if not sample:
             raise data_error("D102", "the file is empty", file=path)
-        texts = [_decode(raw, number, path, encoding) for number, raw in sample]
+        texts = [decode(raw, number, path, encoding) for number, raw in sample]
         before = [number for number in skip if number < sample[0][0]]
         comment = ""
         if before:
-            with _open(path, encoding) as again:
+            with open_text(path, encoding) as again:
                 raw = next(islice(again, before[-1] - 1, None))
-            comment = _decode(raw, before[-1], path, encoding)
+            comment = decode(raw, before[-1], path, encoding)
         try:
             layout = recognise(texts, options.header, marks, comment)
             named = layout.header and not layout.commented
@@ -213,6 +178,7 @@ def _scan(path: Path, options: ReadOptions) -> _Scan:
     skipped = [number - 1 for number in skip] + [number - 1 for number, _ in sample[: named + units]]
     cells = cells[units:]
     without = [i for i in layout.fields if not any(Marks.kind(row[i]) or is_number(row[i]) for row in cells)]
+    others = set(layout.fields) - set(without)
     empty = [i for i in without if all(is_missing(row[i], marks) for row in cells)]
     logical = [
         i
@@ -220,11 +186,11 @@ def _scan(path: Path, options: ReadOptions) -> _Scan:
         if {row[i] for row in cells if not is_missing(row[i], marks)}
         <= {"True", "False", "TRUE", "FALSE", "true", "false"}
     ]
-    dated = [i for i in layout.fields if i not in without and _dated([row[i] for row in cells], marks)]
+    dated = {i for i in others if _dated([row[i] for row in cells], marks)}
     if len(without) == len(layout.fields) and not empty:
         raise _no_number(path, texts[0])
     if marks.decimal is None:
-        numbers = [i for i in layout.fields if i not in without and i not in dated]
+        numbers = sorted(others - dated)
         marks = replace(
             marks,
             decimal=_decimal(
@@ -259,32 +225,9 @@ def _no_number(path: Path, first: str) -> DiagnosticError:
     return data_error("D203", file=path, notes=notes, help="expected rows of numbers, one row per time step")
 
 
-def _lines(stream: IO[bytes], path: Path, skip: list[int]) -> Iterator[tuple[int, bytes]]:
-    """(physical line number, line) of lines that are neither blank nor comments; numbers of those go to `skip`."""
-    for number, raw in enumerate(stream, start=1):
-        if b"\0" in raw:
-            help = "expected text; see the formats in `snnctl show data timeseries`"
-            raise data_error("D103", "the file is binary, not a text table", file=path, line=number, help=help)
-        line = raw.removeprefix(codecs.BOM_UTF8) if number == 1 else raw
-        if line.lstrip()[:1] == COMMENT.encode():
-            skip.append(number)
-        elif line.strip():
-            yield number, line
-
-
-def _decode(raw: bytes, number: int, path: Path, encoding: str) -> str:
-    name = "utf-8" if encoding.startswith(("utf-16", "utf-32")) else encoding
-    try:
-        return raw.decode(name).rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        message = f"byte 0x{raw[error.start]:02x} is not {name.upper()} text"
-        help = "set `data.encoding` (latin-1, cp1252, ...), or save the file as UTF-8"
-        raise data_error("D103", message, file=path, line=number, help=help) from error
-
-
 def _check_fields(raw: bytes, number: int, layout: Layout, path: Path, encoding: str) -> None:
     if b'"' in raw:
-        found = len(split_line(_decode(raw, number, path, encoding), layout.delimiter))
+        found = len(split_line(decode(raw, number, path, encoding), layout.delimiter))
     else:
         found = len(raw.split()) if layout.delimiter == SPACE else raw.count(layout.delimiter.encode()) + 1
     fields = len(layout.names)
@@ -300,7 +243,7 @@ def _parse(path: Path, scan: _Scan) -> Any:
 
     layout = scan.layout
     try:
-        with _open(path, scan.encoding) as stream, warnings.catch_warnings():
+        with open_text(path, scan.encoding) as stream, warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(
                 stream,
@@ -320,31 +263,13 @@ def _parse(path: Path, scan: _Scan) -> Any:
     except DiagnosticError:
         raise
     except UnicodeDecodeError as error:
-        raise _undecodable(path, scan.encoding) from error
+        raise undecodable(path, scan.encoding) from error
     except (ValueError, OverflowError, pd.errors.ParserWarning) as error:  # ParserError too
         raise unreadable(path, "a table", error) from error
     if len(frame) != scan.rows:
         message = f"cannot be read as a table: {scan.rows} lines of data give {len(frame)} rows"
         raise data_error("D104", message, file=path, help="look for stray quotes or line breaks inside fields")
     return frame
-
-
-def _undecodable(path: Path, encoding: str) -> Exception:
-    """D103 with the line of the first byte that cannot be read."""
-    with _open(path, encoding) as stream:
-        for number, raw in enumerate(stream, start=1):
-            try:
-                _decode(raw, number, path, encoding)
-            except DiagnosticError as error:
-                return error
-    return data_error("D103", f"not {encoding.upper()} text", file=path, help="set `data.encoding`")
-
-
-def _line_of_row(path: Path, encoding: str, before: int, row: int) -> int:
-    """Physical line number of a row."""
-    with _open(path, encoding) as stream:
-        lines = _lines(stream, path, [])
-        return next((number for i, (number, _) in enumerate(lines) if i == row + before), 0)
 
 
 def _not_a_number(cell: str, name: str, path: Path, line: int) -> DiagnosticError:

@@ -47,6 +47,8 @@ def split_line(line: str, delimiter: str) -> list[str]:
     """The fields of one line."""
     if delimiter == SPACE:
         return line.split()
+    if line and '"' not in line and "\r" not in line and "\n" not in line:  # in which csv would see more
+        return [cell.lstrip(" ") for cell in line.split(delimiter)]
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [""])
 
 
@@ -95,11 +97,19 @@ def has_units(cells: Sequence[Sequence[str]], marks: Marks) -> bool:
 def _delimiter(lines: Sequence[str]) -> str:
     """The first of tab, semicolon, bar, comma, blank that gives most lines the same number of fields, over 1."""
     for delimiter in ("\t", ";", "|", ",", SPACE):
-        counts = Counter(len(split_line(line, delimiter)) for line in lines)
+        counts = Counter(_fields(line, delimiter) for line in lines)
         fields, lines_with = counts.most_common(1)[0]
         if fields > 1 and lines_with * 2 > len(lines):
             return delimiter
     return ","
+
+
+def _fields(line: str, delimiter: str) -> int:
+    """How many it has; what csv finds too long is one."""
+    try:
+        return len(split_line(line, delimiter))
+    except csv.Error:
+        return 1
 
 
 def _is_header(first: list[str], rest: list[list[str]], marks: Marks) -> bool:

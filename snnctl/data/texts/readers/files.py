@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -37,9 +38,9 @@ def read_place(path: Path, options: TextOptions) -> Parts:
         DiagnosticError: D101 nothing there, D104 a folder that cannot be listed, D105 no layout that is known,
             or what reading a file found.
     """
-    if path.is_file():
+    if os.path.isfile(path):
         return {WHOLE: read_table(path, options)}
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise data_error("D101", f"no file or folder `{path}`", file=path)
     try:
         return _parts(path, options)
