@@ -230,9 +230,9 @@ def of_clocks(cells: Iterable[str]) -> Micros:
 
 def is_stamp(text: str) -> bool:
     """Whether a cell is a date, with or without a time, by some reading."""
+    text = _AROUND.sub("", text.strip())
     return any(
-        (match := pattern.fullmatch(_AROUND.sub("", text.strip()))) is not None
-        and _micros(match.groupdict()) is not None
+        (match := pattern.fullmatch(text)) is not None and _micros(match.groupdict()) is not None
         for patterns in _READINGS.values()
         for pattern in patterns
     )

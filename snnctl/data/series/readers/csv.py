@@ -205,7 +205,7 @@ def _scan(path: Path, options: ReadOptions) -> _Scan:
 
 def _dated(cells: list[str], marks: Marks) -> bool:
     """Whether a column mixes what may be numbers (2016, 20160701) with other dates: then it is text."""
-    return any(is_stamp(cell) and not is_number(cell) for cell in cells) and all(
+    return any(not is_number(cell) and is_stamp(cell) for cell in cells) and all(
         is_stamp(cell) or is_missing(cell, marks) for cell in cells
     )
 
