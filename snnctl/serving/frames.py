@@ -28,8 +28,8 @@ def table_of(frame: pd.DataFrame, fitted: FittedSeries) -> Table:
         frame = frame.reset_index(level=named)
     if len(fitted.time) == 1 and fitted.time[0] not in frame.columns and isinstance(frame.index, pd.DatetimeIndex):
         frame = frame.rename_axis(index=fitted.time[0]).reset_index()
-    wanted = [name for name in frame.columns if name in {*fitted.time, *fitted.id, *fitted.names}]
-    if not wanted:
-        wanted = list(frame.columns)
-    frame = frame[wanted].rename(columns=str)
+    used = {*fitted.time, *fitted.id, *fitted.names}
+    if used <= set(frame.columns):  # else all of it, for a message that names what is there
+        frame = frame[[name for name in frame.columns if name in used]]
+    frame = frame.rename(columns=str)
     return of_arrow(FRAME, pa.Table.from_pandas(frame, preserve_index=False))

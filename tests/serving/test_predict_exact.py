@@ -28,7 +28,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp(kind)
     patch = pytest.MonkeyPatch()
     patch.setattr(os, "fsync", lambda _: None)
-    with pytest.warns(UserWarning) if kind == "holed" else patch.context():
+    with pytest.warns(UserWarning, match="D242") if kind == "holed" else patch.context():
         snnctl.train(write(folder, kind), out=folder / "run", device="cpu")
     patch.undo()
     elsewhere = tmp_path_factory.mktemp(f"{kind}-elsewhere")
