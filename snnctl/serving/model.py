@@ -277,10 +277,15 @@ def load(
             E411 its weights are; R1xx to R4xx, its recipe is not valid any more.
 
     Example:
-        >>> import snnctl
-        >>> snnctl.load("nowhere")
-        Traceback (most recent call last):
-        snnctl.core.diagnostic.DiagnosticError: error[U413]: ...
+        >>> model = load(run)  # a folder that `snnctl train` made
+        >>> model.columns
+        ('value',)
+        >>> model.fitted.window, model.fitted.horizon
+        (12, 2)
+        >>> list(model.predict())
+        ['unique_id', 'ds', 'snnctl']
+        >>> list(model.predict(last=5))
+        ['unique_id', 'ds', 'cutoff', 'snnctl']
     """
     opened = open_run(run, checkpoint, allow_plugins=allow_plugins, warn=warn)
     recipe = opened.recipe
