@@ -80,7 +80,8 @@ def predict(
             write_forecast(output, tables)
         else:
             for _ in tables:
-                pass
+                if plot is None and len(first) == MOST_ROWS:
+                    break
     if plot is not None and seen is not None:
         _draw(seen, plot, model.recipe.name)
     return {

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from snnctl.engine.experiment import Network
 
+# So often a forecast may go on from itself.
+MOST_ROUNDS = 100
 Warn = Callable[[Sequence[Diagnostic]], None]
 
 
@@ -181,7 +183,7 @@ class Model:
         self._refuse_rolling(rounds)
         ahead = None if known is None or not fitted.known else read_known(known, fitted)
         rows, observed = make_ready(series, fitted, rounds * fitted.horizon, ahead)
-        said = [one for one in series.warnings if given is not None or one.code == "D292"]
+        said = [one for one in series.warnings if given is not None or one.code in ("D292", "D293")]
         self._warn([*said, *far_outside(series, observed, fitted)])
         reaches = rounds * fitted.horizon if fitted.known else steps
         ends, dropped = choose(rows, asked, fitted.window, reaches)
@@ -219,9 +221,11 @@ class Model:
             unknown = f"past covariates ({', '.join(fitted.past)}) are not known there"
         elif fitted.calendar_features and fitted.step is None:
             unknown = "the rows have no one step, so the calendar is not known there"
+        if not unknown and rounds > MOST_ROUNDS:
+            unknown = f"{MOST_ROUNDS} times over nothing is left of what was observed"
         if rounds > 1 and unknown:
             message = f"beyond the trained {fitted.horizon} steps {unknown}"
-            help = f"ask for {fitted.horizon} steps at most, or train with a longer `data.horizon`"
+            help = "ask for fewer steps, or train with a longer `data.horizon`"
             raise DiagnosticError(Diagnostic("U503", message, help=help))
 
     def _batches(

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from engine.tiny_runs import codes, command, tiny, trained
-from serving.forecast_runs import RECIPE, plain, wave
+from serving.forecast_runs import RECIPE, panel, plain, wave
 
 import snnctl
 from snnctl.core.diagnostic import DiagnosticError
@@ -88,6 +88,15 @@ def test_the_training_file_may_have_grown(tmp_path: Path) -> None:
     run = train(tmp_path, plain())
     plain(220).to_csv(tmp_path / "table.csv", index=False)
     assert snnctl.load(run, device="cpu").predict().ds.min() == pd.Timestamp("2024-01-10 04:00")
+
+
+def test_series_that_came_later_are_left_out_and_told(tmp_path: Path) -> None:
+    run = train(tmp_path, panel(), ", id: site")
+    grown = pd.concat([panel(), panel().query("site == 'west'").assign(site="east")])
+    grown.to_csv(tmp_path / "table.csv", index=False)
+    with pytest.warns(UserWarning, match=r"D293.*series `east` is not in training .*, and left out"):
+        found = snnctl.load(run, device="cpu").predict()
+    assert list(found.unique_id.unique()) == ["north", "south", "west"]
 
 
 def test_a_classifier_is_refused_clearly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

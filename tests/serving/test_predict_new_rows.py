@@ -74,6 +74,13 @@ def test_another_step(runs: Runs, step: str) -> None:
     assert "trained at a step of 1 hour" in message
 
 
+def test_another_clock_is_warned_of(runs: Runs) -> None:
+    frame = plain().assign(date=lambda frame: frame.date.dt.tz_localize("Europe/Berlin"))
+    with pytest.warns(UserWarning, match=r"D296.*Europe/Berlin.*in training it was the file's own, without"):
+        found = model(runs, "plain").predict(frame)
+    assert found.ds.min() == pd.Timestamp("2024-01-09 08:00")
+
+
 def test_a_hole_is_no_other_step(runs: Runs) -> None:
     frame = plain().drop(index=[180, 190, 191])
     with pytest.warns(UserWarning, match="D242"):
@@ -97,6 +104,15 @@ def test_series_that_training_did_not_know(runs: Runs) -> None:
     frame = panel().replace({"site": {"west": "east"}})
     code, message, _ = refused(lambda: model(runs, "panel").predict(frame))
     assert (code, message) == ("D293", "series `east` is not in training, so there is no scaler for it")
+
+
+def test_under_one_scaler_for_all_they_are_forecast_and_told(tmp_path: Path) -> None:
+    path = write(tmp_path, "panel")
+    snnctl.train(path, ["data.scaler_by=all"], out=tmp_path / "run", device="cpu")
+    frame = panel().replace({"site": {"west": "east"}})
+    with pytest.warns(UserWarning, match=r"D293.*series `east` is not in training, and scaled as all are"):
+        found = snnctl.load(tmp_path / "run", device="cpu").predict(frame)
+    assert list(found.unique_id.unique()) == ["north", "south", "east"]
 
 
 def test_values_far_outside_the_range_of_training_are_warned_of(runs: Runs) -> None:
@@ -156,6 +172,7 @@ def test_beyond_the_horizon_it_goes_on_from_its_own_forecast(runs: Runs) -> None
     second = longer[longer.ds.isin(again.ds)].reset_index(drop=True)
     np.testing.assert_allclose(second.snnctl, again.snnctl, rtol=1e-5)
     assert len(forecaster.predict(plain(), horizon=2)) == 4
+    assert refused(lambda: forecaster.predict(plain(), horizon=301))[0] == "U503"
 
 
 def test_past_covariates_end_the_horizon(runs: Runs) -> None:
@@ -235,6 +252,12 @@ def test_a_run_without_a_model_takes_it_from_its_data(runs: Runs, tmp_path: Path
     shutil.rmtree(run / "model")
     pd.testing.assert_frame_equal(snnctl.load(run, device="cpu").predict(), expected)
     assert not (run / "model").exists()
+    (Path("copy") / "table.csv").rename("kept.csv")  # the recipe names the table where it was trained
+    document = run / "recipe.yaml"
+    document.write_text(document.read_text().replace(str(runs("plain").parent), str(Path("copy").resolve())))
+    assert refused(lambda: snnctl.load(run, device="cpu"))[0] == "D101"
+    Path("copy/table.csv").write_text(plain().assign(a=1.0 + plain().a).to_csv(index=False))
+    assert refused(lambda: snnctl.load(run, device="cpu"))[0] == "D401"
     (run / "model").mkdir()
     for text in ("{", "[]", "{}", '{"schema": 2, "kind": "forecasting"}'):
         (run / "model" / "model.json").write_text(text)

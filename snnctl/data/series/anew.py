@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from snnctl.core.diagnostic import Diagnostic
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data.problems import data_error
 from snnctl.data.series.arranging import series_of
 from snnctl.data.series.fitted import FittedSeries
@@ -16,7 +16,7 @@ from snnctl.data.series.missing import check_finite, mark_missing
 from snnctl.data.series.roles import assign, codes_of
 from snnctl.data.series.series import Floats, Series
 from snnctl.data.series.sources import read_source, read_table
-from snnctl.data.series.stamps import DAY, NONE, Micros
+from snnctl.data.series.stamps import DAY, NO_ZONE, NONE, Micros
 from snnctl.data.series.steps import SLACK, Step, find_step
 from snnctl.data.series.table import Table
 
@@ -42,17 +42,19 @@ def read_new(given: Path | Table, fitted: FittedSeries) -> Series:
     _check_step(table, fitted)
     series = series_of(table, how)
     strangers = _strangers(series, fitted)
+    if strangers and (fitted.apart or len(fitted.parts) == 1):
+        raise _unknown(strangers, table.origin)
     if strangers:
-        message = f"{_counted(strangers)} not in training, so there is no scaler for {_them(strangers)}"
-        help = "leave their rows out, or train with `data.scaler_by: all`"
-        raise data_error("D293", message, file=table.origin, path="", help=help)
-    return _enough(series, fitted)
+        message = f"{_counted(strangers)} not in training, and scaled as all are"
+        warning = Diagnostic("D293", message, severity="warning", file=table.origin)
+        series = replace(series, warnings=(*series.warnings, warning))
+    return _enough(_of_that_clock(series, fitted), fitted)
 
 
 def read_on(fitted: FittedSeries) -> Series:
     """The series of training, as its source holds it now.
 
-    Series that training left out, since they are too short, are left out.
+    Series that training did not see, since they were too short or came later, are left out, and it is said.
 
     Raises:
         DiagnosticError: D101, it has gone; as `read_new`.
@@ -60,8 +62,12 @@ def read_on(fitted: FittedSeries) -> Series:
     how = fitted.wanted(fitted.columns, fitted.past, fitted.known)
     series = read_source(fitted.source, fitted.reading(fitted.names), how)
     strangers = _strangers(series, fitted)
-    if strangers and len(strangers) < len(series.parts):
-        series = series.without(strangers)
+    if strangers and len(strangers) == len(series.parts):
+        raise _unknown(strangers, series.origin)
+    if strangers:
+        message = f"{_counted(strangers)} not in training (too short then, or new), and left out"
+        warning = Diagnostic("D293", message, severity="warning", file=series.origin)
+        series = replace(series.without(strangers), warnings=(*series.warnings, warning))
     return _enough(series, fitted)
 
 
@@ -161,8 +167,26 @@ def _fits(instants: Micros, step: Step) -> bool:
     return bool((off[1:] <= SLACK).mean() > 0.5 and (gaps >= 1).mean() > 0.5 and np.median(gaps) < 2)
 
 
+def _of_that_clock(series: Series, fitted: FittedSeries) -> Series:
+    """With D296 where stamps have a time zone and those of training had none, or the other way round."""
+    clock = series.facts.get("time", {}).get("clock", "")
+    if not fitted.time or (clock == NO_ZONE) == (fitted.clock == NO_ZONE):
+        return series
+    message = f"the clock of the stamps is {clock}; in training it was {fitted.clock}"
+    help = "if that is another clock, hours of the day are shifted: bring the stamps onto the one of training"
+    warning = Diagnostic("D296", message, severity="warning", file=series.origin, help=help)
+    return replace(series, warnings=(*series.warnings, warning))
+
+
 def _strangers(series: Series, fitted: FittedSeries) -> list[str]:
-    return [part.name for part in series.parts if part.name not in fitted.parts] if fitted.apart else []
+    known = {*fitted.parts}
+    return [part.name for part in series.parts if part.name not in known] if known else []
+
+
+def _unknown(names: Sequence[str], origin: str) -> DiagnosticError:
+    message = f"{_counted(names)} not in training, so there is no scaler for {'it' if len(names) == 1 else 'them'}"
+    help = "leave their rows out, or train with `data.scaler_by: all`"
+    return data_error("D293", message, file=origin, path="", help=help)
 
 
 def _enough(series: Series, fitted: FittedSeries) -> Series:
@@ -189,7 +213,3 @@ def _unbroken(starts: Sequence[int], last: int) -> int:
 def _counted(names: Sequence[str]) -> str:
     shown = ", ".join(f"`{name}`" for name in names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     return f"series {shown} is" if len(names) == 1 else f"{len(names)} series ({shown}) are"
-
-
-def _them(names: Sequence[str]) -> str:
-    return "it" if len(names) == 1 else "them"

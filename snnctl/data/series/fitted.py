@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,11 @@ class FittedSeries(ForecastShape):
 
     def number_of(self, name: str) -> int:
         """Which row of the scaler is that of a series."""
-        return self.parts.index(name) if self.apart else 0
+        return self._numbers[name] if self.apart else 0
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {name: number for number, name in enumerate(self.parts)}
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, from which `of_json` makes the same again."""
