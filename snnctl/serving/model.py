@@ -179,9 +179,13 @@ class Model:
         fitted = self.fitted
         steps = asked.horizon or fitted.horizon
         rounds = -(-steps // fitted.horizon)
-        series = self._read(given)
+        if known is not None and not fitted.known:
+            message = "covariates that are known ahead are given, and the network sees none"
+            help = "leave --known out; rows of the past come with --input"
+            raise DiagnosticError(Diagnostic("U504", message, help=help))
         self._refuse_rolling(rounds)
-        ahead = None if known is None or not fitted.known else read_known(known, fitted)
+        series = self._read(given)
+        ahead = None if known is None else read_known(known, fitted)
         rows, observed = make_ready(series, fitted, rounds * fitted.horizon, ahead)
         said = [one for one in series.warnings if given is not None or one.code in ("D292", "D293")]
         self._warn([*said, *far_outside(series, observed, fitted)])

@@ -150,6 +150,21 @@ def test_known_covariates_have_to_be_known(runs: Runs) -> None:
     assert not np.allclose(low.snnctl, high.snnctl)
 
 
+def test_known_covariates_in_a_file(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
+    run, dates = runs("covariates"), pd.date_range("2024-01-09 08:00", periods=HORIZON, freq="h")
+    known = pd.DataFrame({"date": dates, "plan": [3.0, 1.0, 0.0]})
+    known.to_csv("plan.csv", index=False)
+    _, document = command(capsys, "predict", run, "--known", "plan.csv")
+    expected = snnctl.load(run, device="cpu").predict(known=known).snnctl
+    assert [row["snnctl"] for row in document["forecast"]] == pytest.approx(expected.tolist())
+    known.rename(columns={"plan": "plans"}).to_csv("plan.csv", index=False)
+    assert codes(command(capsys, "predict", run, "--known", "plan.csv")[1]) == ["D290"]
+    known.iloc[1:].to_csv("plan.csv", index=False)
+    code, document = command(capsys, "predict", run, "--known", "plan.csv", "--output", "f.csv")
+    assert (code, codes(document), Path("f.csv").exists()) == (3, ["D295"], False)
+    assert codes(command(capsys, "predict", runs("plain"), "--known", "plan.csv")[1]) == ["U504"]
+
+
 def test_all_windows_whose_covariates_are_known(runs: Runs) -> None:
     with pytest.warns(UserWarning, match=r"D295.*3 windows are left out"):
         found = model(runs, "covariates").predict(covariates(), every=True)
