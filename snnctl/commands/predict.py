@@ -114,10 +114,7 @@ def _given(input: Path | str | None) -> Iterator[Path | None]:
         try:
             yield path
         except DiagnosticError as error:
-            told = (
-                replace(one, file="stdin" if one.file == str(path) else one.file, message=one.message)
-                for one in error.diagnostics
-            )
+            told = (replace(one, file="stdin" if one.file == str(path) else one.file) for one in error.diagnostics)
             raise DiagnosticError(list(told), error.exit_code) from error
 
 

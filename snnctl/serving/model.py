@@ -313,6 +313,7 @@ def _fitted(folder: RunDir, recipe: Recipe) -> FittedSeries:
     document = folder.model()
     if document is not None:
         try:
+            _check_beside(recipe, document)
             return FittedSeries.of_json(document)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             facts = {"reason": f"{type(error).__name__}: {error}"}
@@ -329,3 +330,11 @@ def _fitted(folder: RunDir, recipe: Recipe) -> FittedSeries:
     if folder.manifest().get("data_fingerprint") != data.fingerprint:
         raise DiagnosticError(Diagnostic("D401", path="data", help="restore it, or train again"))
     return fitted
+
+
+def _check_beside(recipe: Recipe, document: dict[str, Any]) -> None:
+    """ValueError where a model is not of its recipe: nothing is built after a file that was changed by hand."""
+    data = recipe.values["data"]
+    for knob in ("window", "horizon", "window_norm", "missing", "calendar"):
+        if document[knob] != data.get(knob) or isinstance(document[knob], bool) != isinstance(data.get(knob), bool):
+            raise ValueError(f"{knob} is {document[knob]!r}, in the recipe {data.get(knob)!r}")

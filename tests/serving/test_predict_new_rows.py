@@ -277,7 +277,15 @@ def test_a_run_without_a_model_takes_it_from_its_data(runs: Runs, tmp_path: Path
     for text in ("{", "[]", "{}", '{"schema": 2, "kind": "forecasting"}'):
         (run / "model" / "model.json").write_text(text)
         assert refused(lambda: snnctl.load(run))[0] == "U506"
-    document = json.loads((runs("plain") / "model" / "model.json").read_text())
-    document["scaler"]["shift"] = [1.0]
-    (run / "model" / "model.json").write_text(json.dumps(document))
-    assert refused(lambda: snnctl.load(run))[0] == "U506"
+    whole = json.loads((runs("plain") / "model" / "model.json").read_text())
+    for name, value in (
+        ("window", 10**9),
+        ("scaler", {"kind": "standard", "shift": [1.0], "scale": [1.0]}),
+        ("known_fallback", [0.0]),
+        ("format", 3),
+        ("columns", [1, 2]),
+        ("range", {"low": [0.0], "high": [0.0, 1.0]}),
+        ("step", {"kind": "time", "count": 1, "other": 2}),
+    ):
+        (run / "model" / "model.json").write_text(json.dumps({**whole, name: value}))
+        assert refused(lambda: snnctl.load(run))[0] == "U506", name

@@ -171,13 +171,44 @@ class FittedSeries(ForecastShape):
             low=_floats(values["range"]["low"]),
             high=_floats(values["range"]["high"]),
         )
-        rows = (len(found.parts),) if found.apart else ()
-        sizes = {"scaler": (found.scaler.shift, found.channels), "range": (found.low, len(found.names))}
-        sizes["fallback"] = (found.fallback, found.channels + len(found.past))
-        for name, (array, columns_of) in sizes.items():
-            if array.shape != (*rows, columns_of):
-                raise ValueError(f"{name} of shape {array.shape}, not {(*rows, columns_of)}")
+        found._check()
         return found
+
+    def _check(self) -> None:
+        """ValueError where arrays do not fit the columns, or what is to be text is none."""
+        texts = (
+            self.source,
+            self.clock,
+            "" if self.format is None else self.format,
+            *self.names,
+            *self.id,
+            *self.time,
+            *self.parts,
+        )
+        if not all(isinstance(text, str) for text in texts):
+            raise ValueError("names, source, format or clock are no text")
+        if self.calendar_features and not self.time:
+            raise ValueError("a calendar without a time")
+        rows = (len(self.parts),) if self.apart else ()
+        sizes = {
+            "scaler": (self.scaler.shift, self.channels),
+            "scale": (self.scaler.scale, self.channels),
+            "fallback": (self.fallback, self.channels + len(self.past)),
+            "known_fallback": (
+                np.zeros((*rows, 0)) if self.known_fallback is None else self.known_fallback,
+                len(self.known),
+            ),
+            "low": (self.low, len(self.names)),
+            "high": (self.high, len(self.names)),
+        }
+        for scaler, names in ((self.past_scaler, self.past), (self.known_scaler, self.known)):
+            if (scaler is None) != (not names):
+                raise ValueError("covariates without a scaler, or a scaler without covariates")
+            if scaler is not None:
+                sizes[f"scaler of {', '.join(names)}"] = (scaler.shift, len(names))
+        for name, (array, columns) in sizes.items():
+            if array.shape != (*rows, columns):
+                raise ValueError(f"{name} is of shape {list(array.shape)}, not {[*rows, columns]}")
 
 
 def reading_of(read_as: str, format: str | None) -> str | None:
