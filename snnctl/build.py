@@ -130,6 +130,17 @@ def initialising(seed: int) -> Iterator[None]:
         yield
 
 
+def assemble(recipe: Recipe, data: Any) -> tuple[Any, Network]:
+    """The recipe's task and network for data of this shape; the network is initialised as at the start of training.
+
+    Raises:
+        DiagnosticError: R3xx and R4xx as `check`.
+    """
+    task = _located(recipe, lambda: make("task", recipe.values["task"], data))
+    with initialising(recipe.train.seed):
+        return task, build_network(recipe, task.input_signal, task.outputs)
+
+
 def build(recipe: Recipe) -> Experiment:
     """Load the data and build everything; the network is initialised from the seed's `init` stream.
 
@@ -137,9 +148,7 @@ def build(recipe: Recipe) -> Experiment:
         DiagnosticError: Dxxx data missing or unfit, R3xx and R4xx as `check`.
     """
     data = load_data(recipe)
-    task = _located(recipe, lambda: make("task", recipe.values["task"], data))
-    with initialising(recipe.train.seed):
-        network = build_network(recipe, task.input_signal, task.outputs)
+    task, network = assemble(recipe, data)
 
     def make_optimizer(network: nn.Module) -> Optimizer:
         groups = _groups(recipe, network)

@@ -135,6 +135,13 @@ class Dataset(Probe):
     def fingerprint(self) -> str:
         """SHA-256 hex over everything that a result depends on: a run goes on with the same data alone."""
 
+    def remembered(self) -> dict[str, Any] | None:
+        """What a trained model needs of this data to be used on other data: plain values, for JSON.
+
+        It has `schema` and `kind`. None: such a model cannot be used without its recipe's data yet.
+        """
+        return None
+
     @abstractmethod
     def facts(self) -> dict[str, Any]:
         """What `describe` begins with."""

@@ -23,7 +23,7 @@ class RunDir:
     """One run's folder.
 
     Files: recipe.yaml (resolved, runnable), recipe.source.yaml, manifest.json, environment.json, metrics.jsonl,
-    spikes.jsonl, results.json, checkpoints/{last,best}, log.txt.
+    spikes.jsonl, results.json, checkpoints/{last,best}, model/model.json, log.txt.
     """
 
     def __init__(self, path: Path) -> None:
@@ -32,6 +32,7 @@ class RunDir:
     last = property(lambda self: self.path / "checkpoints" / "last")
     best = property(lambda self: self.path / "checkpoints" / "best")
     recipe = property(lambda self: self.path / "recipe.yaml")
+    model_file = property(lambda self: self.path / "model" / "model.json")
     log = property(lambda self: self.path / "log.txt")
 
     @property
@@ -190,6 +191,24 @@ class RunDir:
             return dict(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError):
             return None  # damaged by hand; measuring again writes it anew
+
+    def write_model(self, document: dict[str, Any]) -> None:
+        """What the weights need beside the recipe to be used on new data, see `snnctl.data.base.Dataset.remembered`."""
+        self.model_file.parent.mkdir(exist_ok=True)
+        write_json(self.model_file, document)
+
+    def model(self) -> dict[str, Any] | None:
+        """What `write_model` wrote, or None where nothing was.
+
+        Raises:
+            DiagnosticError: U506, the file is damaged.
+        """
+        try:
+            return dict(json.loads(self.model_file.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise DiagnosticError(Diagnostic("U506", file=str(self.model_file), facts={"reason": error})) from error
 
     def interrupted(self, epochs_done: int) -> dict[str, Any]:
         """What stands for results when the run was stopped."""

@@ -104,6 +104,7 @@ def train_run(
                 if status == "interrupted":
                     raise Stopped
                 speed = trainer.items_done / max(trainer.state.seconds, 1e-9)
+                remember(experiment, run)
                 with stop.at_once():
                     results = measure_run(experiment, run, runtime)
             except KeyboardInterrupt:  # Stopped, or a second Ctrl-C that would not wait for the step
@@ -120,6 +121,14 @@ def train_run(
             run.write_results(results)
             run.update_manifest(status="done", seconds=trainer.state.seconds, metrics=results["metrics"])
         return results
+
+
+def remember(experiment: Experiment, run: RunDir) -> None:
+    """Write what the weights need to be used without the data that they were trained on."""
+    remembered = getattr(experiment.data, "remembered", None)  # data of a plug-in may have none
+    document = None if remembered is None else remembered()
+    if document is not None:
+        run.write_model(document)
 
 
 def changed_data(experiment: Experiment, run: RunDir) -> Diagnostic | None:

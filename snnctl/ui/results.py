@@ -43,7 +43,7 @@ def show_results(console: Console, results: Mapping[str, Any], *, positions: boo
         )
     console.print(f"\nrun directory: {escape(results['run'])}", soft_wrap=True)
     if "seconds" in results:
-        _next(console, results["run"], positions)
+        _next(console, results["run"], positions, forecasts=results.get("units") is not None)
 
 
 def _execution(console: Console, found: Mapping[str, Any] | None) -> None:
@@ -66,10 +66,12 @@ def _own(document: Mapping[str, Any], what: str) -> str:
     return f"{kind}{' + linear skip' if document['skip'] else ''} ({what})"
 
 
-def _next(console: Console, run: str, positions: bool) -> None:
+def _next(console: Console, run: str, positions: bool, *, forecasts: bool) -> None:
     console.print("next:")
+    predict = (f"snnctl predict {run} --output forecast.csv --plot forecast.png", "what comes next, in your own units")
     no_position = (f"snnctl train {run}/recipe.yaml --set model.position=none", "the same without position encoding")
     for command, why in (
+        *((predict,) if forecasts else ()),
         (f"snnctl eval {run} --split val", "measure another split"),
         (f"snnctl show {run}/recipe.yaml", "every value that was used"),
         (f"snnctl train {run}/recipe.yaml --seeds 1,2,3", "mean and sd over seeds"),

@@ -84,7 +84,7 @@ def series_of(table: Table, how: Arrangement) -> Series:
     values, past, known = (_values(table, names, rows, axes) if names else None for names in columns)
     assert values is not None  # there is a target, or `assign` refuses
     several = len(parts) > 1 or bool(roles.id)
-    times = None
+    times, steps = None, {axis.step for axis in axes}
     if roles.stamps is not None and roles.stamps.dated:
         times = np.concatenate([axis.stamps.local for axis in axes]).astype("M8[us]").astype("M8[ms]")
     return Series(
@@ -102,6 +102,8 @@ def series_of(table: Table, how: Arrangement) -> Series:
         roles.left_out,
         _facts(table, roles, axes, parts if several else []),
         tuple(told),
+        steps.pop() if len(steps) == 1 else None,
+        "" if roles.stamps is None else roles.stamps.read_as,
     )
 
 

@@ -23,12 +23,13 @@ from snnctl.data.series.arranging import Arrangement
 from snnctl.data.series.axis import DEFAULT_ROWS, Rows
 from snnctl.data.series.calendar import CALENDAR_FEATURES, calendar_features
 from snnctl.data.series.dataset import ForecastData, SeriesProbe, SeriesTensors
+from snnctl.data.series.fitted import FittedSeries, ranges, reading_of
 from snnctl.data.series.known import KNOWN
 from snnctl.data.series.missing import check_finite, check_observed, fill_parts, mark_missing
 from snnctl.data.series.oddities import check_scored, oddities, too_short
 from snnctl.data.series.prepare import prepare
 from snnctl.data.series.roles import Wanted
-from snnctl.data.series.scaling import FittedScaler, Scaler
+from snnctl.data.series.scaling import FittedScaler, Scaler, scaled_by
 from snnctl.data.series.series import Floats, ReadOptions, Series
 from snnctl.data.series.sources import KEYED, read_source, suffix_of
 from snnctl.data.series.stamps import EPOCHS, ORDERS, SERIAL
@@ -199,27 +200,53 @@ class TimeSeries(DataSource):
         series, plan, train = read.series, read.plan, read.plan.rows("train")
         apart = self.scaler_by == "series" and len(plan.parts) > 1
         scaler = self._fit(read.marked, read, apart)
-        inputs = _scaled(read.marked, scaler, series)
+        inputs = scaled_by(scaler, read.marked, series.pieces)
         check_finite(inputs, series, " after scaling")
+        past_scaler = known_scaler = known_fallback = known = None
         if series.past is not None:
-            past = _scaled(series.past, self._fit_each(series.past, read, apart), series)
-            inputs = np.concatenate((inputs, past), axis=1)
-        known = None
+            past_scaler = self._fit_each(series.past, read, apart)
+            inputs = np.concatenate((inputs, scaled_by(past_scaler, series.past, series.pieces)), axis=1)
         if series.known is not None:
-            scaled = _scaled(series.known, self._fit_each(series.known, read, apart), series)
-            known = fill_parts(scaled, _fallback(scaled, train, read, apart), plan.parts).linear
-        filled = fill_parts(inputs, _fallback(inputs, train, read, apart), plan.parts)
+            known_scaler = self._fit_each(series.known, read, apart)
+            scaled = scaled_by(known_scaler, series.known, series.pieces)
+            known_fallback = _fallback(scaled, train, read, apart)
+            known = fill_parts(scaled, known_fallback, plan.parts).linear
+        fallback = _fallback(inputs, train, read, apart)
+        filled = fill_parts(inputs, fallback, plan.parts)
         calendar = calendar_features(series.times) if self.calendar and series.times is not None else None
-        targets = len(series.columns)
+        window_norm = WindowNorm(self.window_norm, len(series.columns))
+        low, high = ranges(series, read.marked, plan, apart=apart)
+        fitted = FittedSeries(
+            **self._shape(read),
+            source=self.source,
+            parts=tuple(part.name for part in plan.parts) if self._how.wanted.id else (),
+            id=self._how.wanted.id,
+            time=series.time,
+            format=reading_of(series.read_as, self._how.wanted.format),
+            step=series.step,
+            clock=series.facts.get("time", {}).get("clock", ""),
+            rules=self._how.rows,
+            options=self._options,
+            missing=self.missing,
+            window_norm=window_norm,
+            scaler=scaler,
+            past_scaler=past_scaler,
+            known_scaler=known_scaler,
+            fallback=fallback,
+            known_fallback=known_fallback,
+            low=low,
+            high=high,
+        )
         interpolate = self.missing != "hold"
         return ForecastData(
             **self._shape(read),
             series=series,
             marked=read.marked,
-            tensors=SeriesTensors.of(filled, targets, known, calendar, interpolate=interpolate),
+            tensors=SeriesTensors.of(filled, len(series.columns), known, calendar, interpolate=interpolate),
             scaler=scaler,
             plan=plan,
-            window_norm=WindowNorm(self.window_norm, targets),
+            window_norm=window_norm,
+            fitted=fitted,
         )
 
     def _read(self) -> _Read:
@@ -308,13 +335,6 @@ class _Read:
 
 def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
-
-
-def _scaled(values: Floats, scaler: FittedScaler, series: Series) -> Floats:
-    with np.errstate(over="ignore"):
-        if scaler.shift.ndim == 1:
-            return scaler.apply(values)
-        return np.concatenate([scaler.of(i).apply(values[p.first : p.last]) for i, p in enumerate(series.pieces)])
 
 
 def _fallback(scaled: Floats, train: npt.NDArray[np.int64], read: _Read, apart: bool) -> Floats:

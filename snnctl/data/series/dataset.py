@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from snnctl.data.series.series import Floats, Part, Series, Times
 from snnctl.data.series.timeline import Timeline
 from snnctl.data.series.window_norm import WindowNorm
 from snnctl.data.series.windows import WindowPlan
+
+if TYPE_CHECKING:
+    from snnctl.data.series.fitted import FittedSeries
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,30 @@ class SeriesTensors:
             last_observed=torch.from_numpy(filled.last_observed) if holes and interpolate else None,
         )
 
+    def inputs(self, rows: Tensor, horizon: int) -> Tensor:
+        """What a network sees of windows.
+
+        Args:
+            rows: [B, L] of each window.
+
+        Shape:
+            [B, L, C + past + calendar + known]. A known covariate is there several times: in its own row, and as it
+            will be `later_by` rows later.
+        """
+        seen = self.values[rows]
+        if self.held is not None and self.last_observed is not None:
+            last = rows[:, -1:]
+            seen = torch.where(rows[..., None] > self.last_observed[last], self.held[last], seen)
+        beside = self.beside(rows, horizon)
+        return torch.cat((seen, *beside), dim=-1) if beside else seen
+
+    def beside(self, rows: Tensor, horizon: int) -> list[Tensor]:
+        """Of `inputs`, what is known whatever the series does: calendar and known covariates."""
+        found = [] if self.calendar is None else [self.calendar[rows]]
+        if self.known is not None:
+            found += [self.known[rows + later] for later in (0, *later_by(rows.shape[1], horizon))]
+        return found
+
 
 class WindowSplit:
     """The windows of one split, by index; the series itself is never copied.
@@ -88,22 +115,11 @@ class WindowSplit:
         """The windows at `indices` (int64 [B]), gathered by index arithmetic.
 
         Shape:
-            inputs [B, window, C + past + calendar + known], targets [B, horizon, C]. A known covariate is there
-            several times: in its own row, and as it will be `later_by` rows later.
+            inputs as `SeriesTensors.inputs`, targets [B, horizon, C].
         """
         store, starts = self._store, self.starts[indices]
         rows = starts[:, None] + torch.arange(self._window)
-        inputs = store.values[rows]
-        if store.held is not None and store.last_observed is not None:
-            last = rows[:, -1:]
-            inputs = torch.where(rows[..., None] > store.last_observed[last], store.held[last], inputs)
-        beside = []
-        if store.calendar is not None:
-            beside.append(store.calendar[rows])
-        if store.known is not None:
-            beside += [store.known[rows + later] for later in (0, *later_by(self._window, self._horizon))]
-        if beside:
-            inputs = torch.cat((inputs, *beside), dim=-1)
+        inputs = store.inputs(rows, self._horizon)
         following = rows[:, -1:] + 1 + torch.arange(self._horizon)
         observed = None if store.observed is None else store.observed[following][..., : store.targets]
         scale = None if self.scale is None else self.scale[indices]
@@ -180,6 +196,7 @@ class ForecastData(ForecastShape, Dataset):
         scaler: fitted; with one row for each series of a panel where those are scaled apart.
         plan: which rows and windows belong to which split.
         window_norm: normalisation of each window; the model applies it, batches come without.
+        fitted: what a model has to remember of it.
     """
 
     series: Series
@@ -188,6 +205,7 @@ class ForecastData(ForecastShape, Dataset):
     scaler: FittedScaler
     plan: WindowPlan
     window_norm: WindowNorm
+    fitted: FittedSeries
 
     @cached_property
     def missing_values(self) -> int:
@@ -198,6 +216,9 @@ class ForecastData(ForecastShape, Dataset):
     def fingerprint(self) -> str:
         """SHA-256 hex over the chosen columns' values in their own units, shape and names."""
         return self.series.fingerprint()
+
+    def remembered(self) -> dict[str, Any]:
+        return {**self.fitted.to_json(), "fingerprint": self.fingerprint}
 
     def split(self, name: SplitName) -> WindowSplit:
         starts = self.plan.starts[name]

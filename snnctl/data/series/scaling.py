@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 
 from snnctl.core.catalog import SCALERS
-from snnctl.data.series.series import Floats
+from snnctl.data.series.series import Floats, Part
 
 FitOn = Literal["train", "all"]
 
@@ -49,6 +50,21 @@ class FittedScaler:
             for each in (self.shift, self.scale)
         )
         return scaled * scale + shift
+
+
+def scaled_by(scaler: FittedScaler, values: Floats, parts: Sequence[Part], numbers: Sequence[int] = ()) -> Floats:
+    """Scale values [N, C] of several series, each by its own scaler where they are scaled apart.
+
+    Args:
+        parts: the series; together they are all rows.
+        numbers: which row of the scaler each takes; empty = in their order.
+    """
+    with np.errstate(over="ignore"):
+        if scaler.shift.ndim == 1:
+            return scaler.apply(values)
+        chosen = numbers or range(len(parts))
+        pieces = [scaler.of(n).apply(values[p.first : p.last]) for n, p in zip(chosen, parts, strict=True)]
+        return np.concatenate(pieces)
 
 
 class Scaler(ABC):

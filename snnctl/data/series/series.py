@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.data.cache import sha256_of
+
+if TYPE_CHECKING:
+    from snnctl.data.series.steps import Step
 
 Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.datetime64]
@@ -55,6 +58,8 @@ class Series:
         left_out: name -> why, of the columns that are not used.
         facts: how time and rows were understood, for `data info`.
         warnings: what was decided, or is odd.
+        step: from one row to the next; None where it is not known, or series of a panel differ in it.
+        read_as: how the stamps were understood ("day first", ...); "" where there are none.
     """
 
     values: Floats
@@ -71,6 +76,8 @@ class Series:
     left_out: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Diagnostic, ...] = ()
+    step: Step | None = None
+    read_as: str = ""
 
     @property
     def pieces(self) -> tuple[Part, ...]:

@@ -13,6 +13,7 @@ from snnctl.data.series.series import Floats, Times
 
 Micros = npt.NDArray[np.int64]
 NONE = int(np.iinfo(np.int64).min)  # no stamp: what numpy calls NaT
+NO_ZONE = "the file's own, without a time zone"
 SECOND = 1_000_000
 HOUR, DAY = 3600 * SECOND, 86400 * SECOND
 EPOCHS = ("s", "ms", "us", "ns")
@@ -47,7 +48,7 @@ class Stamps:
 
     local: Micros
     offset: Micros | None = None
-    clock: str = "the file's own, without a time zone"
+    clock: str = NO_ZONE
     read_as: str = ""
     dated: bool = True
 

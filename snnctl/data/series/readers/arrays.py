@@ -76,10 +76,11 @@ def read_parquet(path: Path, options: ReadOptions) -> Table:
         table = file.read(columns=columns)
         if len(table) != rows:
             raise ValueError(f"{len(table):,} rows where its footer says {rows:,}")
-        return _of_arrow(path, table)
+        return of_arrow(path, table)
 
 
-def _of_arrow(path: Path, table: Any) -> Table:
+def of_arrow(path: Path | str, table: Any) -> Table:
+    """An Arrow table; `path` is where it comes from, for messages."""
     import pyarrow as pa
     from pyarrow import types
 

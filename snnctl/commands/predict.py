@@ -1,0 +1,144 @@
+"""What `snnctl predict` does: a trained run forecasts what follows, in the data's own units."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from snnctl.commands.listener import NOBODY, Listener
+from snnctl.core.choices import Checkpoint, Device
+from snnctl.core.diagnostic import DiagnosticError
+from snnctl.core.files import write_bytes, writing
+from snnctl.serving.files import check_suffix, rows_of, write_forecast
+from snnctl.serving.model import Forecast, load
+from snnctl.serving.windows import Asked
+
+# Rows that the document holds; more go to a file.
+MOST_ROWS = 1000
+_STDIN = "-"
+
+
+def predict(
+    run: Path | str,
+    input: Path | str | None = None,
+    output: Path | str | None = None,
+    *,
+    last: int | None = None,
+    every: bool = False,
+    since: str | None = None,
+    until: str | None = None,
+    known: Path | str | None = None,
+    horizon: int | None = None,
+    plot: Path | str | None = None,
+    checkpoint: Checkpoint = "best",
+    device: Device = "auto",
+    allow_plugins: bool = True,
+    listener: Listener = NOBODY,
+) -> dict[str, Any]:
+    """Forecast.
+
+    Args:
+        input: a table of any form that training takes, - is a CSV on stdin; None goes on where the training data ends.
+        output: a file of the forecasts: .csv, .parquet or .jsonl.
+        last, every, since, until, horizon: see `snnctl.serving.windows.Asked`.
+        known: a table of the known covariates over the rows ahead.
+        plot: a picture of the last forecast of each series behind its history: .png or .svg.
+
+    Returns:
+        `run`, `checkpoint`, `columns`, `series` (how many), `window`, `horizon`, `trained_horizon`, `windows`, `rows`
+        (of all forecasts), `forecast`: the first of them, `{unique_id, ds, snnctl}`, with `cutoff` where several
+        windows are asked for; `output` and `plot`, the files or None.
+
+    Raises:
+        DiagnosticError: as `snnctl.serving.model.load` and `Model.predict`; U504 options that do not go together, U505
+            a file of another format, U453 one that cannot be written.
+    """
+    output, plot, known = (None if path is None else Path(path) for path in (output, plot, known))
+    if output is not None:
+        check_suffix(output)
+    if plot is not None:
+        check_suffix(plot, (".png", ".svg"))
+    asked = Asked(horizon, last, every, since, until)
+    model = load(run, checkpoint, device=device, allow_plugins=allow_plugins, warn=listener.warn)
+    with _given(input) as given, listener.work() as tell:
+        forecast = model.forecast(given, asked, known, tell)
+        seen = None
+        if plot is not None:
+            from snnctl.serving.figure import LastOnes
+
+            seen = LastOnes(forecast, model.fitted.window)
+            forecast = _watched(forecast, seen.see)
+        first: list[dict[str, Any]] = []
+        tables = _kept(forecast.tables(), first)
+        if output is not None:
+            write_forecast(output, tables)
+        else:
+            for _ in tables:
+                if plot is None and len(first) == MOST_ROWS:
+                    break
+    if plot is not None and seen is not None:
+        _draw(seen, plot, model.recipe.name)
+    return {
+        "run": str(run),
+        "checkpoint": model.facts,
+        "columns": list(model.columns),
+        "series": len(forecast.rows.parts),
+        "window": model.fitted.window,
+        "horizon": forecast.steps,
+        "trained_horizon": model.fitted.horizon,
+        "windows": len(forecast.ends),
+        "rows": len(forecast.ends) * forecast.steps * len(model.columns),
+        "forecast": first,
+        "output": None if output is None else str(output),
+        "plot": None if plot is None else str(plot),
+    }
+
+
+@contextmanager
+def _given(input: Path | str | None) -> Iterator[Path | None]:
+    """The file to read; what comes on stdin is put into one, since readers look at it twice."""
+    if input is None or str(input) != _STDIN:
+        yield None if input is None else Path(input)
+        return
+    with tempfile.TemporaryDirectory(prefix="snnctl-") as folder:
+        path = Path(folder) / "stdin.csv"
+        with path.open("wb") as file:
+            while block := sys.stdin.buffer.read(1 << 20):
+                file.write(block)
+        try:
+            yield path
+        except DiagnosticError as error:
+            told = (replace(one, file="stdin" if one.file == str(path) else one.file) for one in error.diagnostics)
+            raise DiagnosticError(list(told), error.exit_code) from error
+
+
+def _watched(forecast: Forecast, see: Any) -> Forecast:
+    def batches() -> Iterator[Any]:
+        for ends, values in forecast.batches():
+            see(ends, values)
+            yield ends, values
+
+    return replace(forecast, batches=batches)
+
+
+def _kept(tables: Iterator[dict[str, Any]], first: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """All tables, while their first rows are kept in `first`."""
+    for table in tables:
+        first += islice(rows_of(table), MOST_ROWS - len(first))
+        yield table
+
+
+def _draw(seen: Any, path: Path, name: str) -> None:
+    from snnctl.report.style import render
+    from snnctl.serving.figure import figure
+
+    png, svg = render(figure(seen.lines(), f"{name}: forecast"))
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, png if path.suffix.lower() == ".png" else svg)
