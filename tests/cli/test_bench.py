@@ -77,6 +77,7 @@ def test_recipe(capsys: pytest.CaptureFixture[str]) -> None:
     assert saved["reference"] > saved["snnctl"]  # it keeps every step's potentials: another kernel has run
 
 
+@pytest.mark.slow
 def test_recipe_without_an_equal_elsewhere(capsys: pytest.CaptureFixture[str]) -> None:
     document = bench(capsys, "recipe", QUICKSTART, "--set", "model.neuron=if", "--set", "train.batch_size=2")
     assert {row["engine"] for row in document["rows"]} == {"snnctl", "reference"}
@@ -97,6 +98,7 @@ def test_without_other_libraries(capsys: pytest.CaptureFixture[str], monkeypatch
     assert any(note.startswith("spikingjelly and snntorch cannot be imported") for note in document["notes"])
 
 
+@pytest.mark.slow
 def test_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "neurons", "--quick", "--neuron", "if", "--rounds", "2"]) == 0
     out, err = capsys.readouterr()

@@ -76,7 +76,7 @@ CHARGES = [{"tau": 2.0}, {"tau": 3.7}, {"leak": 0.9, "gain": 1.0}, {"leak": 1.0,
 
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=repr)
 @pytest.mark.parametrize("reset", ["hard", "soft"])
-@pytest.mark.parametrize("detach_reset", [True, False])
+@pytest.mark.parametrize("detach_reset", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_every_setting(surrogate: Surrogate, reset: Any, detach_reset: bool) -> None:
     for number, (charge, levels, shape) in enumerate(itertools.product(CHARGES, (1, 3), SHAPES)):
         x, v = drawn(shape, torch.float64 if number % 2 else torch.float32, number)

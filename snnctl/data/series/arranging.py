@@ -67,10 +67,10 @@ def series_of(table: Table, how: Arrangement) -> Series:
         place = Place(table.origin, table.lines, name, advice)
         axes.append(arrange(roles.stamps.at(numbers), numbers, how.rows, how.step, place))
     told += _gathered([axis.warnings for axis in axes])
-    steps = dict.fromkeys(str(axis.step) for axis in axes if axis.step is not None)
-    if len(steps) > 1:
+    named = dict.fromkeys(str(axis.step) for axis in axes if axis.step is not None)
+    if len(named) > 1:
         message = (
-            f"series have different steps ({', '.join(list(steps)[:4])}): a window lasts longer in some than in others"
+            f"series have different steps ({', '.join(list(named)[:4])}): a window lasts longer in some than in others"
         )
         help = "bring them onto one step, or train them apart"
         told.append(Diagnostic("D248", message, severity="warning", path="data.step", file=table.origin, help=help))
