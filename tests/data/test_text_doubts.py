@@ -105,3 +105,14 @@ def test_facts(tmp_path: Path) -> None:
     }
     assert facts["splits"]["val"]["unknown_share"] == 1.0
     assert facts["splits"]["test"]["unknown_share"] == 0.5
+
+
+def test_texts_that_stand_in_two_splits_are_warned_of(tmp_path: Path) -> None:
+    for name, first, last in (("train", 0, 60), ("test", 50, 80)):
+        rows = "".join(f"text number {i},{i % 2}\n" for i in range(first, last))
+        (tmp_path / f"{name}.csv").write_text(f"text,label\n{rows}")
+    component = Text(source=str(tmp_path))
+    warning = next(one for one in component.probe().warnings if one.code == "D280")
+    assert "30 test texts also stand in train" in warning.message
+    removed = Text(source=str(tmp_path), repeats="remove").load()
+    assert "D280" not in [one.code for one in removed.warnings]

@@ -198,11 +198,20 @@ class Text(DataSource):
             leaks=tuple(leaks),
             warnings=(
                 *found.warnings,
+                *self._repeated(leaks),
                 *self._absent([label for label in order if label not in present]),
                 *doubts(splits, vocabulary, self.source),
                 *warnings,
             ),
         )
+
+    def _repeated(self, leaks: list[str]) -> Iterator[Diagnostic]:
+        if leaks:
+            help = "set `data.repeats: remove`; a score on texts that were learned flatters"
+            notes = tuple(leaks[1:])
+            yield Diagnostic(
+                "D280", leaks[0], severity="warning", file=self.source, path="data.repeats", help=help, notes=notes
+            )
 
     def _absent(self, labels: list[str]) -> Iterator[Diagnostic]:
         if labels:
