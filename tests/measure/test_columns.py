@@ -196,7 +196,7 @@ def test_the_table_says_what_metrics_are_of() -> None:
     plain = drawn(show_results, results("none", torch.ones(3)))
     assert "metrics are in the data's own units" in plain
     assert "rmse, own units" not in plain.splitlines()[1]
-    assert "own units" not in drawn(show_results, results("", None, 1))
+    assert "data's own units" not in drawn(show_results, results("", None, 1))
 
 
 def test_the_worst_columns_of_many_are_shown() -> None:
