@@ -28,6 +28,7 @@ class Head(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: Any
+    fortran: bool = False  # whether the first axis runs fastest
 
     @property
     def bytes(self) -> int:
@@ -64,9 +65,7 @@ class Arrays(Mapping[str, Any]):
             for name in names:
                 if self._kept[name] is None:
                     with self._stream(pack, name) as (stream, room):
-                        self._checked(name, stream, room)
-                        stream.seek(0)
-                        self._kept[name] = npy.read_array(stream, allow_pickle=False)
+                        self._kept[name] = _values(stream, self._checked(name, stream, room))
         return [self._kept[name] for name in names]
 
     def head(self, name: str) -> Head:
@@ -126,6 +125,20 @@ def open_npy(path: Path, *, mapped: bool = False) -> Any:
         return np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
 
 
+def _values(stream: IO[bytes], head: Head) -> Any:
+    """The array behind a header that was read; its checksum in the archive is compared at the end."""
+    flat = np.empty(math.prod(head.shape), head.dtype)
+    room, at = memoryview(flat.view(np.uint8).data), 0
+    while at < len(room):
+        data = stream.read(min(len(room) - at, 1 << 24))
+        if not data:
+            raise EOFError("it ends before its last value")
+        room[at : at + len(data)] = data
+        at += len(data)
+    stream.read(1)
+    return flat.reshape(head.shape[::-1]).T if head.fortran else flat.reshape(head.shape)
+
+
 @contextmanager
 def _telling(path: Path) -> Iterator[None]:
     try:
@@ -141,14 +154,14 @@ def _head(stream: IO[bytes], room: int, path: Path, name: str, *, mapped: bool =
     try:
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read(stream)
+        shape, fortran, dtype = read(stream)
         sound = all(type(length) is int and length >= 0 for length in shape)  # True is a whole number, too
         if not sound or len(shape) > _MOST_AXES or not dtype.itemsize:
             raise ValueError(f"{list(shape)} of {dtype} is no array")
     except Exception as error:  # parsed as Python: of a damaged one `tokenize` and `ast` raise theirs, too
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise data_error("D104", f"{name} cannot be read: {text}", file=path) from error
-    found = Head(shape, dtype)
+    found = Head(shape, dtype, fortran)
     if dtype.hasobject:
         message = f"{name} holds Python objects, which are never unpickled"
         raise data_error("D202", message, file=path, help="save it as an array of numbers")

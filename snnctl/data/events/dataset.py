@@ -24,7 +24,7 @@ from snnctl.data.repeats import Repeats, repeats
 
 _CHUNK = 1 << 22  # spikes looked at in one go
 # Recordings and spikes of each part that are looked at, and how many where there is a doubt.
-_FIRST_LOOK, _CLOSER_LOOK = (16, 1 << 18), (1 << 13, 1 << 20)
+_FIRST_LOOK, _CLOSER_LOOK = (6, 1 << 18), (1 << 13, 1 << 20)
 
 
 @dataclass(frozen=True)

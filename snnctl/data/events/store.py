@@ -126,11 +126,11 @@ def open_part(manifest: SpikeManifest, part: str) -> Recordings:
     """
     folder = STORE.path(manifest.key)
     try:
-        columns = open_npz(folder / f"{part}.npz")
-        starts = np.concatenate(([0], np.cumsum(columns["lengths"])))
+        lengths, *columns = open_npz(folder / f"{part}.npz").several(_COLUMNS)
+        starts = np.concatenate(([0], np.cumsum(lengths)))
         kinds = {"times": manifest.times[part], "units": _unit_type(manifest.units)}
         flat = [_map(folder / f"{part}.{name}", kind, int(starts[-1])) for name, kind in kinds.items()]
-        return Recordings(flat[0], flat[1], starts, *(columns[name] for name in _COLUMNS[1:]))
+        return Recordings(flat[0], flat[1], starts, *columns)
     except (OSError, ValueError, EOFError, KeyError, DiagnosticError) as error:
         said = error.diagnostics[0].message if isinstance(error, DiagnosticError) else error
         raise data_error("D109", f"the set `{manifest.key}` is damaged: {said}", file=folder) from error

@@ -46,12 +46,12 @@ def read_numpy(path: Path, options: ReadOptions) -> Table:
     """A `.npy` or `.npz` array as a table with columns c0, c1, ..."""
     kind = path.suffix.lower().removeprefix(".")
     if kind == "npy":
-        check_matrix(*npy_head(path), path)
+        check_matrix(*npy_head(path)[:2], path)
         array = open_npy(path)
     else:
         arrays = open_npz(path)
         key = _key(path, arrays, options)
-        check_matrix(*arrays.head(key), path)
+        check_matrix(*arrays.head(key)[:2], path)
         array = arrays[key]
     values = array.astype(np.float64).reshape(len(array), -1)
     names = numbered(values.shape[1])
