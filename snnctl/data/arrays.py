@@ -45,7 +45,7 @@ def npz_source(path: Path, *, frames: bool, tones: Tones = AS_THEY_ARE) -> Sourc
             continue
         names.append(part)
         found.append(data)
-        labelled.append(_whole(labels, len(data), path))
+        labelled.append(_whole(labels, _items_in(data, path), path))
     if not names:
         help = "it needs `frames` and `labels`" if frames else "it needs `images` and `labels`"
         raise data_error("D222", f"`{path.name}` has {', '.join(arrays)}", file=path, help=help)
@@ -59,7 +59,7 @@ def npy_source(path: Path, *, frames: bool, tones: Tones = AS_THEY_ARE) -> Sourc
     if labels_path is None:
         raise data_error("D222", f"no `{beside[0].name}` lies beside `{path.name}`", file=path)
     data = open_npy(path, mapped=True)
-    labels = _whole(open_npy(labels_path), len(data), labels_path)
+    labels = _whole(open_npy(labels_path), _items_in(data, path), labels_path)
     return _arrays_source(["all"], [data], [labels], path, "npy", frames, tones)
 
 
@@ -122,6 +122,12 @@ def to_items(data: Any, path: Path, *, frames: bool) -> Pixels:
         data = (data if data.dtype == np.int8 else np.minimum(data, 255)).astype(np.uint8)  # int8 ends at 127
     found: Pixels = np.moveaxis(data, 2, -1) if frames else data
     return found
+
+
+def _items_in(data: Any, path: Path) -> int:
+    if not data.ndim:
+        raise data_error("D222", f"`{path.name}` holds a single number, no items", file=path)
+    return len(data)
 
 
 def _whole(labels: Any, count: int, path: Path) -> Any:

@@ -281,3 +281,10 @@ def test_parquet_tables_that_cannot_be(tmp_path: Path, monkeypatch: pytest.Monke
     assert "memory" in found.message
     monkeypatch.setattr(bounds, "_memory", lambda: 800_000)
     assert read_file(path, PLAIN).values.shape == (100_000, 1)
+
+
+def test_a_single_number_is_no_set_of_pictures(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.array(7, np.uint8), labels=np.array([0, 1]))
+    with pytest.raises(DiagnosticError) as caught:
+        npz_source(tmp_path / "a.npz", frames=False)
+    assert caught.value.diagnostics[0].code == "D222"
