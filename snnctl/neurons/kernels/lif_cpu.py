@@ -108,10 +108,12 @@ def backward(
     grad_v = None if spec.from_rest else torch.empty(x.shape[1:], dtype=real)
     launch = _launch(True, spec, parameters, x)
     wanted = [name for name in SUMS if ("norm" if name in ("sum_gx", "sum_gxx") else "parameters") in spec.sums]
-    sums = torch.zeros(len(wanted), launch.plan.chunks, launch.plan.padded, dtype=real)
+    sums = torch.zeros(len(wanted), launch.plan.chunks, launch.plan.padded, dtype=real) if wanted else None
     if x.numel():
-        grads = {"grad_spikes": grad_spikes, "grad_v_last": grad_v_last, "grad_x": grad_x, "grad_v": grad_v}
-        own = {**dict(zip(wanted, sums, strict=True)), **_per_channel(launch.plan, parameters)}
-        launch.run({"x": x, "v": v, **grads, **own})
-    found = dict(zip(wanted, per_channel(launch.plan, sums), strict=True)) if wanted else {}
+        tensors = {"x": x, "v": v, "grad_spikes": grad_spikes, "grad_v_last": grad_v_last, "grad_x": grad_x}
+        own = _per_channel(launch.plan, parameters)
+        if sums is not None:
+            own |= dict(zip(wanted, sums, strict=True))
+        launch.run({**tensors, "grad_v": grad_v, **own})
+    found = {} if sums is None else dict(zip(wanted, per_channel(launch.plan, sums), strict=True))
     return Gradients(grad_x, grad_v, found)
