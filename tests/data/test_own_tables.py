@@ -655,11 +655,21 @@ def test_the_original_electricity_file(tmp_path: Path) -> None:
         (["0,125", "1,5e3", "-7,0"], [0.125, 1500.0, -7.0], ";"),
         (['"0,5"', '"1,25"', "7"], [0.5, 1.25, 7.0], ","),
         (["1.5", "?", "-"], [1.5, np.nan, np.nan], ";"),
+        (["\u22121.5", "2.5", "3"], [-1.5, 2.5, 3.0], ";"),
     ],
 )
 def test_numbers_as_people_write_them(tmp_path: Path, cells: list[str], values: list[float], sep: str) -> None:
     path = files.table(tmp_path / "a.csv", ["x", "y"], [(cell, f"{i}") for i, cell in enumerate(cells)], sep)
     np.testing.assert_array_equal(read_file(path).values[:, 0], values)
+
+
+@pytest.mark.parametrize("cell", ["10.23 kWh", "$1009.65", "10.28%"])
+def test_numbers_with_their_units_are_shown(tmp_path: Path, cell: str) -> None:
+    path = files.table(tmp_path / "a.csv", ["date", "x"], [(t.isoformat(), cell) for t in files.stamps(60)])
+    found = problem(path)
+    assert found.code == "D203"
+    assert any(cell in note for note in found.notes)
+    assert "belong into the header" in found.help
 
 
 def test_a_decimal_comma_far_down(tmp_path: Path) -> None:

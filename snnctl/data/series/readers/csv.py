@@ -188,7 +188,7 @@ def _scan(path: Path, options: ReadOptions) -> _Scan:
     ]
     dated = {i for i in others if _dated([row[i] for row in cells], marks)}
     if len(without) == len(layout.fields) and not empty:
-        raise _no_number(path, texts[0])
+        raise _no_number(path, texts[0], texts[named + units])
     if marks.decimal is None:
         numbers = sorted(others - dated)
         marks = replace(
@@ -220,9 +220,12 @@ def _decimal(path: Path, cells: Iterator[str]) -> str | None:
         ) from error
 
 
-def _no_number(path: Path, first: str) -> DiagnosticError:
+def _no_number(path: Path, first: str, row: str = "") -> DiagnosticError:
     notes = (f"the file begins with: {first.strip()[:60]}",)
-    return data_error("D203", file=path, notes=notes, help="expected rows of numbers, one row per time step")
+    if row and row != first:
+        notes += (f"its first row is: {row.strip()[:60]}",)
+    help = "expected rows of numbers, one row per time step; units, signs of currency and % belong into the header"
+    return data_error("D203", file=path, notes=notes, help=help)
 
 
 def _check_fields(raw: bytes, number: int, layout: Layout, path: Path, encoding: str) -> None:

@@ -46,6 +46,7 @@ MISSING_WORDS = frozenset(
     }
 )
 Kind = Literal["comma", "point", "comma groups", "point groups", "other groups", "either"]
+_MINUS = "\u2212"  # what typesetters and some national offices write for a sign
 _EXPONENT = r"(?:[eE][-+]?\d+)?"
 _OTHER = r"[ '’\u00a0\u202f_]"
 _KINDS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
@@ -73,7 +74,7 @@ class Marks:
     @staticmethod
     def kind(cell: str) -> Kind | None:
         """How a number is written; None where it is none."""
-        text = cell.strip()
+        text = cell.strip().replace(_MINUS, "-")
         return next((kind for kind, pattern in _KINDS if pattern.fullmatch(text)), None)
 
 
@@ -144,7 +145,7 @@ def numbers_of(cells: Iterable[str], marks: Marks) -> tuple[Floats, int]:
     found: list[float] = []
     bad = -1
     for row, cell in enumerate(cells):
-        text = cell.strip()
+        text = cell.strip().replace(_MINUS, "-")
         value = float("nan")
         if plain.fullmatch(text):
             value = float(text.replace(decimal, "."))
