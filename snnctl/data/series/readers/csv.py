@@ -221,7 +221,7 @@ def _decimal(path: Path, cells: Iterator[str]) -> str | None:
 
 
 def _no_number(path: Path, first: str, row: str = "") -> DiagnosticError:
-    notes = (f"the file begins with: {first.strip()[:60]}",)
+    notes: tuple[str, ...] = (f"the file begins with: {first.strip()[:60]}",)
     if row and row != first:
         notes += (f"its first row is: {row.strip()[:60]}",)
     help = "expected rows of numbers, one row per time step; units, signs of currency and % belong into the header"
