@@ -18,7 +18,7 @@ from snnctl.core.signature import defaults
 from snnctl.data.events.frames import EventFrames
 from snnctl.data.events.readers.cameras import Cut, to_frames
 from snnctl.data.events.readers.files import read_recording
-from snnctl.data.events.readers.plain import read_n_mnist
+from snnctl.data.events.readers.plain import read_n_mnist, read_npy_recording
 from snnctl.data.events.readers.recording import Recording
 
 SAMPLE = Path(__file__).parents[2] / ".." / "shared" / "data" / "tonic-samples" / "sample_nmnist.bin"
@@ -193,3 +193,13 @@ def test_counts_have_no_colours() -> None:
     ((knob, message),) = EventFrames.rules({**given, "augment": {"rand": 1}})
     assert knob == "augment"
     assert "counts" in message
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3, 0), (0, 1, 2, 3)], ids=["x y p t", "t x y p"])
+def test_columns_are_told_apart_by_the_polarities(order: tuple[int, ...], tmp_path: Path) -> None:
+    rows = np.array([[1000 * i, 3 + i % 5, 7 + i % 4, i % 2] for i in range(40)])
+    np.save(tmp_path / "a.npy", rows[:, order])
+    found = read_npy_recording(tmp_path / "a.npy")
+    np.testing.assert_array_equal(found.t, rows[:, 0])
+    np.testing.assert_array_equal(found.x, rows[:, 1])
+    np.testing.assert_array_equal(found.y, rows[:, 2])

@@ -63,7 +63,9 @@ def read_npz_recording(path: Path) -> Recording:
 
 
 def read_npy_recording(path: Path) -> Recording:
-    """A table of rows x, y, p, t, as DVS128 Gesture is passed on; or records with these names.
+    """A table of rows x, y, p, t, as DVS128 Gesture is passed on, or t, x, y, p; or records with these names.
+
+    Which of the two it is, the polarities tell: two values alone, in the last column and not in the third.
 
     Raises:
         DiagnosticError: D104 it cannot be read, D232 it is cut short, D224 it is another array.
@@ -74,7 +76,13 @@ def read_npy_recording(path: Path) -> Recording:
     if table.ndim != 2 or table.shape[1] != 4 or table.dtype.names:
         message = f"`{path.name}` is {table.dtype} {list(table.shape)}, not rows of x, y, p, t"
         raise data_error("D224", message, file=path)
-    return _columns([np.asarray(table[:, column]) for column in (3, 0, 1, 2)], path)
+    first = _two_signs(table[:, 3]) and not _two_signs(table[:, 2])
+    return _columns([np.asarray(table[:, column]) for column in ((0, 1, 2, 3) if first else (3, 0, 1, 2))], path)
+
+
+def _two_signs(column: Any) -> bool:
+    """Whether numbers are polarities: 0 and 1, or -1 and 1."""
+    return bool(np.isin(column, (0, 1)).all() or np.isin(column, (-1, 1)).all())
 
 
 def _has_fields(table: Any) -> bool:
