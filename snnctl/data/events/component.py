@@ -39,7 +39,7 @@ class EventSpikes(DataSource):
     Sources: shd and ssc from their HDF5 files; fsdd, spoken digits through a front end of snnctl's own; a path to files
     in that layout; or folders `[train|test/]CLASS/x` of recordings: .npz with t and unit (or t, x, y, p; or pos, neg as
     ES-ImageNet has them), .npy with columns x, y, p, t or t, x, y, p, N-MNIST's .bin, AEDAT 2, 3.1 and 4, Prophesee's
-    .dat and .raw (EVT 2.0, EVT 3.0), and DVS128 Gesture's folder with its tables of labels, whose users are its speakers.
+    .dat and .raw (EVT 2.0, EVT 3.0), and DVS128 Gesture's folder with tables of labels, whose users are its speakers.
 
     Recordings stay sparse: times and units lie memory-mapped in the cache, and a batch is binned when it is asked for.
     Makers' parts are kept; what is missing is taken from train, whole speakers where they are known.
