@@ -16,7 +16,8 @@ from snnctl.core.choices import Checkpoint, Device
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.files import write_bytes, writing
 from snnctl.serving.files import check_suffix, rows_of, write_forecast
-from snnctl.serving.model import Forecast, load
+from snnctl.serving.forecaster import Forecast
+from snnctl.serving.model import load
 from snnctl.serving.windows import Asked
 
 # Rows that the document holds; more go to a file.
@@ -56,8 +57,8 @@ def predict(
         windows are asked for; `output` and `plot`, the files or None.
 
     Raises:
-        DiagnosticError: as `snnctl.serving.model.load` and `Model.predict`; U504 options that do not go together, U505
-            a file of another format, U453 one that cannot be written.
+        DiagnosticError: as `snnctl.serving.model.load` and `Forecaster.predict`; U504 options that do not go together,
+            U505 a file of another format, U453 one that cannot be written.
     """
     output, plot, known = (None if path is None else Path(path) for path in (output, plot, known))
     if output is not None:

@@ -16,7 +16,7 @@ from snnctl.serving.rows import Rows
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from snnctl.serving.model import Forecast
+    from snnctl.serving.forecaster import Forecast
 
 _MOST = 6
 _HISTORY = 3  # times the window, that is drawn before a forecast

@@ -17,7 +17,7 @@ from serving.forecast_runs import HORIZON, WINDOW, covariates, panel, plain, wri
 
 import snnctl
 from snnctl.core.diagnostic import DiagnosticError
-from snnctl.serving.model import Model
+from snnctl.serving.forecaster import Forecaster
 
 Runs = Callable[[str], Path]
 
@@ -47,7 +47,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     assert not list(tmp_path.glob(".*.tmp"))
 
 
-def model(runs: Runs, kind: str) -> Model:
+def model(runs: Runs, kind: str) -> Forecaster:
     return snnctl.load(runs(kind), device="cpu")
 
 
