@@ -17,6 +17,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError, exit_code_of
 from snnctl.core.signature import defaults
 from snnctl.data.events.component import EventSpikes
 from snnctl.data.events.frames import EventFrames
+from snnctl.data.events.readers.recording import Recording
 from snnctl.data.events.times import Clock, Tally, check_times
 
 EPOCH = 1_764_547_200  # seconds since 1970
@@ -340,3 +341,32 @@ class TestFrames:
         ((message, help),) = spoken
         assert message == "no recordings are in it"
         assert all(suffix in help for suffix in (".npz", ".npy", ".bin", ".aedat", ".aedat4", ".dat", ".raw"))
+
+
+@pytest.mark.parametrize(("part", "told"), [(1 / 14, True), (0.2, False), (1.0, False)])
+def test_a_recording_that_fills_a_part_of_the_bins(part: float, told: bool) -> None:
+    """A fourteenth of the time is four bins of 56: none of them holds the half, and all the others are empty."""
+    times = np.linspace(0, 1.4 * part, 5000)
+    tally = Tally(Clock("s"))
+    tally.add(times, ("s", "data.time_unit"), ".npz")
+    inside = np.histogram(times, np.linspace(0, 1.4, 57))[0]
+    found = check_times(inside, 0, 0, 1.4, tally.facts(), "x")
+    assert [warning.code for warning in found] == (["D250"] if told else [])
+    if told:
+        assert "98% of the events fall into bins 0 to 3 of 56" in found[0].message
+        assert "`data.max_time`" in found[0].help
+
+
+def test_a_clock_of_32_bits_that_starts_over_runs_on() -> None:
+    times = np.arange(0, 5 << 31, 1 << 28)
+    for shift in (0, 1 << 31):  # unsigned, and signed from the lowest number on
+        found = Recording((times + shift) % (1 << 32) - shift, unit=np.zeros(len(times), np.int64)).running_on()
+        assert found.rounds == 2
+        assert (np.diff(found.t) == 1 << 28).all()
+
+
+@pytest.mark.parametrize("times", [[5, 3, 4], [0, 1 << 40, 1], [1 << 32, 0, 5, 3], [7, 8, 9]])
+def test_times_out_of_order_are_no_clock_that_starts_over(times: list[int]) -> None:
+    found = Recording(np.array(times), unit=np.zeros(len(times), np.int64)).running_on()
+    assert found.rounds == 0
+    assert found.t.tolist() == times

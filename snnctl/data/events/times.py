@@ -18,6 +18,7 @@ PER_SECOND: dict[str, float] = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 _SOME, _NEARLY_ALL, _MOST = 0.05, 0.95, 0.5  # shares of events
 _FEW_BINS = 8  # below these, half of the events in one is nothing odd
+_MOSTLY, _IN_A_PART = 0.98, 0.125  # so many of the events within less than this part of the bins are odd
 _FITS = (0.03, 12.0)  # how many times `max_time` a recording may last for its unit to be likely
 
 
@@ -73,6 +74,7 @@ class Tally:
     formats: dict[str, int] = field(default_factory=dict)
     size: Size | None = None
     grain: float = 0.0
+    over: int = 0  # recordings whose clock started over
     fullest: list[float] = field(default_factory=list)
 
     def add(self, times: Any, tick: tuple[str, str], format: str, grain: float = 0.0) -> None:
@@ -117,6 +119,8 @@ class Tally:
             "silent": self.counts.count(0),
             "grain_seconds": self.grain,
         }
+        if self.over:
+            told["clock_starts_over"] = self.over
         return told | ({"fullest_frame": spread(self.fullest)} if self.fullest else {})
 
 
@@ -182,6 +186,12 @@ def check_times(
             raise data_error("D251", message, file=file, path="data.time_unit", help=words)
         help = words or _longer(found)
         return [_warning("D250", message, file, "data.time_unit" if words else "data.max_time", help)]
+    first, last = _holding(inside)
+    if len(inside) >= _FEW_BINS and last - first < len(inside) * _IN_A_PART:
+        bins = f"bin {first}" if first == last else f"bins {first} to {last}"
+        message = f"{_MOSTLY:.0%} of the events fall into {bins} of {len(inside)}, the rest of the time is empty"
+        help = words or _longer(found)
+        return [_warning("D250", message + _said(found), file, "data.time_unit" if words else "data.max_time", help)]
     bin_seconds = max_time / len(inside)
     if found.get("grain_seconds", 0.0) > bin_seconds:
         apart, lasts = found["grain_seconds"], bin_seconds
@@ -189,6 +199,13 @@ def check_times(
         help = "write times with their offset taken off, as float64 or as whole numbers"
         return [_warning("D255", message, file, "data.source", help)]
     return []
+
+
+def _holding(inside: Any) -> tuple[int, int]:
+    """The first and the last bin between which `_MOSTLY` of the events lie, as many left out before as behind."""
+    share = np.cumsum(inside) / max(int(inside.sum()), 1)
+    left_out = (1 - _MOSTLY) / 2
+    return int(np.argmax(share > left_out)), int(np.argmax(share >= 1 - left_out))
 
 
 def check_frames(found: Mapping[str, Any], frames: int, file: str) -> list[Diagnostic]:

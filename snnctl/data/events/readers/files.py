@@ -68,7 +68,7 @@ def read_recording(path: Path) -> Recording:
     found = READERS[path.suffix.lower()](path)
     if found.t.dtype.kind == "i":
         refuse_far(found.t, path)
-    return found.ordered()
+    return found.running_on().ordered()
 
 
 def recordings(folder: Path, items: list[tuple[str, int]]) -> Iterator[tuple[Path, Recording, int]]:
@@ -107,6 +107,7 @@ def files_source(folder: Path, size: Size | None, clock: Clock) -> Source[Block]
             units = recording.unit if recording.unit is not None else _pixels(recording, path, size, tally)
             tick = clock.tick(recording.t, recording.tick)
             tally.add(recording.t, tick, path.suffix.lower(), recording.grain)
+            tally.over += recording.rounds > 0
             times = clock.seconds(recording.t, tick[0]).astype(np.float32)
             length, one = np.array([len(times)], np.int64), np.array([label], np.int64)
             yield Block(times, units, length, one, np.array([gestures.user_of(path)], np.int64), unknown(1))

@@ -13,6 +13,7 @@ from snnctl.data.problems import data_error
 Size = tuple[int, int]  # rows and columns of a sensor
 Tick = Literal["", "s", "ms", "us", "ns"]  # what times are counted in; "" = the format does not say
 MOST_EVENTS = 1 << 25  # of one recording
+_HALF_CLOCK = 1 << 31
 MOST_TIME = 1e30  # of fractions: what is counted and taken off stays finite in float32
 
 
@@ -28,6 +29,7 @@ class Recording:
         tick: what times are counted in, where the format says so.
         size: of the sensor, where the format says so.
         grain: how far apart the times of the file are at best, ticks; 0 = exact.
+        rounds: how often a clock started over, see `running_on`.
     """
 
     t: Any
@@ -38,6 +40,7 @@ class Recording:
     tick: Tick = ""
     size: Size | None = None
     grain: float = 0.0
+    rounds: int = 0
 
     def __len__(self) -> int:
         return len(self.t)
@@ -46,6 +49,21 @@ class Recording:
         """Those of `kept`, a mask, a slice or indices."""
         columns = {name: getattr(self, name) for name in ("t", "x", "y", "p", "unit")}
         return replace(self, **{name: column[kept] for name, column in columns.items() if column is not None})
+
+    def running_on(self) -> Recording:
+        """With a clock of 32 bits that starts over taken on: it falls by more than half its range, and never else.
+
+        Signed clocks of 32 bits, which fall from the highest to the lowest number, run on alike.
+        """
+        if self.t.dtype.kind != "i" or len(self.t) < 2:
+            return self
+        steps = np.diff(self.t)
+        over = steps < -_HALF_CLOCK
+        within = int(self.t.max()) - int(self.t.min()) < 2 * _HALF_CLOCK
+        if not within or not over.any() or (over != (steps < 0)).any():
+            return self
+        rounds = np.concatenate(([0], np.cumsum(over)))
+        return replace(self, t=self.t + rounds * 2 * _HALF_CLOCK, rounds=int(rounds[-1]))
 
     def ordered(self) -> Recording:
         """In the order of time; events of one time stay in the order of the file."""
