@@ -41,13 +41,16 @@ def global_options(
     json: Annotated[bool, typer.Option("--json", help="Print exactly one JSON document on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress, no tables; failures only.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the trace of an internal error.")] = False,
+    trust_plugins: Annotated[
+        bool, typer.Option("--trust-plugins", help="Run plug-in files that recipes and runs name, approved or not.")
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Train, evaluate and measure spiking neural networks from one recipe file.
 
-    --json, --quiet and --debug may stand anywhere on the line.
+    --json, --quiet, --debug and --trust-plugins may stand anywhere on the line.
     """
 
 
@@ -65,6 +68,7 @@ def _add_commands() -> None:
         stats,
         sweep,
         train,
+        trust,
         validate,
     )
 
@@ -81,6 +85,7 @@ def _add_commands() -> None:
         ("analyze-pe", analyze.analyze_pe, "Analyse positional encodings: codes, figures, a page."),
         ("analyze-neuron", analyze.analyze_neuron, "Follow gradients of untrained neurons back in time."),
         ("validate", validate.validate, "Find everything that is wrong with recipes."),
+        ("trust", trust.trust, "Approve plug-in files that recipes name, list or withdraw them."),
         ("list", lookup.list_components, "List components or shipped recipes."),
         ("show", lookup.show, "Show a component, or a recipe with every default filled in."),
         ("init", lookup.init, "Copy a shipped recipe to start from."),
@@ -114,7 +119,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(session: Session, arguments: list[str]) -> int:
     try:
-        code = app(args=arguments, standalone_mode=False, obj=session, prog_name="snnctl")
+        with session.trusting():
+            code = app(args=arguments, standalone_mode=False, obj=session, prog_name="snnctl")
         return _interrupted(session) if code == _CTRL_C else int(code or 0)
     except DiagnosticError as error:
         return session.fail(error.diagnostics, error.exit_code)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from snnctl.commands.listener import Listener
 from snnctl.core.diagnostic import Diagnostic, ExitCode
 from snnctl.core.files import finite
+from snnctl.core.trust import trusting
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from snnctl.sweep.jobs import View
 
 SCHEMA = 1
-GLOBAL_FLAGS = ("--json", "--quiet", "--debug")
+GLOBAL_FLAGS = ("--json", "--quiet", "--debug", "--trust-plugins")
 
 
 @dataclass
@@ -40,6 +43,7 @@ class Session(Listener):
         json: print one JSON document instead of text.
         quiet: no progress and no tables, only failures.
         debug: show the trace of an internal error.
+        trust_plugins: run the plug-in files that recipes and runs name, approved or not.
         diagnostics: what has been reported so far.
         answered: whether the JSON document has been printed.
         stdout: where it goes.
@@ -48,6 +52,7 @@ class Session(Listener):
     json: bool = False
     quiet: bool = False
     debug: bool = False
+    trust_plugins: bool = False
     diagnostics: list[Diagnostic] = field(default_factory=list)
     answered: bool = False
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
@@ -58,7 +63,8 @@ class Session(Listener):
         end = arguments.index("--") if "--" in arguments else len(arguments)
         found = {flag for flag in GLOBAL_FLAGS if flag in arguments[:end]}
         arguments[:] = [a for i, a in enumerate(arguments) if i >= end or a not in GLOBAL_FLAGS]
-        return cls(json="--json" in found, quiet="--quiet" in found, debug="--debug" in found)
+        json, quiet, debug, trust = (flag in found for flag in GLOBAL_FLAGS)
+        return cls(json, quiet, debug, trust)
 
     @property
     def console(self) -> Console:
@@ -83,6 +89,18 @@ class Session(Listener):
     def shows(self) -> bool:
         """Whether people's text is wanted."""
         return not (self.json or self.quiet)
+
+    @contextmanager
+    def trusting(self) -> Iterator[None]:
+        """Within the block, plug-ins that nobody has approved yet are asked for, where somebody can be asked."""
+        asks = self.shows and sys.stdin.isatty() and sys.stderr.isatty()
+        with trusting(self._approves if asks else None, every=self.trust_plugins):
+            yield
+
+    def _approves(self, path: Path, content: bytes) -> bool:
+        from snnctl.ui.trust import approves
+
+        return approves(self.console, path, content)
 
     def warn(self, diagnostics: Sequence[Diagnostic]) -> None:
         """Show warnings at once and keep them for the JSON document."""

@@ -1,6 +1,7 @@
 """Plug-in files: one Python file that registers components of its own.
 
-Loading a plug-in runs its code; its SHA-256 goes into the run's manifest.
+Loading a plug-in runs its code, which its user must have approved (`snnctl.core.trust`); its SHA-256 goes into the
+run's manifest.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.params import params_model
 from snnctl.core.registry import DuplicateComponentError
+from snnctl.core.trust import read, refuse_unapproved
 
 
 @dataclass(frozen=True)
@@ -35,31 +37,34 @@ class Plugin:
 _loaded: dict[str, Plugin] = {}
 
 
-def load_plugin(path: Path) -> Plugin:
+def load_plugin(path: Path, *, trusted: bool = False) -> Plugin:
     """Run the file once per content and process, and note what it registers.
+
+    Args:
+        trusted: who calls has named the file themselves, and is not asked for it.
 
     Raises:
         DiagnosticError: R121 not found, R122 its code failed (with the line), R124 it registers nothing,
-            R125 a name that is taken, R126 a signature that makes no schema.
+            R125 a name that is taken, R126 a signature that makes no schema, R127 nobody has approved it.
     """
     name = str(path)
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DiagnosticError(Diagnostic("R121", f"plug-in `{name}` cannot be read: {error.strerror}")) from None
+    content = read(path)
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 in _loaded:
         return replace(_loaded[sha256], path=name)
+    if path.suffix == ".py" and not trusted:
+        refuse_unapproved(path, content)
     before = _registered()
     module_name = f"snnctl_plugin_{path.stem}_{sha256[:8]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
+    if spec is None or path.suffix != ".py":
         raise DiagnosticError(Diagnostic("R121", f"plug-in `{name}` is not a Python file", help="name a .py file"))
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
         with redirect_stdout(sys.stderr):  # stdout is for results
-            spec.loader.exec_module(module)
+            # What was approved is run: not what the file holds by now, nor bytecode that lies beside it.
+            exec(compile(content, name, "exec", dont_inherit=True), vars(module))
         new = sorted(_registered() - before)
         for kind, component in new:
             _check_signature(kind, component, name)

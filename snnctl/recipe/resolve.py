@@ -129,9 +129,17 @@ def read_recipe(
                 check.add("R302", message, where, help=help)
     if check.problems:
         # What a plug-in that failed would have registered is not unknown.
-        problems = [d for d in check.problems if not (plugin_missing and d.code == "R200")]
+        unknown = [d for d in check.problems if plugin_missing and d.code == "R200"]
+        left = [d for d in check.problems if d not in unknown]
+        problems = [replace(d, notes=(*d.notes, _unchecked(unknown))) if d.code == "R127" else d for d in left]
         raise DiagnosticError(sorted(problems, key=lambda d: (d.file != file, d.line, d.column)))
     return Recipe(values, source, plugins, tuple(warnings))
+
+
+def _unchecked(unknown: Sequence[Diagnostic]) -> str:
+    """What a check leaves open while a plug-in does not run."""
+    places = ", ".join(f"`{d.path}`" for d in unknown)
+    return f"not checked: {places + ', ' if places else ''}rules across keys, data, shapes"
 
 
 def _load_plugins(source: Source, folder: Path, allowed: bool, check: Validation) -> tuple[Plugin, ...]:

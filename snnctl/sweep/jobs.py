@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from snnctl.core.choices import Device
 from snnctl.core.diagnostic import Diagnostic, ExitCode
+from snnctl.core.trust import trusts_all
 from snnctl.engine.interrupt import StopRequest
 from snnctl.engine.run_dir import RunDir
 
@@ -66,7 +67,8 @@ def train_arguments(
     changes = [part for option, texts in (("--set", sets), ("--unset", unsets)) for t in texts for part in (option, t)]
     flags = ["--continue"] * continue_ + ["--tensorboard"] * tensorboard + ["--device", device]
     stop = [] if stop_after is None else ["--stop-after", str(stop_after)]
-    return (str(recipe), *changes, *flags, *stop, *["--no-plugins"] * (not allow_plugins))
+    plugins = ["--no-plugins"] * (not allow_plugins) + ["--trust-plugins"] * trusts_all()
+    return (str(recipe), *changes, *flags, *stop, *plugins)
 
 
 @dataclass(frozen=True)

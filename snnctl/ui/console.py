@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.segment import Segment
 from rich.table import Table
 from rich.theme import Theme
 
@@ -16,10 +17,26 @@ _THEME = Theme({"good": "green", "bad": "red", "dim": "dim", "key": "cyan", "spi
 _PLAIN_WIDTH = 120  # without a terminal nothing is cut to 80 columns
 
 
+# Names and labels come from files of others: what would steer the terminal, or turn the order of letters round, is
+# shown in a sign of its own, of the same width.
+_STEERING = {code: chr(0x2400 + code) for code in range(0x20) if chr(code) not in "\n\t"} | {0x7F: "\u2421"}
+_STEERING |= dict.fromkeys((*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd")
+
+
+class _Shown(Console):
+    """A console that sends no control characters but its own."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control is None and not segment.text.isprintable():
+                segment = Segment(segment.text.translate(_STEERING), segment.style)
+            yield segment
+
+
 def make_console(*, stderr: bool) -> Console:
     """For results, or on stderr for people."""
     width = None if (sys.stderr if stderr else sys.stdout).isatty() else _PLAIN_WIDTH
-    return Console(stderr=stderr, theme=_THEME, highlight=False, width=width, soft_wrap=False)
+    return _Shown(stderr=stderr, theme=_THEME, highlight=False, width=width, soft_wrap=False)
 
 
 def table(*columns: str, rows: Iterable[Iterable[str]] = ()) -> Table:
