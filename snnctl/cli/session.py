@@ -93,7 +93,8 @@ class Session(Listener):
     @contextmanager
     def trusting(self) -> Iterator[None]:
         """Within the block, plug-ins that nobody has approved yet are asked for, where somebody can be asked."""
-        asks = self.shows and sys.stdin.isatty() and sys.stderr.isatty()
+        # Whatever stands in for a stream (a notebook's, None without a console) may lack the method.
+        asks = self.shows and all(getattr(stream, "isatty", bool)() for stream in (sys.stdin, sys.stderr))
         with trusting(self._approves if asks else None, every=self.trust_plugins):
             yield
 
