@@ -15,6 +15,7 @@ from snnctl.bench.peers import spikingjelly
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.feed import batches, epoch_order
 from snnctl.engine.runtime import Runtime
+from snnctl.engine.update import Update
 from snnctl.neurons.kernels import Kernel
 from snnctl.recipe import Recipe
 
@@ -65,6 +66,7 @@ def _step(engine: str, experiment: Experiment, network: nn.Module, precision: Pr
     runtime = Runtime(precision, "cpu", kernel, settings.chunk_steps)
     trained, optimizer = runtime.prepare(network, experiment.make_optimizer(network))
     trained.train()
+    update = Update(trained, optimizer, runtime, settings.clip_norm)
     split = experiment.data.split("train")
     indices = next(iter(batches(epoch_order(len(split), settings.seed, 0), settings.batch_size)))
 
@@ -73,10 +75,8 @@ def _step(engine: str, experiment: Experiment, network: nn.Module, precision: Pr
         with runtime.forward_pass():
             prediction = task.predict(trained, batch)
         loss = task.loss(prediction.float(), batch)
-        optimizer.zero_grad(set_to_none=True)
-        runtime.backward(loss)
-        runtime.clip(trained.parameters(), settings.clip_norm)
-        optimizer.step()
+        update.gradients(loss)
+        update.step()
 
     def rates() -> dict[str, Any]:
         with torch.no_grad(), runtime.forward_pass():

@@ -18,6 +18,7 @@ from snnctl.engine.evaluate import evaluate
 from snnctl.engine.experiment import Experiment
 from snnctl.engine.feed import batches, epoch_order, steps_per_epoch, training_batch
 from snnctl.engine.runtime import Runtime
+from snnctl.engine.update import Update
 
 _TIMED_STEPS = 5
 _EVAL_BATCHES = 3
@@ -56,6 +57,7 @@ def _forecast(experiment: Experiment, runtime: Runtime, tell: Tell, now: Callabl
     network = copy.deepcopy(experiment.network)
     optimizer = experiment.make_optimizer(network)
     network_, optimizer = runtime.prepare(network, optimizer)
+    update = Update(network_, optimizer, runtime, settings.clip_norm)
     order = epoch_order(len(split), settings.seed, 0)
     drawn = [i for _, i in zip(range(_TIMED_STEPS + 1), batches(order, settings.batch_size), strict=False)]
     layers: list[dict[str, Any]] = []
@@ -82,9 +84,8 @@ def _forecast(experiment: Experiment, runtime: Runtime, tell: Tell, now: Callabl
         forward_seconds = now() - begun
         for hook in hooks:
             hook.remove()
-        optimizer.zero_grad(set_to_none=True)
-        runtime.backward(loss)
-        optimizer.step()
+        update.gradients(loss)
+        update.step()
         seconds.append(now() - begun)
         if seconds[-1] > _LONG:
             break

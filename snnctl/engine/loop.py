@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -9,12 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.run_events import CheckpointSaved, EpochDone, HealthNoted, Observer, RunFinished, RunStarted, StepDone
 from snnctl.core.seeds import stream_seed
 from snnctl.data.base import ChangingSplit
+from snnctl.engine.average import MovingAverage
 from snnctl.engine.checkpoint import TRAINER, load_trainer, save_trainer, save_weights
 from snnctl.engine.environment import keep_freed_memory
 from snnctl.engine.evaluate import Evaluation, evaluate
@@ -24,6 +25,7 @@ from snnctl.engine.interrupt import StopRequest
 from snnctl.engine.numerics import first_non_finite, non_finite_gradient, non_finite_loss, non_finite_weights
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
+from snnctl.engine.update import Update
 from snnctl.measure.gradients import GradientMeter, LayerGradients
 from snnctl.measure.inputs import InputMeter, Inputs
 from snnctl.measure.spikes import SpikeMeter
@@ -66,14 +68,10 @@ class Trainer:
         self.per_epoch = steps_per_epoch(len(self.split), self.settings.batch_size)
         optimizer = experiment.make_optimizer(experiment.network)
         self.network, self.optimizer = runtime.prepare(experiment.network, optimizer)
+        self._bare = runtime.unwrap(self.network)
+        self._update = Update(self.network, self.optimizer, runtime, self.settings.clip_norm)
         self.schedule = experiment.make_schedule(self.optimizer, self.settings.epochs, self.per_epoch)
-        self.average: AveragedModel | None = None
-        if self.settings.average:
-            self.average = AveragedModel(
-                runtime.unwrap(self.network),
-                multi_avg_fn=get_ema_multi_avg_fn(self.settings.average),
-                use_buffers=True,
-            )
+        self.average = MovingAverage(self._bare, self.settings.average) if self.settings.average else None
         self._penalised = penalised(self.network)
         self._changing = [m for m in self.network.modules() if hasattr(m, "training_step_progress")]
         self.state = LoopState()
@@ -89,7 +87,7 @@ class Trainer:
         """What is evaluated and saved: the average of the weights where one is made, else the weights."""
         if self.average is not None:
             return self.average.module
-        return self.runtime.unwrap(self.network)
+        return self._bare
 
     @property
     def items_done(self) -> int:
@@ -101,7 +99,7 @@ class Trainer:
         """Write the checkpoint `last`."""
         state = {
             "loop": asdict(self.state),
-            "network": self.runtime.unwrap(self.network).state_dict(),
+            "network": self._bare.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
@@ -124,7 +122,7 @@ class Trainer:
         """
         state = load_trainer(self.run.last)
         try:
-            self.runtime.unwrap(self.network).load_state_dict(state["network"])
+            self._bare.load_state_dict(state["network"])
             if self.average is not None:
                 self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
@@ -206,7 +204,7 @@ class Trainer:
         jobs = list(enumerate(batches(order, settings.batch_size)))[state.step_in_epoch :]
         for (number, indices), batch in ahead(jobs, self._make_batch, threaded=self._feeds_ahead):
             if number == 0:
-                given = InputMeter(getattr(self.runtime.unwrap(self.network), "encoder", None))
+                given = InputMeter(getattr(self._bare, "encoder", None))
                 with GradientMeter(self.network) as meter, SpikeMeter(self.network) as spikes, given:
                     self._step(batch)
                 gradients, inputs = meter.summary(), given.summary()
@@ -255,18 +253,16 @@ class Trainer:
             prediction = task.predict(self.network, batch)
         loss = task.loss(prediction.float(), batch)
         value = float(loss.detach())
-        if value != value or abs(value) == float("inf"):
+        if not math.isfinite(value):
             where = first_non_finite(self.network, lambda: task.predict(self.network, batch))
             raise DiagnosticError(non_finite_loss(where, value, state.epoch, state.step_in_epoch))
-        self.optimizer.zero_grad(set_to_none=True)
-        self.runtime.backward(loss + penalty(self._penalised) if self._penalised else loss)
-        norm = self.runtime.clip(self.network.parameters(), settings.clip_norm)
-        if not torch.isfinite(norm):
+        norm = self._update.gradients(loss + penalty(self._penalised) if self._penalised else loss)
+        if not math.isfinite(norm):
             raise DiagnosticError(non_finite_gradient(self.network, state.epoch, state.step_in_epoch))
-        self.optimizer.step()
+        self._update.step()
         self.schedule.step()
         if self.average is not None:
-            self.average.update_parameters(self.runtime.unwrap(self.network))
+            self.average.update()
         weight = task.loss_weight(batch)
         state.loss_sum += value * weight
         state.loss_weight += weight

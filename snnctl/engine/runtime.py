@@ -5,12 +5,13 @@ Run and tested on one CPU process; written for several processes and GPUs, where
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, DistributedType
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -18,6 +19,8 @@ from snnctl.core.choices import Device
 from snnctl.core.training import Train
 from snnctl.neurons.chunks import use_time_chunks
 from snnctl.neurons.kernels import Kernel, use_kernel
+
+_SURELY_BELOW = 1 - 1e-6
 
 
 class Runtime:
@@ -39,6 +42,11 @@ class Runtime:
     ) -> None:
         # Accelerate keeps one precision per process, so autocast is asked of torch: runs of one process may differ.
         self._accelerator = Accelerator(mixed_precision="no", cpu=device == "cpu", step_scheduler_with_optimizer=False)
+        # Alone, nothing is to be done around a step, and asking whether there is takes a twentieth of a small one.
+        self._alone = (
+            self._accelerator.distributed_type == DistributedType.NO
+            and self._accelerator.gradient_accumulation_steps == 1
+        )
         self._bf16 = precision == "bf16"
         self._kernel: Kernel = kernel
         self._chunk_steps = chunk_steps
@@ -65,8 +73,8 @@ class Runtime:
 
     def prepare(self, network: nn.Module, optimizer: Optimizer) -> tuple[nn.Module, Optimizer]:
         """Move to the device and wrap for distribution if there is more than one process."""
-        network, optimizer = self._accelerator.prepare(network, optimizer)
-        return network, optimizer
+        network, wrapped = self._accelerator.prepare(network, optimizer)
+        return network, optimizer if self._alone else wrapped
 
     @classmethod
     def of(cls, train: Train, device: Device = "auto") -> Runtime:
@@ -82,18 +90,23 @@ class Runtime:
 
     def backward(self, loss: Tensor) -> None:
         """Backward pass."""
-        self._accelerator.backward(loss)
+        if self._alone:
+            loss.backward()
+        else:
+            self._accelerator.backward(loss)
 
-    def clip(self, parameters: Iterable[nn.Parameter], norm: float | None) -> Tensor:
+    def clip(self, parameters: Sequence[nn.Parameter], norm: float | None) -> float:
         """Clip the gradients to `norm` together, None leaves them as they are; the norm before clipping.
 
         A norm that is not finite leaves them too, so that the layer that went wrong can still be told.
         """
         trained = [p for p in parameters if p.grad is not None]
         total = torch.nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
-        if norm is not None and torch.isfinite(total):
+        found = float(total)
+        # Gradients below the norm would be multiplied by exactly 1; torch, which adds 1e-6, decides near the border.
+        if norm is not None and math.isfinite(found) and found > _SURELY_BELOW * norm - 1e-6:
             torch.nn.utils.clip_grads_with_norm_(trained, norm, total)
-        return total
+        return found
 
     def my_share(self, indices: Tensor) -> Tensor:
         """This process's slice of a global batch: every world-th item."""
