@@ -208,53 +208,50 @@ def attend_packed(packed: Tensor, heads: int, gain: float) -> Tensor:
 
 
 class _PackedAttention(torch.autograd.Function):
-    """Attention that reads its heads where they lie in the packed tensor and writes gradients to where they belong.
+    """Attention whose heads are brought apart by one copy, multiplied all at once, and put back by another.
 
-    Nothing is copied to bring heads together or apart, and nothing but the spikes is kept for the backward pass, as
-    bytes; autograd of the plain expression keeps copies of q, k and v.
+    Products whose results lie apart in memory, as those of single heads in the packed tensor, torch does matrix by
+    matrix, which for a few tokens takes several times as long as the products do. Nothing but the spikes is kept for
+    the backward pass, as bytes; autograd of the plain expression keeps the maps, too.
     """
 
     @staticmethod
     def forward(ctx: Any, packed: Tensor, heads: int, gain: float) -> Tensor:
-        ctx.heads, ctx.gain = heads, gain
-        kept = pack_spikes(packed)
-        ctx.save_for_backward(packed if kept is None else kept)
-        out = packed.new_empty(*packed.shape[:-1], packed.shape[-1] // 3)
-        for (q, k, v), o in zip(_heads(packed, heads), _columns(out, heads), strict=True):
-            torch.bmm(*((q, k.mT @ v) if _narrow(q) else (q @ k.mT, v)), out=o)
-        return out.mul_(gain)
+        *axes, length, width = packed.shape
+        batch, narrow = math.prod(axes), width // (3 * heads)
+        apart = packed.view(batch, length, 3, heads, narrow).permute(2, 0, 3, 1, 4).contiguous()
+        kept = pack_spikes(apart)
+        ctx.save_for_backward(apart if kept is None else kept)
+        ctx.shape, ctx.gain = packed.shape, gain
+        found = attend(*apart.flatten(1, 2).unbind(0)).view(batch, heads, length, narrow)
+        out = packed.new_empty(*packed.shape[:-1], width // 3)
+        torch.mul(found.transpose(1, 2), gain, out=out.view(batch, length, heads, narrow))
+        return out
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
         first_gradients_only()
-        packed = unpack_spikes(ctx.saved_tensors[0])
-        grad = grads[0].contiguous() * ctx.gain
-        grad_packed = torch.empty_like(packed)
-        parts = (_heads(packed, ctx.heads), _heads(grad_packed, ctx.heads), _columns(grad, ctx.heads))
-        for (q, k, v), (grad_q, grad_k, grad_v), g in zip(*parts, strict=True):
-            if _narrow(q):
-                torch.bmm(g, (k.mT @ v).mT, out=grad_q)
-                grad_inner = q.mT @ g
-                torch.bmm(v, grad_inner.mT, out=grad_k)
-                torch.bmm(k, grad_inner, out=grad_v)
-            else:
-                grad_inner = g @ v.mT
-                torch.bmm(grad_inner, k, out=grad_q)
-                torch.bmm(grad_inner.mT, q, out=grad_k)
-                torch.bmm((q @ k.mT).mT, g, out=grad_v)
-        return grad_packed, None, None
+        apart = unpack_spikes(ctx.saved_tensors[0])
+        _, batch, heads, length, narrow = apart.shape
+        q, k, v = apart.flatten(1, 2).unbind(0)
+        g = apart.new_empty(batch, heads, length, narrow)
+        torch.mul(grads[0].reshape(batch, length, heads, narrow).transpose(1, 2), ctx.gain, out=g)
+        g = g.flatten(0, 1)
+        grad = torch.empty_like(apart)
+        grad_q, grad_k, grad_v = grad.flatten(1, 2).unbind(0)
+        if _narrow(q):
+            torch.bmm(g, (k.mT @ v).mT, out=grad_q)
+            grad_inner = q.mT @ g
+            torch.bmm(v, grad_inner.mT, out=grad_k)
+            torch.bmm(k, grad_inner, out=grad_v)
+        else:
+            grad_inner = g @ v.mT
+            torch.bmm(grad_inner, k, out=grad_q)
+            torch.bmm(grad_inner.mT, q, out=grad_k)
+            torch.bmm((q @ k.mT).mT, g, out=grad_v)
+        return grad.permute(1, 3, 0, 2, 4).reshape(ctx.shape), None, None
 
 
 def _narrow(q: Tensor) -> bool:
     """Whether the d x d order of the product is the cheaper one."""
     return q.shape[-1] < q.shape[-2]
-
-
-def _columns(x: Tensor, heads: int) -> tuple[Tensor, ...]:
-    """Views [T * B, L, D / heads] of the heads of [T, B, L, D]."""
-    return x.flatten(0, 1).chunk(heads, -1)
-
-
-def _heads(packed: Tensor, heads: int) -> list[tuple[Tensor, ...]]:
-    """Views of q, k and v of each head."""
-    return list(zip(*(_columns(part, heads) for part in packed.chunk(3, -1)), strict=True))
