@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from functools import lru_cache
 from typing import Annotated, Literal
 
 import torch
@@ -32,10 +33,16 @@ def leaky_integral(x: Tensor, leak: float) -> Tensor:
             v = leak * v + (1 - leak) * x_t
             out.append(v)
         return torch.stack(out)
-    steps = torch.arange(len(x), dtype=torch.float64)
-    lag = steps[:, None] - steps[None, :]
-    kernel = torch.where(lag >= 0, (1 - leak) * leak ** lag.clamp(min=0), 0.0).to(x)
-    return (kernel @ x.flatten(1)).view_as(x)
+    return (_decay(len(x), leak, x.dtype) @ x.flatten(1)).view_as(x)
+
+
+@lru_cache(maxsize=8)
+def _decay(count: int, leak: float, dtype: torch.dtype) -> Tensor:
+    """[count, count]: what is left, at each step, of the current at each."""
+    with torch.inference_mode(False):  # it may be made in an evaluation, and serves training later
+        steps = torch.arange(count, dtype=torch.float64, device="cpu")
+        lag = steps[:, None] - steps[None, :]
+        return torch.where(lag >= 0, (1 - leak) * leak ** lag.clamp(min=0), 0.0).to(dtype)
 
 
 class CurrentReadout(Readout):

@@ -90,13 +90,28 @@ def test_clipping() -> None:
     parameters = [torch.nn.Parameter(torch.zeros(1)) for _ in range(3)]
     parameters[0].grad, parameters[1].grad = torch.tensor([3.0]), torch.tensor([4.0])
     runtime = Runtime("fp32", "cpu")
-    assert runtime.clip(parameters, None).item() == 5.0
+    assert runtime.clip(parameters, None) == 5.0
     assert parameters[0].grad.item() == 3.0
-    assert runtime.clip(parameters, 1.0).item() == 5.0
+    assert runtime.clip(parameters, 1.0) == 5.0
     assert parameters[0].grad.item() == pytest.approx(0.6, rel=1e-5)
     assert parameters[1].grad.item() == pytest.approx(0.8, rel=1e-5)
-    assert runtime.clip(parameters, 10.0).item() == pytest.approx(1.0, rel=1e-5)
+    assert runtime.clip(parameters, 10.0) == pytest.approx(1.0, rel=1e-5)
     assert parameters[1].grad.item() == pytest.approx(0.8, rel=1e-5)
     parameters[0].grad = torch.tensor([float("inf")])
-    assert not torch.isfinite(runtime.clip(parameters, 0.1))
+    assert runtime.clip(parameters, 0.1) == float("inf")
     assert parameters[1].grad.item() == pytest.approx(0.8, rel=1e-5)
+
+
+def test_clipping_is_that_of_torch_on_both_sides_of_the_norm() -> None:
+    """Well below it, where nothing has to be multiplied, and about it, where rounding decides."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = [torch.randn(5, generator=generator) for _ in range(4)]
+    length = float(torch.cat(drawn).norm())
+    runtime = Runtime("fp32", "cpu")
+    for share in (0.5, 1 - 1e-5, *(1 + n * 2e-7 for n in range(-9, 10)), 1 + 1e-5, 2.0):
+        ours, theirs = ([torch.nn.Parameter(torch.zeros(5)) for _ in drawn] for _ in range(2))
+        for one, other, gradient in zip(ours, theirs, drawn, strict=True):
+            one.grad, other.grad = gradient.clone(), gradient.clone()
+        found = runtime.clip(ours, length * share)
+        assert found == torch.nn.utils.clip_grad_norm_(theirs, length * share).item()
+        assert all(torch.equal(one.grad, other.grad) for one, other in zip(ours, theirs, strict=True))  # type: ignore[arg-type]

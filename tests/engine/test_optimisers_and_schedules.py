@@ -16,12 +16,12 @@ from snnctl.engine.schedule import Schedule
 
 # name -> (torch's class, knobs, torch's arguments where they differ)
 SAME: dict[str, tuple[type[Optimizer], dict[str, Any], dict[str, Any]]] = {
-    "adam": (Adam, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}, {}),
-    "adamw": (AdamW, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}, {}),
+    "adam": (Adam, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}, {"fused": True}),
+    "adamw": (AdamW, {"lr": 0.1, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}, {"fused": True}),
     "sgd": (SGD, {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.1}, {}),
     "rmsprop": (RMSprop, {"lr": 0.1, "alpha": 0.9, "eps": 1e-3, "momentum": 0.5, "weight_decay": 0.1}, {}),
 }
-DEFAULTS: dict[str, dict[str, Any]] = {"adam": {}, "adamw": {}, "sgd": {"lr": 1e-2, "momentum": 0.9}, "rmsprop": {}}
+DEFAULTS: dict[str, dict[str, Any]] = {"adam": {"fused": True}, "adamw": {"fused": True}, "sgd": {"lr": 1e-2, "momentum": 0.9}, "rmsprop": {}}
 
 
 def stepped(make: Any, steps: int = 4) -> torch.Tensor:
@@ -47,6 +47,40 @@ def test_steps_are_those_of_torch(name: str) -> None:
     assert torch.equal(stepped(lambda p: component(p, **given)), stepped(lambda p: whole(p, **{**given, **other})))
     assert torch.equal(stepped(component), stepped(lambda p: whole(p, **DEFAULTS[name])))
     assert type(component([torch.nn.Parameter(torch.zeros(1))])) is whole
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_weights_at_once_take_the_steps_of_weights_one_by_one(name: str) -> None:
+    """Adam to the rounding of float64, the others to the bit; complex weights, which cannot go at once, one by one."""
+    whole, given, _ = SAME[name]
+    at_once = stepped(lambda p: OPTIMS.get(name)(p, **given))
+    one_by_one = stepped(lambda p: whole(p, **given, foreach=False))
+    torch.testing.assert_close(at_once, one_by_one, rtol=1e-12 if name.startswith("adam") else 0, atol=0)
+    complex_one = torch.nn.Parameter(torch.ones(2, dtype=torch.complex64))
+    optimizer = OPTIMS.get(name)([{"params": [complex_one]}], **given)
+    complex_one.grad = torch.ones_like(complex_one)
+    optimizer.step()
+    assert not torch.equal(complex_one.detach(), torch.ones_like(complex_one))
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_run_begun_one_by_one_goes_on_so(name: str) -> None:
+    """Checkpoints of versions before weights went at once: the rest of the run is what it would have been."""
+    whole, given, _ = SAME[name]
+
+    def gone_on(second: Any) -> torch.Tensor:
+        parameter = torch.nn.Parameter(torch.linspace(-1, 1, 7))
+        first: Optimizer = whole([parameter], **given)
+        for optimizer in (first, second([parameter])):
+            if optimizer is not first:
+                optimizer.load_state_dict(first.state_dict())
+            for step in range(5):
+                parameter.grad = torch.linspace(0.1, 0.9, 7).mul_(step + 1)
+                optimizer.step()
+        return parameter.detach()
+
+    there = gone_on(lambda p: whole(p, **given))
+    assert torch.equal(gone_on(lambda p: OPTIMS.get(name)(p, **given)), there)
 
 
 def test_nesterov_without_momentum_is_plain_descent() -> None:

@@ -48,7 +48,7 @@ class SpikeDropout(nn.Module):
         drawn = torch.empty((count + 3) // 4, dtype=torch.int64, device=x.device).random_(-(2**63), None)
         kept = drawn.view(torch.int16)[:count].view(x.shape) >= _LOWEST + self._taken
         # From a byte, as from a truth value torch converts one value at a time.
-        return x * (kept.view(torch.uint8).to(x.dtype) * (_LEVELS / (_LEVELS - self._taken)))
+        return x * kept.view(torch.uint8).to(x.dtype).mul_(_LEVELS / (_LEVELS - self._taken))
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

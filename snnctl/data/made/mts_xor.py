@@ -135,9 +135,9 @@ class XorSplit(Targeted):
         Shape:
             inputs [B, T, 1, C] float32 in {0, 1}, targets [B, T] int64, observed [B, T]: the steps that are scored.
         """
-        targets = self.targets[indices]
         # Whole rows are copied at once, which indexing does value by value. Then steps first in memory, as networks run
         # over them: moved while a spike is one byte, by eights if they fit.
+        targets = self.targets.index_select(0, indices)
         spikes = self.spikes.view(torch.uint8).index_select(0, indices)
         words = spikes if spikes.shape[2] % 8 else spikes.view(torch.int64)
         moved = words.transpose(0, 1).contiguous().view(torch.uint8).float()
