@@ -246,7 +246,7 @@ class Trainer:
         return training_batch(self.split, self.runtime.my_share(indices), self.settings.seed, epoch, number, rank)
 
     def _step(self, batch: Any) -> None:
-        state, settings, task = self.state, self.settings, self.experiment.task
+        state, task = self.state, self.experiment.task
         self._tell_step_progress()
         batch = batch.to(self.runtime.device)
         with self.runtime.forward_pass():

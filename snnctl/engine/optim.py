@@ -13,20 +13,19 @@ from typing import Annotated, Any
 
 import torch
 from annotated_types import Ge, Gt, Lt
-from torch import nn
 from torch.optim import Optimizer
 
 from snnctl.core.catalog import OPTIMS
 
-Params = Iterable[nn.Parameter] | Iterable[dict[str, Any]]
+Params = Iterable[Any]  # parameters, or groups of them as torch takes them
 Above0 = Annotated[float, Gt(0)]
 Decay = Annotated[float, Ge(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
 Betas = tuple[Share, Share]
 
 
-def _fused(parameters: Params) -> dict[str, Any]:
-    """The arguments that ask for one operation over all `parameters`, which has to take them: real numbers."""
+def _fused(parameters: list[Any]) -> dict[str, Any]:
+    """The arguments that ask for one operation over all `parameters`, if it takes them: real numbers alone."""
     groups = [one["params"] if isinstance(one, dict) else (one,) for one in parameters]
     real = all(parameter.is_floating_point() for group in groups for parameter in group)
     return {"params": parameters, "fused": real or None}

@@ -21,7 +21,12 @@ SAME: dict[str, tuple[type[Optimizer], dict[str, Any], dict[str, Any]]] = {
     "sgd": (SGD, {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.1}, {}),
     "rmsprop": (RMSprop, {"lr": 0.1, "alpha": 0.9, "eps": 1e-3, "momentum": 0.5, "weight_decay": 0.1}, {}),
 }
-DEFAULTS: dict[str, dict[str, Any]] = {"adam": {"fused": True}, "adamw": {"fused": True}, "sgd": {"lr": 1e-2, "momentum": 0.9}, "rmsprop": {}}
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "adam": {"fused": True},
+    "adamw": {"fused": True},
+    "sgd": {"lr": 1e-2, "momentum": 0.9},
+    "rmsprop": {},
+}
 
 
 def stepped(make: Any, steps: int = 4) -> torch.Tensor:
