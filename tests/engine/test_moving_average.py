@@ -12,6 +12,8 @@ from snnctl.engine.average import MovingAverage
 class Shared(nn.Module):
     """Weights that two layers share, a norm with its counter, and a buffer that is replaced by a new tensor."""
 
+    wide: torch.Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = nn.Linear(3, 3), nn.Linear(3, 3)
@@ -45,5 +47,5 @@ def test_numbers_and_checkpoints_are_those_of_torch() -> None:
     assert list(found) == list(due)
     assert all(torch.equal(found[name], due[name]) for name in due)
     assert int(ours.n_averaged) == 30
-    assert ours.module.second.weight is ours.module.first.weight
+    assert ours.module.get_parameter("second.weight") is ours.module.get_parameter("first.weight")
     assert not torch.equal(found["module.first.weight"], network.first.weight)

@@ -57,6 +57,7 @@ def test_steps_are_those_of_torch(name: str) -> None:
 @pytest.mark.parametrize("name", SAME)
 def test_weights_at_once_take_the_steps_of_weights_one_by_one(name: str) -> None:
     """Adam to the rounding of float64, the others to the bit; complex weights, which cannot go at once, one by one."""
+    whole: Any
     whole, given, _ = SAME[name]
     at_once = stepped(lambda p: OPTIMS.get(name)(p, **given))
     one_by_one = stepped(lambda p: whole(p, **given, foreach=False))
