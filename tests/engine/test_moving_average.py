@@ -28,7 +28,7 @@ class Shared(nn.Module):
             for parameter in self.parameters():
                 parameter += torch.randn(parameter.shape, generator=generator)
             self.norm(torch.randn(4, 3, generator=generator))
-            self.wide = self.wide + step
+            self.wide = torch.add(self.wide, step)
 
 
 def test_numbers_and_checkpoints_are_those_of_torch() -> None:
