@@ -61,7 +61,14 @@ def evaluate(
     planes = None if execution == "float" else PlaneExecution(experiment.network, execution)
     with planes or nullcontext():
         results = measure_run(
-            experiment, opened.folder, runtime, split=split, baselines=baselines, checkpoint=checkpoint, inspect=look
+            experiment,
+            opened.folder,
+            runtime,
+            split=split,
+            baselines=baselines,
+            checkpoint=checkpoint,
+            inspect=look,
+            intervals=True,
         )
     if planes is not None:
         results["execution"] = planes.document()

@@ -8,7 +8,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.engine.runtime import Runtime
@@ -73,12 +73,14 @@ def evaluate(
     runtime: Runtime,
     *,
     go_on: Callable[[int], bool] | None = None,
+    see: Callable[[Tensor, Tensor, Any], None] | None = None,
 ) -> Evaluation:
     """Measure `network` on `split`, in evaluation mode; the mode is restored afterwards.
 
     Args:
         split: gives `batch(indices)`.
         go_on: told how many items are done; returning False ends the pass early.
+        see: given the indices, the prediction and the batch of each step.
     """
     was_training = network.training
     network.eval()
@@ -98,6 +100,8 @@ def evaluate(
                 loss_sum += float(task.loss(prediction, batch)) * weight
                 weight_sum += weight
                 add(meter, prediction, batch)
+                if see is not None:
+                    see(indices, prediction, batch)
                 done += len(indices)
                 if go_on is not None and not go_on(done):
                     break

@@ -23,7 +23,7 @@ class RunDir:
     """One run's folder.
 
     Files: recipe.yaml (resolved, runnable), recipe.source.yaml, manifest.json, environment.json, metrics.jsonl,
-    spikes.jsonl, results.json, checkpoints/{last,best}, model/model.json, log.txt.
+    spikes.jsonl, results.json, checkpoints/{last,best}, model/{model.json,bands.safetensors}, log.txt.
     """
 
     def __init__(self, path: Path) -> None:
@@ -33,6 +33,7 @@ class RunDir:
     best = property(lambda self: self.path / "checkpoints" / "best")
     recipe = property(lambda self: self.path / "recipe.yaml")
     model_file = property(lambda self: self.path / "model" / "model.json")
+    bands_file = property(lambda self: self.path / "model" / "bands.safetensors")
     log = property(lambda self: self.path / "log.txt")
 
     @property

@@ -9,9 +9,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from torch import Tensor
+
 from snnctl.core.choices import Checkpoint, SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.run_events import Observer, Observers
+from snnctl.engine.bands import coverage_of, intervals_to_json, keep_bands, run_bands
 from snnctl.engine.checkpoint import load_weights, weights_folder
 from snnctl.engine.environment import environment
 from snnctl.engine.evaluate import Evaluation, evaluate
@@ -106,7 +109,8 @@ def train_run(
                 speed = trainer.items_done / max(trainer.state.seconds, 1e-9)
                 remember(experiment, run)
                 with stop.at_once():
-                    results = measure_run(experiment, run, runtime)
+                    keep_bands(experiment, run, runtime)
+                    results = measure_run(experiment, run, runtime, intervals=True)
             except KeyboardInterrupt:  # Stopped, or a second Ctrl-C that would not wait for the step
                 run.update_manifest(status="interrupted", seconds=trainer.state.seconds)
                 return run.interrupted(trainer.saved_epochs)
@@ -153,35 +157,45 @@ def measure_run(
     baselines: bool = True,
     checkpoint: Checkpoint = "best",
     inspect: Callable[[Evaluation], None] | None = None,
+    intervals: bool = False,
 ) -> dict[str, Any]:
     """Measure the weights of a checkpoint (the last where none was the best) on `split`.
 
     Args:
         inspect: called with what was measured, while the network still holds these weights.
+        intervals: of forecasts, also how often bands from the validation errors held what came.
 
     Returns:
         Among others `data_warnings`, JSON forms of what the data found odd, and D246 where one column makes up most of
         the squared error; `input`, see `Inputs.to_json`; of forecasts `units` and `columns`, see
-        `snnctl.measure.columns`: `metrics` and `baselines` are of scaled values.
+        `snnctl.measure.columns`: `metrics` and `baselines` are of scaled values; `intervals`, see
+        `snnctl.engine.bands.intervals_to_json`, None where they were not asked for or it is no forecast.
     """
     folder = weights_folder(run, checkpoint)
     network = experiment.network.to(runtime.device)
     facts = load_weights(folder, network)
-    found = evaluate(network, experiment.task, experiment.data.split(split), experiment.eval_batch_size, runtime)
+    bands = run_bands(experiment, run, runtime, facts) if intervals else None
+    coverage = coverage_of(experiment, split, bands)
+
+    def see(indices: Tensor, prediction: Tensor, batch: Any) -> None:
+        if coverage is not None:
+            coverage.update(indices, prediction, batch.targets, batch.observed)
+
+    data = experiment.data.split(split)
+    found = evaluate(network, experiment.task, data, experiment.eval_batch_size, runtime, see=see)
     if inspect is not None:
         inspect(found)
     report = experiment.task.run_baselines(split) if baselines else None
     scores = dict(report.scores) if report else {}
     meters = dict(report.meters) if report else {}
     if baselines and experiment.network.has_skip:
-        data = experiment.data.split(split)
         alone = evaluate(SkipAlone(network), experiment.task, data, experiment.eval_batch_size, runtime)
         scores, meters = {"skip_alone": alone.metrics, **scores}, {"skip_alone": alone.meter, **meters}
     return {
         "run": str(run.path),
         "name": experiment.name,
         "split": split,
-        "items": len(experiment.data.split(split)),
+        "items": len(data),
         "checkpoint": {"path": folder.name, **facts},
         "seed": experiment.train.seed,
         "parameters": experiment.parameters,
@@ -191,6 +205,7 @@ def measure_run(
         "metrics": found.named(split),
         "units": units(found.meter, meters),
         "columns": by_column(found.meter, meters),
+        "intervals": None if coverage is None else intervals_to_json(coverage, split),
         "spiking": experiment.network.spikes,
         "skip": experiment.network.has_skip,
         "baselines": scores,

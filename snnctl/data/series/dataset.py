@@ -100,12 +100,20 @@ class WindowSplit:
         starts: [n] first input row of each window, int64.
         window, horizon: rows in and rows out.
         scale: [n, C] of the scaler of each window's series; None where all have the same.
+        parts: [n] which series each is of, ascending; None = there is one.
     """
 
     def __init__(
-        self, store: SeriesTensors, starts: Tensor, window: int, horizon: int, scale: Tensor | None = None
+        self,
+        store: SeriesTensors,
+        starts: Tensor,
+        window: int,
+        horizon: int,
+        scale: Tensor | None = None,
+        parts: Tensor | None = None,
     ) -> None:
         self.starts, self.scale = starts, scale
+        self.parts = torch.zeros_like(starts) if parts is None else parts
         self._store, self._window, self._horizon = store, window, horizon
 
     def __len__(self) -> int:
@@ -222,8 +230,10 @@ class ForecastData(ForecastShape, Dataset):
 
     def split(self, name: SplitName) -> WindowSplit:
         starts = self.plan.starts[name]
-        scale = None if self.scaler.scale.ndim == 1 else torch.from_numpy(self.scaler.scale[self.plan.part_of(starts)])
-        return WindowSplit(self.tensors, torch.from_numpy(starts), self.window, self.horizon, scale)
+        parts = self.plan.part_of(starts)
+        scale = None if self.scaler.scale.ndim == 1 else torch.from_numpy(self.scaler.scale[parts])
+        shape = (self.window, self.horizon)
+        return WindowSplit(self.tensors, torch.from_numpy(starts), *shape, scale, torch.from_numpy(parts))
 
     def known_ahead(self, inputs: Tensor) -> Tensor:
         """What inputs [B, window, C_in] tell of the known covariates over the horizon, [B, horizon, K], scaled."""
