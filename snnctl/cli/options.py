@@ -120,6 +120,21 @@ def seed_list(text: str) -> list[int]:
     return found
 
 
+def level_list(text: str) -> list[int]:
+    """What `--intervals 80,95` names; nothing for "".
+
+    Raises:
+        DiagnosticError: U504, they are no whole numbers; that they are levels is for who makes bands of them.
+    """
+    if not text:
+        return []
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        message = f"--intervals takes whole percentages from 1 to 99, got `{text}`"
+        raise DiagnosticError(Diagnostic("U504", message, help="--intervals 80,95")) from None
+
+
 def _range(text: str) -> range:
     """`4` or `4-9`, the last included."""
     first, dash, last = text.partition("-")

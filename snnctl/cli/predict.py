@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, OfRun, OnDevice, RunFolder
+from snnctl.cli.options import NoPlugins, OfRun, OnDevice, level_list
 from snnctl.cli.session import Session
 
 
 def predict(
     ctx: typer.Context,
-    run: RunFolder,
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directory; several are averaged.")],
     input: Annotated[
         str | None,
         typer.Option(metavar="FILE|-", help="New rows, read as those of training were; - is a CSV on stdin."),
@@ -35,7 +35,17 @@ def predict(
     horizon: Annotated[
         int | None, typer.Option(metavar="N", help="Steps ahead; beyond the trained ones it goes on from itself.")
     ] = None,
-    plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw history and forecast: .png or .svg.")] = None,
+    intervals: Annotated[
+        str,
+        typer.Option(
+            metavar="LEVELS",
+            help="Bands of these levels in percent (80,95), from the errors on validation. They are of single steps: a"
+            " whole path lies within them less often. Of several runs, the mean of their widths.",
+        ),
+    ] = "",
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw history, forecast and bands: .png or .svg.")
+    ] = None,
     checkpoint: OfRun = "best",
     device: OnDevice = "auto",
     no_plugins: NoPlugins = False,
@@ -46,7 +56,7 @@ def predict(
     from snnctl.ui.forecast import show_forecast
 
     document = commands.predict(
-        run,
+        runs[0] if len(runs) == 1 else runs,
         input,
         output,
         last=last,
@@ -55,6 +65,7 @@ def predict(
         until=until,
         known=known,
         horizon=horizon,
+        intervals=level_list(intervals),
         plot=plot,
         checkpoint=checkpoint,
         device=device,

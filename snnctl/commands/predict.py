@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -15,8 +15,8 @@ from snnctl.commands.listener import NOBODY, Listener
 from snnctl.core.choices import Checkpoint, Device
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.files import write_bytes, writing
+from snnctl.serving.ensemble import Ensemble
 from snnctl.serving.files import check_suffix, rows_of, write_forecast
-from snnctl.serving.forecaster import Forecast
 from snnctl.serving.model import load
 from snnctl.serving.windows import Asked
 
@@ -26,7 +26,7 @@ _STDIN = "-"
 
 
 def predict(
-    run: Path | str,
+    run: Path | str | Sequence[Path | str],
     input: Path | str | None = None,
     output: Path | str | None = None,
     *,
@@ -36,6 +36,7 @@ def predict(
     until: str | None = None,
     known: Path | str | None = None,
     horizon: int | None = None,
+    intervals: Sequence[int] = (),
     plot: Path | str | None = None,
     checkpoint: Checkpoint = "best",
     device: Device = "auto",
@@ -45,16 +46,19 @@ def predict(
     """Forecast.
 
     Args:
+        run: a run directory; several are averaged, see `snnctl.serving.ensemble.Ensemble`.
         input: a table of any form that training takes, - is a CSV on stdin; None goes on where the training data ends.
         output: a file of the forecasts: .csv, .parquet or .jsonl.
         last, every, since, until, horizon: see `snnctl.serving.windows.Asked`.
         known: a table of the known covariates over the rows ahead.
-        plot: a picture of the last forecast of each series behind its history: .png or .svg.
+        intervals: levels of bands in percent, see `Forecaster.predict`.
+        plot: a picture of the last forecast of each series behind its history, with its bands: .png or .svg.
 
     Returns:
-        `run`, `checkpoint`, `columns`, `series` (how many), `window`, `horizon`, `trained_horizon`, `windows`, `rows`
-        (of all forecasts), `forecast`: the first of them, `{unique_id, ds, snnctl}`, with `cutoff` where several
-        windows are asked for; `output` and `plot`, the files or None.
+        `run` and `checkpoint` (lists of several runs), `columns`, `series` (how many), `window`, `horizon`, `trained_horizon`, `windows`, `rows`
+        (of all forecasts), `levels`, `forecast`: the first of them, `{unique_id, ds, snnctl}`, with `cutoff` where
+        several windows are asked for, `snnctl-lo-80`, `snnctl-hi-80` and so on of bands, `snnctl-spread` of several
+        runs; `output` and `plot`, the files or None.
 
     Raises:
         DiagnosticError: as `snnctl.serving.model.load` and `Forecaster.predict`; U504 options that do not go together,
@@ -65,8 +69,11 @@ def predict(
         check_suffix(output)
     if plot is not None:
         check_suffix(plot, (".png", ".svg"))
-    asked = Asked(horizon, last, every, since, until)
-    model = load(run, checkpoint, device=device, allow_plugins=allow_plugins, warn=listener.warn)
+    asked = Asked(horizon, last, every, since, until, tuple(intervals))
+    runs = [run] if isinstance(run, Path | str) else list(run)
+    options: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "warn": listener.warn}
+    model = load(runs[0], checkpoint, **options) if len(runs) == 1 else load(runs, checkpoint, **options)
+    first_run = model.members[0] if isinstance(model, Ensemble) else model
     with _given(input) as given, listener.work() as tell:
         forecast = model.forecast(given, asked, known, tell)
         seen = None
@@ -74,9 +81,8 @@ def predict(
             from snnctl.serving.figure import LastOnes
 
             seen = LastOnes(forecast, model.fitted.window)
-            forecast = _watched(forecast, seen.see)
         first: list[dict[str, Any]] = []
-        tables = _kept(forecast.tables(), first)
+        tables = _kept(forecast.tables(None if seen is None else seen.see), first)
         if output is not None:
             write_forecast(output, tables)
         else:
@@ -84,16 +90,17 @@ def predict(
                 if plot is None and len(first) == MOST_ROWS:
                     break
     if plot is not None and seen is not None:
-        _draw(seen, plot, model.recipe.name)
+        _draw(seen, plot, first_run.recipe.name)
     return {
-        "run": str(run),
-        "checkpoint": model.facts,
+        "run": str(runs[0]) if len(runs) == 1 else [str(one) for one in runs],
+        "checkpoint": [one.facts for one in model.members] if isinstance(model, Ensemble) else model.facts,
         "columns": list(model.columns),
         "series": len(forecast.rows.parts),
         "window": model.fitted.window,
         "horizon": forecast.steps,
         "trained_horizon": model.fitted.horizon,
         "windows": len(forecast.ends),
+        "levels": list(forecast.levels),
         "rows": len(forecast.ends) * forecast.steps * len(model.columns),
         "forecast": first,
         "output": None if output is None else str(output),
@@ -117,15 +124,6 @@ def _given(input: Path | str | None) -> Iterator[Path | None]:
         except DiagnosticError as error:
             told = (replace(one, file="stdin" if one.file == str(path) else one.file) for one in error.diagnostics)
             raise DiagnosticError(list(told), error.exit_code) from error
-
-
-def _watched(forecast: Forecast, see: Any) -> Forecast:
-    def batches() -> Iterator[Any]:
-        for ends, values in forecast.batches():
-            see(ends, values)
-            yield ends, values
-
-    return replace(forecast, batches=batches)
 
 
 def _kept(tables: Iterator[dict[str, Any]], first: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -43,7 +43,7 @@ class Coverage:
         self.levels = tuple(level for level in levels if level in bands.levels)
         self._parts = np.zeros_like(parts) if bands.apart is None else parts
         self._series, self._later = parts, later_half(parts).astype(np.int64)
-        self._scale = None if scale is None else np.asarray(scale, np.float64)
+        self._scale = None if scale is None else np.abs(np.asarray(scale, np.float64))
         halves, cells = 2, len(self.columns)
         self._within = np.zeros((len(self.levels), halves))
         self._count = np.zeros(halves)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class Lines:
         history: [n] values before it; NaN where none was observed.
         ahead: [steps] forecast.
         came: [steps] what was observed then; NaN where nothing was yet.
+        bands: level in percent -> [2, steps], lower and upper bounds.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Lines:
     history: Floats
     ahead: Floats
     came: Floats
+    bands: Mapping[int, Floats]
 
 
 class LastOnes:
@@ -63,7 +65,10 @@ class LastOnes:
             for column, name in enumerate(self._forecast.names[part]):
                 times = (self._times(before), self._times(own))
                 observed = rows.observed[:, column]
-                found.append(Lines(name, times, observed[before], values[:, column], observed[own]))
+                ahead, halves, levels = values[:, column], self._forecast.halves, self._forecast.levels
+                bands = {} if halves is None else dict(zip(levels, halves[:, part, :, column], strict=True))
+                around = {level: np.stack((ahead - half, ahead + half)) for level, half in bands.items()}
+                found.append(Lines(name, times, observed[before], ahead, observed[own], around))
         return found[:_MOST]
 
     def _times(self, rows: Rows) -> Any:
@@ -79,8 +84,9 @@ def figure(lines: Sequence[Lines], title: str) -> Drawn:
     for axes, one in zip(grid[:, 0], lines, strict=True):
         _panel(axes, one)
     grid[-1, 0].set_xlabel("time, by the clock of the file" if lines[0].times[0].dtype.kind == "M" else "row")
-    made.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=3)
+    made.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=6)
     words = f"the last {len(lines[0].history):,} rows and {len(lines[0].ahead):,} steps ahead, in the data's own units"
+    words += "; bands are of single steps" * bool(lines[0].bands)
     made.supxlabel(words, fontsize=8.5, color=GREY, x=0.01, ha="left")
     return made, words
 
@@ -88,6 +94,9 @@ def figure(lines: Sequence[Lines], title: str) -> Drawn:
 def _panel(axes: Axes, one: Lines) -> None:
     before, own = one.times
     axes.plot(before, one.history, color=INK, lw=1.0, label="observed")
+    for number, level in enumerate(sorted(one.bands, reverse=True)):
+        shade = 0.14 + 0.14 * number / max(1, len(one.bands) - 1)  # the wider, the paler
+        axes.fill_between(own, *one.bands[level], color=ORANGE, alpha=shade, lw=0, label=f"{level} %")
     if not np.isnan(one.came).all():
         axes.plot(own, one.came, color=BLUE, lw=1.0, label="what came")
     axes.plot(own, one.ahead, color=ORANGE, lw=1.6, marker="." if len(own) < 40 else "", label="forecast")

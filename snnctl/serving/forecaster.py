@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +19,11 @@ from snnctl.data.series.series import Floats, Series
 from snnctl.data.series.stamps import DAY, SECOND
 from snnctl.data.series.table import Table
 from snnctl.engine.runtime import Runtime
+from snnctl.measure.bands import Bands
 from snnctl.recipe import Recipe
 from snnctl.report.saving import Tell
-from snnctl.serving.files import at_microseconds
-from snnctl.serving.frames import table_of
+from snnctl.serving.bands import check_bands, own_halves, refuse_beyond
+from snnctl.serving.frames import frame_of, table_of
 from snnctl.serving.rows import ReadyRows, Rows, make_ready
 from snnctl.serving.windows import Asked, choose
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 # So often a forecast may go on from itself.
 MOST_ROUNDS = 100
+SPREAD = "snnctl-spread"
 Warn = Callable[[Sequence[Diagnostic]], None]
 
 
@@ -46,6 +49,9 @@ class Forecast:
         several: whether windows tell their cutoff.
         columns: names of the targets.
         batches: gives the windows `ends` and their forecasts [B, steps, C] in the data's own units, in order.
+        levels: of bands, in percent.
+        halves: [levels, S, steps, C] their half-widths in the data's own units, for each of the series of `rows`.
+        runs: where several runs are averaged, gives `ends` and what each of them says, [R, B, steps, C].
     """
 
     rows: ReadyRows
@@ -54,6 +60,9 @@ class Forecast:
     several: bool
     columns: tuple[str, ...]
     batches: Callable[[], Iterator[tuple[Rows, Floats]]]
+    levels: tuple[int, ...] = ()
+    halves: Floats | None = None
+    runs: Callable[[], Iterator[tuple[Rows, Floats]]] | None = None
 
     @property
     def names(self) -> list[list[str]]:
@@ -64,33 +73,64 @@ class Forecast:
             return [[part.name] for part in self.rows.parts]
         return [[f"{part.name}/{column}" for column in self.columns] for part in self.rows.parts]
 
-    def tables(self) -> Iterator[dict[str, Any]]:
-        """Long form: unique_id, ds, cutoff where there are several windows, snnctl; a row a step, column and window."""
-        names, unit = np.array(self.names, dtype=object), self._unit()
-        for ends, values in self.batches():
-            windows, steps, columns = values.shape
-            shape = (windows, columns, steps)
-            ids = names[self.rows.part_of(ends)]
-            stamps = self.rows.stamps[ends[:, None] + np.arange(1, steps + 1)]
-            found = {
-                "unique_id": np.broadcast_to(ids[:, :, None], shape).ravel(),
-                "ds": _dates(np.broadcast_to(stamps[:, None, :], shape).ravel(), unit),
-            }
-            if self.several:
-                cutoffs = self.rows.stamps[ends]
-                found["cutoff"] = _dates(np.broadcast_to(cutoffs[:, None, None], shape).ravel(), unit)
-            yield {**found, "snnctl": values.transpose(0, 2, 1).ravel()}
+    def tables(self, see: Callable[[Rows, Floats], None] | None = None) -> Iterator[dict[str, Any]]:
+        """Long form, a row a step, column and window.
 
+        unique_id, ds, cutoff where there are several windows, snnctl, then snnctl-lo-80, snnctl-hi-80 and so on for the
+        bands, which are of single steps, and snnctl-spread where several runs are averaged.
+
+        Args:
+            see: given the windows and forecasts of each table.
+        """
+        for ends, values, spread in self._answers():
+            if see is not None:
+                see(ends, values)
+            found = {"snnctl": values, **self.bounds(ends, values), **spread}
+            yield {**self.labels(ends), **{name: each.transpose(0, 2, 1).ravel() for name, each in found.items()}}
+
+    def _answers(self) -> Iterator[tuple[Rows, Floats, dict[str, Floats]]]:
+        if self.runs is None:
+            for ends, values in self.batches():
+                yield ends, values, {}
+        else:
+            for ends, each in self.runs():
+                yield ends, each.mean(axis=0), {SPREAD: each.std(axis=0, ddof=1)}
+
+    def bounds(self, ends: Rows, values: Floats) -> dict[str, Floats]:
+        """Lower and upper bounds [B, steps, C] of all levels, under the names of their columns."""
+        found: dict[str, Floats] = {}
+        if self.halves is not None:
+            parts = self.rows.part_of(ends)
+            for level, half in zip(self.levels, self.halves, strict=True):
+                found[f"snnctl-lo-{level}"] = values - half[parts]
+                found[f"snnctl-hi-{level}"] = values + half[parts]
+        return found
+
+    def labels(self, ends: Rows) -> dict[str, Any]:
+        """`unique_id`, `ds`, and `cutoff` where there are several, of windows: a row a step, column and window."""
+        shape = (len(ends), len(self.columns), self.steps)
+        ids = np.array(self.names, dtype=object)[self.rows.part_of(ends)]
+        stamps = self.rows.stamps[ends[:, None] + np.arange(1, self.steps + 1)]
+        found = {
+            "unique_id": np.broadcast_to(ids[:, :, None], shape).ravel(),
+            "ds": self.dates(np.broadcast_to(stamps[:, None, :], shape).ravel()),
+        }
+        if self.several:
+            cutoffs = self.rows.stamps[ends]
+            found["cutoff"] = self.dates(np.broadcast_to(cutoffs[:, None, None], shape).ravel())
+        return found
+
+    def dates(self, stamps: Rows) -> Any:
+        """Stamps as they are written: of dates at the coarsest unit that tells all of them."""
+        return stamps.astype("M8[us]").astype(f"M8[{self._unit}]") if self._unit else stamps
+
+    @cached_property
     def _unit(self) -> str:
         """The coarsest that tells all stamps, so that all batches are written alike; "" for numbers of rows."""
         if not self.rows.dated:
             return ""
         fitting = (unit for unit, micros in (("D", DAY), ("s", SECOND)) if not (self.rows.stamps % micros).any())
         return next(fitting, "us")
-
-
-def _dates(stamps: Rows, unit: str) -> Any:
-    return stamps.astype("M8[us]").astype(f"M8[{unit}]") if unit else stamps
 
 
 class Forecaster:
@@ -103,6 +143,7 @@ class Forecaster:
         runtime: where it runs.
         facts: which weights they are.
         warn: told of what is odd in new rows.
+        bands: gives the bands of its validation errors when they are first asked for.
     """
 
     def __init__(
@@ -114,15 +155,21 @@ class Forecaster:
         runtime: Runtime,
         facts: dict[str, Any],
         warn: Warn = as_warnings,
+        bands: Callable[[], Bands] | None = None,
     ) -> None:
         self.recipe, self.fitted, self.task, self.facts = recipe, fitted, task, facts
         self.network = network.eval()
-        self._runtime, self._warn = runtime, warn
+        self._runtime, self._warn, self._bands = runtime, warn, bands
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that are forecast."""
         return self.fitted.columns
+
+    @property
+    def batch_size(self) -> int:
+        """Windows that the network is given at once."""
+        return self.recipe.train.eval_batch_size or 4 * self.recipe.train.batch_size
 
     def predict(
         self,
@@ -132,6 +179,7 @@ class Forecaster:
         horizon: int | None = None,
         last: int | None = None,
         every: bool = False,
+        levels: Sequence[int] = (),
     ) -> pd.DataFrame:
         """What follows, in the data's own units.
 
@@ -141,25 +189,29 @@ class Forecaster:
             horizon: steps ahead; None = as trained. Beyond that, the forecast goes on from itself.
             last: forecast from each of the last so many rows.
             every: forecast from every row that has a window behind it.
+            levels: of bands, in whole percent: `[80, 95]`. They are split-conformal, from the errors on validation, and
+                of single steps: a whole path lies within them less often.
 
         Returns:
             `unique_id` (the column; of a panel the series, or series/column), `ds` (the stamp; the number of the row
             from 0 where there are no dates), `snnctl` (the forecast), one row a step; with `last` and `every` also
-            `cutoff`, the last stamp seen.
+            `cutoff`, the last stamp seen; `snnctl-lo-80`, `snnctl-hi-80` and so on, the bounds of each level.
 
         Raises:
             DiagnosticError: D290 to D295, the rows do not fit; U501 the training data has gone; U503 the horizon cannot
-                be lengthened.
+                be lengthened; U504 a level that is none; U520, U521 there can be no bands.
         """
-        import pandas as pd
-
         given = None if frame is None else table_of(frame, self.fitted)
         ahead = None if known is None else table_of(known, self.fitted)
-        found = self.forecast(given, Asked(horizon, last, every), ahead)
-        return pd.concat([pd.DataFrame(at_microseconds(table)) for table in found.tables()], ignore_index=True)
+        return frame_of(self.forecast(given, Asked(horizon, last, every, levels=tuple(levels)), ahead))
 
     def forecast(
-        self, given: Path | Table | None, asked: Asked, known: Path | Table | None = None, tell: Tell | None = None
+        self,
+        given: Path | Table | None,
+        asked: Asked,
+        known: Path | Table | None = None,
+        tell: Tell | None = None,
+        size: int | None = None,
     ) -> Forecast:
         """Read rows and choose windows; the network runs when the batches are taken.
 
@@ -167,6 +219,7 @@ class Forecaster:
             given: new rows; None = the training data, as it is now.
             known: known covariates over the rows ahead.
             tell: told how far it is, as a share.
+            size: windows in a batch; None = as in training.
 
         Raises:
             DiagnosticError: as `predict`.
@@ -179,7 +232,8 @@ class Forecaster:
             help = "leave --known out; rows of the past come with --input"
             raise DiagnosticError(Diagnostic("U504", message, help=help))
         self._refuse_rolling(rounds)
-        series = self._read(given)
+        bands = self._bands_of(asked.levels, steps)
+        series = self.read(given)
         ahead = None if known is None else read_known(known, fitted)
         rows, observed = make_ready(series, fitted, rounds * fitted.horizon, ahead)
         said = [one for one in series.warnings if given is not None or one.code in ("D292", "D293")]
@@ -196,11 +250,32 @@ class Forecaster:
             self._warn([Diagnostic("U502", message, severity="warning")])
 
         def batches() -> Iterator[tuple[Rows, Floats]]:
-            return self._batches(rows, ends, steps, rounds, tell)
+            return self._batches(rows, ends, steps, rounds, tell, size)
 
-        return Forecast(rows, ends, steps, asked.several, fitted.columns, batches)
+        halves = None if bands is None else own_halves(bands, asked.levels, rows, fitted)[:, :, :steps]
+        return Forecast(rows, ends, steps, asked.several, fitted.columns, batches, asked.levels, halves)
 
-    def _read(self, given: Path | Table | None) -> Series:
+    def _bands_of(self, levels: tuple[int, ...], steps: int) -> Bands | None:
+        """Those that are asked for, once they are known to be there."""
+        if not levels:
+            return None
+        refuse_beyond(steps, self.fitted.horizon)
+        if self._bands is None:
+            raise DiagnosticError(Diagnostic("U520"))
+        bands = self._bands()
+        self._warn(check_bands(bands, levels))
+        return bands
+
+    def at(self, rows: ReadyRows, ends: Rows, tell: Tell | None = None) -> Iterator[tuple[Rows, Floats]]:
+        """Forecasts [B, horizon, C] in the data's own units of windows of rows that are ready, with their last rows."""
+        return self._batches(rows, ends, self.fitted.horizon, 1, tell)
+
+    def read(self, given: Path | Table | None) -> Series:
+        """New rows as those of training were read; None = the training data, as it is now.
+
+        Raises:
+            DiagnosticError: D290 to D293, the rows do not fit; U501 the training data has gone.
+        """
         if given is not None:
             return read_new(given, self.fitted)
         try:
@@ -228,9 +303,9 @@ class Forecaster:
             raise DiagnosticError(Diagnostic("U503", message, help=help))
 
     def _batches(
-        self, rows: ReadyRows, ends: Rows, steps: int, rounds: int, tell: Tell | None
+        self, rows: ReadyRows, ends: Rows, steps: int, rounds: int, tell: Tell | None, size: int | None = None
     ) -> Iterator[tuple[Rows, Floats]]:
-        size = self.recipe.train.eval_batch_size or 4 * self.recipe.train.batch_size
+        size = size or self.batch_size
         for first in range(0, len(ends), size):
             chosen = ends[first : first + size]
             scaled = self._predict(rows, torch.from_numpy(chosen), rounds)[:, :steps]

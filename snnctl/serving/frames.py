@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from snnctl.data.series.fitted import FittedSeries
 from snnctl.data.series.readers.arrays import of_arrow
 from snnctl.data.series.table import Table
+from snnctl.serving.files import at_microseconds
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from snnctl.serving.forecaster import Forecast
 
 FRAME = "the frame"
 
@@ -33,3 +36,10 @@ def table_of(frame: pd.DataFrame, fitted: FittedSeries) -> Table:
         frame = frame[[name for name in frame.columns if name in used]]
     frame = frame.rename(columns=str)
     return of_arrow(FRAME, pa.Table.from_pandas(frame, preserve_index=False))
+
+
+def frame_of(forecast: Forecast) -> pd.DataFrame:
+    """All tables of a forecast as one frame; the network runs."""
+    import pandas as pd
+
+    return pd.concat([pd.DataFrame(at_microseconds(table)) for table in forecast.tables()], ignore_index=True)

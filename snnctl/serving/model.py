@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from snnctl.build import assemble, load_data
 from snnctl.core.choices import Checkpoint
@@ -16,23 +16,38 @@ from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.finished import open_run
 from snnctl.recipe import Recipe
+from snnctl.serving.bands import bands_of_run
+from snnctl.serving.ensemble import Ensemble
 from snnctl.serving.forecaster import Forecaster
 
 Warn = Callable[[Sequence[Diagnostic]], None]
 
 
+@overload
 def load(
-    run: Path | str,
+    run: Path | str, checkpoint: Checkpoint = ..., *, device: Any = ..., allow_plugins: bool = ..., warn: Warn = ...
+) -> Forecaster: ...
+@overload
+def load(
+    run: Sequence[Path | str],
+    checkpoint: Checkpoint = ...,
+    *,
+    device: Any = ...,
+    allow_plugins: bool = ...,
+    warn: Warn = ...,
+) -> Ensemble: ...
+def load(
+    run: Path | str | Sequence[Path | str],
     checkpoint: Checkpoint = "best",
     *,
     device: Any = "auto",
     allow_plugins: bool = True,
     warn: Warn = as_warnings,
-) -> Forecaster:
+) -> Forecaster | Ensemble:
     """The model that a run directory holds; of its training data nothing is read where it has `model/`.
 
     Args:
-        run: as `snnctl train` made it, wherever it lies now.
+        run: as `snnctl train` made it, wherever it lies now. Several of one task, as seeds are, become their mean.
         checkpoint: which weights; the last stand in where none were the best.
         device: cpu keeps off accelerators.
         allow_plugins: whether its recipe may name plug-in files.
@@ -40,7 +55,7 @@ def load(
 
     Raises:
         DiagnosticError: U413 it is no run directory, U500 it does not forecast, U506 its model is damaged, E410 and
-            E411 its weights are; R1xx to R4xx, its recipe is not valid any more.
+            E411 its weights are; U523 several that do not go together; R1xx to R4xx, its recipe is not valid any more.
 
     Example:
         >>> model = load(run)  # a folder that `snnctl train` made
@@ -53,6 +68,11 @@ def load(
         >>> list(model.predict(last=5))
         ['unique_id', 'ds', 'cutoff', 'snnctl']
     """
+    if not isinstance(run, Path | str):
+        _refuse_twice(run)
+        quieter = _once(warn)
+        options: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "warn": quieter}
+        return Ensemble([load(one, checkpoint, **options) for one in run], [str(one) for one in run])
     opened = open_run(run, checkpoint, allow_plugins=allow_plugins, warn=warn)
     recipe = opened.recipe
     kind = recipe.values["task"]["type"]
@@ -60,10 +80,36 @@ def load(
         raise DiagnosticError(Diagnostic("U500", facts={"task": kind}))
     fitted = _fitted(opened.folder, recipe)
     task, network = assemble(recipe, fitted)
-    facts = {"path": opened.weights.name, **load_weights(opened.weights, network)}
+    of_weights = load_weights(opened.weights, network)
     runtime = Runtime.of(recipe.train, device)
     network.to(runtime.device)
-    return Forecaster(recipe, fitted, task, network, runtime, facts, warn)
+    facts = {"path": opened.weights.name, **of_weights}
+    return Forecaster(
+        recipe, fitted, task, network, runtime, facts, warn, lambda: bands_of_run(opened, of_weights, runtime)
+    )
+
+
+def _refuse_twice(runs: Sequence[Path | str]) -> None:
+    """U523 where a run is named twice: it would count twice in the mean, and lessen the spread."""
+    seen: set[Path] = set()
+    for run in runs:
+        place = Path(run).resolve()
+        if place in seen:
+            raise DiagnosticError(Diagnostic("U523", f"run `{run}` is named twice", help="name each run once"))
+        seen.add(place)
+
+
+def _once(warn: Warn) -> Warn:
+    """Tells what several runs say alike only once."""
+    told: set[tuple[str, str]] = set()
+
+    def tell(diagnostics: Sequence[Diagnostic]) -> None:
+        fresh = [one for one in diagnostics if (one.code, one.message) not in told]
+        told.update((one.code, one.message) for one in fresh)
+        if fresh:
+            warn(fresh)
+
+    return tell
 
 
 def _fitted(folder: RunDir, recipe: Recipe) -> FittedSeries:

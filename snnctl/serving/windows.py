@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.measure.bands import check_levels
 from snnctl.serving.rows import ReadyRows, Rows
 
 
@@ -19,6 +20,7 @@ class Asked:
         last: windows that end in the last so many rows of each series; None = the last one alone.
         every: all windows.
         since, until: all windows whose last row is of these times or between them: ISO 8601, or numbers of rows.
+        levels: of the bands around forecasts, in whole percent; empty = none.
     """
 
     horizon: int | None = None
@@ -26,6 +28,7 @@ class Asked:
     every: bool = False
     since: str | None = None
     until: str | None = None
+    levels: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in (("--horizon", self.horizon), ("--last", self.last)):
@@ -34,6 +37,10 @@ class Asked:
         if self.last is not None and (self.every or self.since is not None or self.until is not None):
             help = "--last takes windows from the end, --all, --from and --to those of a time"
             raise DiagnosticError(Diagnostic("U504", "--last stands beside --all, --from or --to", help=help))
+        try:
+            object.__setattr__(self, "levels", check_levels(self.levels) if self.levels else ())
+        except ValueError as error:
+            raise DiagnosticError(Diagnostic("U504", f"--intervals: {error}", help="--intervals 80,95")) from None
 
     @property
     def several(self) -> bool:
