@@ -55,10 +55,10 @@ def predict(
         plot: a picture of the last forecast of each series behind its history, with its bands: .png or .svg.
 
     Returns:
-        `run` and `checkpoint` (lists of several runs), `columns`, `series` (how many), `window`, `horizon`, `trained_horizon`, `windows`, `rows`
-        (of all forecasts), `levels`, `forecast`: the first of them, `{unique_id, ds, snnctl}`, with `cutoff` where
-        several windows are asked for, `snnctl-lo-80`, `snnctl-hi-80` and so on of bands, `snnctl-spread` of several
-        runs; `output` and `plot`, the files or None.
+        `run` and `checkpoint` (lists of several runs), `columns`, `series` (how many), `window`, `horizon`,
+        `trained_horizon`, `windows`, `levels`, `rows` (of all forecasts), `forecast`: the first of them, `{unique_id,
+        ds, snnctl}`, with `cutoff` where several windows are asked for, `snnctl-lo-80`, `snnctl-hi-80` and so on of
+        bands, `snnctl-spread` of several runs; `output` and `plot`, the files or None.
 
     Raises:
         DiagnosticError: as `snnctl.serving.model.load` and `Forecaster.predict`; U504 options that do not go together,

@@ -14,11 +14,12 @@ from safetensors.numpy import load_file, save_file
 from snnctl.core.choices import SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_atomically
+from snnctl.data.series.dataset import ForecastData
 from snnctl.engine.checkpoint import load_weights, weights_folder
 from snnctl.engine.experiment import Experiment
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
-from snnctl.measure.bands import Bands, Numbers, bands_of, spread_out
+from snnctl.measure.bands import Bands, bands_of, spread_out
 from snnctl.measure.coverage import Coverage
 
 SCHEMA = 1
@@ -33,11 +34,11 @@ def validation_bands(experiment: Experiment, runtime: Runtime) -> Bands | None:
 
     Of very many errors those of windows evenly spread are taken, see `Bands.used`.
     """
-    parts = parts_of(experiment, "val")
-    if parts is None:
+    data = experiment.data
+    if not isinstance(data, ForecastData):
         return None
-    split, network = experiment.data.split("val"), experiment.network.eval()
-    cells = experiment.data.horizon * len(experiment.data.columns)
+    split, network = data.split("val"), experiment.network.eval()
+    cells = data.horizon * data.channels
     chosen = spread_out(len(split), max(LEAST_WINDOWS, MOST_ERRORS // cells))
     errors = []
     with torch.no_grad():
@@ -49,14 +50,8 @@ def validation_bands(experiment: Experiment, runtime: Runtime) -> Bands | None:
             if batch.observed is not None:
                 error = error.masked_fill(~batch.observed, float("nan"))
             errors.append(error.numpy())
-    starts = split.starts.numpy()[chosen]
-    return bands_of(np.concatenate(errors), parts[chosen], int(parts[-1]) + 1, starts, windows=len(split))
-
-
-def parts_of(experiment: Experiment, split: SplitName) -> Numbers | None:
-    """[n] which series each window of a split is of, ascending; None for what is no forecast, or of a plug-in."""
-    parts = getattr(experiment.data.split(split), "parts", None)
-    return None if parts is None else parts.numpy()
+    parts, starts = split.parts.numpy()[chosen], split.starts.numpy()[chosen]
+    return bands_of(np.concatenate(errors), parts, len(data.plan.parts), starts, windows=len(split))
 
 
 def keep_bands(experiment: Experiment, run: RunDir, runtime: Runtime) -> None:
@@ -89,7 +84,7 @@ def write_bands(path: Path, bands: Bands, facts: dict[str, int]) -> None:
         "independent_horizons": bands.horizons,
         "fewest_independent_horizons": bands.fewest,
     }
-    tensors = {"shared": bands.shared}
+    tensors: dict[str, np.ndarray] = {"shared": bands.shared}
     if bands.apart is not None:
         tensors |= {"apart": bands.apart, "own": bands.own}
     path.parent.mkdir(exist_ok=True)
@@ -136,11 +131,10 @@ def _of_file(said: dict[str, Any], tensors: dict[str, Any]) -> Bands:
 
 def coverage_of(experiment: Experiment, split: SplitName, bands: Bands | None) -> Coverage | None:
     """A fresh count over a split; None where there are no bands."""
-    parts = parts_of(experiment, split)
-    if bands is None or parts is None:
+    data = experiment.data
+    if bands is None or not isinstance(data, ForecastData):
         return None
-    scale = getattr(getattr(experiment.data, "scaler", None), "scale", None)
-    return Coverage(bands, LEVELS_MEASURED, parts, experiment.data.columns, scale)
+    return Coverage(bands, LEVELS_MEASURED, data.split(split).parts.numpy(), data.columns, data.scaler.scale)
 
 
 def intervals_to_json(found: Coverage, split: SplitName) -> dict[str, Any]:

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 class Ensemble:
     """The mean of several runs, of the same recipe with other seeds as a rule, in the data's own units.
 
-    Bands of an ensemble are as wide as those of its runs in the mean: errors of the mean on validation are not kept. The
-    mean errs less than its runs do in the mean, so such bands hold their level more often rather than less; that is a
-    rule of thumb, no promise.
+    Bands of an ensemble are as wide as those of its runs in the mean, since errors of the mean on validation are not
+    kept. The mean errs no more than its runs do in the mean, so such bands hold their level more often rather than
+    less: a rule of thumb, no promise.
 
     Args:
         members: at least two, of the same columns, series, step and horizon.

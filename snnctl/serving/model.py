@@ -29,7 +29,7 @@ def load(
 ) -> Forecaster: ...
 @overload
 def load(
-    run: Sequence[Path | str],
+    run: list[Path] | list[str] | list[Path | str] | tuple[Path | str, ...],
     checkpoint: Checkpoint = ...,
     *,
     device: Any = ...,
@@ -37,7 +37,7 @@ def load(
     warn: Warn = ...,
 ) -> Ensemble: ...
 def load(
-    run: Path | str | Sequence[Path | str],
+    run: Path | str | list[Path] | list[str] | list[Path | str] | tuple[Path | str, ...],
     checkpoint: Checkpoint = "best",
     *,
     device: Any = "auto",

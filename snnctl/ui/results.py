@@ -11,6 +11,7 @@ from rich.markup import escape
 from snnctl.core.better import better_when
 from snnctl.ui.console import table
 from snnctl.ui.diagnostics import show_data_warnings, show_verdicts
+from snnctl.ui.intervals import show_intervals
 from snnctl.ui.words import bar, duration, figure, percent, rate, size, spread
 
 _BAR = 20
@@ -26,6 +27,7 @@ def show_results(console: Console, results: Mapping[str, Any], *, positions: boo
     _scaled(console, results.get("units"))
     _omitted(console, results)
     _columns(console, results.get("columns") or {})
+    show_intervals(console, results.get("intervals"), results["split"])
     console.print()
     _layers(console, results["spikes"])
     _input(console, results.get("input"))
