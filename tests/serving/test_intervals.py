@@ -34,21 +34,27 @@ def _no_sync(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
-@pytest.fixture(scope="module", params=["plain", "panel"])
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
-    """Kind, and the folder with table, recipe and run."""
-    folder = tmp_path_factory.mktemp(request.param)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda _: None)
-        snnctl.train(write(folder, request.param), out=folder / "run", device="cpu")
-    return request.param, folder
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Kind -> the folder with its table, recipe and run."""
+    found = {}
+    for kind in TABLES:
+        folder = found[kind] = tmp_path_factory.mktemp(kind)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "fsync", lambda _: None)
+            snnctl.train(write(folder, kind), out=folder / "run", device="cpu")
+    return found
+
+
+@pytest.fixture(params=["plain", "panel"])
+def case(request: pytest.FixtureRequest, folders: dict[str, Path]) -> tuple[str, Path]:
+    """Kind, and its folder."""
+    return request.param, folders[request.param]
 
 
 @pytest.fixture
-def plain_run(case: tuple[str, Path]) -> Path:
-    if case[0] != "plain":
-        pytest.skip("one kind is enough")
-    return case[1] / "run"
+def plain_run(folders: dict[str, Path]) -> Path:
+    return folders["plain"] / "run"
 
 
 def misses(kind: str, forecast: pd.DataFrame, first: float, last: float) -> pd.DataFrame:
