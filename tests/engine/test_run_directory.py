@@ -29,6 +29,7 @@ FILES = {
     "environment.json",
     "manifest.json",
     "metrics.jsonl",
+    "model/bands.safetensors",
     "model/model.json",
     "recipe.source.yaml",
     "recipe.yaml",
