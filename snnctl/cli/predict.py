@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, OfRun, OnDevice, RunFolder
+from snnctl.cli.options import NoPlugins, OfRun, OnDevice, PluginFiles
 from snnctl.cli.session import Session
 
 
 def predict(
     ctx: typer.Context,
-    run: RunFolder,
+    run: Annotated[Path, typer.Argument(metavar="RUN|BUNDLE", help="Run directory, or a bundle.")],
     input: Annotated[
         str | None,
         typer.Option(metavar="FILE|-", help="New rows, read as those of training were; - is a CSV on stdin."),
@@ -38,6 +38,7 @@ def predict(
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw history and forecast: .png or .svg.")] = None,
     checkpoint: OfRun = "best",
     device: OnDevice = "auto",
+    plugin: PluginFiles = [],  # noqa: B006
     no_plugins: NoPlugins = False,
 ) -> int:
     """Forecast what follows the training data, or new rows, in the data's own units."""
@@ -59,6 +60,7 @@ def predict(
         checkpoint=checkpoint,
         device=device,
         allow_plugins=not no_plugins,
+        plugins=plugin,
         listener=session,
     )
     return session.answer(document, show_forecast)

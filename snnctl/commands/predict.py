@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -40,11 +40,14 @@ def predict(
     checkpoint: Checkpoint = "best",
     device: Device = "auto",
     allow_plugins: bool = True,
+    plugins: Sequence[Path | str] = (),
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
     """Forecast.
 
     Args:
+        run: a run directory, or a bundle.
+        plugins: plug-in files to load before.
         input: a table of any form that training takes, - is a CSV on stdin; None goes on where the training data ends.
         output: a file of the forecasts: .csv, .parquet or .jsonl.
         last, every, since, until, horizon: see `snnctl.serving.windows.Asked`.
@@ -66,7 +69,8 @@ def predict(
     if plot is not None:
         check_suffix(plot, (".png", ".svg"))
     asked = Asked(horizon, last, every, since, until)
-    model = load(run, checkpoint, device=device, allow_plugins=allow_plugins, warn=listener.warn)
+    how: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "plugins": plugins}
+    model = load(run, checkpoint, **how, warn=listener.warn)
     with _given(input) as given, listener.work() as tell:
         forecast = model.forecast(given, asked, known, tell)
         seen = None

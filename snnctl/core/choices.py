@@ -14,7 +14,7 @@ Checkpoint = Literal["best", "last"]
 Device = Literal["auto", "cpu"]
 # How layers that spikes drive run: on floating-point numbers, on whole ones, or as binary planes and compared.
 Execution = Literal["float", "integer", "bitplane"]
-ExportFormat = Literal["nir", "onnx-step", "safetensors"]
+ExportFormat = Literal["nir", "onnx-step", "safetensors", "bundle"]
 
 # What a file or folder is read as; the folder of `snnctl.data` that does it.
 ReadAs = Literal["series", "texts", "images", "events", "video"]
