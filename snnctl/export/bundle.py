@@ -26,7 +26,7 @@ from snnctl.export.card import card_text, make_card
 from snnctl.finished import FinishedRun
 from snnctl.recipe.plugins import Plugin
 from snnctl.recipe.resolve import dump_yaml
-from snnctl.serving.bundle import CARD, CARD_TEXT, FORMAT, MANIFEST, MODEL, RECIPE, SUFFIX, VERSION, read_bundle
+from snnctl.serving.bundle import CARD, CARD_TEXT, FORMAT, MANIFEST, RECIPE, SUFFIX, VERSION, read_bundle
 from snnctl.serving.left_out import moved_within, without_paths
 from snnctl.serving.model import load
 
@@ -81,7 +81,7 @@ def bundle(
 
     Args:
         licence: for the card.
-        energy: document of an energy estimate of the best weights; None: the one that lies in the run, if it is of these.
+        energy: document of an energy estimate of the best weights; None: the one in the run, if it is of these.
         warn: told where that is not.
 
     Raises:
@@ -143,7 +143,7 @@ def _members(
         CARD: _json(card),
         RECIPE: dump_yaml(values).encode(),
         WEIGHTS: (run.weights / WEIGHTS).read_bytes(),
-        **{name: raw for name, raw in _model_files(run, moved)},
+        **dict(_model_files(run, moved)),
     }
     return members, card
 

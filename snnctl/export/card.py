@@ -1,4 +1,4 @@
-"""The card of a bundle: what the model is, what it was measured on beside what, and how it is used; JSON and Markdown."""
+"""The card of a bundle: what the model is, what it was measured on and beside what, how it is used."""
 
 from __future__ import annotations
 

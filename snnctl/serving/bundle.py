@@ -62,8 +62,8 @@ def read_bundle(path: Path) -> Bundle:
     """What a bundle says of itself.
 
     Raises:
-        DiagnosticError: U540 it is none or damaged, U541 a member that no bundle holds, U542 a digest that differs, U543
-            a newer format.
+        DiagnosticError: U540 it is none or damaged, U541 a member that no bundle holds, U542 a digest that differs,
+            U543 a newer format.
     """
     with _opened(path) as (archive, members, manifest):
         texts = {name: _read(archive, members[name], path) for name in (CARD, CARD_TEXT)}
