@@ -2,12 +2,15 @@
 
 From Python, `train`, `validate` and `load` do what the commands do, without a process:
 
-    import snnctl
-
-    trained = snnctl.train("quickstart", train__epochs=5)  # a file, a shipped name, or the values of a recipe
-    trained.results["metrics"]["test/mse"]
-    model = snnctl.load(trained.run)                        # a run directory, or a bundle
-    model.predict(frame)                                    # a pandas frame in the data's own units, and out
+    >>> import snnctl
+    >>> snnctl.validate(recipe).ok  # a file, the name of a shipped recipe ("quickstart"), or the values of one
+    True
+    >>> trained = snnctl.train(recipe, train__epochs=1, out=folder)
+    >>> trained.results["metrics"]["test/mse"] < 2
+    True
+    >>> model = snnctl.load(folder)  # a run directory, or a bundle
+    >>> model.predict(last=2).shape  # a pandas frame in the data's own units: a row a window, step and column
+    (4, 4)
 
 What goes wrong is a `DiagnosticError`, whose `diagnostics` carry code, place and way out; what is odd is one of
 Python's own warnings. A `Listener` is told of warnings and progress in their place.

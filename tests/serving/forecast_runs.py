@@ -84,13 +84,13 @@ def write(folder: Path, kind: str) -> Path:
 def scores(
     frame: pd.DataFrame, forecast: pd.DataFrame, targets: list[str], site: str | None = None
 ) -> dict[str, float]:
-    """MSE and MAE of scaled values over the windows whose targets lie in the last fifth of each series.
+    """MSE and MAE of scaled values, and MAE and RMSE in own units, over the windows whose targets lie in the last fifth.
 
     Args:
         frame: the whole table, as it is in the file.
         forecast: unique_id, ds, cutoff, snnctl.
     """
-    squared, absolute = [], []
+    squared, absolute, units = [], [], []
     for name, own in [("", frame)] if site is None else frame.groupby(site):
         own = own.set_index("date")[targets]
         own = own.reindex(pd.date_range(own.index[0], own.index[-1], freq="h"))  # rows that are not there
@@ -108,4 +108,11 @@ def scores(
             assert not math.isnan(mean)
             squared.append(error[~np.isnan(error)] ** 2)
             absolute.append(abs(error[~np.isnan(error)]))
-    return {"test/mse": float(np.concatenate(squared).mean()), "test/mae": float(np.concatenate(absolute).mean())}
+            units.append((truth - told.snnctl.to_numpy())[~np.isnan(error)])
+    whole = np.concatenate(units)
+    return {
+        "test/mse": float(np.concatenate(squared).mean()),
+        "test/mae": float(np.concatenate(absolute).mean()),
+        "units/mae": float(abs(whole).mean()),
+        "units/rmse": float(np.sqrt((whole**2).mean())),
+    }

@@ -37,8 +37,9 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return kind, elsewhere / "moved", elsewhere / "brought.csv"
 
 
-def results(run: Path) -> Any:
-    return json.loads((run / "results.json").read_text())["metrics"]
+def results(run: Path) -> dict[str, float]:
+    found = json.loads((run / "results.json").read_text())
+    return {**found["metrics"], **{f"units/{name}": value for name, value in found["units"]["metrics"].items()}}
 
 
 @pytest.mark.filterwarnings("ignore:.*D2")
@@ -58,7 +59,7 @@ def test_all_windows_score_as_the_run_says(case: tuple[str, Path, Path], tmp_pat
     site = "site" if kind == "panel" else None
     told = scores(KINDS[kind][0](), found, TARGETS[kind], site)
     known = results(run)
-    assert told == pytest.approx({name: known[name] for name in told}, abs=1e-6)
+    assert told == pytest.approx({name: known[name] for name in told}, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:.*D2")
