@@ -18,6 +18,7 @@ from snnctl.commands.predict import predict
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.series.fitted import FittedSeries
 
+UNITS = ("mae_units", "rmse_units")
 TARGETS = {"plain": ["a", "b"], "panel": ["y"], "covariates": ["load"], "holed": ["a", "b"]}
 
 
@@ -39,7 +40,8 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def results(run: Path) -> dict[str, float]:
     found = json.loads((run / "results.json").read_text())
-    return {**found["metrics"], **{f"units/{name}": value for name, value in found["units"]["metrics"].items()}}
+    units = {f"{column}/{name}": own[name] for column, own in found["columns"].items() for name in UNITS}
+    return {**found["metrics"], **units}
 
 
 @pytest.mark.filterwarnings("ignore:.*D2")
