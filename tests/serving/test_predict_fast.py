@@ -47,11 +47,12 @@ def test_nothing_is_loaded_that_forecasts_do_not_need(run: Path) -> None:
 
 START = """
 import sys, time
-import torch
 begun = time.process_time()
+import torch
+loaded = time.process_time()
 from snnctl.cli.app import run
 run(["predict", sys.argv[1], "--quiet", "--device", "cpu"])
-print(time.process_time() - begun)
+print(loaded - begun, time.process_time() - loaded)
 """
 
 
@@ -60,7 +61,9 @@ print(time.process_time() - begun)
 def test_it_starts_within_a_second_of_torch(tmp_path: Path) -> None:
     run = snnctl.train("quickstart", train__epochs=1, out=tmp_path / "run", device="cpu").run
     python(START, run)  # compiled files are written
-    assert min(float(python(START, run)[0]) for _ in range(3)) < 1.0  # of the processor: others may keep it busy
+    torchs, ours = zip(*(map(float, python(START, run)) for _ in range(3)), strict=True)
+    # Seconds of the processor, which others may keep busy; on a slow machine torch is slow too.
+    assert min(ours) < max(1.0, 0.5 * min(torchs))
 
 
 @pytest.mark.slow
@@ -117,10 +120,10 @@ print(peaks[0] // 1024, peaks[-1] // 1024)
 
 @pytest.mark.slow
 def test_memory_does_not_grow_with_windows(run: Path, tmp_path: Path) -> None:
-    """Between the first batch and the last, nothing is kept; before the first, the rows are read."""
-    rows = 2_000_000
+    """Between the first batch and the last nothing is kept; before the first the rows are read."""
+    rows = 500_000
     frame = pd.DataFrame({"date": pd.date_range("1800-01-01", periods=rows, freq="h")})
     frame = frame.assign(a=np.tile(wave(rows // 1000), 1000), b=10 * np.tile(wave(rows // 1000), 1000))
     frame.to_csv(tmp_path / "rows.csv", index=False)
     first, last = map(int, python(PEAK, run, tmp_path / "rows.csv", tmp_path / "forecast.csv"))
-    assert last - first < 64  # MiB, while a gigabyte is written
+    assert last - first < 64  # MiB, while 180 are written
