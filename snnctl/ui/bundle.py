@@ -8,7 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from snnctl.core.diagnostic import printable
 from snnctl.ui.words import size
+
+_LONGEST_LINE = 10_000
 
 
 def show_bundled(console: Console, document: Mapping[str, Any]) -> None:
@@ -36,5 +39,7 @@ def show_bundled(console: Console, document: Mapping[str, Any]) -> None:
 
 def show_card(console: Console, document: Mapping[str, Any]) -> None:
     """The card as it stands in the bundle."""
-    print(document["text"], end="", file=console.file)  # not through the console, which would wrap its tables
+    # Not through the console, which would wrap its tables; and nothing in it reaches the terminal but text.
+    for line in document["text"].splitlines():
+        print(printable(line, _LONGEST_LINE), file=console.file)
     print(f"- This file: SHA-256 `{document['sha256']}`; every member is as its manifest says", file=console.file)

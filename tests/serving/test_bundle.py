@@ -350,6 +350,15 @@ def model_with(**changes: Any) -> Change:
     return change
 
 
+def test_a_card_sends_nothing_to_the_terminal_but_text(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from snnctl.cli.app import run as call
+
+    path = rewritten(whole, lambda found: found.update({"card.md": b"# a\x1b[2Jb\n\n| c |\n"}))
+    assert call(["show", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("# a\\x1b[2Jb\n\n| c |\n")
+
+
 def test_what_a_forger_may_write(whole: Path) -> None:
     for source in ("/etc/passwd", "../x.csv", "(not in the bundle)/../x.csv", "~/x.csv"):
         code, message = refused(rewritten(whole, model_with(source=source)))
