@@ -65,20 +65,34 @@ def export(
     ctx: typer.Context,
     run: RunFolder,
     format: Annotated[ExportFormat, one_of("format", ExportFormat, "What to write.")] = "nir",
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="The file; else RUN/export/network.FORMAT.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file; else RUN/export/network.FORMAT, of a bundle NAME.snnctl there."),
+    ] = None,
+    licence: Annotated[
+        str | None, typer.Option("--license", metavar="TEXT", help="Of a bundle: stated on its card.")
+    ] = None,
+    costs: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[,NAME|FILE...]", help="Of a bundle: estimate energy first, under these tables."),
+    ] = None,
     no_plugins: NoPlugins = False,
 ) -> int:
-    """Export a run: NIR for other simulators and hardware, one step as ONNX, or its weights alone.
+    """Export a run: NIR for other simulators and hardware, one step as ONNX, its weights alone, or a bundle.
 
     The file is read back and run on samples of the validation split; the largest difference is told. What a format
     cannot express is refused by name.
+
+    A bundle is one archive to hand on: weights, recipe, what the run remembers of its data, and a card, without the
+    data and without code. `snnctl predict BUNDLE` uses it, `snnctl show BUNDLE` prints its card.
     """
     session: Session = ctx.obj
     from snnctl.commands import convert as commands
+    from snnctl.ui.bundle import show_bundled
     from snnctl.ui.convert import show_export
 
-    found = commands.export(run, format, out, allow_plugins=not no_plugins, listener=session)
-    return session.answer(found, show_export)
+    found = commands.export(run, format, out, licence, costs, allow_plugins=not no_plugins, listener=session)
+    return session.answer(found, show_bundled if format == "bundle" else show_export)
 
 
 def _numbers(option: str, text: str, most: int | None) -> list[int]:

@@ -50,7 +50,10 @@ def _recipes(session: Session, glob: str) -> int:
 def show(
     ctx: typer.Context,
     what: Annotated[
-        str, typer.Argument(help="A component's name or kind, or a recipe file.", autocompletion=complete_component)
+        str,
+        typer.Argument(
+            help="A component's name or kind, a recipe file, or a bundle.", autocompletion=complete_component
+        ),
     ],
     name: Annotated[str, typer.Argument(help="The name, if the kind came first.", autocompletion=complete_name)] = "",
     origins: Annotated[bool, typer.Option("--origins", help="For a recipe: where each value comes from.")] = False,
@@ -59,8 +62,16 @@ def show(
     plugin: PluginFiles = [],  # noqa: B006
     no_plugins: NoPlugins = False,
 ) -> int:
-    """Show a component (`snnctl show neuron lif`) or a resolved recipe (`snnctl show recipe.yaml --origins`)."""
+    """Show a component (`snnctl show neuron lif`), a resolved recipe (`snnctl show recipe.yaml --origins`) or a bundle.
+
+    Of a bundle, as `snnctl export --format bundle` writes it, every digest is checked and its card printed.
+    """
     session: Session = ctx.obj
+    if not name and is_archive(what):
+        from snnctl.commands.bundle import show as shown_bundle
+        from snnctl.ui.bundle import show_card
+
+        return session.answer(shown_bundle(what), show_card)
     load_plugins(plugin)
     if name or not (Path(what).suffix in (".yaml", ".yml") or Path(what).is_file()):
         from snnctl.commands.lookup import show_component as shown
@@ -78,6 +89,15 @@ def show(
         return session.answer(found | {"origins": lookup.origins(recipe)}, show_origins)
     # Not through the console, which would wrap long lines.
     return session.answer(found, lambda console, _: print(recipe.to_yaml(), end="", file=console.file))
+
+
+def is_archive(what: str) -> bool:
+    """Whether a file is a bundle, by its suffix or by how it begins."""
+    path = Path(what)
+    if not path.is_file() or path.suffix in (".yaml", ".yml"):
+        return False
+    with path.open("rb") as file:
+        return path.suffix == ".snnctl" or file.read(4) == b"PK\x03\x04"
 
 
 def init(

@@ -7,13 +7,15 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, OfRun, OnDevice, level_list
+from snnctl.cli.options import NoPlugins, OfRun, OnDevice, PluginFiles, level_list
 from snnctl.cli.session import Session
 
 
 def predict(
     ctx: typer.Context,
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN", help="Run directory; several are averaged.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN|BUNDLE", help="Run directory, or a bundle; several are averaged.")
+    ],
     input: Annotated[
         str | None,
         typer.Option(metavar="FILE|-", help="New rows, read as those of training were; - is a CSV on stdin."),
@@ -48,6 +50,7 @@ def predict(
     ] = None,
     checkpoint: OfRun = "best",
     device: OnDevice = "auto",
+    plugin: PluginFiles = [],  # noqa: B006
     no_plugins: NoPlugins = False,
 ) -> int:
     """Forecast what follows the training data, or new rows, in the data's own units."""
@@ -70,6 +73,7 @@ def predict(
         checkpoint=checkpoint,
         device=device,
         allow_plugins=not no_plugins,
+        plugins=plugin,
         listener=session,
     )
     return session.answer(document, show_forecast)

@@ -14,7 +14,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from snnctl.commands.train import Trained
+    from snnctl.commands.trained import Trained
 
 
 def train(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -25,7 +26,8 @@ def validate(
 
     from snnctl.commands import validate as commands
 
-    found = [commands.validate(file, set_, unset, allow_plugins=not no_plugins, load_data=load_data) for file in files]
+    given = (file if file == "-" else Path(file) for file in files)
+    found = [commands.validate(file, set_, unset, allow_plugins=not no_plugins, load_data=load_data) for file in given]
     every = [one for file in found for one in file.diagnostics]
     code = exit_code_of(every)
     if session.json:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from snnctl.build import build
+from snnctl.commands import bundle
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.commands.train import How, train_one
 from snnctl.convert.convert import Settings
@@ -14,7 +15,7 @@ from snnctl.convert.convert import convert as convert_run
 from snnctl.convert.page import report
 from snnctl.convert.spiking import Wanted
 from snnctl.convert.support import refuse_unsupported
-from snnctl.core.choices import ExportFormat, SplitName
+from snnctl.core.choices import ExportFormat, SplitName, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.energy.price.table import load_table
 from snnctl.export import export as formats
@@ -82,6 +83,8 @@ def export(
     run: Path | str,
     format: ExportFormat = "nir",
     out: Path | None = None,
+    licence: str | None = None,
+    costs: str | None = None,
     *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
@@ -89,14 +92,22 @@ def export(
     """Write the best weights of a run; what the format cannot express is refused by name.
 
     Args:
-        out: the file; None: `RUN/export/network.FORMAT`.
+        out: the file; None: `RUN/export/network.FORMAT`, of a bundle `RUN/export/NAME.snnctl`.
+        licence, costs: of a bundle, see `snnctl.commands.bundle.export`.
 
     Returns:
-        `{file, format, bytes, compared_samples, worst_difference, different_predictions, ...}`.
+        `{file, format, bytes, compared_samples, worst_difference, different_predictions, ...}`; of a bundle as
+        `snnctl.commands.bundle.export`.
 
     Raises:
-        DiagnosticError: as `snnctl.export.export.export`.
+        DiagnosticError: U546, an option of bundles; as `snnctl.export.export.export`.
     """
+    refuse_other("format", format, get_args(ExportFormat))
+    if format == "bundle":
+        return bundle.export(run, out, licence, costs, allow_plugins=allow_plugins, listener=listener)
+    for option, given in (("--license", licence), ("--costs", costs)):
+        if given is not None:
+            raise DiagnosticError(Diagnostic("U546", facts={"option": option}))
     opened = open_run(run, allow_plugins=allow_plugins, warn=listener.warn)
     path = out or opened.folder.path / "export" / f"network.{format.removesuffix('-step')}"
     return formats.export(opened, format, path).document()

@@ -20,7 +20,7 @@ from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error
 from snnctl.data.recognise import Guess, recognise
 from snnctl.recipe import load_recipe
-from snnctl.recipe.overrides import apply_overrides
+from snnctl.recipe.overrides import apply_overrides, listed
 from snnctl.recipe.slots import Validation
 from snnctl.recipe.source import Mark, Source
 
@@ -174,7 +174,7 @@ def _configured(section: dict[str, Any], sets: Sequence[str], what: str) -> tupl
     Raises:
         DiagnosticError: U432 a key of another section, R1xx and R2xx as of a recipe.
     """
-    sets = [sets] if isinstance(sets, str) else sets
+    sets = listed("sets", sets)
     source = Source("", "", {"data": section})
     source.items[()] = Mark(override=f"what {what} is read as")
     for given in sets:

@@ -41,12 +41,14 @@ def predict(
     checkpoint: Checkpoint = "best",
     device: Device = "auto",
     allow_plugins: bool = True,
+    plugins: Sequence[Path | str] = (),
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
     """Forecast.
 
     Args:
-        run: a run directory; several are averaged, see `snnctl.serving.ensemble.Ensemble`.
+        run: a run directory, or a bundle; several are averaged, see `snnctl.serving.ensemble.Ensemble`.
+        plugins: plug-in files to load before.
         input: a table of any form that training takes, - is a CSV on stdin; None goes on where the training data ends.
         output: a file of the forecasts: .csv, .parquet or .jsonl.
         last, every, since, until, horizon: see `snnctl.serving.windows.Asked`.
@@ -71,8 +73,8 @@ def predict(
         check_suffix(plot, (".png", ".svg"))
     asked = Asked(horizon, last, every, since, until, tuple(intervals))
     runs = [run] if isinstance(run, Path | str) else list(run)
-    options: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "warn": listener.warn}
-    model = load(runs[0], checkpoint, **options) if len(runs) == 1 else load(runs, checkpoint, **options)
+    how: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "plugins": plugins}
+    model = load(runs[0] if len(runs) == 1 else runs, checkpoint, **how, warn=listener.warn)
     first_run = model.members[0] if isinstance(model, Ensemble) else model
     with _given(input) as given, listener.work() as tell:
         forecast = model.forecast(given, asked, known, tell)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 from snnctl.build import build, check, data_warnings
+from snnctl.commands.given import Changes, RecipeLike, as_file, changes, read
 from snnctl.commands.listener import NOBODY, Listener
+from snnctl.commands.trained import Trained
 from snnctl.core.choices import Device, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.run_events import Observer, Observers
@@ -21,28 +23,8 @@ from snnctl.engine.runtime import Runtime
 from snnctl.engine.train import Head, start_run, train_run
 from snnctl.finished import open_run
 from snnctl.measure.seeds import over_seeds
-from snnctl.recipe import Recipe, load_recipe
+from snnctl.recipe import Recipe
 from snnctl.sweep.jobs import Job, Listed, run_jobs, train_arguments
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What has come of training.
-
-    Args:
-        document: of one run its results, `{run, metrics, baselines, spikes, seconds, ...}`; of several seeds every
-            figure as `{mean, sd, values}` and `run` a list. With `status: interrupted` only `run` and `epochs_done`:
-            then everything is saved, and can be gone on with.
-        recipe: as it was resolved, under the first seed.
-    """
-
-    document: dict[str, Any]
-    recipe: Recipe
-
-    @property
-    def interrupted(self) -> bool:
-        """Whether it was stopped before its end."""
-        return bool(self.document["status"] == "interrupted")
 
 
 @dataclass(frozen=True)
@@ -65,8 +47,8 @@ class How:
 
 
 def train(
-    recipe: Path | str,
-    sets: Sequence[str] = (),
+    recipe: RecipeLike,
+    sets: Changes = (),
     unsets: Sequence[str] = (),
     seeds: Sequence[int] = (),
     jobs: int = 1,
@@ -79,33 +61,53 @@ def train(
     *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
+    **overrides: Any,
 ) -> Trained:
     """Train a recipe, then test its best weights beside the baselines.
 
     Args:
+        recipe: a file, the name of a shipped recipe, or the values of one.
+        sets: changes of the recipe, as `--set` takes them or as values by path; `unsets` as `--unset`.
         seeds: train once per seed; none takes the recipe's own.
         jobs: of several seeds so many at once, each in a process of its own.
         runs: where run directories are made.
         out: the run directory itself; of several seeds the parent of theirs.
         continue_: with `out`: leave out runs that are done, and go on with those that are not.
         stop_after: stop as if interrupted after so many epochs.
+        device: cpu keeps off accelerators.
         tensorboard: also write curves for TensorBoard.
+        allow_plugins: whether the recipe may name plug-in files.
+        listener: told of warnings and of what goes on; by default nobody, and Python's own warnings.
+        overrides: further changes, with `__` for the dot: `train__epochs=2`, `model__neuron={"type": "lif"}`.
 
     Raises:
-        DiagnosticError: as `start_run` and `train_run`; of the recipe before anything is written.
+        DiagnosticError: R1xx to R4xx, Dxxx, all that is wrong with recipe and data, before anything is written; R115
+            and R116 changes of another form, U401 no such device, U404 seeds that are none, U412 the run directory
+            cannot be made, U530 a keyword that names nothing; E4xx training failed.
+
+    Example:
+        >>> trained = snnctl.train(recipe, train__epochs=1, out=folder)
+        >>> sorted(trained.results["metrics"])
+        ['test/loss', 'test/mae', 'test/mse']
+        >>> trained.run == folder
+        True
+        >>> trained.load().columns
+        ('value',)
     """
+    _refuse_options(seeds, jobs, stop_after, continue_, out)
+    sets = changes(sets, overrides, train)
     variants = [
-        load_recipe(
-            recipe, [*([sets] if isinstance(sets, str) else sets), *seeded], unsets, allow_plugins=allow_plugins
-        )
+        read(recipe, [*sets, *seeded], unsets, allow_plugins=allow_plugins)
         for seeded in ([[f"train.seed={seed}"] for seed in seeds] or [[]])
     ]
-    told = _refuse(variants[0], listener)
     folder = None if out is None else Path(out)
     how = How(Path(runs), folder, continue_, stop_after, device, tensorboard)
+    told = _refuse(variants[0], listener)
     if jobs > 1 and len(variants) > 1:
-        arguments = train_arguments(recipe, sets, unsets, **how.options(), allow_plugins=allow_plugins)
-        return Trained(_together(variants, arguments, jobs, how, listener), variants[0])
+        with as_file(recipe, variants[0]) as path:
+            given = () if isinstance(recipe, Mapping) else (sets, unsets)
+            arguments = train_arguments(path, *given, **how.options(), allow_plugins=allow_plugins)
+            return Trained(_together(variants, arguments, jobs, how, listener), variants[0])
     results: list[dict[str, Any]] = []
     for variant in variants:
         own = folder / f"seed-{variant.train.seed}" if folder is not None and seeds else folder
@@ -118,8 +120,8 @@ def train(
 
 
 def forecast(
-    recipe: Path | str,
-    sets: Sequence[str] = (),
+    recipe: RecipeLike,
+    sets: Changes = (),
     unsets: Sequence[str] = (),
     device: Device = "auto",
     *,
@@ -127,7 +129,7 @@ def forecast(
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
     """What training would cost: see `snnctl.engine.dry_run.forecast`. Nothing is written."""
-    loaded = load_recipe(recipe, sets, unsets, allow_plugins=allow_plugins)
+    loaded = read(recipe, changes(sets, {}, forecast), unsets, allow_plugins=allow_plugins)
     told = _refuse(loaded, listener)
     experiment = _build(loaded, listener, told)
     with listener.work() as tell:
@@ -191,6 +193,22 @@ def train_one(
     experiment = _build(recipe, listener, told)
     run = start_run(experiment, _head(recipe), Runtime.of(recipe.train, how.device), how.runs, out)
     return _train(recipe, experiment, run, how, listener)
+
+
+def _refuse_options(
+    seeds: Sequence[int], jobs: int, stop_after: int | None, continue_: bool, out: Path | str | None
+) -> None:
+    """U403, U404 and U408: what the command line refuses as it reads it."""
+    listed = isinstance(seeds, Sequence) and not isinstance(seeds, str)
+    whole = listed and all(isinstance(one, int) and not isinstance(one, bool) for one in seeds)
+    if not whole or min(seeds, default=0) < 0 or len(set(seeds)) < len(seeds):
+        message = f"seeds must be distinct whole numbers from 0, got {seeds!r}"
+        raise DiagnosticError(Diagnostic("U404", message, help="seeds=[1, 2, 3]"))
+    for name, number in (("jobs", jobs), ("stop_after", stop_after)):
+        if number is not None and number < 1:
+            raise DiagnosticError(Diagnostic("U408", f"{name} must be at least 1, got {number}"))
+    if continue_ and out is None:
+        raise DiagnosticError(Diagnostic("U403"))
 
 
 def _refuse(recipe: Recipe, listener: Listener) -> list[Diagnostic]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean
 
 SplitName = Literal["train", "val", "test"]
 # Which of a run's weights; the last stand in where none was the best.
@@ -14,7 +14,7 @@ Checkpoint = Literal["best", "last"]
 Device = Literal["auto", "cpu"]
 # How layers that spikes drive run: on floating-point numbers, on whole ones, or as binary planes and compared.
 Execution = Literal["float", "integer", "bitplane"]
-ExportFormat = Literal["nir", "onnx-step", "safetensors"]
+ExportFormat = Literal["nir", "onnx-step", "safetensors", "bundle"]
 
 # What a file or folder is read as; the folder of `snnctl.data` that does it.
 ReadAs = Literal["series", "texts", "images", "events", "video"]
@@ -34,11 +34,12 @@ Counted = Literal["counted", "omitted"]
 Zeros = Literal["charged", "skipped"]
 
 
-def refuse_other(name: str, word: str, words: Sequence[str], *, code: str = "U408", between: str = " or ") -> None:
+def refuse_other(name: str, word: object, words: Sequence[str], *, code: str = "U408", between: str = " or ") -> None:
     """Refuse a word that is none of `words`: from the command line and from Python alike.
 
     Raises:
-        DiagnosticError: `code`, with the words that there are.
+        DiagnosticError: `code`, with the words that there are and the nearest of them.
     """
-    if word not in words:
-        raise DiagnosticError(Diagnostic(code, f"{name} must be {between.join(words)}, got `{word}`"))
+    if not isinstance(word, str) or word not in words:
+        message = f"{name} must be {between.join(words)}, got `{word}`"
+        raise DiagnosticError(Diagnostic(code, message, help=did_you_mean(str(word), words)))

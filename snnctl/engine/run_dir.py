@@ -92,6 +92,8 @@ class RunDir:
         """
         if not (path / "recipe.yaml").is_file() or not cls(path).begun:
             help = "name a folder that `snnctl train` made, runs/<name>/<time>-<hash>"
+            if path.is_file():
+                help += "; a bundle predicts (`snnctl predict`), and all else needs its run"
             raise DiagnosticError(Diagnostic("U413", f"`{path}` is not a run directory", help=help))
         return cls(path)
 

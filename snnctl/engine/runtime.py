@@ -8,14 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from accelerate import Accelerator, DistributedType
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from snnctl.core.choices import Device
+from snnctl.core.choices import Device, refuse_other
 from snnctl.core.training import Train
 from snnctl.neurons.chunks import use_time_chunks
 from snnctl.neurons.kernels import Kernel, use_kernel
@@ -78,7 +78,12 @@ class Runtime:
 
     @classmethod
     def of(cls, train: Train, device: Device = "auto") -> Runtime:
-        """As a recipe's `train` section asks for."""
+        """As a recipe's `train` section asks for.
+
+        Raises:
+            DiagnosticError: U401, no such device.
+        """
+        refuse_other("device", device, get_args(Device), code="U401")
         return cls(train.precision, device, train.kernel, train.chunk_steps)
 
     @contextmanager

@@ -34,6 +34,18 @@ def parse_path(text: str, label: str) -> KeyPath:
     return tuple(parts)
 
 
+def listed(name: str, texts: Sequence[str]) -> list[str]:
+    """Changes as a list of texts.
+
+    Raises:
+        DiagnosticError: R115, they are one text, which is a sequence of letters too, or hold something else.
+    """
+    if isinstance(texts, str | bytes) or not all(isinstance(text, str) for text in texts):
+        example = "train.epochs=2" if name == "sets" else "train.epochs"
+        raise DiagnosticError(Diagnostic("R115", facts={"name": name}, help=f'write {name}=["{example}"]'))
+    return list(texts)
+
+
 def apply_overrides(source: Source, sets: Sequence[str], unsets: Sequence[str]) -> list[Diagnostic]:
     """Edit `source` in place: first every `--unset`, then every `--set` from left to right.
 

@@ -85,6 +85,11 @@ def load_plugin(path: Path, *, trusted: bool = False) -> Plugin:
     return plugin
 
 
+def loaded_digests() -> frozenset[str]:
+    """SHA-256 of the plug-ins that are loaded."""
+    return frozenset(_loaded)
+
+
 def _check_signature(kind: str, name: str, file: str) -> None:
     """The recipe's schema comes from the constructor; say so here if it cannot."""
     component = REGISTRIES[kind].get(name)

@@ -15,7 +15,7 @@ from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.signature import knobs
 from snnctl.core.training import Train
-from snnctl.recipe.overrides import apply_overrides
+from snnctl.recipe.overrides import apply_overrides, listed
 from snnctl.recipe.plugins import Plugin, load_plugin
 from snnctl.recipe.rules import RULES
 from snnctl.recipe.scalars import plain_scalar
@@ -114,9 +114,7 @@ def read_recipe(
     if isinstance(text, bytes):
         text = decode(text, file)
     source = parse_yaml(text, file)
-    # From Python a single change may be given as it is: a text is a sequence of letters, which nobody means.
-    sets, unsets = ([given] if isinstance(given, str) else given for given in (sets, unsets))
-    warnings = apply_overrides(source, sets, unsets)
+    warnings = apply_overrides(source, listed("sets", sets), listed("unsets", unsets))
     base = folder or Path()
     check = Validation(source)
     plugins = _load_plugins(source, base, allow_plugins, check)

@@ -255,6 +255,14 @@ class Forecaster:
         halves = None if bands is None else own_halves(bands, asked.levels, rows, fitted)[:, :, :steps]
         return Forecast(rows, ends, steps, asked.several, fitted.columns, batches, asked.levels, halves)
 
+    def keep_bands(self) -> None:
+        """Read the bands now, where the run will not be there when they are first asked for; none where it has none."""
+        try:
+            kept = self._bands() if self._bands is not None else None
+        except DiagnosticError:
+            kept = None
+        self._bands = None if kept is None else lambda: kept
+
     def _bands_of(self, levels: tuple[int, ...], steps: int) -> Bands | None:
         """Those that are asked for, once they are known to be there."""
         if not levels:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from snnctl.build import assemble, load_data
-from snnctl.core.choices import Checkpoint
+from snnctl.core.choices import Checkpoint, Device
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, as_warnings
 from snnctl.data.series.fitted import FittedSeries
 from snnctl.engine.checkpoint import load_weights
@@ -17,6 +17,7 @@ from snnctl.engine.runtime import Runtime
 from snnctl.finished import open_run
 from snnctl.recipe import Recipe
 from snnctl.serving.bands import bands_of_run
+from snnctl.serving.bundle import run_folder
 from snnctl.serving.ensemble import Ensemble
 from snnctl.serving.forecaster import Forecaster
 
@@ -25,37 +26,49 @@ Warn = Callable[[Sequence[Diagnostic]], None]
 
 @overload
 def load(
-    run: Path | str, checkpoint: Checkpoint = ..., *, device: Any = ..., allow_plugins: bool = ..., warn: Warn = ...
+    run: Path | str,
+    checkpoint: Checkpoint = ...,
+    *,
+    device: Device = ...,
+    allow_plugins: bool = ...,
+    plugins: Sequence[Path | str] = ...,
+    warn: Warn = ...,
 ) -> Forecaster: ...
 @overload
 def load(
     run: list[Path] | list[str] | list[Path | str] | tuple[Path | str, ...],
     checkpoint: Checkpoint = ...,
     *,
-    device: Any = ...,
+    device: Device = ...,
     allow_plugins: bool = ...,
+    plugins: Sequence[Path | str] = ...,
     warn: Warn = ...,
 ) -> Ensemble: ...
 def load(
     run: Path | str | list[Path] | list[str] | list[Path | str] | tuple[Path | str, ...],
     checkpoint: Checkpoint = "best",
     *,
-    device: Any = "auto",
+    device: Device = "auto",
     allow_plugins: bool = True,
+    plugins: Sequence[Path | str] = (),
     warn: Warn = as_warnings,
 ) -> Forecaster | Ensemble:
-    """The model that a run directory holds; of its training data nothing is read where it has `model/`.
+    """The model that a run directory or a bundle holds; of its training data nothing is read where it has `model/`.
 
     Args:
-        run: as `snnctl train` made it, wherever it lies now. Several of one task, as seeds are, become their mean.
+        run: as `snnctl train` made it, wherever it lies now; or a bundle, as `snnctl export --format bundle` wrote it.
+            Several of one task, as seeds are, become their mean.
         checkpoint: which weights; the last stand in where none were the best.
         device: cpu keeps off accelerators.
         allow_plugins: whether its recipe may name plug-in files.
+        plugins: plug-in files to load before; a bundle carries no code, and names by digest what it needs.
         warn: told of what is odd; by default Python's own warnings.
 
     Raises:
         DiagnosticError: U413 it is no run directory, U500 it does not forecast, U506 its model is damaged, E410 and
-            E411 its weights are; U523 several that do not go together; R1xx to R4xx, its recipe is not valid any more.
+            E411 its weights are; U523 several that do not go together; U540 to U544 a bundle that is damaged, changed,
+            newer, or lacks plug-ins; U401 and U408 no such device or checkpoint; R1xx to R4xx, its recipe is not valid
+            any more.
 
     Example:
         >>> model = load(run)  # a folder that `snnctl train` made
@@ -70,10 +83,18 @@ def load(
     """
     if not isinstance(run, Path | str):
         _refuse_twice(run)
+        how: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "plugins": plugins}
         quieter = _once(warn)
-        options: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "warn": quieter}
-        return Ensemble([load(one, checkpoint, **options) for one in run], [str(one) for one in run])
-    opened = open_run(run, checkpoint, allow_plugins=allow_plugins, warn=warn)
+        return Ensemble([load(one, checkpoint, **how, warn=quieter) for one in run], [str(one) for one in run])
+    with run_folder(Path(run), checkpoint, plugins, allow_plugins=allow_plugins) as (folder, allowed):
+        model = _load(folder, checkpoint, device, allow_plugins=allowed, warn=warn)
+        if folder != Path(run):
+            model.keep_bands()  # where a bundle is laid out, nothing will be later on
+        return model
+
+
+def _load(folder: Path, checkpoint: Checkpoint, device: Device, *, allow_plugins: bool, warn: Warn) -> Forecaster:
+    opened = open_run(folder, checkpoint, allow_plugins=allow_plugins, warn=warn)
     recipe = opened.recipe
     kind = recipe.values["task"]["type"]
     if kind != "forecasting":

@@ -103,7 +103,7 @@ def test_words_that_are_none_of_the_choices_are_refused(tmp_path: Path) -> None:
     path = write_recipe(tmp_path)
     with pytest.raises(DiagnosticError, match=r"U401.*device must be auto or cpu, got `gpu`"):
         train(path, device="gpu")
-    run = train(path, "train.epochs=1", out="one", device="cpu").document["run"]
+    run = train(path, ["train.epochs=1"], out="one", device="cpu").run
     for call in (lambda: evaluate(run, split="vall"), lambda: stats(run, split="vall")):
         with pytest.raises(DiagnosticError, match=r"U408.*split must be train or val or test, got `vall`"):
             call()

@@ -84,13 +84,14 @@ def write(folder: Path, kind: str) -> Path:
 def scores(
     frame: pd.DataFrame, forecast: pd.DataFrame, targets: list[str], site: str | None = None
 ) -> dict[str, float]:
-    """MSE and MAE of scaled values over the windows whose targets lie in the last fifth of each series.
+    """MSE and MAE of scaled values, MAE and RMSE of columns in their units; windows with targets in the last fifth.
 
     Args:
         frame: the whole table, as it is in the file.
         forecast: unique_id, ds, cutoff, snnctl.
     """
     squared, absolute = [], []
+    own_units: dict[str, list[Any]] = {column: [] for column in targets}
     for name, own in [("", frame)] if site is None else frame.groupby(site):
         own = own.set_index("date")[targets]
         own = own.reindex(pd.date_range(own.index[0], own.index[-1], freq="h"))  # rows that are not there
@@ -108,4 +109,13 @@ def scores(
             assert not math.isnan(mean)
             squared.append(error[~np.isnan(error)] ** 2)
             absolute.append(abs(error[~np.isnan(error)]))
-    return {"test/mse": float(np.concatenate(squared).mean()), "test/mae": float(np.concatenate(absolute).mean())}
+            own_units[column].append((truth - told.snnctl.to_numpy())[~np.isnan(error)])
+    return {
+        "test/mse": float(np.concatenate(squared).mean()),
+        "test/mae": float(np.concatenate(absolute).mean()),
+        **{f"{column}/mae_units": float(abs(np.concatenate(each)).mean()) for column, each in own_units.items()},
+        **{
+            f"{column}/rmse_units": float((np.concatenate(each) ** 2).mean() ** 0.5)
+            for column, each in own_units.items()
+        },
+    }

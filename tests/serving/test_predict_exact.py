@@ -18,6 +18,7 @@ from snnctl.commands.predict import predict
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.data.series.fitted import FittedSeries
 
+UNITS = ("mae_units", "rmse_units")
 TARGETS = {"plain": ["a", "b"], "panel": ["y"], "covariates": ["load"], "holed": ["a", "b"]}
 
 
@@ -37,8 +38,10 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return kind, elsewhere / "moved", elsewhere / "brought.csv"
 
 
-def results(run: Path) -> Any:
-    return json.loads((run / "results.json").read_text())["metrics"]
+def results(run: Path) -> dict[str, float]:
+    found = json.loads((run / "results.json").read_text())
+    units = {f"{column}/{name}": own[name] for column, own in found["columns"].items() for name in UNITS}
+    return {**found["metrics"], **units}
 
 
 @pytest.mark.filterwarnings("ignore:.*D2")
@@ -58,7 +61,7 @@ def test_all_windows_score_as_the_run_says(case: tuple[str, Path, Path], tmp_pat
     site = "site" if kind == "panel" else None
     told = scores(KINDS[kind][0](), found, TARGETS[kind], site)
     known = results(run)
-    assert told == pytest.approx({name: known[name] for name in told}, abs=1e-6)
+    assert told == pytest.approx({name: known[name] for name in told}, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:.*D2")
