@@ -16,7 +16,7 @@ from snnctl.data.base import Batch
 from snnctl.data.problems import data_error, data_warning
 from snnctl.data.texts.dataset import token_signal
 from snnctl.data.texts.parts import Texts
-from snnctl.data.texts.readers.columns import TextOptions
+from snnctl.data.texts.readers.columns import TEXT_NAMES, TextOptions
 from snnctl.data.texts.readers.plain import PACKED, read_lines, read_text, suffix_of
 from snnctl.data.texts.readers.tables import LABEL_BEFORE, TABLES, read_table
 from snnctl.data.texts.tokenizers import Vocabulary
@@ -102,7 +102,16 @@ class FittedTexts(Fitted):
         path = place(given)
         if path.is_dir():
             return self._folder(path)
-        return self._items([("", self.read_file(path))])
+        return self.of_file(path)
+
+    def of_file(self, path: Path, *, lines: bool = False) -> NewItems:
+        """The texts of a file; `lines`: each line is one, whatever it is called."""
+        return self._items([("", self.read_file(path, lines=lines))])
+
+    def names_texts(self, cells: Sequence[str]) -> bool:
+        """Whether a first row holds the name of the column of texts."""
+        wanted = TEXT_NAMES if self.options.text is None else (self.options.text,)
+        return any(cell in wanted or (self.options.text is None and cell.lower() in wanted) for cell in cells)
 
     def read_file(self, path: Path, *, lines: bool = False) -> Texts:
         """The texts of a file; `lines`: each line is one, whatever it is called."""
