@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, OfRun, OnDevice, RunFolder
+from snnctl.cli.options import NoPlugins, OfRun, OnDevice, RunFolder, one_of
 from snnctl.cli.session import Session
+from snnctl.core.choices import SplitName
 
 
 def predict(
@@ -22,7 +23,8 @@ def predict(
         ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where predictions go: .csv, .parquet or .jsonl; frames: .npy or .npz.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Where predictions go: .csv, .parquet or .jsonl; frames: .npy or .npz."),
     ] = None,
     last: Annotated[
         int | None, typer.Option(metavar="N", help="Forecast from each of the last N rows; else from the last one.")
@@ -43,7 +45,7 @@ def predict(
         typer.Option(metavar="FILE", help="Draw history and forecast, .png or .svg; frames ahead, also .gif."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(metavar="SPLIT", help="Items of a split of the run's own data: train, val or test.")
+        SplitName | None, one_of("split", SplitName, "Items of a split of the run's own data, rather than --input.")
     ] = None,
     top: Annotated[int, typer.Option(metavar="K", help="Classes that are told of each item, the likeliest first.")] = 2,
     skip_bad: Annotated[

@@ -182,6 +182,8 @@ def _as_new() -> Iterator[None]:
         for one in error.diagnostics:
             help = one.help
             if "data." in help and not any(word in help for word in ("train with", "or train")):
-                help = "bring it as the data of training: a run reads new items by the settings that it was trained with"
+                help = (
+                    "bring it as the data of training: a run reads new items by the settings that it was trained with"
+                )
             told.append(replace(one, path="", help=help))
         raise DiagnosticError(told, error.exit_code) from error

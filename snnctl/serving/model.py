@@ -70,8 +70,8 @@ def load(
         warn: told of what is odd; by default Python's own warnings.
 
     Raises:
-        DiagnosticError: U413 it is no run directory, U500 its task or data is a plug-in's that keeps nothing, U506 its model is damaged, E410 and
-            E411 its weights are; R1xx to R4xx, its recipe is not valid any more.
+        DiagnosticError: U413 it is no run directory, U500 its task or data is a plug-in's that keeps nothing, U506
+            its model is damaged, E410 and E411 its weights are; R1xx to R4xx, its recipe is not valid any more.
 
     Example:
         >>> model = load(run)  # a folder that `snnctl train` made

@@ -13,7 +13,7 @@ import torch
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.shapes import SignalSpec
-from snnctl.data.anew import Fitted, NewItem, NewItems, are_paths, files_of, labels_of, names_of, place
+from snnctl.data.anew import Fitted, NewItem, NewItems, are_paths, files_of, labels_of, names_of, place, whole_numbers
 from snnctl.data.base import Batch
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.readers import gestures
@@ -158,18 +158,18 @@ class FittedSpikes(Fitted):
     @classmethod
     def of_values(cls, values: Mapping[str, Any]) -> FittedSpikes:
         binning, clock = Binning(**values["binning"]), Clock(**values["clock"])
-        sizes = [None if values[name] is None else tuple(map(int, values[name])) for name in ("size", "sensor")]
         numbers = (binning.steps, binning.units, binning.channels, binning.levels)
         sound = bool(values["sound"])
         if not all(type(one) is int and one >= 1 for one in numbers) or not binning.max_time > 0:
             raise ValueError(f"no binning: {binning}")
         if binning.bins not in ("equal", "published") or binning.pool not in ("sum", "subsample"):
             raise ValueError(f"no binning: {binning}")
-        if any(one is not None and len(one) != 2 for one in sizes):
-            raise ValueError(f"sizes of the sensor are {sizes}")
+        size, sensor = (None if values[name] is None else whole_numbers(values[name]) for name in ("size", "sensor"))
+        if any(one is not None and len(one) != 2 for one in (size, sensor)):
+            raise ValueError(f"sizes of the sensor are {size} and {sensor}")
         if sound and values["front_end"] != asdict(FRONT_END):
             raise ValueError("its sound went through another front end than the one of this snnctl")
-        return cls(names_of(values["classes"]), binning, clock, *sizes, sound, float(values["dt_ms"]))  # type: ignore[arg-type]
+        return cls(names_of(values["classes"]), binning, clock, size, sensor, sound, float(values["dt_ms"]))  # type: ignore[arg-type]
 
     def new(self, given: Any) -> NewItems:
         """New recordings, read as those of training.

@@ -206,7 +206,12 @@ class FittedImages(FittedPixels):
             if name.endswith(SUFFIXES):
                 return self._pictures([(path, path.name, "")], str(path))
             return self._source(path)
-        if find_idx(path) or any(path.glob("cifar-*")) or any(path.glob("*.parquet")) or any(path.glob("data/*.parquet")):
+        if (
+            find_idx(path)
+            or any(path.glob("cifar-*"))
+            or any(path.glob("*.parquet"))
+            or any(path.glob("data/*.parquet"))
+        ):
             return self._source(path)
         return self._pictures(files_of(path, SUFFIXES, "pictures", self.class_names), str(path))
 
@@ -215,7 +220,9 @@ class FittedImages(FittedPixels):
 
         def items() -> Iterator[NewItem]:
             for path, name, label in files:
-                yield NewItem(name, lambda path=path, name=name: self._fitting(decode(path, name, path), name, path), label)  # type: ignore[misc]
+                yield NewItem(
+                    name, lambda path=path, name=name: self._fitting(decode(path, name, path), name, path), label
+                )  # type: ignore[misc]
 
         return NewItems(items(), len(files), bool(files[0][2]), (), _told(decode, origin))
 

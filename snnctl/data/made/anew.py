@@ -1,4 +1,4 @@
-"""New sequences for a model that was trained on sequences that are made: arrays alone, as nobody records such things."""
+"""New sequences for a model of sequences that are made: arrays alone, as nobody records such things."""
 
 from __future__ import annotations
 

@@ -123,7 +123,9 @@ class FittedTexts(Fitted):
             raise data_error("D102", "the file holds no text", file=path, path="")
         pairs = [text.strip().split(None, 1) for text in texts]
         if not lines and self.labelled_lines and all(pair[0] in self.spelled for pair in pairs):
-            return Texts(tuple("".join(pair[1:]) for pair in pairs), tuple(pair[0] for pair in pairs), (), (LABEL_BEFORE,))
+            return Texts(
+                tuple("".join(pair[1:]) for pair in pairs), tuple(pair[0] for pair in pairs), (), (LABEL_BEFORE,)
+            )
         return Texts(tuple(texts), ("",) * len(texts), notes=(_LINES,))
 
     def _folder(self, folder: Path) -> NewItems:

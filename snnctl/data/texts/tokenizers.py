@@ -40,7 +40,6 @@ class Vocabulary:
         # A word that is written like the padding is no padding.
         return [[(i + self.shift) or 1 for i in one.ids] or [1] for one in found]
 
-
     def to_json(self) -> dict[str, Any]:
         """Plain values, from which `of_json` makes the same again."""
         return {

@@ -135,7 +135,9 @@ class FittedVideo(Fitted):
             data = data[:, None] if layout == "tnhw" else data[None]
         if data.ndim != len(layout) or 0 in data.shape:
             message = f"`{path.name}` holds {list(data.shape)}, and the model takes {' x '.join(layout)}"
-            raise DiagnosticError(Diagnostic("D310", message, file=str(path), help="n clips, t time, h rows, w columns"))
+            raise DiagnosticError(
+                Diagnostic("D310", message, file=str(path), help="n clips, t time, h rows, w columns")
+            )
         check_type(data.dtype, path)
         clips = to_clips(data, layout, path)
         refuse_shape(clips.shape, self.shape, path.name, path, "arrays are taken as they are: resize the frames")

@@ -238,7 +238,7 @@ def _parquet(path: Path, options: TextOptions) -> Texts:
 
 
 def _two_columns(file: Any, path: Path, text: str, label: str | None) -> tuple[list[Any], list[Any]]:
-    """Values of two columns (of labels there may be none), as long as they are no more than a file of that size may hold."""
+    """Values of two columns, labels perhaps of none, as long as they are no more than a file of that size may hold."""
     most, size = max(_SURELY_FINE, _MOST_GROWTH * path.stat().st_size), 0
     texts: list[Any] = []
     labels: list[Any] = []
