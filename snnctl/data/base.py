@@ -135,17 +135,13 @@ class Dataset(Probe):
     def fingerprint(self) -> str:
         """SHA-256 hex over everything that a result depends on: a run goes on with the same data alone."""
 
-    @property
-    def fitted(self) -> Any:
-        """The same as a value: a `snnctl.data.anew.Fitted`, or the `FittedSeries` of a series; None as `remembered`."""
-        return None
-
     def remembered(self) -> dict[str, Any] | None:
         """What a trained model needs of this data to be used on other data: plain values, for JSON.
 
-        It has `schema` and `kind`. None: such a model cannot be used without its recipe's data.
+        It has `schema` and `kind`. It is what `fitted` says, a `snnctl.data.anew.Fitted` or the `FittedSeries` of a
+        series. None where there is none: such a model cannot be used without its recipe's data.
         """
-        fitted = self.fitted
+        fitted = getattr(self, "fitted", None)
         return None if fitted is None else {**fitted.to_json(), "fingerprint": self.fingerprint}
 
     @abstractmethod

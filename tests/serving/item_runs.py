@@ -155,7 +155,7 @@ KINDS: dict[str, Kind] = {
     "image": Kind(_PICTURES, "source: ./data, size: [8, 8]", _write_pictures),
     "sequential_image": Kind(_SEQUENCES, "source: ./data, size: [4, 4], order: permuted", _write_pictures),
     "event_frames": Kind(_PICTURES, "source: ./data, frames: 3, size: [8, 8], val: 0.2", _write_recordings),
-    "event_spikes": Kind(_SEQUENCES, "source: ./data, steps: 6, max_time: 0.1, size: [8, 8]", _write_recordings),
+    "event_spikes": Kind(_SEQUENCES, "source: ./data, steps: 6, max_time: 0.12, size: [8, 8]", _write_recordings),
     "order": Kind(_ORDER, "length: 8, symbols: 5, train: 48, val: 16, test: 24"),
     "mts_xor": Kind(_STEPS, "train: 32, val: 16, test: 20, channels: 8, slow: 4, windows: 2, silent: 1, coding: 3"),
     "moving_digits": Kind(_VIDEO, "canvas: 16, digit_size: 8, train: 8, val: 4, test: 6, frames_in: 2, frames_out: 2"),

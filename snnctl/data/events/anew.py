@@ -191,13 +191,13 @@ class FittedSpikes(Fitted):
         found = brought(given, self.class_names, _WAV if self.sound else ())
 
         def items() -> Iterator[NewItem]:
-            for number, one in enumerate(found.items()):
+            for one in found.items():
                 label = one.label
                 if not label and self.sound and (clip := clip_of(one.path)) is not None:
                     label = DIGITS[clip.digit]
 
-                def read(one: Source = one, number: int = number) -> Spikes:
-                    return doubts.seen(self._spikes(one, number), one.name)
+                def read(one: Source = one) -> Spikes:
+                    return doubts.seen(self._spikes(one), one.name)
 
                 yield NewItem(one.name, read, label)
 
@@ -227,11 +227,12 @@ class FittedSpikes(Fitted):
 
         return NewItems(items(), sum(part.count for part in source.parts), bool(source.classes), (), doubts.told)
 
-    def _spikes(self, one: Source, number: int) -> Spikes:
+    def _spikes(self, one: Source) -> Spikes:
         path = one.path
         if path.suffix.lower() in _WAV:
             sound, rate = read_wav(path)
-            times, units = FRONT_END.spikes(sound, rate, number)
+            # The noise of the first clip of training: a prediction is the same whatever else is in the folder.
+            times, units = FRONT_END.spikes(sound, rate)
             return times.astype(np.float16), units
         recording = one.read()
         tick, _ = self.clock.tick(recording.t, recording.tick)

@@ -217,9 +217,6 @@ class ForecastData(ForecastShape, Dataset):
         """SHA-256 hex over the chosen columns' values in their own units, shape and names."""
         return self.series.fingerprint()
 
-    def remembered(self) -> dict[str, Any]:
-        return {**self.fitted.to_json(), "fingerprint": self.fingerprint}
-
     def split(self, name: SplitName) -> WindowSplit:
         starts = self.plan.starts[name]
         scale = None if self.scaler.scale.ndim == 1 else torch.from_numpy(self.scaler.scale[self.plan.part_of(starts)])
