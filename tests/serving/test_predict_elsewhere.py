@@ -102,7 +102,7 @@ def test_series_that_came_later_are_left_out_and_told(tmp_path: Path) -> None:
 def test_a_task_of_a_plug_in_is_refused_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = trained(tiny(tmp_path), tmp_path / "run", stop_after=1)
     monkeypatch.setattr(serving, "_MODELS", {})  # as of a task that is none of those that ship
-    with pytest.raises(DiagnosticError, match="U500.*a run of the task forecasting cannot predict on new data"):
+    with pytest.raises(DiagnosticError, match=r"U500.*a run of the task forecasting cannot predict on new data"):
         snnctl.load(run.path)
 
 

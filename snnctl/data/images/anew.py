@@ -220,9 +220,11 @@ class FittedImages(FittedPixels):
 
         def items() -> Iterator[NewItem]:
             for path, name, label in files:
-                yield NewItem(
-                    name, lambda path=path, name=name: self._fitting(decode(path, name, path), name, path), label
-                )  # type: ignore[misc]
+
+                def read(path: Path = path, name: str = name) -> Pixels:
+                    return self._fitting(decode(path, name, path), name, path)
+
+                yield NewItem(name, read, label)
 
         return NewItems(items(), len(files), bool(files[0][2]), (), _told(decode, origin))
 
