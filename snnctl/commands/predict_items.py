@@ -57,13 +57,13 @@ def predict_items(
 
     Raises:
         DiagnosticError: as `Classifier.predict` and `Continuer.predict`; U504 options that do not go together, U505 a
-            file of another format, U453 one that cannot be written, U520 nothing is given.
+            file of another format, U453 one that cannot be written, U510 nothing is given.
     """
     if split is not None:
         refuse_other("split", split, get_args(SplitName))
     if input is None and split is None:
         help = "bring items with --input, or name a split of the run's own data: --split test"
-        raise DiagnosticError(Diagnostic("U520", help=help))
+        raise DiagnosticError(Diagnostic("U510", help=help))
     if input is not None and split is not None:
         raise DiagnosticError(Diagnostic("U504", "--split stands beside --input", help="leave one of them out"))
     head: dict[str, Any] = {"run": str(run), "checkpoint": model.facts, "task": model.recipe.values["task"]["type"]}

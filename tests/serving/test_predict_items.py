@@ -229,7 +229,7 @@ def test_frames_ahead_in_every_form(runs: Runs, tmp_path: Path, capsys: pytest.C
 def test_what_is_asked_has_to_go_together(runs: Runs, capsys: pytest.CaptureFixture[str]) -> None:
     run, _ = runs("text")
     for words, code in (
-        ((), "U520"),
+        ((), "U510"),
         (("--input", "x.csv", "--split", "test"), "U504"),
         (("--input", "x.csv", "--horizon", "3"), "U504"),
         (("--input", "x.csv", "--all"), "U504"),
