@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, OfRun, OnDevice, PluginFiles, level_list
+from snnctl.cli.options import NoPlugins, OfRun, OnDevice, PluginFiles, level_list, one_of
 from snnctl.cli.session import Session
+from snnctl.core.choices import SplitName
 
 
 def predict(
@@ -18,10 +19,14 @@ def predict(
     ],
     input: Annotated[
         str | None,
-        typer.Option(metavar="FILE|-", help="New rows, read as those of training were; - is a CSV on stdin."),
+        typer.Option(
+            metavar="FILE|FOLDER|-",
+            help="New rows or items, read as those of training were; - is stdin, of rows a CSV, of texts lines.",
+        ),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where forecasts go: .csv, .parquet or .jsonl.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Where predictions go: .csv, .parquet or .jsonl; frames: .npy or .npz."),
     ] = None,
     last: Annotated[
         int | None, typer.Option(metavar="N", help="Forecast from each of the last N rows; else from the last one.")
@@ -46,16 +51,25 @@ def predict(
         ),
     ] = "",
     plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Draw history, forecast and bands: .png or .svg.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Draw history, forecast and bands, .png or .svg; frames ahead, also .gif."),
     ] = None,
+    split: Annotated[
+        SplitName | None, one_of("split", SplitName, "Items of a split of the run's own data, rather than --input.")
+    ] = None,
+    top: Annotated[int, typer.Option(metavar="K", help="Classes that are told of each item, the likeliest first.")] = 2,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out items that cannot be read, and say which.")
+    ] = False,
     checkpoint: OfRun = "best",
     device: OnDevice = "auto",
     plugin: PluginFiles = [],  # noqa: B006
     no_plugins: NoPlugins = False,
 ) -> int:
-    """Forecast what follows the training data, or new rows, in the data's own units."""
+    """Forecast what follows the training data or new rows, classify new items, continue videos; from the run alone."""
     session: Session = ctx.obj
     from snnctl.commands import predict as commands
+    from snnctl.ui.answers import show_answers
     from snnctl.ui.forecast import show_forecast
 
     document = commands.predict(
@@ -70,10 +84,13 @@ def predict(
         horizon=horizon,
         intervals=level_list(intervals),
         plot=plot,
+        split=split,
+        top=top,
+        skip_bad=skip_bad,
         checkpoint=checkpoint,
         device=device,
         allow_plugins=not no_plugins,
         plugins=plugin,
         listener=session,
     )
-    return session.answer(document, show_forecast)
+    return session.answer(document, show_forecast if "forecast" in document else show_answers)

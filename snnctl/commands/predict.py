@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.commands.listener import NOBODY, Listener
-from snnctl.core.choices import Checkpoint, Device
-from snnctl.core.diagnostic import DiagnosticError
+from snnctl.commands.predict_items import predict_items
+from snnctl.core.choices import Checkpoint, Device, SplitName
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_bytes, writing
 from snnctl.serving.ensemble import Ensemble
 from snnctl.serving.files import check_suffix, rows_of, write_forecast
+from snnctl.serving.forecaster import Forecaster
 from snnctl.serving.model import load
 from snnctl.serving.windows import Asked
 
@@ -38,44 +40,57 @@ def predict(
     horizon: int | None = None,
     intervals: Sequence[int] = (),
     plot: Path | str | None = None,
+    split: SplitName | None = None,
+    top: int = 2,
+    skip_bad: bool = False,
     checkpoint: Checkpoint = "best",
     device: Device = "auto",
     allow_plugins: bool = True,
     plugins: Sequence[Path | str] = (),
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
-    """Forecast.
+    """Forecast; or predict items, where the run classifies or continues videos.
 
     Args:
         run: a run directory, or a bundle; several are averaged, see `snnctl.serving.ensemble.Ensemble`.
         plugins: plug-in files to load before.
         input: a table of any form that training takes, - is a CSV on stdin; None goes on where the training data ends.
+            Of items see `snnctl.commands.predict_items`.
         output: a file of the forecasts: .csv, .parquet or .jsonl.
         last, every, since, until, horizon: see `snnctl.serving.windows.Asked`.
         known: a table of the known covariates over the rows ahead.
         intervals: levels of bands in percent, see `Forecaster.predict`.
         plot: a picture of the last forecast of each series behind its history, with its bands: .png or .svg.
+        split, top, skip_bad: of items, see `snnctl.commands.predict_items`.
 
     Returns:
         `run` and `checkpoint` (lists of several runs), `columns`, `series` (how many), `window`, `horizon`,
         `trained_horizon`, `windows`, `levels`, `rows` (of all forecasts), `forecast`: the first of them, `{unique_id,
         ds, snnctl}`, with `cutoff` where several windows are asked for, `snnctl-lo-80`, `snnctl-hi-80` and so on of
-        bands, `snnctl-spread` of several runs; `output` and `plot`, the files or None.
+        bands, `snnctl-spread` of several runs; `output` and `plot`, the files or None. Of items see
+        `snnctl.commands.predict_items`.
 
     Raises:
         DiagnosticError: as `snnctl.serving.model.load` and `Forecaster.predict`; U504 options that do not go together,
             U505 a file of another format, U453 one that cannot be written.
     """
     output, plot, known = (None if path is None else Path(path) for path in (output, plot, known))
+    asked = Asked(horizon, last, every, since, until, tuple(intervals))
+    runs = [run] if isinstance(run, Path | str) else list(run)
+    options: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "plugins": plugins}
+    model = load(runs[0] if len(runs) == 1 else runs, checkpoint, **options, warn=listener.warn)
+    of_items = {"--split": split is not None, "--top": top != 2, "--skip-bad": skip_bad}
+    if not isinstance(model, Forecaster | Ensemble):
+        of_forecasts = {"--known": known is not None, "--horizon": horizon is not None, "--intervals": bool(intervals)}
+        _refuse(of_forecasts | {"--last, --all, --from and --to": asked.several}, "is for forecasts")
+        how: Any = {"split": split, "top": top, "skip_bad": skip_bad, "most": MOST_ROWS, "listener": listener}
+        return predict_items(model, runs[0], input, output, plot, **how)
+    _refuse(of_items, "is for runs that classify, or continue videos")
+    first_run = model.members[0] if isinstance(model, Ensemble) else model
     if output is not None:
         check_suffix(output)
     if plot is not None:
         check_suffix(plot, (".png", ".svg"))
-    asked = Asked(horizon, last, every, since, until, tuple(intervals))
-    runs = [run] if isinstance(run, Path | str) else list(run)
-    how: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "plugins": plugins}
-    model = load(runs[0] if len(runs) == 1 else runs, checkpoint, **how, warn=listener.warn)
-    first_run = model.members[0] if isinstance(model, Ensemble) else model
     with _given(input) as given, listener.work() as tell:
         forecast = model.forecast(given, asked, known, tell)
         seen = None
@@ -108,6 +123,13 @@ def predict(
         "output": None if output is None else str(output),
         "plot": None if plot is None else str(plot),
     }
+
+
+def _refuse(given: Mapping[str, bool], why: str) -> None:
+    """U504 for an option that is given and has no say."""
+    for option, there in given.items():
+        if there:
+            raise DiagnosticError(Diagnostic("U504", f"{option} {why}", help="leave it out"))
 
 
 @contextmanager

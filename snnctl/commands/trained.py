@@ -11,7 +11,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.recipe import Recipe
 
 if TYPE_CHECKING:
-    from snnctl.serving.forecaster import Forecaster
+    from snnctl.serving.model import Model
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Trained:
             raise DiagnosticError(Diagnostic("U531", facts={"number": len(self.runs)}))
         return self.runs[0]
 
-    def load(self, checkpoint: Checkpoint = "best", *, device: Device = "auto") -> Forecaster:
+    def load(self, checkpoint: Checkpoint = "best", *, device: Device = "auto") -> Model:
         """The trained model: see `snnctl.load`.
 
         Raises:

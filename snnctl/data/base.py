@@ -138,9 +138,11 @@ class Dataset(Probe):
     def remembered(self) -> dict[str, Any] | None:
         """What a trained model needs of this data to be used on other data: plain values, for JSON.
 
-        It has `schema` and `kind`. None: such a model cannot be used without its recipe's data yet.
+        It has `schema` and `kind`. It is what `fitted` says, a `snnctl.data.anew.Fitted` or the `FittedSeries` of a
+        series. None where there is none: such a model cannot be used without its recipe's data.
         """
-        return None
+        fitted = getattr(self, "fitted", None)
+        return None if fitted is None else {**fitted.to_json(), "fingerprint": self.fingerprint}
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:

@@ -159,7 +159,7 @@ class Forecaster:
     ) -> None:
         self.recipe, self.fitted, self.task, self.facts = recipe, fitted, task, facts
         self.network = network.eval()
-        self._runtime, self._warn, self._bands = runtime, warn, bands
+        self._runtime, self._warn, self.bands = runtime, warn, bands
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -258,19 +258,19 @@ class Forecaster:
     def keep_bands(self) -> None:
         """Read the bands now, where the run will not be there when they are first asked for; none where it has none."""
         try:
-            kept = self._bands() if self._bands is not None else None
+            kept = self.bands() if self.bands is not None else None
         except DiagnosticError:
             kept = None
-        self._bands = None if kept is None else lambda: kept
+        self.bands = None if kept is None else lambda: kept
 
     def _bands_of(self, levels: tuple[int, ...], steps: int) -> Bands | None:
         """Those that are asked for, once they are known to be there."""
         if not levels:
             return None
         refuse_beyond(steps, self.fitted.horizon)
-        if self._bands is None:
+        if self.bands is None:
             raise DiagnosticError(Diagnostic("U520"))
-        bands = self._bands()
+        bands = self.bands()
         self._warn(check_bands(bands, levels))
         return bands
 

@@ -10,6 +10,7 @@ from typing import Any, overload
 from snnctl.build import assemble, load_data
 from snnctl.core.choices import Checkpoint, Device
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, as_warnings
+from snnctl.data.anew import Fitted, fitted_of
 from snnctl.data.series.fitted import FittedSeries
 from snnctl.engine.checkpoint import load_weights
 from snnctl.engine.run_dir import RunDir
@@ -18,10 +19,38 @@ from snnctl.finished import open_run
 from snnctl.recipe import Recipe
 from snnctl.serving.bands import bands_of_run
 from snnctl.serving.bundle import run_folder
+from snnctl.serving.classifier import Classifier
+from snnctl.serving.continuer import Continuer
 from snnctl.serving.ensemble import Ensemble
 from snnctl.serving.forecaster import Forecaster
 
 Warn = Callable[[Sequence[Diagnostic]], None]
+Model = Forecaster | Classifier | Continuer
+_MODELS: dict[str, Callable[..., Any]] = {
+    "forecasting": Forecaster,
+    "classification": Classifier,
+    "step_classification": Classifier,
+    "video_prediction": Continuer,
+}
+# The kind of what is remembered of each data component.
+_KINDS = {
+    "timeseries": "forecasting",
+    "text": "texts",
+    "image": "images",
+    "sequential_image": "images",
+    "event_frames": "event_frames",
+    "event_spikes": "recordings",
+    "order": "made",
+    "mts_xor": "made",
+    "video": "video",
+    "moving_digits": "video",
+}
+# Knobs that stand in both.
+_BESIDE = {
+    "forecasting": ("window", "horizon", "window_norm", "missing", "calendar"),
+    "texts": ("length",),
+    "video": ("frames_in", "frames_out"),
+}
 
 
 @overload
@@ -33,7 +62,7 @@ def load(
     allow_plugins: bool = ...,
     plugins: Sequence[Path | str] = ...,
     warn: Warn = ...,
-) -> Forecaster: ...
+) -> Model: ...
 @overload
 def load(
     run: list[Path] | list[str] | list[Path | str] | tuple[Path | str, ...],
@@ -52,8 +81,10 @@ def load(
     allow_plugins: bool = True,
     plugins: Sequence[Path | str] = (),
     warn: Warn = as_warnings,
-) -> Forecaster | Ensemble:
+) -> Model | Ensemble:
     """The model that a run directory or a bundle holds; of its training data nothing is read where it has `model/`.
+
+    Its task says which: `Forecaster`, `Classifier` (of items, or of steps) or `Continuer` of videos.
 
     Args:
         run: as `snnctl train` made it, wherever it lies now; or a bundle, as `snnctl export --format bundle` wrote it.
@@ -65,10 +96,10 @@ def load(
         warn: told of what is odd; by default Python's own warnings.
 
     Raises:
-        DiagnosticError: U413 it is no run directory, U500 it does not forecast, U506 its model is damaged, E410 and
-            E411 its weights are; U523 several that do not go together; U540 to U544 a bundle that is damaged, changed,
-            newer, or lacks plug-ins; U401 and U408 no such device or checkpoint; R1xx to R4xx, its recipe is not valid
-            any more.
+        DiagnosticError: U413 it is no run directory, U500 its task or data is a plug-in's that keeps nothing, U506
+            its model is damaged, E410 and E411 its weights are; U523 several that do not go together; U540 to U544 a
+            bundle that is damaged, changed, newer, or lacks plug-ins; U401 and U408 no such device or checkpoint; R1xx
+            to R4xx, its recipe is not valid any more.
 
     Example:
         >>> model = load(run)  # a folder that `snnctl train` made
@@ -85,29 +116,37 @@ def load(
         _refuse_twice(run)
         how: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "plugins": plugins}
         quieter = _once(warn)
-        return Ensemble([load(one, checkpoint, **how, warn=quieter) for one in run], [str(one) for one in run])
+        members = [load(one, checkpoint, **how, warn=quieter) for one in run]
+        forecasters = [one for one in members if isinstance(one, Forecaster)]
+        if len(forecasters) < len(members):
+            help = "predict with each, and average their probabilities"
+            raise DiagnosticError(Diagnostic("U523", "only runs that forecast can be averaged", help=help))
+        return Ensemble(forecasters, [str(one) for one in run])
     with run_folder(Path(run), checkpoint, plugins, allow_plugins=allow_plugins) as (folder, allowed):
         model = _load(folder, checkpoint, device, allow_plugins=allowed, warn=warn)
-        if folder != Path(run):
+        if folder != Path(run) and isinstance(model, Forecaster):
             model.keep_bands()  # where a bundle is laid out, nothing will be later on
         return model
 
 
-def _load(folder: Path, checkpoint: Checkpoint, device: Device, *, allow_plugins: bool, warn: Warn) -> Forecaster:
+def _load(folder: Path, checkpoint: Checkpoint, device: Device, *, allow_plugins: bool, warn: Warn) -> Model:
     opened = open_run(folder, checkpoint, allow_plugins=allow_plugins, warn=warn)
     recipe = opened.recipe
     kind = recipe.values["task"]["type"]
-    if kind != "forecasting":
+    if kind not in _MODELS:
         raise DiagnosticError(Diagnostic("U500", facts={"task": kind}))
-    fitted = _fitted(opened.folder, recipe)
-    task, network = assemble(recipe, fitted)
+    fitted, fingerprint = _fitted(opened.folder, recipe)
+    task, network = assemble(_without_vectors(recipe), fitted)
     of_weights = load_weights(opened.weights, network)
     runtime = Runtime.of(recipe.train, device)
     network.to(runtime.device)
     facts = {"path": opened.weights.name, **of_weights}
-    return Forecaster(
-        recipe, fitted, task, network, runtime, facts, warn, lambda: bands_of_run(opened, of_weights, runtime)
-    )
+    model: Model = _MODELS[kind](recipe, fitted, task, network, runtime, facts, warn)
+    if isinstance(model, Forecaster):
+        model.bands = lambda: bands_of_run(opened, of_weights, runtime)
+    else:
+        model.passing.fitted_fingerprint = fingerprint
+    return model
 
 
 def _refuse_twice(runs: Sequence[Path | str]) -> None:
@@ -133,14 +172,23 @@ def _once(warn: Warn) -> Warn:
     return tell
 
 
-def _fitted(folder: RunDir, recipe: Recipe) -> FittedSeries:
-    """What the run remembers of its data; of an older run that has no `model/`, from the data itself."""
+def _without_vectors(recipe: Recipe) -> Recipe:
+    """Without the file that embeddings began with: the weights have learned from it, and it need not be there."""
+    encoder = recipe.values["encoder"]
+    if encoder.get("vectors") is None:
+        return recipe
+    return replace(recipe, values={**recipe.values, "encoder": {**encoder, "vectors": None}})
+
+
+def _fitted(folder: RunDir, recipe: Recipe) -> tuple[Any, str | None]:
+    """What the run remembers of its data, and its fingerprint; of an older run without `model/`, from the data."""
     document = folder.model()
     if document is not None:
         try:
             _check_beside(recipe, document)
-            return FittedSeries.of_json(document)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            made = FittedSeries.of_json if document["kind"] == "forecasting" else fitted_of
+            return made(document), document.get("fingerprint")
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             facts = {"reason": f"{type(error).__name__}: {error}"}
             raise DiagnosticError(Diagnostic("U506", file=str(folder.model_file), facts=facts)) from error
     try:
@@ -150,16 +198,20 @@ def _fitted(folder: RunDir, recipe: Recipe) -> FittedSeries:
         first, *rest = error.diagnostics
         raise DiagnosticError([replace(first, help=help), *rest]) from error
     fitted = getattr(data, "fitted", None)
-    if not isinstance(fitted, FittedSeries):
-        raise DiagnosticError(Diagnostic("U500", facts={"task": f"forecasting on {recipe.values['data']['type']}"}))
+    if not isinstance(fitted, FittedSeries | Fitted):
+        named = f"{recipe.values['task']['type']} on {recipe.values['data']['type']}"
+        raise DiagnosticError(Diagnostic("U500", facts={"task": named}))
     if folder.manifest().get("data_fingerprint") != data.fingerprint:
         raise DiagnosticError(Diagnostic("D401", path="data", help="restore it, or train again"))
-    return fitted
+    return fitted, data.fingerprint
 
 
 def _check_beside(recipe: Recipe, document: dict[str, Any]) -> None:
     """ValueError where a model is not of its recipe: nothing is built after a file that was changed by hand."""
     data = recipe.values["data"]
-    for knob in ("window", "horizon", "window_norm", "missing", "calendar"):
+    kind = _KINDS.get(data["type"], document["kind"])
+    if document["kind"] != kind:
+        raise ValueError(f"it is of {document['kind']}, and the recipe's data of {kind}")
+    for knob in _BESIDE.get(kind, ()):
         if document[knob] != data.get(knob) or isinstance(document[knob], bool) != isinstance(data.get(knob), bool):
             raise ValueError(f"{knob} is {document[knob]!r}, in the recipe {data.get(knob)!r}")

@@ -14,6 +14,8 @@ from engine.tiny_runs import codes, command, tiny, trained
 from serving.forecast_runs import RECIPE, panel, plain, wave
 
 import snnctl
+from snnctl.core.diagnostic import DiagnosticError
+from snnctl.serving import model as serving
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -96,12 +98,26 @@ def test_series_that_came_later_are_left_out_and_told(tmp_path: Path) -> None:
     assert list(found.unique_id.unique()) == ["north", "south", "west"]
 
 
-def test_a_classifier_is_refused_clearly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_task_of_a_plug_in_is_refused_clearly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = trained(tiny(tmp_path), tmp_path / "run", stop_after=1)
+    monkeypatch.setattr(serving, "_MODELS", {})  # as of a task that is none of those that ship
+    with pytest.raises(DiagnosticError, match=r"U500.*a run of the task forecasting cannot predict on new data"):
+        snnctl.load(run.path)
+
+
+def test_options_of_classifiers_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained(tiny(tmp_path), tmp_path / "run", stop_after=1)
+    for words in (("--split", "test"), ("--top", "3"), ("--skip-bad",)):
+        code, document = command(capsys, "predict", run.path, *words)
+        assert (code, codes(document)) == (2, ["U504"])
+
+
+def test_a_model_beside_another_recipe_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained(tiny(tmp_path), tmp_path / "run")
     run.recipe.write_text((RECIPES / "temporal-hierarchy" / "shd_conv.yaml").read_text(), encoding="utf-8")
     code, document = command(capsys, "predict", run.path)
-    assert (code, codes(document)) == (2, ["U500"])
-    assert document["diagnostics"][0]["message"].startswith("not yet: a run of the task classification")
+    assert (code, codes(document)) == (2, ["U506"])
+    assert "it is of forecasting, and the recipe's data of recordings" in document["diagnostics"][0]["message"]
 
 
 def test_names_of_the_package_are_loaded_when_they_are_used() -> None:

@@ -15,6 +15,7 @@ from snnctl.core.signature import takes_knobs
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
 from snnctl.data.cuts import Share
+from snnctl.data.events.anew import FittedSpikes
 from snnctl.data.events.augment import SpikeAugment
 from snnctl.data.events.binning import Binning, Bins, Pool
 from snnctl.data.events.cut import By, CutSpec, cut_recordings
@@ -157,7 +158,10 @@ class EventSpikes(DataSource):
         parts = {name: open_part(manifest, name) for name in manifest.parts}
         cut = cut_recordings(parts, self.cut, manifest.origin)
         told = odd_times(parts, binning, manifest)
-        return SpikeData(manifest, parts, cut, binning, self.augment, self.dt_ms or binning.bin_ms, told)
+        dt_ms, sensor = self.dt_ms or binning.bin_ms, as_pair(manifest.found.get("sensor"))
+        sound = self.known is not None and self.known.sound
+        fitted = FittedSpikes(tuple(manifest.classes), binning, self.clock, self.size, sensor, sound, dt_ms)
+        return SpikeData(manifest, parts, cut, binning, self.augment, dt_ms, told, fitted=fitted)
 
     def _binning(self, manifest: SpikeManifest) -> Binning:
         units = self.units or max(manifest.units, self.known.units if self.known else 0)

@@ -16,6 +16,7 @@ from snnctl.core.diagnostic import Diagnostic
 from snnctl.core.shapes import SignalSpec
 from snnctl.data.base import Batch, Chosen, Labelled
 from snnctl.data.cuts import SPLIT_NAMES, Indices, Splits, class_counts, cut_fingerprint
+from snnctl.data.events.anew import FittedSpikes, spike_signal
 from snnctl.data.events.augment import SpikeAugment, Spikes, blend
 from snnctl.data.events.binning import Binning
 from snnctl.data.events.store import STORE, UNKNOWN, Recordings, SpikeManifest
@@ -116,7 +117,8 @@ class SpikeData(Labelled):
         binning: how they become [T, C].
         augment: of training batches.
         dt_ms: what the network is told that a bin lasts.
-        warnings: what is odd about the recordings.
+        odd: what is odd about the recordings.
+        fitted: what a trained model keeps of them.
     """
 
     manifest: SpikeManifest
@@ -127,6 +129,7 @@ class SpikeData(Labelled):
     dt_ms: float
     odd: tuple[Diagnostic, ...] = ()
     leaks: tuple[str, ...] = ()
+    fitted: FittedSpikes | None = None
 
     @cached_property
     def repeats(self) -> Repeats:
@@ -145,10 +148,7 @@ class SpikeData(Labelled):
     @property
     def input_signal(self) -> SignalSpec:
         """Spikes, or counts of them, that bring their own T."""
-        binning = self.binning
-        return SignalSpec(
-            0, 1, binning.channels, kind="spikes", levels=binning.levels, frames=binning.steps, dt_ms=self.dt_ms
-        )
+        return spike_signal(self.binning, self.dt_ms)
 
     def split(self, name: SplitName) -> SpikeSplit:
         part, indices = self.cut[name]

@@ -15,6 +15,7 @@ from snnctl.core.registry import SourcePath
 from snnctl.core.signature import takes_knobs
 from snnctl.data.cache import Progress
 from snnctl.data.cuts import Cutting
+from snnctl.data.events.frames_anew import FittedFrames
 from snnctl.data.events.readers.cameras import Cut, frames_source
 from snnctl.data.events.times import Clock, TimeUnit, check_frames, odd_recordings, told
 from snnctl.data.images.augment import Augment
@@ -31,7 +32,17 @@ ARRAYS = 2  # of how recordings in arrays are read: version 1 cut fractions of t
 
 @dataclass(frozen=True)
 class FrameData(ImageData):
-    """Event frames, and what is known of the recordings that they were counted from."""
+    """Event frames, and what is known of the recordings that they were counted from.
+
+    Args:
+        counting: `cut` and `size` of the recipe, by which new recordings are counted.
+    """
+
+    counting: tuple[Cut, tuple[int, int] | None] | None = None
+
+    @property
+    def fitted(self) -> FittedFrames | None:
+        return None if self.counting is None else FittedFrames(*self.fitted_pixels, *self.counting)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:
@@ -109,4 +120,5 @@ class EventFrames(Pictures):
 
     def load(self) -> FrameData:
         found = super().load()
-        return FrameData(**{field.name: getattr(found, field.name) for field in fields(found)})
+        shared = {field.name: getattr(found, field.name) for field in fields(found)}
+        return FrameData(**shared, counting=(self.cut, self.size))

@@ -18,12 +18,14 @@ class KnownSpikes(Known):
         units: channels.
         classes: how many.
         parts: part -> recordings in a genuine copy.
+        sound: whether it is made of sound by snnctl's own front end.
         val_speakers, test_speakers: held out unless a recipe says otherwise; empty = drawn, or as the makers cut it.
     """
 
     units: int
     classes: int
     parts: dict[str, int]
+    sound: bool = False
     val_speakers: tuple[int, ...] = ()
     test_speakers: tuple[int, ...] = ()
 
@@ -55,6 +57,7 @@ _SETS = (
         units=100,
         classes=10,
         parts={"all": 3000},
+        sound=True,
         brought="0_george_0.wav ... (the folder `recordings` of the Free Spoken Digit Dataset)",
         licence="CC BY-SA 4.0",
         val_speakers=(4,),

@@ -18,6 +18,7 @@ from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress
 from snnctl.data.cuts import Cutting, cut_classes, one_class
 from snnctl.data.decoding import Decoder, refuse_flat
+from snnctl.data.images.anew import ImageReading
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.dataset import ImageData, Normalise
 from snnctl.data.images.known import KNOWN
@@ -69,6 +70,10 @@ class Pictures(DataSource):
             DiagnosticError: D101, a set that has to be fetched is not there; or what reading a local one finds.
         """
 
+    def reading(self, manifest: ImageManifest) -> ImageReading | None:
+        """How new items are read as those of the set were; None where `fitted` of what is loaded knows it itself."""
+        return None
+
     def prepare(self, progress: Progress | None = None, brought: Path | None = None) -> tuple[Prepared, ...]:
         found = self.manifest(progress)
         return (reported(STORE.path(found.key), found),)
@@ -80,7 +85,7 @@ class Pictures(DataSource):
         part, train = cut["train"]
         if len(classes := np.unique(store.labels[part][train])) < 2:
             raise one_class(store.manifest.classes[classes[0]], store.manifest.origin)
-        data = ImageData(store, cut, self.normalise, self.augment)
+        data = ImageData(store, cut, self.normalise, self.augment, self.reading(store.manifest))
         what = "recordings" if len(store.manifest.shape) > 3 else "pictures"
         refuse_flat(data.blocks("train", 16), store.manifest.origin, store.manifest.found, what)
         return data
@@ -141,6 +146,11 @@ class Image(Pictures):
         for knob in ("ground", "range"):
             if knobs.get(knob) is not None and (knobs["source"] in KNOWN or (arrays and knob == "ground")):
                 yield knob, f"`{knob}` has no say in what `{knobs['source']}` holds"
+
+    def reading(self, manifest: ImageManifest) -> ImageReading:
+        found, tones = manifest.found, self.tones
+        deep = "uint16" in found.get("types", ()) and tones.range is None and (found.get("values") or [0, 0])[1] > 255
+        return ImageReading(self.shape, tones, self.label, deep)
 
     def manifest(self, progress: Progress | None = None) -> ImageManifest:
         if self.source in (HUB, *KNOWN):

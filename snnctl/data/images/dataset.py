@@ -19,6 +19,7 @@ from snnctl.data.alike import alike_names
 from snnctl.data.base import Batch, Chosen, Labelled, Split
 from snnctl.data.cuts import Indices, Splits, class_counts, cut_fingerprint
 from snnctl.data.decoding import picture_facts, picture_warnings
+from snnctl.data.images.anew import FittedImages, FittedPixels, ImageReading, pixel_signal, to_inputs
 from snnctl.data.images.augment import Augment
 from snnctl.data.images.store import STORE, ImageStore
 from snnctl.data.pictures import spelled
@@ -56,7 +57,7 @@ class ImageSplit(Chosen):
             inputs [B, H * W, C] or [B, T, H * W, C] float32, targets [B] int64.
         """
         pixels, targets = self._gather(indices)
-        return Batch(_flat(self._normalised(pixels)), targets)
+        return Batch(to_inputs(pixels, self.shift, self.scale), targets)
 
     def training_batch(self, indices: Tensor, seed: int, epoch: int) -> Batch:
         """The items at `indices` augmented, with shares of classes where images are mixed, as `epoch` decides."""
@@ -109,12 +110,24 @@ class ImageData(Labelled):
         normalise: `channel`: mean 0 and standard deviation 1 per channel over the train pixels; `unit`: 0..1;
             `none`: 0..255, or counts.
         augment: of training batches.
+        reading: how new items are read, see `fitted`.
     """
 
     store: ImageStore
     cut: Splits
     normalise: Normalise
     augment: Augment
+    reading: ImageReading | None = None
+
+    @property
+    def fitted(self) -> FittedPixels | None:
+        """What a trained model keeps of the set."""
+        return None if self.reading is None else FittedImages(*self.fitted_pixels, self.reading)
+
+    @property
+    def fitted_pixels(self) -> tuple[tuple[str, ...], tuple[int, ...], Tensor, Tensor]:
+        """Classes, shape of an item, and the normaliser."""
+        return self.class_names, tuple(self.store.manifest.shape), *self.normaliser
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -138,8 +151,7 @@ class ImageData(Labelled):
     @property
     def input_signal(self) -> SignalSpec:
         """Pixels row by row, channels last, and the grid they lie on."""
-        *frames, rows, columns, channels = self.store.manifest.shape
-        return SignalSpec(0, rows * columns, channels, grid=(rows, columns), frames=frames[0] if frames else 0)
+        return pixel_signal(self.store.manifest.shape)
 
     def split(self, name: SplitName) -> Split:
         part, indices = self.cut[name]

@@ -20,6 +20,7 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
 from snnctl.data.base import Batch, Split
 from snnctl.data.cuts import Cutting
+from snnctl.data.images.anew import FittedImages
 from snnctl.data.images.component import CUTTING, DECODING, HUB, Decoding, Image
 from snnctl.data.images.dataset import ImageData, Normalise
 from snnctl.data.images.known import KNOWN
@@ -59,6 +60,12 @@ class SequenceData(ImageData):
     """
 
     order: Tensor | None = None
+
+    @property
+    def fitted(self) -> FittedImages | None:
+        if self.reading is None:
+            return None
+        return FittedImages(*self.fitted_pixels, self.reading, pixel_by_pixel=True, order=self.order)
 
     @property
     def input_signal(self) -> SignalSpec:
@@ -124,4 +131,4 @@ class SequentialImage(Image):
         if self.order == "permuted":
             random = np.random.default_rng(stream_seed(self.order_seed, "data", 0))
             order = torch.from_numpy(random.permutation(found.input_signal.length))
-        return SequenceData(found.store, found.cut, found.normalise, found.augment, order=order)
+        return SequenceData(found.store, found.cut, found.normalise, found.augment, found.reading, order)

@@ -22,6 +22,7 @@ from snnctl.core.signature import takes_knobs
 from snnctl.data.base import Batch, Dataset, DataSource, Targeted
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
+from snnctl.data.made.anew import FittedMade
 
 Bits = npt.NDArray[np.bool_]
 _BLOCK = 1024  # items drawn at once
@@ -168,6 +169,11 @@ class XorData(Dataset):
     def input_signal(self) -> SignalSpec:
         """Binary spikes that bring their own T."""
         return SignalSpec(0, 1, self.rule.channels, kind="spikes", frames=self.rule.steps, dt_ms=self.dt_ms)
+
+    @property
+    def fitted(self) -> FittedMade:
+        """What a trained model keeps of it."""
+        return FittedMade(self.class_names, self.rule.steps, self.rule.channels, spikes=True, dt_ms=self.dt_ms)
 
     def split(self, name: SplitName) -> XorSplit:
         """The part called `train`, `val` or `test`, drawn when first asked for."""

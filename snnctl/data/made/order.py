@@ -22,6 +22,7 @@ from snnctl.core.signature import takes_knobs
 from snnctl.data.base import Batch, Dataset, DataSource, Targeted
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
+from snnctl.data.made.anew import FittedMade
 
 Rule = Literal["first", "after"]
 Tokens = npt.NDArray[np.int64]
@@ -93,6 +94,11 @@ class OrderData(Dataset):
     @property
     def input_signal(self) -> SignalSpec:
         return SignalSpec(steps=0, length=self.length, features=self.symbols)
+
+    @property
+    def fitted(self) -> FittedMade:
+        """What a trained model keeps of it; its classes have numbers."""
+        return FittedMade(tuple(map(str, range(self.classes))), self.length, self.symbols, spikes=False)
 
     @property
     def multiset(self) -> Tokens:

@@ -225,9 +225,6 @@ class ForecastData(ForecastShape, Dataset):
         """SHA-256 hex over the chosen columns' values in their own units, shape and names."""
         return self.series.fingerprint()
 
-    def remembered(self) -> dict[str, Any]:
-        return {**self.fitted.to_json(), "fingerprint": self.fingerprint}
-
     def split(self, name: SplitName) -> WindowSplit:
         starts = self.plan.starts[name]
         parts = self.plan.part_of(starts)

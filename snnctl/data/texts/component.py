@@ -22,6 +22,7 @@ from snnctl.data.cuts import SPLIT_NAMES, one_class
 from snnctl.data.labels import look_of
 from snnctl.data.prepare import Prepared
 from snnctl.data.problems import data_error, data_warning
+from snnctl.data.texts.anew import FittedTexts
 from snnctl.data.texts.dataset import TextData, TextSplit
 from snnctl.data.texts.doubts import doubts, mended
 from snnctl.data.texts.known import KNOWN
@@ -29,6 +30,7 @@ from snnctl.data.texts.labels import LabelRules, Sorted, sort_labels
 from snnctl.data.texts.parts import WHOLE, CutSpec, Parts, Texts, class_order, cut, shared_texts, without_shared
 from snnctl.data.texts.prepare import prepare
 from snnctl.data.texts.readers.files import TextOptions, numbered, read_place
+from snnctl.data.texts.readers.tables import LABEL_BEFORE
 from snnctl.data.texts.store import cache_stamp, read_prepared
 from snnctl.data.texts.tokenizers import Tokenizer, Vocabulary
 from snnctl.data.walk import place_of
@@ -186,11 +188,13 @@ class Text(DataSource):
         splits: dict[str, TextSplit] = {}
         for name in SPLIT_NAMES:
             splits[name] = self._split(parts[name], name, order, vocabulary)
+        labels = order if self.labels is None else tuple(self.labels.values())
         return TextData(
             origin=self.source,
             splits=splits,
             words=vocabulary.words,
-            labels=order if self.labels is None else tuple(self.labels.values()),
+            labels=labels,
+            fitted=self._fitted(vocabulary, labels, dict(zip(order, labels, strict=True)), found, read),
             length=self.length,
             unknown=vocabulary.unknown,
             reading=_reading(read, found, order),
@@ -204,6 +208,13 @@ class Text(DataSource):
                 *warnings,
             ),
         )
+
+    def _fitted(
+        self, vocabulary: Vocabulary, labels: tuple[str, ...], names: Mapping[str, str], found: Sorted, read: Parts
+    ) -> FittedTexts:
+        spelled = {written: names[of] for written, of in found.spelled.items() if of in names}
+        lines = any(LABEL_BEFORE in part.notes for part in read.values())
+        return FittedTexts(labels, self.length, vocabulary, {**names, **spelled}, self.options, lines)
 
     def _repeated(self, leaks: list[str]) -> Iterator[Diagnostic]:
         if leaks:

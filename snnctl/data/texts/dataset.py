@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -19,6 +19,14 @@ from snnctl.data.base import Batch, Labelled, Targeted
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.texts.parts import sameness
+
+if TYPE_CHECKING:
+    from snnctl.data.texts.anew import FittedTexts
+
+
+def token_signal(length: int, words: tuple[str, ...]) -> SignalSpec:
+    """Texts of at most `length` tokens."""
+    return SignalSpec(0, length, len(words), kind="tokens", ragged=True, words=words)
 
 
 @dataclass(frozen=True)
@@ -81,6 +89,7 @@ class TextData(Labelled):
         notes: how splits were made.
         leaks: texts that stand in two splits.
         warnings: what reading the source found odd.
+        fitted: what a trained model keeps of them.
     """
 
     origin: str
@@ -93,6 +102,7 @@ class TextData(Labelled):
     notes: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    fitted: FittedTexts | None = field(default=None, repr=False)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -100,7 +110,7 @@ class TextData(Labelled):
 
     @property
     def input_signal(self) -> SignalSpec:
-        return SignalSpec(0, self.length, len(self.words), kind="tokens", ragged=True, words=self.words)
+        return token_signal(self.length, self.words)
 
     @property
     def cut_short(self) -> Mapping[str, int]:

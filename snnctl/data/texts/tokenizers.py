@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -38,6 +39,35 @@ class Vocabulary:
         found = self.model.encode_batch_fast(list(texts), add_special_tokens=False)
         # A word that is written like the padding is no padding.
         return [[(i + self.shift) or 1 for i in one.ids] or [1] for one in found]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, from which `of_json` makes the same again."""
+        return {
+            "model": json.loads(self.model.to_str()),
+            "encode_special_tokens": bool(self.model.encode_special_tokens),
+            "shift": self.shift,
+            "unknown": self.unknown,
+        }
+
+    @classmethod
+    def of_json(cls, values: Mapping[str, Any]) -> Vocabulary:
+        """From what `to_json` gave.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+            DiagnosticError: D110, the `tokenizers` library is not installed.
+        """
+        made, text = library(), json.dumps(values["model"])
+        try:
+            model = made.Tokenizer.from_str(text)
+        except Exception as error:  # the library raises plain ones for whatever is wrong
+            raise ValueError(f"no tokenizer: {error}") from error
+        model.encode_special_tokens = bool(values["encode_special_tokens"])
+        words = _by_number(model.get_vocab())
+        shift, unknown = int(values["shift"]), int(values["unknown"])
+        if not 0 <= shift <= 1 or not 0 < unknown < len(words) + shift:
+            raise ValueError(f"no tokens: shift {shift}, unknown {unknown} of {len(words)}")
+        return cls((PADDING,) * shift + words, model, shift, unknown)
 
 
 class Tokenizer:

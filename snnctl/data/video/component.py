@@ -18,6 +18,7 @@ from snnctl.data.pictures import Size, as_pair
 from snnctl.data.prepare import Prepared, reported
 from snnctl.data.problems import data_error
 from snnctl.data.tones import Ground, Range, Tones
+from snnctl.data.video.anew import FittedVideo
 from snnctl.data.video.clips import By, VideoSet
 from snnctl.data.video.cut import cut_windows
 from snnctl.data.video.dataset import VideoData
@@ -26,7 +27,7 @@ from snnctl.data.video.moving.component import MOVING_MNIST, MovingData, MovingD
 from snnctl.data.video.moving.digits import picture_set
 from snnctl.data.video.prepare import local_videos, named_videos, take_in
 from snnctl.data.video.readers.arrays import Layout
-from snnctl.data.video.readers.folders import FrameShape
+from snnctl.data.video.readers.folders import KTH_SIZE, FrameShape
 
 _TRAIN = 10000  # sequences of an epoch of Moving MNIST, as published
 
@@ -153,7 +154,11 @@ class Video(DataSource):
         clips = found.parts[part]
         blocks = (clips.gather(train[first : first + 1], length) for first in range(len(train)))
         refuse_flat(blocks, found.origin, found.findings, "frames")
-        return VideoData(found, cut, self.seen, self.ahead)
+        reading = self.shape
+        if found.format == "kth":
+            reading = FrameShape(reading.size or KTH_SIZE, reading.channels or 1)
+        fitted = FittedVideo(found.shape, self.seen, self.ahead, self.layout, reading, self.tones, found.format)
+        return VideoData(found, cut, self.seen, self.ahead, fitted)
 
     def _videos(self, progress: Progress | None = None) -> VideoSet:
         if self.source in KNOWN:

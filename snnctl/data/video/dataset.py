@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,6 +20,9 @@ from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.decoding import picture_facts, picture_warnings
 from snnctl.data.repeats import Repeats, repeats
 from snnctl.data.video.clips import Clips, VideoSet, Windows
+
+if TYPE_CHECKING:
+    from snnctl.data.video.anew import FittedVideo
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,14 @@ class VideoData(Dataset):
         source: the clips.
         cut: split -> (part, windows over its clips).
         seen, ahead: F_in and F_out.
+        fitted: what a trained model keeps of it.
     """
 
     source: VideoSet
     cut: Mapping[str, tuple[str, Windows]]
     seen: int
     ahead: int
+    fitted: FittedVideo | None = None
 
     @property
     def input_signal(self) -> SignalSpec:

@@ -18,11 +18,11 @@ from snnctl.report.style import BLUE, GREY, INK, RED, Drawn, annotated, picture,
 _MOST_WRITTEN = 20  # classes up to which counts are written into the cells
 _MOST_NAMED = 60
 MOST_IN_GIF = 6
-_GAP = 2  # pixels between tiles, in pixels of a tile that is blown up
-_SIDE = 96  # pixels of a tile in the moving picture, at least
+GAP = 2  # pixels between tiles, in pixels of a tile that is blown up
+SIDE = 96  # pixels of a tile in the moving picture, at least
 _NAMES = 0.85  # inches for the names of rows
 _ERROR_MAP = "inferno"
-_FRAME_MS = 200
+FRAME_MS = 200
 _FROM_ZERO = ("mse", "mae")  # the lower, the better
 _TITLES = {
     "mse": "MSE, sum over a frame",
@@ -174,7 +174,7 @@ def moving(found: Sequences) -> Animation:
 
     count, every, height, width, _ = found.frames.shape
     count = min(count, MOST_IN_GIF)
-    scale = max(1, -(-_SIDE // max(height, width)))
+    scale = max(1, -(-SIDE // max(height, width)))
     film = []
     for frame in range(every):
         lines = []
@@ -187,12 +187,12 @@ def moving(found: Sequences) -> Animation:
                 error = np.abs(made - found.frames[number, frame]).mean(-1)
                 tiles = [truth, to_colour(made), _heat(error)]
             blown_up = (tile.repeat(scale, 0).repeat(scale, 1) for tile in tiles)
-            border = ((0, _GAP), (0, _GAP), (0, 0))  # light, on the right and below
+            border = ((0, GAP), (0, GAP), (0, 0))  # light, on the right and below
             lines.append(np.concatenate([np.pad(tile, border, constant_values=0.8) for tile in blown_up], 1))
         pixels = np.round(255 * np.clip(np.concatenate(lines, 0), 0, 1)).astype(np.uint8)
         film.append(_indexed(Image.fromarray(pixels), colour=found.frames.shape[-1] == 3))
     data = io.BytesIO()
-    times = [_FRAME_MS] * (every - 1) + [4 * _FRAME_MS]
+    times = [FRAME_MS] * (every - 1) + [4 * FRAME_MS]
     film[0].save(data, "GIF", save_all=True, append_images=film[1:], duration=times, loop=0, optimize=False)
     caption = (
         f"From left to right: the truth, the prediction and the absolute error of {count} sequences, one below the"

@@ -19,7 +19,7 @@ from snnctl.data.pictures import Pixels
 from snnctl.data.problems import data_error
 
 Cut = Literal["number", "time"]
-_ANY_SIZE = (128, 128)  # where neither recipe nor file says it
+ANY_SIZE = (128, 128)  # where neither recipe nor file says it
 _MOST_CELLS = 1 << 28  # of the frames of one recording
 
 
@@ -72,7 +72,7 @@ def counted_source(folder: Path, frames: int, size: Size | None, cut: Cut, clock
             if recording.unit is not None:
                 help = "units are no pixels: read them with `event_spikes`"
                 raise data_error("D224", f"`{path.name}` has units, not x, y and p", file=path, help=help)
-            sensor = sensor_of(recording, path, size) or _ANY_SIZE
+            sensor = sensor_of(recording, path, size) or ANY_SIZE
             same_sensor(tally, sensor, path)
             found = to_frames(recording, frames, sensor, cut, str(path))
             tally.add(recording.t, clock.tick(recording.t, recording.tick), path.suffix.lower(), recording.grain)

@@ -36,13 +36,18 @@ class Clip:
     take: int
 
 
+def clip_of(path: Path) -> Clip | None:
+    """What the name of a recording tells; None where it is called otherwise."""
+    name = _NAME.fullmatch(path.name)
+    return None if name is None else Clip(path, int(name[1]), name[2], int(name[3]))
+
+
 def find_clips(folder: Path) -> list[Clip]:
     """The recordings in `folder` (or in `folder`/recordings), sorted by speaker, digit and take; raises D101, D228."""
     folder = folder / "recordings" if (folder / "recordings").is_dir() else folder
     if not folder.is_dir():
         raise data_error("D101", f"no folder `{folder}`", file=folder, path="")
-    named = ((path, _NAME.fullmatch(path.name)) for path in folder.iterdir())
-    found = [Clip(path, int(name[1]), name[2], int(name[3])) for path, name in named if name is not None]
+    found = [clip for path in folder.iterdir() if (clip := clip_of(path)) is not None]
     if not found:
         help = "files are called DIGIT_SPEAKER_TAKE.wav, such as 7_jackson_32.wav"
         raise data_error("D228", facts={"folder": folder}, file=folder, path="", help=help)

@@ -35,12 +35,13 @@ _PARTS = {"train": "train", "valid": "val", "val": "val", "test": "test"}
 CLOCK = Clock()
 
 
-def hdf5_source(path: Path, clock: Clock = CLOCK) -> Source[Block]:
+def hdf5_source(path: Path, clock: Clock = CLOCK, *, labelled: bool = True) -> Source[Block]:
     """A file, or a folder with files for train, (valid) and test, told apart by their names.
 
     Args:
         path: of the file or folder.
         clock: how times are read.
+        labelled: whether every recording must have a class; else those of a file without `labels` are -1.
 
     Raises:
         DiagnosticError: D104 a file cannot be read, D225 another layout, D226 what it holds does not match.
@@ -48,16 +49,16 @@ def hdf5_source(path: Path, clock: Clock = CLOCK) -> Source[Block]:
     files = _files(path)
     classes: tuple[str, ...] = ()
     speakers: tuple[str, ...] = ()
-    parts, highest, tally = [], 0, Tally(clock)
+    parts, highest, tally = [], -1, Tally(clock)
     for name, file in files.items():
         with _open(file) as opened:
-            count, labels = _outline(opened, file)
+            count, labels = _outline(opened, file, labelled)
             keys = _names(opened, "extra/keys", file)
             speakers = speakers or _names(opened, "extra/speaker_names", file)
         if classes and keys and keys != classes:
             raise data_error("D226", f"`{file.name}` names other classes than the files before it", file=file)
-        classes, highest = classes or keys, max(highest, int(labels.max(initial=0)))
-        parts.append(Part(name, count, partial(_blocks, file, tally)))
+        classes, highest = classes or keys, max(highest, int(labels.max(initial=-1)))
+        parts.append(Part(name, count, partial(_blocks, file, tally, labelled)))
     if classes and highest >= len(classes):
         message = f"class {highest} occurs, and `extra/keys` names {len(classes)} classes"
         raise data_error("D226", message, file=path)
@@ -128,11 +129,12 @@ def _open(path: Path) -> Iterator[Any]:
         raise data_error("D104", f"`{path.name}` cannot be read as HDF5: {text}", file=path, help=help) from error
 
 
-def _outline(file: Any, path: Path) -> tuple[int, Whole]:
-    """How many recordings there are, and their classes."""
+def _outline(file: Any, path: Path, labelled: bool = True) -> tuple[int, Whole]:
+    """How many recordings there are, and their classes; -1 where they need not have one, and have none."""
     import h5py
 
-    for name in _LISTS:
+    lists = _LISTS if labelled or "labels" in file else _LISTS[:2]
+    for name in lists:
         node = child_at(file, name, path)
         if node is None or not hasattr(node, "dtype") or len(node.shape or ()) != 1:
             held = ", ".join(sorted(file)) or "nothing"
@@ -144,17 +146,20 @@ def _outline(file: Any, path: Path) -> tuple[int, Whole]:
         if kind is None or np.dtype(kind).kind not in wanted:
             words = "arrays of any length" if name != "labels" else "whole numbers"
             raise data_error("D225", f"`{name}` of `{path.name}` holds {node.dtype}, not {words}", file=path)
-    sizes = {name: file[name].shape[0] for name in _LISTS}
+    sizes = {name: file[name].shape[0] for name in lists}
     if len(set(sizes.values())) > 1:
         said = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
         raise data_error("D226", f"`{path.name}` has lists of different lengths: {said}", file=path)
-    if not sizes["labels"]:
+    count = sizes["spikes/times"]
+    if not count:
         raise data_error("D102", f"`{path.name}` holds no recordings", file=path)
-    bare = next((name for name in _LISTS if not file[name].id.get_storage_size()), "")
-    if bare or sizes["labels"] > _MOST_RECORDINGS:
-        message = f"`{path.name}` declares {sizes['labels']:,} recordings"
+    bare = next((name for name in lists if not file[name].id.get_storage_size()), "")
+    if bare or count > _MOST_RECORDINGS:
+        message = f"`{path.name}` declares {count:,} recordings"
         message += f", and `{bare}` holds nothing" if bare else ""
         raise data_error("D252", message, file=path, help=f"at most {_MOST_RECORDINGS:,} are read of one file")
+    if lists != _LISTS:
+        return count, unknown(count)
     labels = file["labels"][()]
     if labels.dtype == np.uint64 and (labels >> np.uint64(63)).any():
         raise data_error("D226", f"`labels` of `{path.name}` holds {labels.max()}", file=path)
@@ -183,9 +188,9 @@ def _names(file: Any, key: str, path: Path) -> tuple[str, ...]:
     return tuple(cell.decode("utf-8", "replace") if isinstance(cell, bytes) else str(cell) for cell in cells)
 
 
-def _blocks(path: Path, tally: Tally) -> Iterator[Block]:
+def _blocks(path: Path, tally: Tally, labelled: bool = True) -> Iterator[Block]:
     with _open(path) as file:
-        count, labels = _outline(file, path)
+        count, labels = _outline(file, path, labelled)
         speakers, takes = (
             file[key][()].astype(np.int64) if key in file else unknown(count) for key in ("extra/speaker", "extra/take")
         )

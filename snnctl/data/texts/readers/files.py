@@ -9,8 +9,9 @@ from pathlib import Path
 from snnctl.data.cuts import SPLIT_WORDS
 from snnctl.data.problems import data_error
 from snnctl.data.texts.parts import WHOLE, Parts, Texts, joined
+from snnctl.data.texts.readers.columns import LABEL_NAMES, TEXT_NAMES, TextOptions
 from snnctl.data.texts.readers.plain import read_lines, read_text, suffix_of
-from snnctl.data.texts.readers.tables import LABEL_NAMES, TABLES, TEXT_NAMES, TextOptions, read_table
+from snnctl.data.texts.readers.tables import TABLES, read_table
 
 __all__ = ("LABEL_NAMES", "TEXT_NAMES", "TextOptions", "numbered", "read_place", "read_table")
 

@@ -8,43 +8,32 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from math import isnan
 from pathlib import Path
 from typing import Any
 
-from snnctl.core.diagnostic import choices
 from snnctl.data.labels import number_of
 from snnctl.data.problems import data_error, unreadable
 from snnctl.data.texts.parts import Texts
+from snnctl.data.texts.readers.columns import (
+    LABEL_NAMES,
+    TEXT_NAMES,
+    TextOptions,
+    columns_of,
+    label_column,
+    told_columns,
+)
 from snnctl.data.texts.readers.plain import decoded, read_lines, read_text, suffix_of
 
-TEXT_NAMES = ("text", "sentence", "review", "content", "comment", "phrase")
-LABEL_NAMES = ("label", "labels", "class", "sentiment", "category", "target")
 TABLES = (".csv", ".tsv", ".jsonl", ".json", ".ndjson", ".parquet")
 _MOST_OF_A_ROW = 100_000  # characters that are looked at; a field of the csv module has 131,072 at most
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 # More labels than this in front of lines are words, not labels.
 _MOST_LABELS = 100
+LABEL_BEFORE = "a label before each line"
 _ROWS_AT_ONCE = 512
 _MOST_GROWTH, _SURELY_FINE = 200, 256 << 20  # of a packed table
-
-
-@dataclass(frozen=True)
-class TextOptions:
-    """How to read texts.
-
-    Args:
-        text, label: names of the columns; None looks for usual names.
-        header: whether CSV and TSV begin with names; None looks for usual names there.
-        encoding: of text files.
-    """
-
-    text: str | None = None
-    label: str | None = None
-    header: bool | None = None
-    encoding: str = "utf-8"
 
 
 def read_table(path: Path, options: TextOptions) -> Texts:
@@ -125,27 +114,17 @@ def _from_rows(rows: list[list[str]], path: Path, options: TextOptions, mark: st
     else:
         names = [f"c{i}" for i in range(width)]
         if width == 2 and options.text is None and options.label is None:
-            label = _label_column(rows)
-            if options.header is None:
+            label = label_column(rows, options, path)
+            if options.header is None and options.known is None:
                 _refuse_names(rows, label, path)
             notes = (f"no names of columns, {between}; labels in column {label + 1}",)
             return Texts(tuple(row[1 - label] for row in rows), tuple(row[label].strip() for row in rows), notes=notes)
-    text_at, label_at = _columns(names, options, path, () if header else first)
+    text_at, label_at = columns_of(names, options, path, () if header else first)
     return Texts(
         tuple(row[text_at] for row in rows),
-        tuple(row[label_at].strip() for row in rows),
-        notes=(f"{_which(names, text_at, label_at)}, {between}",),
+        tuple("" if label_at is None else row[label_at].strip() for row in rows),
+        notes=(f"{told_columns(names, text_at, label_at)}, {between}",),
     )
-
-
-def _which(names: Sequence[str], text: int, label: int) -> str:
-    return f"texts from column `{names[text]}`, labels from `{names[label]}`"
-
-
-def _label_column(rows: Sequence[Sequence[str]]) -> int:
-    """Of two columns without names the one with fewer different values; the second of equals."""
-    different = [len({row[i] for row in rows}) for i in (0, 1)]
-    return int(different[1] <= different[0])
 
 
 def _refuse_names(rows: Sequence[Sequence[str]], label: int, path: Path) -> None:
@@ -160,33 +139,6 @@ def _refuse_names(rows: Sequence[Sequence[str]], label: int, path: Path) -> None
         raise data_error("D211", message, file=path, line=1, path="data.header", help=help)
 
 
-def _columns(names: Sequence[str], options: TextOptions, file: Path, first: Sequence[str] = ()) -> tuple[int, int]:
-    """Where texts and labels stand; `first` is the first row, where that was not taken for names."""
-    shown = ", ".join(f"`{name}`" for name in list(names)[:10])
-    if first:
-        shown += "; the first row, which may hold their names: " + ", ".join(f"`{cell[:20]}`" for cell in first[:10])
-    text = _column(names, options.text, TEXT_NAMES, "text", "D210", file, shown)
-    return text, _column(names, options.label, LABEL_NAMES, "label", "D211", file, shown)
-
-
-def _column(
-    names: Sequence[str], wanted: str | None, usual: Sequence[str], what: str, code: str, file: Path, shown: str
-) -> int:
-    key = f"data.{what}_column"
-    if wanted is not None and wanted not in names:
-        raise data_error(code, f"no column `{wanted}`", file=file, path=key, help=choices(wanted, names))
-    lowered = [name.lower() for name in names]
-    found = next((lowered.index(name) for name in usual if name in lowered), None)
-    at = found if wanted is None else list(names).index(wanted)
-    if at is None:
-        help = f"name it in `{key}`; columns: {shown}"
-        raise data_error(code, f"which column holds the {what}s is not clear", file=file, path=key, help=help)
-    if list(names).count(names[at]) > 1:
-        message = f"several columns are called `{names[at]}`"
-        raise data_error(code, message, file=file, path=key, help="give each a name of its own")
-    return at
-
-
 def _json(path: Path, options: TextOptions) -> Texts:
     text = read_text(path, options.encoding)
     rows = _json_lines(text, path) if suffix_of(path) != ".json" else _json_document(text, path)
@@ -195,13 +147,13 @@ def _json(path: Path, options: TextOptions) -> Texts:
     if not rows:
         raise data_error("D102", "the file is empty", file=path)
     names = list(dict.fromkeys(chain.from_iterable(rows)))  # a row without a label may lack the name
-    text_at, label_at = _columns(names, options, path)
+    text_at, label_at = columns_of(names, options, path)
     return _from_values(
         [row.get(names[text_at]) for row in rows],
-        [row.get(names[label_at]) for row in rows],
+        [None if label_at is None else row.get(names[label_at]) for row in rows],
         path,
         options,
-        notes=(_which(names, text_at, label_at),),
+        notes=(told_columns(names, text_at, label_at),),
     )
 
 
@@ -275,28 +227,29 @@ def _parquet(path: Path, options: TextOptions) -> Texts:
     try:
         with ParquetFile(path) as file:
             schema = file.schema_arrow
-            text, label = (schema.names[i] for i in _columns(schema.names, options, path))
+            text_at, label_at = columns_of(schema.names, options, path)
+            text, label = schema.names[text_at], None if label_at is None else schema.names[label_at]
             texts, labels = _two_columns(file, path, text, label)
     except (ArrowException, OSError, MemoryError, OverflowError, KeyError, ValueError) as error:
         raise unreadable(path, "Parquet", error) from error
-    order = _class_names(schema.metadata, label)
-    notes = (f"texts from column `{text}`, labels from `{label}`",)
+    order = () if label is None else _class_names(schema.metadata, label)
+    notes = (told_columns(schema.names, text_at, label_at),)
     return _from_values(texts, labels, path, options, order, notes)
 
 
-def _two_columns(file: Any, path: Path, text: str, label: str) -> tuple[list[Any], list[Any]]:
-    """Values of two columns, as long as they are no more than a file of that size may hold."""
+def _two_columns(file: Any, path: Path, text: str, label: str | None) -> tuple[list[Any], list[Any]]:
+    """Values of two columns, labels perhaps of none, as long as they are no more than a file of that size may hold."""
     most, size = max(_SURELY_FINE, _MOST_GROWTH * path.stat().st_size), 0
     texts: list[Any] = []
     labels: list[Any] = []
-    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(dict.fromkeys((text, label)))):
+    for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(dict.fromkeys((text, label or text)))):
         found = _values(batch[text])
         size += batch.nbytes + sum(len(value) for value in found if isinstance(value, str | bytes))
         if size > most:
             message = f"cannot be read: it unpacks to over {_MOST_GROWTH} times its size, as no table of texts does"
             raise data_error("D104", message, file=path)
         texts += found
-        labels += _values(batch[label])
+        labels += [None] * len(found) if label is None else _values(batch[label])
     return texts, labels
 
 
@@ -337,5 +290,5 @@ def _labelled_lines(path: Path, options: TextOptions) -> Texts:
     return Texts(
         tuple(text for _, text in pairs),
         tuple(label for label, _ in pairs),
-        notes=("a label before each line",),
+        notes=(LABEL_BEFORE,),
     )

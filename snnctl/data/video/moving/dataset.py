@@ -16,10 +16,13 @@ from snnctl.data.base import Dataset
 from snnctl.data.cache import sha256_of
 from snnctl.data.cuts import SPLIT_NAMES
 from snnctl.data.pictures import Pixels, spelled
+from snnctl.data.tones import Tones
+from snnctl.data.video.anew import FittedVideo
 from snnctl.data.video.clips import VideoSet, lay_windows
 from snnctl.data.video.dataset import VideoBatch, VideoSplit, to_frames, video_signal
 from snnctl.data.video.moving.digits import Pools
 from snnctl.data.video.moving.motion import MotionRule
+from snnctl.data.video.readers.folders import FrameShape
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,12 @@ class MovingData(Dataset):
     @property
     def input_signal(self) -> SignalSpec:
         return video_signal((*self.rule.canvas, 1), self.seen, self.rule.frames - self.seen)
+
+    @property
+    def fitted(self) -> FittedVideo:
+        """What a trained model keeps of it; new videos are arrays [N, T, H, W], or pictures of the canvas."""
+        shape, ahead = (*self.rule.canvas, 1), self.rule.frames - self.seen
+        return FittedVideo(shape, self.seen, ahead, "nthw", FrameShape(None, 1), Tones(), "moving digits")
 
     def split(self, name: SplitName) -> MovingSplit | VideoSplit:
         if name == "test" and self.tested is not None:

@@ -17,7 +17,7 @@ from snnctl.data.video.clips import Clips, Run, VideoSet, VideoSource
 
 Layout = Literal["nthw", "nthwc", "ntchw", "tnhw"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-_ONE = ("frames", "video", "videos", "data", "arr_0")
+ONE = ("frames", "video", "videos", "data", "arr_0")
 
 
 def npy_set(path: Path, layout: Layout | None) -> VideoSet | None:
@@ -48,7 +48,7 @@ def npz_source(path: Path, arrays: Mapping[str, Any], layout: Layout | None) -> 
     """
     named: dict[str, Any] = {name: arrays[name] for name in SPLIT_NAMES if name in arrays}
     if not {"train", "test"} <= set(named):
-        one = next((name for name in _ONE if name in arrays), next(iter(arrays)) if len(arrays) == 1 else "")
+        one = next((name for name in ONE if name in arrays), next(iter(arrays)) if len(arrays) == 1 else "")
         if not one:
             help = "it needs `train` and `test`, or one array `frames`; TaxiBJ has X_train, Y_train, X_test, Y_test"
             raise data_error("D230", f"`{path.name}` holds {', '.join(arrays) or 'nothing'}", file=path, help=help)
