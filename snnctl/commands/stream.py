@@ -45,10 +45,10 @@ def stream(
         on_bad: what is done about a row that cannot be used: stop ends, skip tells of it and goes on.
 
     Returns:
-        `run`, `checkpoint`, `columns`, `window`, `horizon`, `series`, `rows` (of the stream), `answers`, `inserted` (rows
-        that were missing), `refused`, `warmed_up_by` (rows), `carried` (whether the network went from row to row),
-        `why_whole` (where not), `milliseconds` (`p50` and `p99` from a row to its answer, or None), `rows_per_second`
-        (by the time that answers took), `stopped` (whether a signal ended it).
+        `run`, `checkpoint`, `columns`, `window`, `horizon`, `series`, `rows` (of the stream), `answers`, `inserted`
+        (rows that were missing), `refused`, `warmed_up_by` (rows), `carried` (whether the network went from row to
+        row), `why_whole` (where not), `milliseconds` (`p50` and `p99` from a row to its answer, or None),
+        `rows_per_second` (by the time that answers took), `stopped` (whether a signal ended it).
 
     Raises:
         DiagnosticError: as `snnctl.serving.model.load` and `Forecaster.stream`; D290 columns are missing, and with

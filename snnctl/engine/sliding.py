@@ -1,21 +1,23 @@
 """A network over windows that slide on by one row: every window under way at once, each advanced by one position a row.
 
-A recurrent network begins each window at rest, so that its state after one window is no use to the next, which begins a
-row later. Called on the whole window, it makes `window` steps for each new row. Here all windows that the newest row lies
-in are held at once, as one batch: the window that began k rows ago stands at place k. A new row takes each of them on by
-one place, in one step of that batch, and ends the oldest. What is computed is the same, and so are the answers, to the
-rounding of products whose batches are of other sizes.
+A recurrent network begins each window at rest, so that its state after one window is no use to the next, which begins
+a row later. Called on the whole window, it makes `window` steps for each new row. Here all windows that the newest row
+lies in are held at once, as one batch: the window that began k rows ago stands at place k. A new row takes each of
+them on by one place, in one step of that batch, and ends the oldest. What is computed is the same, and so are the
+answers, to the rounding of products whose batches are of other sizes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 
+from snnctl.backbones.parts.recurrence import OverPositions
+from snnctl.core.shapes import SignalSpec
 from snnctl.engine.experiment import Network
 
 
@@ -41,7 +43,7 @@ class Under:
 
 
 def why_not(network: Network, window: int) -> str:
-    """Why windows of a network cannot be advanced row by row with the answers unchanged, in words; "" where they can."""
+    """Why windows of a network cannot be advanced row by row, the answers unchanged, in words; "" where they can."""
     backbone: Any = network.backbone
     encoder, readout = network.encoder, network.readout
     if network.ragged or not backbone.by_position:
@@ -80,9 +82,10 @@ class SlidingNetwork:
         assert reach is not None, "`why_not` asks for that"
         self.back, self.ahead = reach
         self.places = window - self.ahead
-        self._backbone: Any = network.backbone
+        self._backbone = cast(OverPositions, network.backbone)
         self._gathered = network.readout.over_positions
-        signal, position = network.signals["encoder"], self._backbone.position
+        signal: SignalSpec = network.signals["encoder"]
+        position = self._backbone.position
         empty = like.new_zeros(signal.steps, 1, window, signal.features)
         # What the position adds or sets beside, place by place; None where it does neither.
         added = position(empty)
@@ -144,7 +147,8 @@ class SlidingNetwork:
         here, found = len(rows) - 1 - self.ahead, []
         for place in range(self.back + 1):
             reach = min(place, here)  # at the start of a series no window that counts lacks rows
-            found.append(self.network.encoder(torch.cat(rows[here - reach :], dim=1))[:, :, reach : reach + 1])
+            spikes = self.network.encoder(torch.cat(rows[here - reach :], dim=1))
+            found.append(spikes[:, :, reach : reach + 1])
         return torch.cat(found, dim=1) if self.back else found[0]
 
     def _advanced(self, under: Under) -> Under:
@@ -202,7 +206,7 @@ class SlidingNetwork:
         return found
 
     def _gather(self) -> Tensor:
-        """What the read-out takes of the window that has ended, as spikes that say the same of it, [T or 1, G, *, D]."""
+        """What the read-out takes of the window that has ended, as spikes that say the same, [T or 1, G, *, D]."""
         under, ends = self.under, self._last_places(self.under)
         if self._gathered == "mean":
             assert under.sums is not None, "made with every row"

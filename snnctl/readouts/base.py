@@ -43,8 +43,8 @@ class Readout(nn.Module):
     Attributes:
         takes_ragged: whether it also reads sequences of different lengths, packed, see `read_tokens`.
         answers: once per item, at every step, or with frames.
-        over_positions: what `read` takes of positions, where it is a function of their mean spikes over T alone: the mean
-            of all, all side by side, or the last one; None where it needs more.
+        over_positions: what `read` takes of positions, where it is a function of their mean spikes over T alone: the
+            mean of all, all side by side, or the last one; None where it needs more.
         cautions: what a reader of the recipe would not expect.
 
     Raises:

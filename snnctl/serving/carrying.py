@@ -1,4 +1,4 @@
-"""The network of one series of a stream: carried from row to row where that changes no answer, else run on whole windows."""
+"""The network of one series of a stream, carried from row to row."""
 
 from __future__ import annotations
 

@@ -47,8 +47,8 @@ class _One:
 class Stream:
     """Takes rows one by one and answers each; made by `Forecaster.stream`.
 
-    A recurrent network whose windows can all be held at once takes each of them on by a row. All others, and those whose
-    first answer comes out otherwise so, are called on the whole window. The answers are the same either way.
+    Of a recurrent network all windows under way are held at once, and a row takes each of them on. Others, and those
+    whose first answer comes out otherwise so, are called on the whole window. The answers are the same either way.
 
     Args:
         forecaster: the trained network, and what it remembers of its data.
@@ -90,13 +90,13 @@ class Stream:
         """Take a row, and say what follows it.
 
         Args:
-            row: a value for each column of training, by name; text as in a file, or numbers. None, "" and NaN are missing
-                values. Columns that training did not use may stand beside them.
+            row: a value for each column of training, by name; text as in a file, or numbers. None, "" and NaN are
+                missing values. Columns that training did not use may stand beside them.
             answer: whether an answer is wanted; without one the network does not run.
 
         Returns:
-            What `Forecaster.predict` says with `every`: a row for each column and step ahead, `unique_id`, `ds`, `cutoff`
-            and `snnctl`; stamps are ISO 8601 text. None while there are too few rows for a window.
+            What `Forecaster.predict` says with `every`: a row for each column and step ahead, `unique_id`, `ds`,
+            `cutoff` and `snnctl`; stamps are ISO 8601 text. None while there are too few rows for a window.
 
         Raises:
             DiagnosticError: the row cannot be used, and has changed nothing: D320, D245 or D249, D293 a series that

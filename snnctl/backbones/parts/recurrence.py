@@ -98,7 +98,7 @@ class OverPositions(Layered):
         return x
 
     def before_first(self, x: Tensor) -> list[Any]:
-        """The state of each layer before the first position, for spikes `x` [T, B, 1, *] of one: only its size counts."""
+        """Of each layer, the state before the first position, for spikes `x` [T, B, 1, *]: only its size counts."""
         return [_before_first(layer, x) for layer in self.layers]
 
     def advance(

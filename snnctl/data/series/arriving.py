@@ -14,8 +14,8 @@ from snnctl.data.series.series import Floats
 class ArrivingSeries:
     """The last `window` rows of one series as a network sees them.
 
-    What a row shows may change after it came: where values are interpolated, a value that was missing shows the last one
-    observed until the next one comes, and then lies on the line between them.
+    What a row shows may change after it came: where values are interpolated, a value that was missing shows the last
+    one observed until the next one comes, and then lies on the line between them.
 
     Args:
         fitted: what training remembers of its data.
