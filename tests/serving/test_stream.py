@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,17 +97,30 @@ def by_all(forecaster: Forecaster, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.filterwarnings("ignore:.*D2")
-@pytest.mark.parametrize("whole", [False, True])
-@pytest.mark.parametrize("kind", ["plain", "alone", "panel", "holed", "held", "cut", "seen", "normed"])
+@pytest.mark.parametrize(
+    ("kind", "whole"),
+    [
+        ("plain", False),
+        ("alone", False),
+        ("panel", False),
+        ("holed", False),
+        ("holed", True),
+        ("held", False),
+        ("cut", False),
+        ("seen", False),
+        ("normed", False),
+    ],
+)
 def test_each_row_is_answered_as_all_windows_are(model: Models, kind: str, whole: bool) -> None:
     forecaster, frame = model(kind), KINDS[kind][0]()
+    frame = frame[frame.date < "2024-01-03 08:00:00"]
     if kind == "panel":  # as such rows come: all sites of an hour, then those of the next
         frame = frame.sort_values(["date", "site"], kind="stable")
     found, wanted = answers(forecaster, frame, whole=whole), by_all(forecaster, frame)
     came = wanted[wanted.cutoff.isin(pd.to_datetime(frame.date))]
     keys = ["unique_id", "cutoff", "ds"]
     found, came = (each.sort_values(keys).reset_index(drop=True) for each in (found, came))
-    assert len(found) > 100
+    assert len(found) > 60
     pd.testing.assert_frame_equal(found[keys], came[keys])
     pd.testing.assert_series_equal(found.snnctl, came.snnctl, rtol=1e-5)
     assert found.snnctl.std() > 0.1
@@ -121,8 +135,8 @@ def test_a_network_that_is_not_what_it_says_is_called_on_windows(
     monkeypatch.setattr(type(forecaster.network.encoder), "reach", (0, 0), raising=False)
     forecaster.network.encoder.reach = (0, 0)  # it looks at its neighbours
     with pytest.warns(UserWarning, match="U561.*came out otherwise"):
-        found = answers(forecaster, plain())
-    pd.testing.assert_series_equal(found.snnctl, by_all(forecaster, plain()).snnctl, rtol=1e-5)
+        found = answers(forecaster, plain(30))
+    pd.testing.assert_series_equal(found.snnctl, by_all(forecaster, plain(30)).snnctl, rtol=1e-5)
 
 
 def test_what_lies_ahead_no_row_brings(model: Models) -> None:
@@ -173,10 +187,11 @@ def test_series_that_training_did_not_know(model: Models) -> None:
 def test_odd_values_are_told_once(model: Models) -> None:
     taking = model("plain").stream()
     first, second = texts(plain(2))
-    with pytest.warns(UserWarning, match="D294") as told:
+    with pytest.warns(UserWarning, match="D294"):
         taking.push({**first, "a": "9000"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
         taking.push({**second, "a": "9000"})
-    assert len(told) == 1
 
 
 def test_numbers_and_dates_of_python_are_taken(model: Models) -> None:
@@ -204,7 +219,9 @@ def test_lines_in_lines_out(run_of: Callable[[str], Path], model: Models, form: 
     assert list(found) == ["unique_id", "ds", "cutoff", "snnctl"]
     pd.testing.assert_series_equal(found.snnctl, by_all(model("plain"), frame).snnctl, rtol=1e-5)
     assert (document["rows"], document["warmed_up_by"], document["answers"]) == (30, 10, 29)
-    assert document["carried"] and document["why_whole"] is None and not document["stopped"]
+    assert document["carried"]
+    assert document["why_whole"] is None
+    assert not document["stopped"]
     assert 0 < document["milliseconds"]["p50"] <= document["milliseconds"]["p99"]
     assert document["rows_per_second"] > 0
 
@@ -214,11 +231,11 @@ def test_bad_lines_end_the_stream_or_are_told(run_of: Callable[[str], Path]) -> 
     lines[5] = b"2024-01-01 04:00:00,1\n"
     lines[7] = b"\xff\xfe\n"
     raw, out = b"".join(lines), io.StringIO()
-    with pytest.warns(UserWarning), pytest.raises(DiagnosticError, match=r"stdin:6: .*2 fields.*names 3"):
+    with pytest.warns(UserWarning, match="D292"), pytest.raises(DiagnosticError, match=r"stdin:6: .*2 fields.*names 3"):
         stream(run_of("plain"), source=io.BytesIO(raw), out=out, device="cpu")
-    with pytest.warns(UserWarning) as told:
+    with pytest.warns(UserWarning, match="D320") as told:
         document = stream(run_of("plain"), source=io.BytesIO(raw), out=out, on_bad="skip", device="cpu")
-    assert document["refused"] == 2 and document["inserted"] == 2 and document["rows"] == 18
+    assert (document["refused"], document["inserted"], document["rows"]) == (2, 2, 18)
     assert sum("D320" in str(one.message) for one in told) == 2
     with pytest.raises(DiagnosticError, match=r"D290.*`b`"):
         stream(run_of("plain"), source=io.BytesIO(b"date;a\n1;2\n"), out=out, on_bad="skip", device="cpu")
@@ -236,7 +253,8 @@ def test_answers_come_at_once_and_a_signal_ends_it(run_of: Callable[[str], Path]
     lines = as_lines(plain(20), "csv").splitlines(keepends=True)
     command = [sys.executable, "-m", "snnctl", "predict", str(run_of("plain")), "--stream", "--json", "--device", "cpu"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
     stuck = threading.Timer(120, process.kill)
     stuck.start()
     try:
@@ -247,7 +265,7 @@ def test_answers_come_at_once_and_a_signal_ends_it(run_of: Callable[[str], Path]
         time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         document = json.loads(process.stdout.read())
-        assert document["stopped"] and document["answers"] == 1 and not document["ok"]
+        assert (document["stopped"], document["answers"], document["ok"]) == (True, 1, False)
         assert process.wait() == document["exit_code"] == 75
     finally:
         stuck.cancel()
