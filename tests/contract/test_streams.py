@@ -19,6 +19,7 @@ from snnctl.serving.forecaster import Forecaster
 ROWS, WINDOW = 40, 8
 RECIPE = """\
 schema: 1
+name: streams
 task: {{type: forecasting, metrics: [mse], baselines: [last_value]}}
 data: {{type: timeseries, source: ./table.csv, window: 8, horizon: 2, split: {{train: 0.6, val: 0.2, test: 0.2}}}}
 encoder: {{type: repeat, steps: 4}}
