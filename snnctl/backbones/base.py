@@ -28,6 +28,7 @@ class Backbone(nn.Module):
         makes_frames: whether it makes frames itself and goes on from them.
         convertible: whether its non-spiking twin is weights, norms, rectifiers and sums alone.
         cautions: what a reader of the recipe would not expect.
+        by_position: whether it can be run position by position, with a state between them, as `OverPositions.advance`.
     """
 
     output: SignalSpec
@@ -35,6 +36,7 @@ class Backbone(nn.Module):
     makes_frames: bool = False
     convertible: bool = False
     cautions: tuple[str, ...] = ()
+    by_position: bool = False
 
 
 class Layered(Backbone):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from snnctl.backbones.base import EveryLayer, Places, Stack
 from snnctl.backbones.parts.layers import SpikingLinear
-from snnctl.backbones.parts.recurrence import Gate, OverPositions, goes_on
+from snnctl.backbones.parts.recurrence import Gate, OverPositions, at_rest, goes_on, spread
 from snnctl.backbones.parts.units import Sigmoid, Tanh
 from snnctl.backbones.parts.weights import LinearWeights
 from snnctl.core.catalog import BACKBONES
@@ -44,6 +44,7 @@ class SpikingGRUCell(nn.Module):
             return twin() if surrogate is None else Gate(width, surrogate=surrogate)
 
         gates = 3 if form == "recurrent" else 2
+        self.width = width
         self.linear = LinearWeights(inputs, gates * width, adds_bias=True, code=code)
         self.recurrent: nn.Linear | None = None
         if form == "recurrent":
@@ -52,12 +53,22 @@ class SpikingGRUCell(nn.Module):
         self.update = gate(Sigmoid)
         self.candidate = gate(Tanh)
 
-    def forward(self, x: Tensor, *, code: Tensor | None = None) -> Tensor:
-        currents = self.linear(x, code)
+    def forward(
+        self,
+        x: Tensor,
+        state: Tensor | None = None,
+        *,
+        return_state: bool = False,
+        code: Tensor | None = None,
+        among: Tensor | None = None,
+    ) -> Any:
+        """Run over positions; the state is h [T, B, width] of the last one. `among`: as in `spread`."""
+        currents = spread(self.linear(x, code), among)
         if self.recurrent is None:
             z, n = currents.chunk(2, dim=-1)
-            return (1 - self.update(z)) * self.candidate(n)
-        h = torch.zeros_like(currents[:, :, 0].chunk(3, dim=-1)[0])
+            released = (1 - self.update(z)) * self.candidate(n)
+            return (released, state) if return_state else released
+        h = torch.zeros_like(currents[:, :, 0].chunk(3, dim=-1)[0]) if state is None else state
         out = []
         for current in currents.unbind(2):
             in_r, in_z, in_n = current.chunk(3, dim=-1)
@@ -67,7 +78,8 @@ class SpikingGRUCell(nn.Module):
             n = self.candidate(in_n + r * back_n)
             h = (1 - z) * n + z * h
             out.append(h)
-        return torch.stack(out, dim=2)
+        together = torch.stack(out, dim=2)
+        return (together, h) if return_state else together
 
 
 class SequenceLinear(SpikingLinear):
@@ -97,8 +109,26 @@ class _Layer(nn.Module):
         super().__init__()
         self.cell, self.out = cell, out
 
-    def forward(self, x: Tensor, *, code: Tensor | None) -> Tensor:
-        return self.out(self.cell(x, code=code), code=code)
+    def before_first(self, x: Tensor) -> State:
+        """The state before the first position of `x` [T, B, L, *]: h of the cell, and the neuron's."""
+        h = x.new_zeros(*x.shape[:2], self.cell.width)
+        return h, at_rest(self.out.neuron, x.new_zeros(x.shape[1], self.out.linear.out_features))
+
+    def forward(
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        return_state: bool = False,
+        code: Tensor | None,
+        among: Tensor | None = None,
+    ) -> Any:
+        before = (None, None) if state is None else state
+        spikes, h = self.cell(x, before[0], return_state=True, code=code, among=among)
+        if not return_state:
+            return self.out(spikes, code=code)
+        found, membrane = self.out(spikes, before[1], return_state=True, code=code)
+        return found, (h, membrane)
 
 
 @BACKBONES.register("spike_gru")

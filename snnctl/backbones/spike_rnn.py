@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from snnctl.backbones.base import EveryLayer, Places, Stack
 from snnctl.backbones.parts.layers import SpikingLinear
-from snnctl.backbones.parts.recurrence import OverPositions, goes_on
+from snnctl.backbones.parts.recurrence import OverPositions, at_rest, goes_on, spread
 from snnctl.backbones.parts.units import Tanh
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import SignalSpec
@@ -38,11 +38,26 @@ class SpikingRecurrent(SpikingLinear):
         self.recurrent = nn.Linear(outputs, outputs, bias=False)
         nn.init.orthogonal_(self.recurrent.weight, gain)
 
+    def before_first(self, x: Tensor) -> State:
+        """The state before the first position of `x` [T, B, L, *]: only its size counts."""
+        spikes = x.new_zeros(*x.shape[:2], self.recurrent.out_features)
+        return spikes, at_rest(self.neuron, spikes[0])
+
     def forward(
-        self, x: Tensor, state: State | None = None, *, return_state: bool = False, code: Tensor | None = None
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        return_state: bool = False,
+        code: Tensor | None = None,
+        among: Tensor | None = None,
     ) -> Any:
-        """Run over positions; the state after the last one is its spikes [T, B, outputs] and the neuron's state."""
-        currents = self.linear(x, code)
+        """Run over positions; the state after the last one is its spikes [T, B, outputs] and the neuron's state.
+
+        Args:
+            among: as in `spread`, where the items of a state share inputs.
+        """
+        currents = spread(self.linear(x, code), among)
         if isinstance(self.norm, TokenNorm):
             currents = self.norm(currents + self.linear.bias)
         spikes, membrane = (torch.zeros_like(currents[:, :, 0]), None) if state is None else state

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 import typer
 
 from snnctl.cli.options import NoPlugins, OfRun, OnDevice, PluginFiles, level_list, one_of
 from snnctl.cli.session import Session
 from snnctl.core.choices import SplitName
+
+OnBad = Literal["stop", "skip"]
 
 
 def predict(
@@ -38,6 +40,12 @@ def predict(
     until: Annotated[
         str | None, typer.Option("--to", metavar="TIME", help="Forecast from every row up to the end of this time.")
     ] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Answer rows as they come on stdin, CSV or JSON lines, each at once.")
+    ] = False,
+    on_bad: Annotated[
+        OnBad, typer.Option(help="With --stream, at a row that cannot be used: end, or tell and go on.")
+    ] = "stop",
     known: Annotated[Path | None, typer.Option(metavar="FILE", help="Known covariates over the rows ahead.")] = None,
     horizon: Annotated[
         int | None, typer.Option(metavar="N", help="Steps ahead; beyond the trained ones it goes on from itself.")
@@ -68,6 +76,26 @@ def predict(
 ) -> int:
     """Forecast what follows the training data or new rows, classify new items, continue videos; from the run alone."""
     session: Session = ctx.obj
+    if stream:
+        others = {
+            "--output": output,
+            "--last": last,
+            "--all": every,
+            "--from": since,
+            "--to": until,
+            "--known": known,
+            "--horizon": horizon,
+            "--intervals": intervals,
+            "--split": split,
+            "--skip-bad": skip_bad,
+            "--plot": plot,
+        }
+        given = [name for name, value in others.items() if value]
+        if len(runs) > 1:
+            raise typer.BadParameter("--stream takes one run")
+        return _stream(session, runs[0], input, given, on_bad, checkpoint, device, plugin, allow_plugins=not no_plugins)
+    if on_bad != "stop":
+        raise typer.BadParameter("--on-bad goes with --stream")
     from snnctl.commands import predict as commands
     from snnctl.ui.answers import show_answers
     from snnctl.ui.forecast import show_forecast
@@ -94,3 +122,43 @@ def predict(
         listener=session,
     )
     return session.answer(document, show_forecast if "forecast" in document else show_answers)
+
+
+def _stream(
+    session: Session,
+    run: Any,
+    input: str | None,
+    given: list[str],
+    on_bad: OnBad,
+    checkpoint: Any,
+    device: Any,
+    plugins: list[Path],
+    *,
+    allow_plugins: bool,
+) -> int:
+    """Answers go to stdout as they come; what people read goes to stderr."""
+    from snnctl.commands import stream as commands
+    from snnctl.core.diagnostic import ExitCode
+    from snnctl.ui.stream import show_stream
+
+    given += ["--input -"] if input == "-" else []
+    if given:
+        raise commands.refused_options(given)
+    document = commands.stream(
+        run,
+        input,
+        out=session.stdout,
+        as_json=session.json,
+        on_bad=on_bad,
+        checkpoint=checkpoint,
+        device=device,
+        allow_plugins=allow_plugins,
+        plugins=plugins,
+        listener=session,
+    )
+    code = ExitCode.INTERRUPTED if document["stopped"] else ExitCode.DONE
+    if session.json:
+        return session.answer(document, lambda *_: None, code)
+    if session.shows:
+        show_stream(session.console, document)
+    return int(code)

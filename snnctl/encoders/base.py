@@ -22,10 +22,13 @@ class AnyEncoder(nn.Module):
     Attributes:
         output: the signal that it gives.
         cautions: what a reader of the recipe would not expect.
+        reach: how many rows before and after its own the spikes of a row depend on, and on nothing else but where the
+            window ends; None where that cannot be said.
     """
 
     output: SignalSpec
     cautions: tuple[str, ...] = ()
+    reach: tuple[int, int] | None = None
 
     def tokens(self, ids: Tensor) -> Ragged:
         """Where tokens stand in `ids` [B, L], which differ in length; asked of encoders with a ragged output alone."""

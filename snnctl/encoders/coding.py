@@ -120,6 +120,8 @@ class Latency(Coding):
     Source: as spikingjelly's LatencyEncoder; `silent` is ours.
     """
 
+    reach = (0, 0)
+
     def __init__(
         self,
         signal: SignalSpec,
@@ -171,6 +173,8 @@ class Phase(Coding):
     Source: Kim et al. 2018, "Deep neural networks with weighted spikes", Neurocomputing 311; as spikingjelly's
         WeightedPhaseEncoder.
     """
+
+    reach = (0, 0)
 
     def __init__(
         self,

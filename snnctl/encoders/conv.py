@@ -53,6 +53,7 @@ class Conv(Encoder):
         self.norm = nn.BatchNorm2d(steps)
         ahead = 0 if causal else kernel // 2
         self.padding = (0, 0, kernel - 1 - ahead, ahead)
+        self.reach = (kernel - 1 - ahead, ahead)
 
     @staticmethod
     def rules(knobs: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -25,6 +25,8 @@ class Repeat(Encoder):
     Source: Lv et al. 2024, "Efficient and effective time-series forecasting with SNNs", arXiv 2402.01533.
     """
 
+    reach = (0, 0)
+
     @takes_knobs
     def __init__(self, signal: SignalSpec, *, expansion: Expansion = Expansion()) -> None:
         super().__init__(signal, steps=expansion.steps, neuron=expansion.neuron)
@@ -48,6 +50,8 @@ class Delta(Encoder):
 
     Source: arXiv 2402.01533; github.com/microsoft/SeqSNN.
     """
+
+    reach = (1, 0)
 
     @takes_knobs
     def __init__(self, signal: SignalSpec, *, expansion: Expansion = Expansion()) -> None:

@@ -43,6 +43,7 @@ class Sinusoid(TablePosition):
     """
 
     binary = False
+    adds_code = True
     shown = ("features", "base")
 
     def __init__(self, signal: SignalSpec, *, base: Annotated[float, Gt(1.0)] = 10000.0) -> None:
@@ -79,6 +80,7 @@ class Learned(Position):
     """
 
     binary = False
+    adds_code = True
 
     def __init__(self, signal: SignalSpec) -> None:
         super().__init__(signal)
@@ -127,6 +129,7 @@ class Random(TablePosition):
     Source: RandomPE of github.com/microsoft/SeqSNN.
     """
 
+    adds_code = True
     shown = ("neurons", "values", "combine", "index", "seed")
 
     def __init__(

@@ -43,6 +43,7 @@ class Gray(TablePosition):
     Source: Lv et al. 2025, "Toward relative positional encoding in spiking transformers", arXiv 2501.16745.
     """
 
+    adds_code = True
     shown = ("bits", "combine", "grid")
 
     def __init__(

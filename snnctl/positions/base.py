@@ -58,6 +58,7 @@ class Position(nn.Module):
     input_code: int = 0
     block_code: int = 0
     needs: Needs | None = None  # of attention; None works without any
+    adds_code: ClassVar[bool] = False  # whether `forward` sets a code of the place beside its input or adds it, no more
     shown: ClassVar[tuple[str, ...]] = ()  # attributes that stand in its repr
 
     def __init__(self, signal: SignalSpec | None = None) -> None:
@@ -134,6 +135,8 @@ class NoPosition(Position):
 
     Shape: [T, B, L, D] -> [T, B, L, D].
     """
+
+    adds_code = True
 
 
 # Below the class: a quoted name would not resolve where other modules' annotations are evaluated.

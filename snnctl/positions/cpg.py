@@ -55,6 +55,7 @@ class CPGTable(TablePosition):
     """What the fixed CPG codes share: the table of their formula, see `CPG`."""
 
     shown: ClassVar[tuple[str, ...]] = ("neurons", "base", "threshold", "index", "where")
+    adds_code = True
     base: float
     threshold: float
 
@@ -197,6 +198,7 @@ class LearnedCPG(Position):
     """
 
     shown = ("neurons", "index")
+    adds_code = True
 
     @takes_knobs
     def __init__(

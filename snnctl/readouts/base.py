@@ -14,6 +14,7 @@ from snnctl.positions.ragged import Ragged
 from snnctl.readouts.ahead import AheadDecoder
 
 Skip = Literal["none", "linear"]
+Gathered = Literal["mean", "all", "last"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Readout(nn.Module):
     Attributes:
         takes_ragged: whether it also reads sequences of different lengths, packed, see `read_tokens`.
         answers: once per item, at every step, or with frames.
+        over_positions: what `read` takes of positions, where it is a function of their mean spikes over T alone: the
+            mean of all, all side by side, or the last one; None where it needs more.
         cautions: what a reader of the recipe would not expect.
 
     Raises:
@@ -50,6 +53,7 @@ class Readout(nn.Module):
 
     takes_ragged: bool = False
     answers: Literal["item", "step", "frames"] = "item"
+    over_positions: Gathered | None = None
     cautions: tuple[str, ...] = ()
     skip: nn.Linear | None
     ahead: AheadDecoder | None

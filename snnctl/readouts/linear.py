@@ -59,6 +59,8 @@ class MeanLinear(LinearReadout):
     Source: github.com/microsoft/SeqSNN; the skip is ours.
     """
 
+    over_positions = "mean"
+
     def gathered(self, spikes: Tensor) -> Tensor:
         return spikes.mean(dim=(0, 2))
 
@@ -78,6 +80,8 @@ class FlattenLinear(LinearReadout):
 
     Source: head of PatchTST, arXiv 2211.14730; the skip is ours.
     """
+
+    over_positions = "all"
 
     def inputs(self, signal: SignalSpec) -> int:
         return signal.length * signal.features
@@ -102,6 +106,8 @@ class LastLinear(LinearReadout):
 
     Source: Spike-TCN of github.com/microsoft/SeqSNN; the skip is ours.
     """
+
+    over_positions = "last"
 
     def gathered(self, spikes: Tensor) -> Tensor:
         return spikes[:, :, -1].mean(dim=0)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from snnctl.engine.experiment import Network
+    from snnctl.serving.stream import Stream
 
 # So often a forecast may go on from itself.
 MOST_ROUNDS = 100
@@ -159,7 +160,7 @@ class Forecaster:
     ) -> None:
         self.recipe, self.fitted, self.task, self.facts = recipe, fitted, task, facts
         self.network = network.eval()
-        self._runtime, self._warn, self.bands = runtime, warn, bands
+        self._runtime, self.warn, self.bands = runtime, warn, bands
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -205,6 +206,19 @@ class Forecaster:
         ahead = None if known is None else table_of(known, self.fitted)
         return frame_of(self.forecast(given, Asked(horizon, last, every, levels=tuple(levels)), ahead))
 
+    def stream(self, *, whole: bool = False) -> Stream:
+        """Takes rows one by one and says what follows each.
+
+        Args:
+            whole: call the network on the whole window for each row, also where its state can be carried on.
+
+        Raises:
+            DiagnosticError: U560, the network sees covariates ahead of a row, which no row brings.
+        """
+        from snnctl.serving.stream import Stream
+
+        return Stream(self, whole=whole)
+
     def forecast(
         self,
         given: Path | Table | None,
@@ -237,17 +251,17 @@ class Forecaster:
         ahead = None if known is None else read_known(known, fitted)
         rows, observed = make_ready(series, fitted, rounds * fitted.horizon, ahead)
         said = [one for one in series.warnings if given is not None or one.code in ("D292", "D293")]
-        self._warn([*said, *far_outside(series, observed, fitted)])
+        self.warn([*said, *far_outside(series, observed, fitted)])
         reaches = rounds * fitted.horizon if fitted.known else steps
         ends, dropped = choose(rows, asked, fitted.window, reaches)
         if dropped:
             message = f"{dropped:,} windows are left out: not known ahead: {rows.lacking}"
             help = "bring them with --known FILE"
-            self._warn([Diagnostic("D295", message, severity="warning", help=help)])
+            self.warn([Diagnostic("D295", message, severity="warning", help=help)])
         if rounds > 1:
             beyond = f"steps {fitted.horizon + 1} to {steps} go on from the network's own forecasts"
             message = f"{beyond}: it was trained for {fitted.horizon}"
-            self._warn([Diagnostic("U502", message, severity="warning")])
+            self.warn([Diagnostic("U502", message, severity="warning")])
 
         def batches() -> Iterator[tuple[Rows, Floats]]:
             return self._batches(rows, ends, steps, rounds, tell, size)
@@ -271,7 +285,7 @@ class Forecaster:
         if self.bands is None:
             raise DiagnosticError(Diagnostic("U520"))
         bands = self.bands()
-        self._warn(check_bands(bands, levels))
+        self.warn(check_bands(bands, levels))
         return bands
 
     def at(self, rows: ReadyRows, ends: Rows, tell: Tell | None = None) -> Iterator[tuple[Rows, Floats]]:
@@ -323,6 +337,12 @@ class Forecaster:
                 tell("forecasting", min(1.0, (first + size) / len(ends)))
             yield chosen, values
 
+    def forward(self, network: Callable[[torch.Tensor], torch.Tensor], batch: Batch) -> torch.Tensor:
+        """Scaled forecasts [B, horizon, C] of windows, on the CPU, from `network` or what stands for it."""
+        with self._runtime.forward_pass():
+            prediction: torch.Tensor = self.task.predict(network, batch.to(self._runtime.device))
+        return prediction.float().cpu()
+
     @torch.no_grad()
     def _predict(self, rows: ReadyRows, ends: torch.Tensor, rounds: int) -> torch.Tensor:
         """Scaled forecasts [B, rounds x horizon, C]."""
@@ -330,10 +350,7 @@ class Forecaster:
         seen = ends[:, None] + torch.arange(1 - window, 1)
         inputs, found = rows.tensors.inputs(seen, horizon), []
         for _ in range(rounds):
-            batch = Batch(inputs, inputs[:, :0]).to(self._runtime.device)
-            with self._runtime.forward_pass():
-                prediction = self.task.predict(self.network, batch)
-            found.append(prediction.float().cpu())
+            found.append(self.forward(self.network, Batch(inputs, inputs[:, :0])))
             if len(found) < rounds:
                 own = torch.cat((inputs[..., :channels], found[-1]), dim=1)[:, -window:]
                 seen = seen + horizon

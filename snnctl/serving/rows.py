@@ -111,11 +111,12 @@ def _stamps(series: Series, step: Step | None, ahead: int) -> tuple[Rows, bool]:
             found.append(np.arange(part.rows + ahead))
         else:
             own = series.times[part.first : part.last].astype("M8[us]").astype(np.int64)
-            found.append(np.append(own, _following(own, step, ahead)))
+            found.append(np.append(own, following(own, step, ahead)))
     return np.concatenate(found), series.times is not None and step is not None
 
 
-def _following(stamps: Rows, step: Step, count: int) -> Rows:
+def following(stamps: Rows, step: Step, count: int) -> Rows:
+    """Stamps of the `count` rows after the last of `stamps`, the first of which begins the series."""
     further = np.arange(1, count + 1)
     if step.kind == "time":
         return stamps[-1] + further * step.count
