@@ -35,9 +35,9 @@ class Wanted:
         asked = {"--n-windows": self.windows, "--step-size": self.step, "--band-windows": self.history}
         for name, value in asked.items():
             if value is not None and value < 1:
-                raise DiagnosticError(Diagnostic("U530", f"{name} must be at least 1, got {value}"))
+                raise DiagnosticError(Diagnostic("U570", f"{name} must be at least 1, got {value}"))
         if self.refit < 0:
-            raise DiagnosticError(Diagnostic("U530", f"--refit-every must be at least 1, got {self.refit}"))
+            raise DiagnosticError(Diagnostic("U570", f"--refit-every must be at least 1, got {self.refit}"))
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def origins(rows: ReadyRows, window: int, horizon: int, wanted: Wanted, spans: M
         spans: of the data that is forecast; None where it has no splits.
 
     Raises:
-        DiagnosticError: U531 there are not so many; as `snnctl.serving.windows.choose`.
+        DiagnosticError: U571 there are not so many; as `snnctl.serving.windows.choose`.
     """
     whole, _ = choose(rows, Asked(every=True), window, horizon)
     chosen, pooled, history = [], [], 0
@@ -144,7 +144,7 @@ def _too_few(name: str, there: int, wanted: Wanted) -> DiagnosticError:
     where = f" of series `{name}`" if name else ""
     count = "any" if wanted.windows is None else f"{wanted.windows:,}"
     message = f"the rows{where} hold {there:,} origins {wanted.step} rows apart, not {count}"
-    return DiagnosticError(Diagnostic("U531", message))
+    return DiagnosticError(Diagnostic("U571", message))
 
 
 def seen_in(rows: ReadyRows, ends: Rows, horizon: int, spans: Mapping[str, Span]) -> dict[SplitName, int]:

@@ -37,7 +37,7 @@ def refits(rows: ReadyRows, data: ForecastData, chosen: Origins, every: int) -> 
         every: before every so many cutoffs; 0 = before the first alone.
 
     Raises:
-        DiagnosticError: U534, the recipe's cut does not allow for it.
+        DiagnosticError: U574, the recipe's cut does not allow for it.
     """
     _refuse(rows, data)
     window, horizon = data.window, data.horizon
@@ -54,7 +54,7 @@ def refits(rows: ReadyRows, data: ForecastData, chosen: Origins, every: int) -> 
         if train < window + horizon or val < horizon:
             message = f"the {cutoff + 1:,} rows up to the first cutoffs are too few to train and validate on"
             help = "ask for fewer origins (--n-windows), or a shorter `data.window` or `data.horizon`"
-            raise DiagnosticError(Diagnostic("U534", message, help=help))
+            raise DiagnosticError(Diagnostic("U574", message, help=help))
         split = f"data.split={{train: {train}, val: {val}, test: {last - cutoff + horizon}, by: rows}}"
         own = chosen.pool[number == at]
         if not at:  # nor do errors on what it was trained on tell how wide bands must be
@@ -84,7 +84,7 @@ def _refuse(rows: ReadyRows, data: ForecastData) -> None:
         reason = f"series differ in length ({min(lengths):,} to {max(lengths):,} rows), and no one cut fits all of them"
     if reason:
         help = "backtest a trained run (snnctl backtest RUN), or change the recipe's data"
-        raise DiagnosticError(Diagnostic("U534", reason, help=help))
+        raise DiagnosticError(Diagnostic("U574", reason, help=help))
 
 
 def how_trained(count: int, every: int) -> str:

@@ -57,22 +57,22 @@ def methods(names: Sequence[str], season: int) -> list[Method]:
         season: rows in one season; 1 = there is none.
 
     Raises:
-        DiagnosticError: U533 there is no such method, or it needs a season; U532 the library is not installed.
+        DiagnosticError: U573 there is no such method, or it needs a season; U572 the library is not installed.
     """
     for name in names:
         if name not in METHODS:
             help = f"{did_you_mean(name, METHODS)}  known: {', '.join(METHODS)}".strip()
-            raise DiagnosticError(Diagnostic("U533", f"--against knows no method `{name}`", help=help))
+            raise DiagnosticError(Diagnostic("U573", f"--against knows no method `{name}`", help=help))
         if name in _SEASONAL and season < 2:
             help = "give --season, or `data.season` in the recipe"
-            raise DiagnosticError(Diagnostic("U533", f"{name} needs a season of at least 2 rows", help=help))
+            raise DiagnosticError(Diagnostic("U573", f"{name} needs a season of at least 2 rows", help=help))
     if not names:
         return []
     try:
         from statsforecast import models
     except ImportError:
         facts, help = {"names": ", ".join(names)}, "pip install 'snnctl[statistical]'"
-        raise DiagnosticError(Diagnostic("U532", facts=facts, help=help)) from None
+        raise DiagnosticError(Diagnostic("U572", facts=facts, help=help)) from None
 
     def of(name: str) -> Method:
         def forecast(history: Floats, steps: int, levels: list[int]) -> dict[str, Any]:

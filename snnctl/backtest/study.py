@@ -138,7 +138,7 @@ def collect(
         pools: the windows of each.
 
     Raises:
-        DiagnosticError: U536, that is more than memory should hold.
+        DiagnosticError: U576, that is more than memory should hold.
     """
     pool = np.sort(np.concatenate(pools))
     chosen = replace(chosen, pool=pool)
@@ -230,7 +230,7 @@ def _refuse_size(windows: int, fitted: FittedSeries) -> None:
     cells = windows * fitted.horizon * fitted.channels
     if cells > MOST_CELLS:
         message = f"{windows:,} windows of {fitted.horizon} steps and {fitted.channels} columns are {cells:,} forecasts"
-        raise DiagnosticError(Diagnostic("U536", f"{message} of each model; {MOST_CELLS:,} are held"))
+        raise DiagnosticError(Diagnostic("U576", f"{message} of each model; {MOST_CELLS:,} are held"))
 
 
 def _half(cutoffs: Rows) -> Rows:

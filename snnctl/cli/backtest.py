@@ -122,7 +122,7 @@ def _levels(text: str) -> list[int]:
     """`80,95`; nothing for `none`.
 
     Raises:
-        DiagnosticError: U530, they are no percents.
+        DiagnosticError: U570, they are no percents.
     """
     if text.strip() in ("", "none"):
         return []
@@ -130,4 +130,4 @@ def _levels(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError:
         message = f"--intervals takes percents (80,95) or none, got `{text}`"
-        raise DiagnosticError(Diagnostic("U530", message)) from None
+        raise DiagnosticError(Diagnostic("U570", message)) from None

@@ -116,9 +116,9 @@ def backtest(
         sets, unsets: changes of the recipe that is trained.
 
     Raises:
-        DiagnosticError: U530 options that do not go together, U531 not so many origins, U532 and U533 as
-            `snnctl.backtest.statistical.methods`, U534 the recipe cannot be trained anew at cutoffs, U536 too much for
-            memory, U537 it forecasts no series; as `snnctl.commands.train.train` and `snnctl.serving.model.load`.
+        DiagnosticError: U570 options that do not go together, U571 not so many origins, U572 and U573 as
+            `snnctl.backtest.statistical.methods`, U574 the recipe cannot be trained anew at cutoffs, U576 too much for
+            memory, U577 it forecasts no series; as `snnctl.commands.train.train` and `snnctl.serving.model.load`.
     """
     anew = Path(subject).suffix in _RECIPES or refit > 0
     _refuse_options(Path(subject), refit, anew, input, sets, unsets, format, intervals)
@@ -186,7 +186,7 @@ def _refuse_options(
     format: str,
     levels: Sequence[int],
 ) -> None:
-    """U530, before anything is read."""
+    """U570, before anything is read."""
     check_suffix(Path(f"forecasts.{format}"), FORMATS)
     message = help = ""
     if input is not None and anew:
@@ -198,7 +198,7 @@ def _refuse_options(
     elif bad := [level for level in levels if not 0 < level < 100]:
         message = f"--intervals are percents between 0 and 100, got {bad[0]}"
     if message:
-        raise DiagnosticError(Diagnostic("U530", message, help=help))
+        raise DiagnosticError(Diagnostic("U570", message, help=help))
 
 
 def _subject(
@@ -248,7 +248,7 @@ def _refuse(recipe: Recipe, listener: Listener) -> None:
 
 def _series(data: Any, recipe: Recipe) -> ForecastData:
     if not isinstance(data, ForecastData) or recipe.values["task"]["type"] != "forecasting":
-        raise DiagnosticError(Diagnostic("U537", facts={"task": recipe.values["task"]["type"]}))
+        raise DiagnosticError(Diagnostic("U577", facts={"task": recipe.values["task"]["type"]}))
     return data
 
 
@@ -320,7 +320,7 @@ def _overlap(
     told += [f"{counts['val']:,} on rows that its weights were chosen on"] if counts["val"] else []
     message = f"of {len(chosen.ends):,} windows are {' and '.join(told)}: their errors flatter it, and its bands"
     help = "fewer --n-windows, or --refit, which trains on what lies before each cutoff alone"
-    listener.warn([Diagnostic("U535", message, severity="warning", help=help)])
+    listener.warn([Diagnostic("U575", message, severity="warning", help=help)])
     return {"splits": counts}, [f"{message[0].upper()}{message[1:]}."]
 
 
@@ -342,4 +342,4 @@ def _warn_omitted(found: Found, asked: Sequence[str], listener: Listener) -> Non
     """Of models that were asked for by name; why others are left out stands in the document."""
     reasons = {name: found.omitted[name] for name in asked if name in found.omitted}
     told = [f"{name} is left out: {reason}" for name, reason in reasons.items()]
-    listener.warn([Diagnostic("U538", message, severity="warning") for message in told])
+    listener.warn([Diagnostic("U578", message, severity="warning") for message in told])

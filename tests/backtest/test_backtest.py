@@ -107,7 +107,7 @@ def test_mase_is_divided_by_the_training_rows(plain_run: Path, tmp_path: Path) -
 
 
 def test_windows_that_a_run_was_trained_on_are_told(plain_run: Path, tmp_path: Path) -> None:
-    with pytest.warns(UserWarning, match="U535") as told:
+    with pytest.warns(UserWarning, match="U575") as told:
         document = backtest(plain_run / "run", n_windows=90, out=tmp_path, device="cpu").document
     # Rows 120 to 159 are validation: the last 90 windows begin at row 108.
     assert document["splits"] == {"train": 12, "val": 40, "test": 38}
@@ -133,7 +133,7 @@ def test_other_rows_need_no_training_data(plain_run: Path, tmp_path: Path) -> No
 
 def test_rows_of_training_that_come_again_are_told(plain_run: Path, tmp_path: Path) -> None:
     plain().to_csv(tmp_path / "again.csv", index=False)
-    with pytest.warns(UserWarning, match="U535"):
+    with pytest.warns(UserWarning, match="U575"):
         document = backtest(plain_run / "run", input=tmp_path / "again.csv", out=tmp_path, device="cpu").document
     assert document["splits"] == {"train": 108, "val": 40, "test": 38}
     plain(300).iloc[200:].to_csv(tmp_path / "later.csv", index=False)
@@ -196,15 +196,15 @@ def test_the_same_command_goes_on(plain_run: Path, tmp_path: Path) -> None:
 
 def test_what_does_not_go_together_is_refused(plain_run: Path, tmp_path: Path) -> None:
     run, recipe = plain_run / "run", plain_run / "small.yaml"
-    assert "--input" in refused("U530", recipe, input=plain_run / "table.csv")
-    assert "--set" in refused("U530", run, sets=["train.epochs=1"])
-    assert "percents" in refused("U530", run, intervals=[100])
-    assert "--n-windows" in refused("U530", run, n_windows=0)
-    assert "186 origins" in refused("U531", run, n_windows=187)
-    assert "too few to train" in refused("U534", run, n_windows=62, refit=100, out=tmp_path)
+    assert "--input" in refused("U570", recipe, input=plain_run / "table.csv")
+    assert "--set" in refused("U570", run, sets=["train.epochs=1"])
+    assert "percents" in refused("U570", run, intervals=[100])
+    assert "--n-windows" in refused("U570", run, n_windows=0)
+    assert "186 origins" in refused("U571", run, n_windows=187)
+    assert "too few to train" in refused("U574", run, n_windows=62, refit=100, out=tmp_path)
     assert refused("U505", run, format="xlsx")
-    assert "knows no method" in refused("U533", run, against=["AutoETSS"])
-    assert "needs a season" in refused("U533", run, against=["MSTL"])
+    assert "knows no method" in refused("U573", run, against=["AutoETSS"])
+    assert "needs a season" in refused("U573", run, against=["MSTL"])
     assert not (run / "backtest" / "backtest.json").exists()
 
 
@@ -258,12 +258,12 @@ def test_statistical_methods_that_fail_or_take_too_long_are_left_out(
 
     library(monkeypatch, Fails)
     asked = {"n_windows": 6, "step_size": 3, "out": tmp_path, "device": "cpu"}
-    with pytest.warns(UserWarning, match="U538"):
+    with pytest.warns(UserWarning, match="U578"):
         document = backtest(plain_run / "run", against=["AutoETS"], **asked).document
     assert document["omitted"]["AutoETS"] == "it failed at origin 6 of 6: ZeroDivisionError: no variance"
     assert "AutoETS" not in document["models"]
     library(monkeypatch, Library)
-    with pytest.warns(UserWarning, match="U538"):
+    with pytest.warns(UserWarning, match="U578"):
         document = backtest(plain_run / "run", against=["AutoTheta"], against_minutes=0, **asked).document
     assert "raise --against-minutes" in document["omitted"]["AutoTheta"]
     assert len(Library.seen) == 2 * statistical._TRIED
@@ -274,7 +274,7 @@ def test_the_library_is_an_extra(plain_run: Path, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(DiagnosticError) as caught:
         backtest(plain_run / "run", against=["AutoETS"], device="cpu")
     (said,) = caught.value.diagnostics
-    assert said.code == "U532"
+    assert said.code == "U572"
     assert said.message.startswith("AutoETS")
     assert "snnctl[statistical]" in said.help
 
