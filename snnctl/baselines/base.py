@@ -119,16 +119,7 @@ def baseline_meters(
         By baseline: the sums, what was chosen on validation, and why it was left out.
     """
     told = progress or unheard
-    fitted: dict[str, Fitted] = {}
-    omitted: dict[str, str] = {}
-    for name in names:
-        try:
-            baseline: Baseline = BASELINES.get(name)()
-            fitted[name] = baseline.fit(data, batch_size=batch_size, seed=seed, progress=partial(told, name))
-        except NotApplicableError as reason:
-            omitted[name] = str(reason)
-        except Exception as error:
-            omitted[name] = _failed(name, error)
+    fitted, omitted = fit_baselines(names, data, batch_size=batch_size, seed=seed, progress=told)
     meters = {name: meter() for name in fitted}
     part = data.split(split)
     for indices in torch.arange(len(part)).split(batch_size) if fitted else ():  # items may be costly: walked over once
@@ -142,6 +133,23 @@ def baseline_meters(
             else:
                 told(name, (int(indices[-1]) + 1) / len(part))
     return meters, {name: found.chosen for name, found in fitted.items() if found.chosen}, omitted
+
+
+def fit_baselines(
+    names: Sequence[str], data: Any, *, batch_size: int, seed: int, progress: Progress = unheard
+) -> tuple[dict[str, Fitted], dict[str, str]]:
+    """Fit each baseline; by baseline what is ready to predict, and why it was left out."""
+    fitted: dict[str, Fitted] = {}
+    omitted: dict[str, str] = {}
+    for name in names:
+        try:
+            baseline: Baseline = BASELINES.get(name)()
+            fitted[name] = baseline.fit(data, batch_size=batch_size, seed=seed, progress=partial(progress, name))
+        except NotApplicableError as reason:
+            omitted[name] = str(reason)
+        except Exception as error:
+            omitted[name] = _failed(name, error)
+    return fitted, omitted
 
 
 def _failed(name: str, error: Exception) -> str:

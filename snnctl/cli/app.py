@@ -57,6 +57,7 @@ def global_options(
 def _add_commands() -> None:
     from snnctl.cli import (
         analyze,
+        backtest,
         bench,
         compare,
         convert,
@@ -77,6 +78,7 @@ def _add_commands() -> None:
         ("sweep", sweep.sweep, "Train a recipe at many settings: a grid, or a search."),
         ("eval", evaluate.evaluate, "Measure a run on a split."),
         ("predict", predict.predict, "Forecast what follows, in the data's own units."),
+        ("backtest", backtest.backtest, "Forecast from rolling origins, beside what anyone would take instead."),
         ("compare", compare.compare, "Compare trained runs over paired seeds."),
         ("stats", stats.stats, "Show the spikes of a run: rates, rasters, membranes, a page."),
         ("energy", energy.energy, "Estimate the energy of a run: counted, priced, beside its twins."),

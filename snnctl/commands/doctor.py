@@ -12,7 +12,14 @@ from snnctl.data.kinds import KINDS
 from snnctl.engine import environment
 from snnctl.neurons.kernels import available_kernels
 
-_EXTRAS = {"sweep": "optuna", "nir": "nir", "tensorboard": "tensorboard", "text": "tokenizers", "peers": "spikingjelly"}
+_EXTRAS = {
+    "sweep": "optuna",
+    "nir": "nir",
+    "tensorboard": "tensorboard",
+    "text": "tokenizers",
+    "peers": "spikingjelly",
+    "statistical": "statsforecast",
+}
 
 
 def doctor(listener: Listener = NOBODY) -> dict[str, Any]:

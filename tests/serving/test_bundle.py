@@ -113,7 +113,18 @@ def test_the_same_run_gives_the_same_bytes_and_tells_no_place(run: Path, whole: 
     assert Path("again.zip").read_bytes() == whole.read_bytes()
     assert again["sha256"] == hashlib.sha256(whole.read_bytes()).hexdigest()
     assert b"secret-place" not in whole.read_bytes()
-    assert set(members(whole)) == set(NEEDED)
+    assert set(members(whole)) == {*NEEDED, "model/bands.safetensors"}
+
+
+def test_its_bands_are_those_of_the_run(run: Path, whole: Path) -> None:
+    """They are read when the bundle is opened: where it was laid out for that, nothing is left afterwards."""
+    models = [snnctl.load(path) for path in (run, whole)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # few windows, U522
+        frame = plain().tail(40)
+        ours, theirs = (model.predict(frame, levels=[50]) for model in models)
+    assert "snnctl-lo-50" in ours
+    pd.testing.assert_frame_equal(ours, theirs)
     export(run, "other.snnctl", "MIT")
     assert Path("other.snnctl").read_bytes() != whole.read_bytes()
 

@@ -1,0 +1,1 @@
+"""Rolling origins: what a forecaster would have said at each cutoff, beside what anyone would take instead."""
