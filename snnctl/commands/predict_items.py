@@ -20,6 +20,7 @@ from snnctl.data.texts.anew import FittedTexts
 from snnctl.serving.classifier import Classifier
 from snnctl.serving.continuer import FORMATS, Ahead, Continuer, write_frames
 from snnctl.serving.files import check_suffix, rows_of, write_forecast
+from snnctl.serving.vote import Vote
 
 _STDIN = "-"
 _PICTURES = (".gif", ".png", ".svg")
@@ -51,9 +52,9 @@ def predict_items(
         most: rows that the document holds.
 
     Returns:
-        `run`, `checkpoint`, `task`, `items`, `rows`, `left_out` (`{item, reason}` each), `how_it_is_read`,
-        `predictions` (the first rows), `output` and `plot`, files or None; of classes `classes` and `predicted` (how
-        often each), of videos `frames_in` and `frames_out`.
+        `run` and `checkpoint` (lists of several runs), `task`, `items`, `rows`, `left_out` (`{item, reason}` each),
+        `how_it_is_read`, `predictions` (the first rows), `output` and `plot`, files or None; of classes `classes` and
+        `predicted` (how often each), of videos `frames_in` and `frames_out`.
 
     Raises:
         DiagnosticError: as `Classifier.predict` and `Continuer.predict`; U504 options that do not go together, U505 a
@@ -66,7 +67,11 @@ def predict_items(
         raise DiagnosticError(Diagnostic("U510", help=help))
     if input is not None and split is not None:
         raise DiagnosticError(Diagnostic("U504", "--split stands beside --input", help="leave one of them out"))
-    head: dict[str, Any] = {"run": str(run), "checkpoint": model.facts, "task": model.recipe.values["task"]["type"]}
+    head: dict[str, Any] = {
+        "run": list(model.names) if isinstance(model, Vote) else str(run),
+        "checkpoint": [one.facts for one in model.members] if isinstance(model, Vote) else model.facts,
+        "task": model.recipe.values["task"]["type"],
+    }
     given: Any = _stdin(model) if str(input) == _STDIN else None if input is None else Path(input)
     if isinstance(model, Classifier):
         found = _classes(model, given, output, plot, split, top, skip_bad, most, listener)

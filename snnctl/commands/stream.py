@@ -14,8 +14,8 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.interrupt import Stopped, StopRequest
 from snnctl.serving.forecaster import Forecaster
 from snnctl.serving.model import load
-from snnctl.serving.records import LONGEST_LINE, Records, header, written
-from snnctl.serving.stream import Stream
+from snnctl.serving.stream.records import LONGEST_LINE, Records, header, written
+from snnctl.serving.stream.stream import Stream
 
 OnBad = Literal["stop", "skip"]
 # So many refused rows are told one by one.

@@ -92,7 +92,7 @@ class Classifier:
             `item` (a path, or the number in the file from 0), `label` where the input tells classes, `class` and
             `probability` (0..1, the softmax of the scores), `second`, `second_probability`, `third` ..., and `spikes`:
             those of the whole network for this item. Where every step has a class, a row for each, with `step` from 0,
-            and no `spikes`.
+            and no `spikes`. Of several runs there is `spread` behind `probability`, see `snnctl.serving.vote.Vote`.
 
         Raises:
             DiagnosticError: D1xx and D2xx, an item cannot be read; D310, it is of another shape than those of
@@ -159,12 +159,13 @@ class Classifier:
         found: dict[str, Any] = {"item": _texts(answered.names)}
         if answered.labels is not None:
             found["label"] = _texts(answered.labels)
-        found |= self._best(answered.prediction, count)
+        found |= self._best(answered.prediction, answered.spread, count)
         found["spikes"] = answered.spikes.numpy().round().astype(np.int64)
         return found
 
     def _steps(self, answered: Answered, count: int) -> dict[str, Any]:
         items, steps, _ = answered.prediction.shape
+        spread = None if answered.spread is None else answered.spread.flatten(0, 1)
         found: dict[str, Any] = {
             "item": _texts(answered.names).repeat(steps),
             "step": np.tile(np.arange(steps), items),
@@ -174,10 +175,14 @@ class Classifier:
             found["label"] = names[answered.labels.ravel()]
         elif answered.labels is not None:
             found["label"] = _texts(answered.labels).repeat(steps)
-        return found | self._best(answered.prediction.flatten(0, 1), count)
+        return found | self._best(answered.prediction.flatten(0, 1), spread, count)
 
-    def _best(self, scores: Any, count: int) -> dict[str, Any]:
-        """The likeliest classes of scores [N, K]; of equal ones the first, as metrics count."""
+    def _best(self, scores: Any, spread: Any, count: int) -> dict[str, Any]:
+        """The likeliest classes of scores [N, K]; of equal ones the first, as metrics count.
+
+        Args:
+            spread: [N, K] of their probabilities between runs, or None.
+        """
         order = scores.sort(dim=1, descending=True, stable=True).indices[:, :count]
         shares = scores.double().softmax(1).gather(1, order).numpy()
         names, found = _texts(self.classes), {}
@@ -185,6 +190,8 @@ class Classifier:
             name = "class" if not place else NEXT[place - 1]
             found[name] = names[column]
             found["probability" if not place else f"{name}_probability"] = shares[:, place]
+            if spread is not None and not place:
+                found["spread"] = spread.gather(1, order[:, :1]).numpy()[:, 0]
         return found
 
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from snnctl.engine.experiment import Network
-    from snnctl.serving.stream import Stream
+    from snnctl.serving.stream.stream import Stream
 
 # So often a forecast may go on from itself.
 MOST_ROUNDS = 100
@@ -215,7 +215,7 @@ class Forecaster:
         Raises:
             DiagnosticError: U560, the network sees covariates ahead of a row, which no row brings.
         """
-        from snnctl.serving.stream import Stream
+        from snnctl.serving.stream.stream import Stream
 
         return Stream(self, whole=whole)
 

@@ -35,6 +35,7 @@ class Answered:
         prediction: [B, ...] float32 on the CPU.
         spikes: [B] of the whole network.
         batch: what the network was shown.
+        spread: [B, ..., K] standard deviation of probabilities between networks, where several answer.
     """
 
     names: list[str]
@@ -42,6 +43,7 @@ class Answered:
     prediction: Tensor
     spikes: Tensor
     batch: Any
+    spread: Tensor | None = None
 
 
 @dataclass
@@ -109,9 +111,9 @@ class Passing:
 
     def _answered(self, held: list[tuple[NewItem, Any]], labelled: bool) -> Answered:
         batch = self.fitted.batch([content for _, content in held])
-        prediction, spikes = self._run(batch)
+        prediction, spikes, spread = self.run(batch)
         labels = [item.label for item, _ in held] if labelled else None
-        return Answered([item.name for item, _ in held], labels, prediction, spikes, batch)
+        return Answered([item.name for item, _ in held], labels, prediction, spikes, batch, spread)
 
     def split(self, name: SplitName, stand: Stand, tell: Tell | None) -> Iterator[Answered]:
         """The items of a split in its order, by their numbers; the data is read as in training.
@@ -127,13 +129,13 @@ class Passing:
         for first in range(0, len(split), self._size):
             indices = torch.arange(first, min(first + self._size, len(split)))
             batch = split.batch(indices)
-            prediction, spikes = self._run(batch)
+            prediction, spikes, spread = self.run(batch)
             labels: Any = None
             if names:
                 targets, observed = batch.targets, batch.observed
                 labels = targets if observed is None else targets.masked_fill(~observed, -1)
                 labels = labels.numpy() if labels.dim() > 1 else [names[index] for index in labels.tolist()]
-            yield Answered([str(index) for index in indices.tolist()], labels, prediction, spikes, batch)
+            yield Answered([str(index) for index in indices.tolist()], labels, prediction, spikes, batch, spread)
             stand.items += len(indices)
             if tell is not None:
                 tell("predicting", stand.items / len(split))
@@ -141,11 +143,12 @@ class Passing:
     fitted_fingerprint: str | None = None  # of the data of training, where the run knows it
 
     @torch.no_grad()
-    def _run(self, batch: Any) -> tuple[Tensor, Tensor]:
+    def run(self, batch: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Prediction, spikes and spread of a batch, see `Answered`."""
         prediction, spikes, unclear = self._pass(batch)
         if unclear:  # each alone, so that its spikes are its own
             spikes = torch.cat([self._pass(_one(batch, row))[1] for row in range(len(batch))])
-        return prediction, spikes
+        return prediction, spikes, None
 
     def _pass(self, batch: Any) -> tuple[Tensor, Tensor, bool]:
         network, moved = self._network, batch.to(self._runtime.device)

@@ -23,6 +23,7 @@ from snnctl.serving.classifier import Classifier
 from snnctl.serving.continuer import Continuer
 from snnctl.serving.ensemble import Ensemble
 from snnctl.serving.forecaster import Forecaster
+from snnctl.serving.vote import Vote
 
 Warn = Callable[[Sequence[Diagnostic]], None]
 Model = Forecaster | Classifier | Continuer
@@ -72,7 +73,7 @@ def load(
     allow_plugins: bool = ...,
     plugins: Sequence[Path | str] = ...,
     warn: Warn = ...,
-) -> Ensemble: ...
+) -> Ensemble | Vote: ...
 def load(
     run: Path | str | list[Path] | list[str] | list[Path | str] | tuple[Path | str, ...],
     checkpoint: Checkpoint = "best",
@@ -81,7 +82,7 @@ def load(
     allow_plugins: bool = True,
     plugins: Sequence[Path | str] = (),
     warn: Warn = as_warnings,
-) -> Model | Ensemble:
+) -> Model | Ensemble | Vote:
     """The model that a run directory or a bundle holds; of its training data nothing is read where it has `model/`.
 
     Its task says which: `Forecaster`, `Classifier` (of items, or of steps) or `Continuer` of videos.
@@ -117,11 +118,15 @@ def load(
         how: dict[str, Any] = {"device": device, "allow_plugins": allow_plugins, "plugins": plugins}
         quieter = _once(warn)
         members = [load(one, checkpoint, **how, warn=quieter) for one in run]
+        names = [str(one) for one in run]
         forecasters = [one for one in members if isinstance(one, Forecaster)]
-        if len(forecasters) < len(members):
-            help = "predict with each, and average their probabilities"
-            raise DiagnosticError(Diagnostic("U523", "only runs that forecast can be averaged", help=help))
-        return Ensemble(forecasters, [str(one) for one in run])
+        classifiers = [one for one in members if isinstance(one, Classifier)]
+        if len(forecasters) == len(members):
+            return Ensemble(forecasters, names)
+        if len(classifiers) == len(members):
+            return Vote(classifiers, names)
+        message = "the runs cannot be averaged: they are not all of one task, or continue videos"
+        raise DiagnosticError(Diagnostic("U523", message, help="predict with each"))
     with run_folder(Path(run), checkpoint, plugins, allow_plugins=allow_plugins) as (folder, allowed):
         model = _load(folder, checkpoint, device, allow_plugins=allowed, warn=warn)
         if folder != Path(run) and isinstance(model, Forecaster):

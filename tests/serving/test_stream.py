@@ -121,6 +121,10 @@ def test_each_row_is_answered_as_all_windows_are(model: Models, kind: str, whole
     found, wanted = answers(forecaster, frame, whole=whole), by_all(forecaster, frame)
     came = wanted[wanted.cutoff.isin(pd.to_datetime(frame.date))]
     keys = ["unique_id", "cutoff", "ds"]
+    if kind == "cut":  # windows whose horizon a hole cuts are none of all; who streams does not know yet of the hole
+        before_it = found.cutoff.between("2024-01-02 13:00:00", "2024-01-02 15:00:00")
+        assert before_it.sum() == len(found) - len(came)
+        found = found[~before_it]
     found, came = (each.sort_values(keys).reset_index(drop=True) for each in (found, came))
     assert len(found) > 60
     pd.testing.assert_frame_equal(found[keys], came[keys])
@@ -235,7 +239,7 @@ def test_bad_lines_end_the_stream_or_are_told(run_of: Callable[[str], Path]) -> 
     raw, out = b"".join(lines), io.StringIO()
     with pytest.warns(UserWarning, match="D292"), pytest.raises(DiagnosticError, match=r"stdin:6: .*2 fields.*names 3"):
         stream(run_of("plain"), source=io.BytesIO(raw), out=out, device="cpu")
-    with pytest.warns(UserWarning, match="D320") as told:
+    with pytest.warns(UserWarning, match="D292|D320") as told:
         document = stream(run_of("plain"), source=io.BytesIO(raw), out=out, on_bad="skip", device="cpu")
     assert (document["refused"], document["inserted"], document["rows"]) == (2, 2, 18)
     assert sum("D320" in str(one.message) for one in told) == 2
@@ -272,4 +276,4 @@ def test_answers_come_at_once_and_a_signal_ends_it(run_of: Callable[[str], Path]
     finally:
         stuck.cancel()
         process.kill()
-        process.wait()
+        process.communicate()

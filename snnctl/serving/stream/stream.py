@@ -20,9 +20,9 @@ from snnctl.data.series.one_row import Row, RowReader, refused
 from snnctl.data.series.series import Floats
 from snnctl.data.series.stamps import NO_ZONE, Stamps
 from snnctl.engine.sliding import why_not
-from snnctl.serving.carrying import Carrying, agree
-from snnctl.serving.clock import StreamClock
-from snnctl.serving.latency import Latency
+from snnctl.serving.stream.carrying import Carrying, agree
+from snnctl.serving.stream.clock import StreamClock
+from snnctl.serving.stream.latency import Latency
 
 if TYPE_CHECKING:
     from snnctl.serving.forecaster import Forecaster
@@ -72,9 +72,14 @@ class Stream:
         self._series: dict[str, _One] = {}
         self._told: set[str] = set()
         self._checked, self._bytes = False, 0
-        self.why_whole = "asked for" if whole else why_not(forecaster.network, self.fitted.window)
+        self.why_whole = "asked for" if whole else self._why_whole()
         self.latency = Latency()
         self.rows = self.answers = self.inserted = 0
+
+    def _why_whole(self) -> str:
+        if self.fitted.window_norm.kind != "none":  # of each window, so each row changes in all windows under way
+            return f"each window is normed by its own rows (`window_norm: {self.fitted.window_norm.kind}`)"
+        return why_not(self._forecaster.network, self.fitted.window)
 
     @property
     def series(self) -> list[str]:

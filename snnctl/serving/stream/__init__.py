@@ -1,0 +1,1 @@
+"""Rows that come one by one, each answered at once."""
