@@ -209,6 +209,7 @@ def in_order(graph: Graph) -> None:
     names = {name: f"n{number:0{width}}_{_plain(name)}" for number, name in enumerate(inner, 1)}
     ends = {graph.of("Input")[0]: "input", graph.of("Output")[0]: "output"}
     graph.rename({**names, **ends})
+    graph.edges.sort()  # longest way first: one reader goes by the first edge out of each node
 
 
 def _plain(name: str) -> str:
