@@ -90,8 +90,21 @@ class Graph:
 
     @property
     def dt(self) -> float:
-        """Seconds of a step that the file was written for; 1 where it does not say: time constants are in steps."""
-        return float(self.told.get("dt", 1.0))
+        """Seconds of a step that the file was written for.
+
+        NIR has no place for it. Where the metadata do not say: 1, time constants in steps, unless one is below 1; then
+        1e-4, from which most readers start.
+        """
+        if "dt" in self.told:
+            return float(self.told["dt"])
+        taus = [
+            float(np.min(getattr(node, name)))
+            for node in self.nodes.values()
+            for name in ("tau", "tau_mem", "tau_syn")
+            if hasattr(node, name)
+        ]
+        gains = [float(np.max(node.r)) for node in self.nodes.values() if kind(node) in ("IF", "I")]
+        return 1e-4 if min(taus, default=1.0) < 1.0 or max(gains, default=0.0) > 100.0 else 1.0
 
     def nir_graph(self) -> Any:
         """As an object of nir. Its types are not checked: nir takes every kernel for a square one."""
