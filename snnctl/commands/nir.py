@@ -15,7 +15,7 @@ from snnctl.export.nir.order import order, shapes
 from snnctl.export.nir.portable import DT, portable
 from snnctl.export.nir.readers import how, known, readings
 from snnctl.export.nir.reference import run_graph
-from snnctl.export.nir.verify import chosen, verify
+from snnctl.export.nir.verify import Verified, chosen, verify
 
 
 def check(
@@ -44,16 +44,13 @@ def check(
     trusted = chosen(graph, list(verify_with)) if verify_with else []
     beside = evidence or evidence_path(path)
     replayed: Replayed | None = None
-    verified = []
+    verified: list[Verified] = []
     if evidence is not None or beside.exists():
         replayed = replay(graph, beside)
         given = read_evidence(beside)[0]
         answers = run_graph(graph, given).output.transpose(0, 1)
-        verified = [
-            verify(path, graph, reading, given.reshape(*given.shape[:2], *sizes[graph.of("Input")[0]]), answers,
-                   averaged=False, classes=False)
-            for reading in trusted
-        ]  # fmt: skip
+        currents = given.reshape(*given.shape[:2], *sizes[graph.of("Input")[0]])
+        verified = verify(path, graph, trusted, currents, answers, averaged=False, classes=False)
     elif trusted:
         reason = "it is not there, and simulators need its inputs (`snnctl export --evidence N` writes it)"
         raise DiagnosticError(Diagnostic("U497", facts={"path": beside, "reason": reason}))

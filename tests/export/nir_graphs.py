@@ -120,10 +120,16 @@ GRAPHS: dict[str, Any] = {
     "tau_varies": lambda: layered(lif(tau=VARIED * 2 * DT)),
     "threshold_varies": lambda: layered(lif(threshold=VARIED)),
     "leak_to": lambda: layered(lif(leak=0.4)),
+    "leak_to_linear": lambda: chain(dense(1, bias=False), lif(leak=0.4 * VARIED), dense(2)),
+    "leak_to_image": lambda: images(conv(), lif((4, 6, 6), leak=0.4), flat((4, 6, 6)), dense(6, 5, 144), outputs=(5,)),
+    "leak_from_neurons": lambda: chain(dense(1), lif(), lif(leak=0.4, threshold=0.35), dense(2)),
+    "scale_image": lambda: images(
+        conv(), lif((4, 6, 6)), nir().Scale(full(1.4, (4, 6, 6))), flat((4, 6, 6)), dense(6, 5, 144), outputs=(5,)
+    ),
     "reset_to": lambda: layered(lif(reset=-0.5)),
     "rest_moved": lambda: layered(lif(leak=-0.5, reset=-0.5)),
     "one_step": lambda: layered(lif(tau=DT)),
-    "if": lambda: layered(nir().IF(full(1.0), full(3.0), full(0.0))),
+    "if": lambda: layered(nir().IF(full(1.0), full(3.0 * DT), full(0.0))),
     "if_per_step": lambda: layered(nir().IF(full(1.0 / DT), full(3.0), full(0.0))),
     "if_varies": lambda: layered(nir().IF(full(1.0 / DT), 3 * VARIED, full(0.0))),
     "cuba": lambda: layered(cuba()),

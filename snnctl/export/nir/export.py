@@ -94,9 +94,7 @@ def write_portable(
     given = torch.cat([run_graph(graph, x).output for x in currents.split(_ROWS, dim=1)], dim=1)
     answer = given.mean(0) if made.averaged else given.transpose(0, 1)
     classes = getattr(experiment.task, "needs", "") in ("classes", "step_classes")
-    verified = [
-        verify(path, graph, reading, currents, ours, averaged=made.averaged, classes=classes) for reading in trusted
-    ]
+    verified = verify(path, graph, trusted, currents, ours, averaged=made.averaged, classes=classes)
     facts: dict[str, Any] = {"nodes": len(graph.nodes), "steps": made.steps, "form": "portable", "dt": settings.dt}
     if settings.evidence:
         beside = evidence_path(path)

@@ -22,7 +22,7 @@ def features(graph: Graph) -> dict[str, list[str]]:
     Kinds of nodes are features `kind:NAME`; the others are those of `_OF_NODES` and `_of_graph`.
 
     Raises:
-        DiagnosticError: U498, its shapes do not fit, or a loop cannot begin.
+        DiagnosticError: U498, its shapes do not fit.
     """
     found: dict[str, list[str]] = {}
     steps, sizes = order(graph), shapes(graph)

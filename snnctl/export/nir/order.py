@@ -23,10 +23,8 @@ def order(graph: Graph) -> Order:
 
     NIR knows no steps and so says nothing of delays: in a loop something has to be of the step before. Of a node whose
     inputs are several and partly come from behind itself, those parts are; where more than one node of a loop could
-    begin, the first by name does. That is the rule of nirtorch, which reads a file in alphabetical order.
-
-    Raises:
-        DiagnosticError: U498, a loop that nothing can begin.
+    begin, the first by name does. That is the rule of nirtorch, which reads a file in alphabetical order. Something
+    always can begin: of a loop that the input reaches, the node where it comes in.
     """
     reached = _reached(graph)
     names = sorted(name for name in graph.nodes if name in reached["input*"])
@@ -37,9 +35,7 @@ def order(graph: Graph) -> Order:
     while waiting:
         ready = next((name for name in waiting if set(sources[name]) <= set(done)), None)
         if ready is None:
-            ready = next((name for name in waiting if _may_begin(name, sources[name], done, reached)), None)
-        if ready is None:
-            raise DiagnosticError(Diagnostic("U498", facts={"nodes": ", ".join(waiting[:5])}))
+            ready = next(name for name in waiting if _may_begin(name, sources[name], done, reached))
         delayed |= {(source, ready) for source in sources[ready] if source not in done}
         done.append(ready)
         waiting = [name for name in waiting if name != ready]

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.export.nir.features import NEAR
+from snnctl.export.nir.forms import average_pools, flatten_from_the_end, groups, rest_in_biases, scales
 from snnctl.export.nir.graph import FIRING, Graph, kind, nir, taken_out
 from snnctl.export.nir.neurons import ENDLESS
 from snnctl.export.nir.order import order, shapes
-from snnctl.export.nir.rewrite import diagonal, scale_inputs, scale_outputs
+from snnctl.export.nir.rewrite import diagonal, scale_inputs
 
 DT = 1e-4  # seconds of a step: what one reader assumes without asking
 
@@ -26,13 +28,16 @@ def portable(graph: Graph, dt: float = DT) -> Graph:
         dt: seconds of a step.
 
     Raises:
-        DiagnosticError: U498, its shapes do not fit, or a loop cannot begin.
+        DiagnosticError: U498, its shapes do not fit.
     """
     made = graph.copy()
     soft_resets(made)
     seconds(made, dt)
+    groups(made)
+    scales(made)
     equal_thresholds(made)
     unit_gains(made)
+    rest_in_biases(made)
     average_pools(made)
     flatten_from_the_end(made)
     ties(made)
@@ -125,7 +130,8 @@ def unit_gains(graph: Graph) -> None:
     """Resistances of 1: what they multiplied by is in the weights.
 
     `IF` becomes a `LIF` whose membrane leaks nothing that a number could show. Neurons of one node that differ in their
-    time constants become a `CubaLIF` whose synapse lasts a step: its gain is the one that readers agree on.
+    time constants, or forget all within a step, become a `CubaLIF` whose synapse lasts a step: its gain is the one that
+    readers agree on.
     """
     dt, factors = graph.dt, {}
     for name in graph.of("IF", "LIF", "LI", "CubaLIF"):
@@ -152,29 +158,12 @@ def unit_gains(graph: Graph) -> None:
 
 def _unit_lif(node: Any, dt: float) -> tuple[Any, Any]:
     tau, gain = np.asarray(node.tau, dtype=np.float64), np.asarray(node.r, dtype=np.float64)
-    if bool((tau == tau.flat[0]).all()) or bool((np.asarray(node.v_leak) != 0).any()):
+    as_one = bool((tau == tau.flat[0]).all()) and bool((tau > dt * (1 + NEAR)).all())
+    if as_one or bool((np.asarray(node.v_leak) != 0).any()):
         return nir().LIF(tau, np.ones_like(tau), node.v_leak, node.v_threshold, node.v_reset), gain
     step = np.full_like(tau, dt)
     made = nir().CubaLIF(step, tau, tau / dt, node.v_leak, node.v_threshold, node.v_reset, np.ones_like(tau))
     return made, gain * dt / tau
-
-
-def average_pools(graph: Graph) -> None:
-    """Sums in place of means, divided in the weights behind them."""
-    for name in graph.of("AvgPool2d"):
-        node = graph.nodes[name]
-        graph.nodes[name] = nir().SumPool2d(node.kernel_size, node.stride, node.padding)
-        scale_outputs(graph, name, 1.0 / float(np.prod(np.broadcast_to(np.asarray(node.kernel_size), 2))))
-
-
-def flatten_from_the_end(graph: Graph) -> None:
-    """Axes that are counted from the end, where the batch does not count."""
-    sizes = shapes(graph)
-    for name in graph.of("Flatten"):
-        node = graph.nodes[name]
-        given = sizes[graph.sources(name)[0]]
-        start, end = int(node.start_dim) % len(given), int(node.end_dim) % len(given)
-        graph.nodes[name] = nir().Flatten({"input": np.array(given)}, start - len(given), end - len(given))
 
 
 def ties(graph: Graph) -> None:

@@ -40,7 +40,7 @@ def run_graph(graph: Graph, x: Tensor, *, dt: float | None = None, potentials: b
     soft`, which are words of snnctl.
 
     Raises:
-        DiagnosticError: U498, as `order` and `shapes`, or a kind of node without equations.
+        DiagnosticError: U498, as `shapes`, or a kind of node without equations.
     """
     steps = order(graph)
     for name in steps.names:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -113,42 +113,70 @@ def chosen(graph: Graph, names: list[str] | None) -> list[Reading]:
 
 
 def verify(
-    path: Path, graph: Graph, reading: Reading, currents: Tensor, answers: Tensor, *, averaged: bool, classes: bool
-) -> Verified:
-    """Run a file with a simulator and with the equations.
+    path: Path,
+    graph: Graph,
+    trusted: Sequence[Reading],
+    currents: Tensor,
+    answers: Tensor,
+    *,
+    averaged: bool,
+    classes: bool,
+) -> list[Verified]:
+    """Run a file with simulators and with the equations.
 
     Args:
         path: of the file.
         graph: read from it.
+        trusted: what the rules say of each of them.
         currents: [T, N, *], of N samples.
         answers: of the network itself, [N, outputs], or [N, T, outputs] where every step has one.
         averaged: whether an answer is the mean over T.
         classes: whether the largest output is the answer.
     """
-    name = reading.reader
-    version = installed(name) or ""
-    equal, worst, parted = 0, 0.0, list[Departure]()
-    for start in range(0, currents.shape[1], CHUNK):
+    tallies = [_Tally(reading) for reading in trusted]
+    for start in range(0, currents.shape[1] if tallies else 0, CHUNK):
         x, wanted = currents[:, start : start + CHUNK], answers[start : start + CHUNK]
         reference = run_graph(graph, x, potentials=True)
+        for tally in tallies:
+            if not tally.failure:
+                tally.add(path, graph, x, reference, wanted, averaged)
+    return [tally.verified(currents.shape[1], classes) for tally in tallies]
+
+
+@dataclass
+class _Tally:
+    """What one simulator has made of the samples so far."""
+
+    reading: Reading
+    equal: int = 0
+    worst: float = 0.0
+    failure: str = ""
+    parted: list[Departure] = field(default_factory=list)
+
+    def add(self, path: Path, graph: Graph, x: Tensor, reference: Run, wanted: Tensor, averaged: bool) -> None:
         try:
-            found = simulate(name, path, x.float(), graph.dt, list(reference.spikes))
+            found = simulate(self.reading.reader, path, x.float(), graph.dt, list(reference.spikes))
             if found.output.shape != reference.output.shape:
                 raise ValueError(f"its output is shaped {tuple(found.output.shape[2:])}")
         except Exception as error:  # whatever a library raises is what it makes of the file
-            failure = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            return Verified(reading, version, currents.shape[1], None, None, None, failure)
+            self.failure = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            return
         given = found.output.mean(0) if averaged else found.output.transpose(0, 1)
-        worst = max(worst, float((given.double() - wanted.double()).abs().max()))
+        self.worst = max(self.worst, float((given.double() - wanted.double()).abs().max()))
         same = given.argmax(-1) == wanted.argmax(-1)
-        equal += int(same.reshape(len(same), -1).all(1).sum())
-        parted += departures(graph, reading, reference, found)
-    first = min(parted, key=lambda each: each.step, default=None)
-    if first is not None:
-        spikes = sum(each.spikes for each in parted if (each.layer, each.step) == (first.layer, first.step))
-        margin = max(each.margin for each in parted if (each.layer, each.step) == (first.layer, first.step))
-        first = Departure(first.layer, first.step, spikes, margin, first.cause)
-    return Verified(reading, version, currents.shape[1], equal if classes else None, worst, first)
+        self.equal += int(same.reshape(len(same), -1).all(1).sum())
+        self.parted += departures(graph, self.reading, reference, found)
+
+    def verified(self, samples: int, classes: bool) -> Verified:
+        version = installed(self.reading.reader) or ""
+        if self.failure:
+            return Verified(self.reading, version, samples, None, None, None, self.failure)
+        first = min(self.parted, key=lambda each: each.step, default=None)
+        if first is not None:
+            here = [each for each in self.parted if (each.layer, each.step) == (first.layer, first.step)]
+            spikes, margin = sum(each.spikes for each in here), max(each.margin for each in here)
+            first = Departure(first.layer, first.step, spikes, margin, _cause(self.reading, margin))
+        return Verified(self.reading, version, samples, self.equal if classes else None, self.worst, first)
 
 
 def departures(graph: Graph, reading: Reading, reference: Run, found: Simulated) -> Iterator[Departure]:
