@@ -38,9 +38,7 @@ def check(
     """
     graph, said = _read(path, dt)
     sizes = shapes(graph)
-    nodes = [
-        {"name": name, "kind": kind(graph.nodes[name]), "shape": list(sizes[name])} for name in order(graph).names
-    ]
+    nodes = [{"name": name, "kind": kind(graph.nodes[name]), "shape": list(sizes[name])} for name in order(graph).names]
     trusted = chosen(graph, list(verify_with)) if verify_with else []
     beside = evidence or evidence_path(path)
     replayed: Replayed | None = None

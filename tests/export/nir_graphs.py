@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ def dense(seed: int, outputs: int = N, inputs: int = N, bias: bool = True, gain:
     return nir().Affine(weight, np.full(outputs, 0.3, np.float32)) if bias else nir().Linear(weight)
 
 
-def lif(shape: Any = (N,), tau: Any = 2 * DT, r: Any = 1.0, leak: Any = 0.0, threshold: Any = 0.99, reset: Any = 0.0) -> Any:
+def lif(
+    shape: Any = (N,), tau: Any = 2 * DT, r: Any = 1.0, leak: Any = 0.0, threshold: Any = 0.99, reset: Any = 0.0
+) -> Any:
     return nir().LIF(full(tau, shape), full(r, shape), full(leak, shape), full(threshold, shape), full(reset, shape))
 
 
@@ -43,7 +46,7 @@ def chain(*nodes: Any, inputs: Any = (N,), outputs: Any = (N,), told: Any = None
     every |= {f"n{number}": node for number, node in enumerate(nodes)}
     every["output"] = nir().Output({"output": np.array(outputs)})
     names = list(every)
-    return Graph(every, list(zip(names[:-1], names[1:], strict=True)), {"dt": DT} if told is None else told)
+    return Graph(every, list(pairwise(names)), {"dt": DT} if told is None else told)
 
 
 def layered(neuron: Any) -> Graph:

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from nir_graphs import GRAPHS
+from test_export import ORDER, trained
 from torch import Tensor
 
-nir = pytest.importorskip("nir")
-
-from nir_graphs import GRAPHS
 from snnctl.backbones.delay_mlp import DelayMLP
 from snnctl.backbones.spike_mlp import SpikeMLP
 from snnctl.backbones.spike_resnet import SpikeResNet
@@ -30,13 +29,14 @@ from snnctl.export.nir.lower import Lowered, lower
 from snnctl.export.nir.portable import portable
 from snnctl.export.nir.readers import readings
 from snnctl.export.nir.reference import run_graph
-from snnctl.export.nir.simulators import SIMULATORS, installed, simulate
+from snnctl.export.nir.simulators import SIMULATORS, installed
 from snnctl.export.nir.verify import verify
 from snnctl.neurons import ALIF, IF, LIF, PLIF, CubaLIF, TauLIF
 from snnctl.neurons.membrane import Firing
 from snnctl.neurons.spike_format import SpikeFormat
 from snnctl.readouts.linear import FlattenLinear, MeanLinear, StepLinear
-from test_export import ORDER, trained
+
+nir = pytest.importorskip("nir")
 
 SERIES = SignalSpec(0, 3, 4)
 IMAGES = SignalSpec(0, 32, 2, grid=(8, 4))
@@ -135,7 +135,9 @@ def test_simulators_answer_the_same(network: str, neuron: str, tmp_path: Path) -
     if network not in ("temporal_conv", "delays"):
         assert {"snntorch", "spikingjelly"} & set(map(str, filter(installed, SIMULATORS))) <= {f.reader for f in found}
     for each in verify(path, graph, found, currents, answers, averaged=lowered.averaged, classes=True):
-        assert not each.failure and each.equal == SAMPLES and each.worst is not None and each.worst < 1e-5, each
+        assert (each.failure, each.equal) == ("", SAMPLES)
+        assert each.worst is not None
+        assert each.worst < 1e-5
         assert each.departure is None
 
 
@@ -158,7 +160,8 @@ def refused(network: Network) -> str:
 )
 def test_neurons_without_a_form_are_named(neuron: Any, words: str) -> None:
     text = refused(NETWORKS["mlp"](neuron))
-    assert "backbone.layers.0.neuron" in text and words in text
+    assert "backbone.layers.0.neuron" in text
+    assert words in text
 
 
 def test_parts_without_a_form_are_named() -> None:
@@ -183,8 +186,10 @@ def test_where_spikes_part_is_told(tmp_path: Path) -> None:
     name = graph.of("LIF")[1]
     graph.nodes[name].v_threshold = graph.nodes[name].v_threshold * 0.7  # the file has another one
     (found,) = verify(path, graph, readings(graph, [reader]), currents, answers, averaged=True, classes=True)
-    assert found.departure is not None and found.departure.layer == name
-    assert found.departure.cause == "unknown" and found.departure.margin > 1e-3
+    assert found.departure is not None
+    assert found.departure.layer == name
+    assert found.departure.cause == "unknown"
+    assert found.departure.margin > 1e-3
     graph.nodes[name].tau = graph.nodes[name].tau * np.linspace(1.0, 2.0, len(graph.nodes[name].tau))
     (found,) = verify(path, graph, readings(graph, ["snntorch"]), currents, answers, averaged=True, classes=True)
     assert found.departure is None or found.departure.cause in ("gain", "tie")
@@ -196,7 +201,10 @@ def test_evidence_is_replayed(tmp_path: Path) -> None:
     write_graph(graph, path)
     spikes = write_evidence(read_graph(path), beside, currents)
     found = replay(read_graph(path), beside)
-    assert found.holds and found.spikes == spikes > 0 and found.samples == SAMPLES and found.layers == 2
+    assert found.holds
+    assert found.spikes == spikes > 0
+    assert found.samples == SAMPLES
+    assert found.layers == 2
     data = nir.read_data(str(beside))
     assert data.nodes["input"].observables["input"].shape == (SAMPLES, len(currents), 12)
     graph.nodes[graph.of("LIF")[0]].v_threshold *= 1.5
@@ -230,23 +238,31 @@ def answer(capsys: pytest.CaptureFixture[str], *words: Any, code: int = 0) -> di
 def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "network.nir"
     found = answer(capsys, "export", run, "--out", path, "--evidence", 4, "--samples", 20)
-    assert found["form"] == "portable" and found["compared_samples"] == 20 and found["different_predictions"] == 0
+    assert found["form"] == "portable"
+    assert found["compared_samples"] == 20
+    assert found["different_predictions"] == 0
     verdicts = {row["reader"]: row["verdict"] for row in found["readers"]}
     assert verdicts == {"snntorch": "reads", "spikingjelly": "reads", "norse": "reads", "sinabs": "changes"}
     assert {row["reader"] for row in found["verified"]} == {n for n in verdicts if n != "sinabs" and installed(n)}
     assert all(row["equal_answers"] == 20 and row["first_departure"] is None for row in found["verified"])
     graph = read_graph(path)
-    assert graph.dt == 1e-4 and graph.told["steps"] == 4 and set(graph.told["readers"]) == set(verdicts) - {"sinabs"}
+    assert graph.dt == 1e-4
+    assert graph.told["steps"] == 4
+    assert set(graph.told["readers"]) == set(verdicts) - {"sinabs"}
 
     checked = answer(capsys, "nir", "check", path)
-    assert checked["replayed"]["holds"] and checked["replayed"]["samples"] == 4 and checked["dt_said"]
+    assert checked["replayed"]["holds"]
+    assert checked["replayed"]["samples"] == 4
+    assert checked["dt_said"]
     assert snnctl(["nir", "check", str(path)]) == 0
     shown = capsys.readouterr().out
-    assert "every one the same" in shown and "reads it as it is" in shown
+    assert "every one the same" in shown
+    assert "reads it as it is" in shown
 
     exact = tmp_path / "exact.nir"
     found = answer(capsys, "export", run, "--out", exact, "--exact")
-    assert found["form"] == "exact" and {row["verdict"] for row in found["readers"]} <= {"reads", "refuses", "changes"}
+    assert found["form"] == "exact"
+    assert {row["verdict"] for row in found["readers"]} <= {"reads", "refuses", "changes"}
     assert next(row for row in found["readers"] if row["reader"] == "snntorch")["verdict"] == "changes"
     made = answer(capsys, "nir", "convert", exact, "--for", "norse", "--out", tmp_path / "again.nir")
     assert made["verdict_before"] == "reads" or made["readers"][2]["verdict"] == "reads"

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-
-pytest.importorskip("nir")
-
 from nir_graphs import DT, GRAPHS, N, chain, dense, full, inputs, layered, lif, looped
+
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.export.nir.features import features
 from snnctl.export.nir.graph import Graph, inlined, nir, read_graph, write_graph
@@ -17,6 +16,8 @@ from snnctl.export.nir.portable import portable
 from snnctl.export.nir.readers import readers, readings, table
 from snnctl.export.nir.reference import Run, run_graph
 from snnctl.export.nir.simulators import SIMULATORS, installed, simulate
+
+pytest.importorskip("nir")
 
 THERE = [name for name in SIMULATORS if installed(name)]
 
@@ -67,7 +68,7 @@ def test_the_portable_form_is_for_nearly_all() -> None:
                 left.setdefault(name, set()).add(reading.reader)
     every = {"snntorch", "spikingjelly", "norse"}
     unknown = dict.fromkeys(("delay", "threshold", "li", "i", "cuba_li", "reset_to", "rest_moved"), every)
-    varied = dict.fromkeys(("tau_varies", "cuba_tau_varies"), {"spikingjelly"})
+    varied = {name: {"spikingjelly"} for name in ("tau_varies", "cuba_tau_varies")}
     assert left == {**unknown, **varied, "branches": {"norse"}, "conv1d": {"norse"}}
 
 
@@ -76,9 +77,11 @@ def test_the_table_names_what_there_is() -> None:
     for name, rules in table().items():
         assert rules["otherwise"][0] in ("refuses", "changes")
         for feature, (verdict, reason) in rules["features"].items():
-            assert verdict in ("refuses", "changes") and reason
+            assert verdict in ("refuses", "changes")
+            assert reason
             assert feature in known or feature in ("several_inputs", "several_outputs"), f"{name}: {feature}"
-        assert "FILE" in rules["call"] and rules["versions"][name]
+        assert "FILE" in rules["call"]
+        assert rules["versions"][name]
     assert set(readers()) == set(SIMULATORS)
     with pytest.raises(DiagnosticError) as caught:
         readings(GRAPHS["plain"](), ["brian"])
@@ -100,21 +103,27 @@ def test_recurrence_over_write_read_write_read(tmp_path: Path) -> None:
 
 def test_graphs_within_graphs() -> None:
     inner = looped(None).nir_graph()
-    ends = {"input": nir().Input({"input": full(N, (1,)).astype(int)}), "output": nir().Output({"output": full(N, (1,))})}
+    ends = {
+        "input": nir().Input({"input": full(N, (1,)).astype(int)}),
+        "output": nir().Output({"output": full(N, (1,))}),
+    }
     outer = nir().NIRGraph(
         {"input": ends["input"], "first": dense(8), "within": inner, "last": dense(9), "output": ends["output"]},
         [("input", "first"), ("first", "within"), ("within", "last"), ("last", "output")],
         type_check=False,
     )
     graph = inlined(outer)
-    assert "within.n1" in graph.nodes and ("first", "within.n0") in graph.edges
-    assert ("within.n2", "last") in graph.edges and not [n for n in graph.nodes if n.endswith((".input", ".output"))]
+    assert "within.n1" in graph.nodes
+    assert ("first", "within.n0") in graph.edges
+    assert ("within.n2", "last") in graph.edges
+    assert not [n for n in graph.nodes if n.endswith((".input", ".output"))]
     run = run_graph(portable(graph), inputs(graph))
-    assert run.output.shape[2] == N and len(run.spikes) == 1
+    assert run.output.shape[2] == N
+    assert len(run.spikes) == 1
 
 
 def test_delays_of_each_element() -> None:
-    graph = chain(nir().Delay([0.0, DT, 2 * DT, 0.0, 0.0, 5 * DT] + full(0.0)), outputs=(N,))
+    graph = chain(nir().Delay(np.array([0.0, DT, 2 * DT, 0.0, 0.0, 5 * DT])), outputs=(N,))
     x = inputs(graph)
     found = run_graph(graph, x).output
     for element, late in enumerate((0, 1, 2, 0, 0, 5)):
@@ -130,7 +139,8 @@ def bad(graph: Graph) -> Graph:
 def test_what_cannot_run_is_named() -> None:
     with pytest.raises(DiagnosticError) as caught:
         shapes(bad(layered(lif())))
-    assert caught.value.diagnostics[0].code == "U498" and "n2" in caught.value.diagnostics[0].message
+    assert caught.value.diagnostics[0].code == "U498"
+    assert "n2" in caught.value.diagnostics[0].message
     stuck = layered(lif())
     stuck.edges.remove(("n0", "n1"))
     stuck.edges += [("n1", "n1_r"), ("n1_r", "n1"), ("n0", "n9"), ("n9", "n1")]
@@ -159,5 +169,6 @@ def test_edges_to_nowhere(tmp_path: Path) -> None:
 
 
 def test_how_long_a_step_is() -> None:
-    assert GRAPHS["steps"]().dt == 1.0 and GRAPHS["milliseconds"]().dt == 1e-3
+    assert GRAPHS["steps"]().dt == 1.0
+    assert GRAPHS["milliseconds"]().dt == 1e-3
     assert Graph(layered(lif()).nodes, [], {}).dt == 1e-4  # time constants below 1 are seconds

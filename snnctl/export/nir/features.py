@@ -80,9 +80,7 @@ def _out_of_order(graph: Graph, steps: Order) -> list[str]:
         stack += reversed([target for target in following[name] if target not in ran])
     place = {name: number for number, name in enumerate(ran)}
     wrong = [
-        b
-        for a, b in graph.edges
-        if a in place and b in place and (place[a] < place[b]) == ((a, b) in steps.delayed)
+        b for a, b in graph.edges if a in place and b in place and (place[a] < place[b]) == ((a, b) in steps.delayed)
     ]
     output = graph.of("Output")[0]
     return sorted({*wrong, *([] if ran[-1] == output else [output])})

@@ -78,7 +78,11 @@ def rest_in_biases(graph: Graph) -> None:
 
 
 def _can_take(graph: Graph, source: str) -> bool:
-    return kind(graph.nodes[source]) in WEIGHTS and kind(graph.nodes[source]) != "Scale" and len(graph.targets(source)) == 1
+    return (
+        kind(graph.nodes[source]) in WEIGHTS
+        and kind(graph.nodes[source]) != "Scale"
+        and len(graph.targets(source)) == 1
+    )
 
 
 def _with_bias(node: Any, rest: Any) -> Any:

@@ -53,8 +53,9 @@ def lower(network: Network) -> Lowered:
     folded: Network = fold_norms(network)
     signal = folded.signals["encoder"]
     backbone = folded.backbone
-    images = isinstance(backbone, SpikeVGG | SpikeResNet)
-    inputs: Shape = (signal.features, *backbone.grid) if images else (signal.length * signal.features,)
+    inputs: Shape = (signal.length * signal.features,)
+    if isinstance(backbone, SpikeVGG | SpikeResNet):
+        inputs = (signal.features, *backbone.grid)
     made = _Builder(inputs)
     if isinstance(backbone, SpikeMLP):
         for number, layer in enumerate(backbone.layers):
@@ -68,7 +69,7 @@ def lower(network: Network) -> Lowered:
     else:
         assert isinstance(backbone, SpikeResNet)
         made.resnet(backbone)
-    if images and backbone.hidden is not None:
+    if isinstance(backbone, SpikeVGG | SpikeResNet) and backbone.hidden is not None:
         if isinstance(backbone, SpikeResNet):
             made.pool("hidden_mean", "AvgPool2d", made.shape[1:], made.shape[1:])
         made.dense("hidden", backbone.hidden)
@@ -169,7 +170,8 @@ class _Builder:
         synapses: TimeWeights = layer.synapses
         kernel = synapses.kernel().detach()  # [outputs, taps, inputs]
         bias = synapses.bias if synapses.bias is not None else kernel.new_zeros(len(kernel))
-        before, shape, factor, parts = self.at, self.shape, self.factor, []
+        before, shape, factor = self.at, self.shape, self.factor
+        parts: list[str] = []
         for tap in range(kernel.shape[1]):
             weight, late = kernel[:, tap], tap * synapses.dilation
             if tap and not bool(weight.any()):
