@@ -73,10 +73,10 @@ def export(
     run.load()
     network = experiment.network.eval()
     data = experiment.data.split("val")
-    batch = data.batch(torch.arange(min(samples, len(data))))
+    wanted = max(samples, 0 if portable is None else portable.evidence)
+    batch = data.batch(torch.arange(min(wanted, len(data))))
     with torch.no_grad():
         ours = experiment.task.predict(network, batch)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if format == "safetensors":
         theirs, facts = _safetensors(run.recipe, experiment, path, batch)
     elif format == "nir" and portable is not None:
@@ -96,6 +96,7 @@ def _graph(
     network = experiment.network
     made = chain(network, format, any_neuron=format == "ONNX")
     with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         (write_nir if format == "NIR" else write_onnx)(made, path, {"name": experiment.name})
     with torch.no_grad():
         currents = network.encoder(batch.inputs)
@@ -114,6 +115,7 @@ def _safetensors(recipe: Recipe, experiment: Experiment, path: Path, batch: Any)
     folder = path.parent / f".{path.name}.tmp"
     try:
         with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
             save_weights(folder, experiment.network, {})
             (folder / WEIGHTS).replace(path)
     finally:

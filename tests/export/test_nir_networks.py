@@ -95,10 +95,12 @@ BINARY = {
 }
 CASES = [
     *((network, neuron) for network in ("mlp", "recurrent") for neuron in NEURONS),
-    *((network, neuron) for network in ("vgg", "resnet_currents") for neuron in ("lif_spread", "if", "bits_rounded")),
+    *(("vgg", neuron) for neuron in ("lif_spread", "if", "bits_rounded")),
+    ("resnet_currents", "lif_spread"),
     *((network, "lif") for network in ("vgg", "vgg_hidden", "resnet", "temporal_conv", "delays")),
     *(("temporal_conv", neuron) for neuron in ("tau_lif_delayed", "bits_values")),
-    *((network, neuron) for network in BINARY for neuron in ("lif", "tau_lif_delayed")),
+    *((network, "lif") for network in BINARY),
+    ("vgg_max_odd", "tau_lif_delayed"),
 ]
 
 
@@ -254,6 +256,8 @@ def test_the_commands(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert checked["replayed"]["holds"]
     assert checked["replayed"]["samples"] == 4
     assert checked["dt_said"]
+    again = answer(capsys, "export", run, "--out", path, "--evidence", 30, "--samples", 2, "--verify", "none")
+    assert again["evidence"]["samples"] == again["compared_samples"] == 30 and again["verified"] == []
     assert snnctl(["nir", "check", str(path)]) == 0
     shown = capsys.readouterr().out
     assert "every one the same" in shown

@@ -87,7 +87,10 @@ def write_portable(
     graph, made = portable_graph(experiment, settings)
     found = readings(graph)
     trusted = chosen(graph, None if settings.verify is None else list(settings.verify))
+    beside = evidence_path(path)
     with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)  # that of the file that was there proves nothing of this one
         write_atomically(path, lambda temporary: write_graph(graph, temporary))
     graph = read_graph(path)
     currents = currents_of(experiment, batch.inputs, made)
@@ -97,7 +100,6 @@ def write_portable(
     verified = verify(path, graph, trusted, currents, ours, averaged=made.averaged, classes=classes)
     facts: dict[str, Any] = {"nodes": len(graph.nodes), "steps": made.steps, "form": "portable", "dt": settings.dt}
     if settings.evidence:
-        beside = evidence_path(path)
         with writing(beside):
             spikes = write_evidence(graph, beside, currents[:, : settings.evidence])
         samples = min(settings.evidence, currents.shape[1])
