@@ -117,6 +117,7 @@ GRAPHS: dict[str, Any] = {
         nir().Conv1d(6, rng(3).normal(size=(3, 2, 3)).astype(np.float32) * 2, 1, 1, 1, 1, np.full(3, 0.3, np.float32)),
         lif((3, 6)), flat((3, 6), -2), dense(6, 5, 18), inputs=(2, 6), outputs=(5,),
     ),
+    "one_for_all": lambda: layered(nir().LIF(*(np.array([value]) for value in (2 * DT, 1.0, 0.0, 0.99, 0.0)))),
     "gain": lambda: layered(lif(r=1.7)),
     "gain_tau_over_dt": lambda: layered(lif(r=2.0)),
     "gain_varies": lambda: layered(lif(r=VARIED)),

@@ -12,7 +12,7 @@ import numpy as np
 
 from snnctl.export.nir.features import NEAR
 from snnctl.export.nir.forms import average_pools, flatten_from_the_end, groups, rest_in_biases, scales
-from snnctl.export.nir.graph import FIRING, Graph, kind, nir, taken_out
+from snnctl.export.nir.graph import FIRING, LEAKING, Graph, kind, nir, taken_out
 from snnctl.export.nir.neurons import ENDLESS
 from snnctl.export.nir.order import order, shapes
 from snnctl.export.nir.rewrite import diagonal, scale_inputs
@@ -31,6 +31,7 @@ def portable(graph: Graph, dt: float = DT) -> Graph:
         DiagnosticError: U498, its shapes do not fit.
     """
     made = graph.copy()
+    one_number_each(made)
     soft_resets(made)
     seconds(made, dt)
     groups(made)
@@ -50,6 +51,23 @@ def portable(graph: Graph, dt: float = DT) -> Graph:
 def told(node: Any) -> dict[str, Any]:
     """The words in a node's metadata."""
     return dict(getattr(node, "metadata", None) or {})
+
+
+def one_number_each(graph: Graph) -> None:
+    """A number for every neuron where a file has one for all of a node."""
+    sizes = shapes(graph)
+    for name in graph.of(*FIRING, *LEAKING, "Threshold", "Scale", "Delay"):
+        node = graph.nodes[name]
+        for attribute in _NUMBERS:
+            value = getattr(node, attribute, None)
+            if value is not None and np.size(value) == 1:
+                setattr(node, attribute, np.full(sizes[name], float(np.reshape(value, ()))))
+
+
+_NUMBERS = (
+    *("tau", "tau_mem", "tau_syn", "r", "w_in", "v_leak", "v_threshold", "v_reset"),
+    *("threshold", "scale", "delay"),
+)
 
 
 def soft_resets(graph: Graph) -> None:
