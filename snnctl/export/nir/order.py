@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,51 +21,53 @@ class Order(NamedTuple):
 def order(graph: Graph) -> Order:
     """The order of a step.
 
-    NIR knows no steps and so says nothing of delays: in a loop something has to be of the step before. Of a node whose
-    inputs are several and partly come from behind itself, those parts are; where more than one node of a loop could
-    begin, the first by name does. That is the rule of nirtorch, which reads a file in alphabetical order. Something
-    always can begin: of a loop that the input reaches, the node where it comes in.
+    NIR knows no steps and so says nothing of delays: in a loop something has to be of the step before. A loop begins
+    where something comes into it from outside, at the first such node by name, whose other inputs then are of the step
+    before. nirtorch, which goes through a file in alphabetical order, does the same where names are in the order of a
+    step. Something always can begin: of a loop that the input reaches, the node where it comes in.
     """
-    reached = _reached(graph)
-    names = sorted(name for name in graph.nodes if name in reached["input*"])
-    sources = {name: [a for a in dict.fromkeys(graph.sources(name)) if a in reached["input*"]] for name in names}
+    inside = _beyond(graph.of("Input"), graph.edges)
+    names = sorted({*inside, *graph.of("Input")})
+    sources = {name: [a for a in dict.fromkeys(graph.sources(name)) if a in names] for name in names}
     done: list[str] = []
     delayed: set[Edge] = set()
     waiting = names
     while waiting:
         ready = next((name for name in waiting if set(sources[name]) <= set(done)), None)
         if ready is None:
-            ready = next(name for name in waiting if _may_begin(name, sources[name], done, reached))
+            ready = _beginning(waiting, sources)
         delayed |= {(source, ready) for source in sources[ready] if source not in done}
         done.append(ready)
         waiting = [name for name in waiting if name != ready]
     return Order(tuple(done), frozenset(delayed))
 
 
-def _may_begin(name: str, sources: Iterable[str], done: list[str], reached: dict[str, set[str]]) -> bool:
-    missing = [source for source in sources if source not in done]
-    return len(missing) < len(list(sources)) and all(source in reached[name] for source in missing)
+def _beginning(waiting: Sequence[str], sources: Mapping[str, list[str]]) -> str:
+    """The node that begins the next loop: of those that wait, one that waits for none outside its own loop."""
+    left = set(waiting)
+    edges = [(a, b) for b in waiting for a in sources[b] if a in left]
+    beyond = {name: _beyond([name], edges) for name in waiting}
+    for name in waiting:
+        loop = {other for other in beyond[name] if name in beyond[other]}
+        missing = {source for each in loop for source in sources[each] if source in left}
+        if loop and missing <= loop and any(source not in left for source in sources[name]):
+            return name
+    raise AssertionError("of loops that the input reaches, one waits for no other")
 
 
-def _reached(graph: Graph) -> dict[str, set[str]]:
-    """For each node all that its output reaches; under `input*` what any input reaches, and the inputs."""
-    following: dict[str, list[str]] = {name: [] for name in graph.nodes}
-    for a, b in graph.edges:
-        following[a].append(b)
-
-    def beyond(starts: Iterable[str]) -> set[str]:
-        seen: set[str] = set()
-        left = list(starts)
-        while left:
-            for target in following[left.pop()]:
-                if target not in seen:
-                    seen.add(target)
-                    left.append(target)
-        return seen
-
-    found = {name: beyond([name]) for name in graph.nodes}
-    inputs = graph.of("Input")
-    return {**found, "input*": beyond(inputs) | set(inputs)}
+def _beyond(starts: Iterable[str], edges: Iterable[Edge]) -> set[str]:
+    """All that some nodes reach."""
+    following: dict[str, list[str]] = {}
+    for a, b in edges:
+        following.setdefault(a, []).append(b)
+    seen: set[str] = set()
+    left = list(starts)
+    while left:
+        for target in following.get(left.pop(), ()):
+            if target not in seen:
+                seen.add(target)
+                left.append(target)
+    return seen
 
 
 def shapes(graph: Graph) -> dict[str, Shape]:

@@ -91,7 +91,7 @@ def soft_resets(graph: Graph) -> None:
             graph.edges = [(a, entry if b == name else b) for a, b in graph.edges]
         else:
             graph.edges = [(a, membrane if b == name else b) for a, b in graph.edges]
-        back = -quantum * tau / r * (1.0 - 1.0 / tau if reset == "soft" else 1.0)
+        back = -quantum * tau / (r * graph.dt) * (1.0 - graph.dt / tau if reset == "soft" else 1.0)
         scale = graph.add(f"{name}_reset", nir().Scale(back), before=[membrane])
         after = [b for a, b in graph.edges if a == name]
         graph.edges = [edge for edge in graph.edges if edge[0] != name]
@@ -104,7 +104,7 @@ def soft_resets(graph: Graph) -> None:
 
 
 def _membrane(graph: Graph, name: str, node: Any) -> tuple[Any, Any, str, list[str]]:
-    """Time constant and gain of a membrane in steps of 1, the node of its synapse (or ""), and what drives it."""
+    """Time constant and resistance of a membrane, the node of its synapse (or ""), and what drives it."""
     unit = graph.dt
     if kind(node) == "IF":
         gain = np.asarray(node.r, dtype=np.float64) * unit

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from snnctl.export.nir.graph import POOLS, WEIGHTS, Graph, Shape, kind, nir
-from snnctl.export.nir.order import shapes
+from snnctl.export.nir.order import order, shapes
 
 Factor = Any  # a number per output of a node, an array of its shape
 
@@ -18,33 +18,35 @@ def scale_inputs(graph: Graph, factors: Mapping[str, Factor]) -> None:
     """Multiply what comes into each node of `factors`, by scaling the weights before it.
 
     Weights that also go elsewhere, where they are not to be multiplied or by something else, are doubled; where there
-    are no weights a diagonal of them is put in.
+    are no weights, or where they take what was a step before (a second one would stand outside their loop), a diagonal
+    of weights is put in.
 
     Args:
         factors: by name of the node, of its shape.
     """
     wanted = {name: factor for name, factor in factors.items() if not bool((np.asarray(factor) == 1.0).all())}
     sizes = shapes(graph)
+    looped = {target for _, target in order(graph).delayed}
     for source in [name for name in graph.nodes if any(target in wanted for target in graph.targets(name))]:
         groups: dict[bytes, list[str]] = {}
         for target in graph.targets(source):
             key = np.asarray(wanted.get(target, 1.0), dtype=np.float64)
             groups.setdefault(np.broadcast_to(key, sizes[source]).tobytes(), []).append(target)
-        own = kind(graph.nodes[source]) in WEIGHTS
-        original = deepcopy(graph.nodes[source])
-        for number, targets in enumerate(groups.values()):
-            factor = wanted.get(targets[0])
-            if own and not number:
-                if factor is not None:
-                    graph.nodes[source] = scaled(original, factor)
+        original = graph.nodes[source]
+        doubled = kind(original) in WEIGHTS and source not in looped
+        # Whoever wants it as it is keeps the node itself; if nobody does, the first who want it otherwise.
+        kept = next((targets for targets in groups.values() if targets[0] not in wanted), None)
+        if kept is None and doubled:
+            kept = next(iter(groups.values()))
+            graph.nodes[source] = scaled(original, wanted[kept[0]])
+        for targets in groups.values():
+            if targets is kept:
                 continue
-            if factor is None and not own:
-                continue
+            factor = wanted[targets[0]]
             edges = [(source, target) for target in targets]
             graph.edges = [edge for edge in graph.edges if edge not in edges]
-            if own:
-                made = deepcopy(original) if factor is None else scaled(original, factor)
-                graph.add(source, made, after=graph.sources(source), before=targets)
+            if doubled:
+                graph.add(source, scaled(original, factor), after=graph.sources(source), before=targets)
             else:
                 graph.add(f"{source}_gain", diagonal(sizes[source], factor), after=[source], before=targets)
 
@@ -96,10 +98,12 @@ def scale_outputs(graph: Graph, name: str, factor: float) -> None:
     Pools and `Flatten` between are walked through; a node that also gets something else is multiplied by itself alone:
     its weights are doubled for the others. Where a neuron comes first, a diagonal is put before it.
     """
-    sizes = shapes(graph)
+    sizes, delayed = shapes(graph), order(graph).delayed
     for target in list(dict.fromkeys(graph.targets(name))):
         node = graph.nodes[target]
-        if kind(node) in ("Flatten", *POOLS) and graph.sources(target) == [name]:
+        if (name, target) in delayed:
+            graph.between(f"{name}_mean", diagonal(sizes[name], factor), (name, target))
+        elif kind(node) in ("Flatten", *POOLS) and graph.sources(target) == [name]:
             scale_outputs(graph, target, factor)
         elif kind(node) in WEIGHTS:
             _scale_columns(graph, name, target, factor)
