@@ -81,6 +81,13 @@ def branched() -> Graph:
     return graph
 
 
+def two_ends() -> Graph:
+    graph = layered(lif())
+    graph.add("n1_b", dense(5), after=["n0"], before=["output"])
+    graph.edges.sort()
+    return graph
+
+
 def scaled(gain: Any) -> Graph:
     return chain(dense(1), nir().Scale(full(gain)), lif(), dense(2))
 
@@ -142,6 +149,7 @@ GRAPHS: dict[str, Any] = {
     "pair": lambda: looped(None),
     "loop": lambda: looped("third"),
     "branches": branched,
+    "two_ends": two_ends,
     "delay": lambda: chain(dense(1), lif(), nir().Delay(full(2 * DT)), dense(2)),
     "scale": lambda: scaled(1.4),
     "threshold": lambda: chain(dense(1), nir().Threshold(full(0.7)), dense(2)),
@@ -157,3 +165,40 @@ def inputs(graph: Graph) -> Tensor:
     """Currents [T, B, *]."""
     shape = [int(n) for n in graph.nodes["input"].input_type["input"]]
     return torch.from_numpy(rng(0).normal(size=(STEPS, BATCH, *shape)).astype(np.float32))
+
+
+def random_graph(seed: int) -> Graph:
+    """Nodes of many kinds with one input or two, and every other time an edge that may go back."""
+    draw = rng(seed)
+
+    def number(low: float, high: float) -> Any:
+        return full(draw.uniform(low, high)) if draw.random() < 0.5 else draw.uniform(low, high, size=N)
+
+    def soft() -> Any:
+        node = lif((N,), number(1.5, 4) * DT, number(0.5, 3), threshold=number(0.3, 1.2))
+        node.metadata = {"reset": "soft"}
+        return node
+
+    kinds: list[Any] = [
+        lambda: dense(int(draw.integers(1000))),
+        lambda: dense(int(draw.integers(1000)), bias=False),
+        lambda: lif((N,), number(1.1, 4) * DT, number(0.5, 3), draw.choice((0.0, 0.2)), number(0.3, 1.2)),
+        soft,
+        lambda: nir().IF(number(0.3, 1) / DT, number(0.5, 2), full(0.0)),
+        lambda: cuba(number(1.1, 3) * DT, number(1.1, 3) * DT, number(0.5, 3), number(0.5, 3)),
+        lambda: nir().Delay(draw.integers(0, 4, size=N) * DT),
+        lambda: nir().Scale(number(0.5, 2)),
+    ]
+    graph = Graph({"input": nir().Input({"input": np.array([N])})}, [], {"dt": DT})
+    for place in range(int(draw.integers(3, 9))):
+        before = draw.choice(list(graph.nodes), size=min(len(graph.nodes), int(draw.integers(1, 3))), replace=False)
+        name = f"m{draw.integers(100)}_{place}"
+        graph.add(name, kinds[int(draw.integers(len(kinds)))](), after=[str(source) for source in before])
+    inner = [name for name in graph.nodes if name != "input"]
+    first, second = (str(name) for name in draw.choice(inner, size=2))
+    # A node of weights that is its own input grows without end, beyond what float32 can hold.
+    if seed % 2 and first != second and (first, second) not in graph.edges:
+        graph.edges.append((first, second))
+    ends = [name for name in inner if not graph.targets(name)] or inner[-1:]
+    graph.add("output", nir().Output({"output": np.array([N])}), after=ends)
+    return graph

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from nir_graphs import DT, GRAPHS, N, chain, dense, full, inputs, layered, lif, looped
+from nir_graphs import DT, GRAPHS, N, chain, dense, full, inputs, layered, lif, looped, random_graph
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.export.nir.features import features
@@ -59,6 +59,23 @@ def test_the_portable_form_means_the_same(name: str) -> None:
         assert torch.equal(spikes, others)
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_random_graphs(seed: int, tmp_path: Path) -> None:
+    graph = random_graph(seed)
+    made = portable(graph)
+    wanted, found = run_graph(graph, inputs(graph)).output, run_graph(made, inputs(graph)).output
+    scale = max(1.0, float(wanted.abs().max()))
+    assert ((wanted - found).abs() > 1e-3 * scale).double().mean() < 0.02  # a spike may part by rounding of weights
+    path = tmp_path / "graph.nir"
+    write_graph(made, path)
+    made = read_graph(path)
+    assert torch.equal(run_graph(made, inputs(graph)).output, found)
+    for reading in readings(made, THERE):
+        if reading.verdict == "reads":
+            theirs = simulate(reading.reader, path, inputs(graph), made.dt, []).output
+            assert ((theirs - found).abs() > 1e-2 * scale).double().mean() < 0.02
+
+
 def test_the_portable_form_is_for_nearly_all() -> None:
     """What readers still refuse or change when a graph is portable, and nothing more."""
     left: dict[str, set[str]] = {}
@@ -69,7 +86,7 @@ def test_the_portable_form_is_for_nearly_all() -> None:
     every = {"snntorch", "spikingjelly", "norse"}
     unknown = dict.fromkeys(("delay", "threshold", "li", "i", "cuba_li", "reset_to", "rest_moved"), every)
     varied = {name: {"spikingjelly"} for name in ("tau_varies", "cuba_tau_varies")}
-    assert left == {**unknown, **varied, "branches": {"norse"}, "conv1d": {"norse"}}
+    assert left == {**unknown, **varied, "branches": {"norse"}, "two_ends": {"norse"}, "conv1d": {"norse"}}
 
 
 def test_the_table_names_what_there_is() -> None:

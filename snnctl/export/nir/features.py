@@ -55,6 +55,8 @@ def _of_graph(graph: Graph, steps: Order) -> Iterator[tuple[str, list[str]]]:
     late = _out_of_order(graph, steps)
     if late:
         yield "branches", late
+    if any(len(graph.sources(name)) > 1 for name in graph.of("Output")):
+        yield "sum_at_output", graph.of("Output")
     for way in ("Input", "Output"):
         if len(graph.of(way)) > 1:
             yield f"several_{way.lower()}s", graph.of(way)

@@ -43,6 +43,7 @@ def portable(graph: Graph, dt: float = DT) -> Graph:
     flatten_from_the_end(made)
     ties(made)
     open_pairs(made)
+    one_way_out(made)
     in_order(made)
     single_precision(made)
     return made
@@ -204,6 +205,16 @@ def open_pairs(graph: Graph) -> None:
         for target in graph.targets(name):
             if (target, name) in graph.edges and kind(graph.nodes[target]) in ("Affine", "Linear"):
                 graph.between(f"{target}_back", diagonal(sizes[name]), (target, name))
+
+
+def one_way_out(graph: Graph) -> None:
+    """What adds up at the output adds up in a node before it: readers make several outputs of it."""
+    sizes = shapes(graph)
+    for name in graph.of("Output"):
+        sources = graph.sources(name)
+        if len(sources) > 1:
+            graph.edges = [edge for edge in graph.edges if edge[1] != name]
+            graph.add(f"{name}_sum", diagonal(sizes[name]), after=sources, before=[name])
 
 
 def in_order(graph: Graph) -> None:
