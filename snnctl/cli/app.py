@@ -65,6 +65,7 @@ def _add_commands() -> None:
         energy,
         evaluate,
         lookup,
+        nir,
         predict,
         stats,
         sweep,
@@ -98,6 +99,7 @@ def _add_commands() -> None:
         app.command(name, short_help=summary)(function)
     app.add_typer(data.app, name="data")
     app.add_typer(bench.app, name="bench")
+    app.add_typer(nir.app, name="nir")
 
 
 _add_commands()

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, RunFolder, folder, one_of
+from snnctl.cli.options import NoPlugins, RunFolder, folder, one_of, words
 from snnctl.cli.session import Session
 from snnctl.core.choices import Calibration, ExportFormat, Offset, SplitName
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 
 
 def convert(
@@ -76,23 +76,52 @@ def export(
         str | None,
         typer.Option(metavar="NAME[,NAME|FILE...]", help="Of a bundle: estimate energy first, under these tables."),
     ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="NIR with the neurons' own constants, in steps; few simulators agree on it.")
+    ] = False,
+    dt: Annotated[float, typer.Option(metavar="SECONDS", min=1e-9, help="Of a step in NIR.")] = 1e-4,
+    verify: Annotated[
+        str,
+        typer.Option(
+            metavar="READER,...", help="Simulators to prove NIR with; else those installed that take it; none: none."
+        ),
+    ] = "",
+    samples: Annotated[int, typer.Option(metavar="N", min=1, help="Of val, to compare.")] = 64,
+    evidence: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Samples whose inputs and spikes go beside the file of NIR.")
+    ] = 0,
     no_plugins: NoPlugins = False,
 ) -> int:
     """Export a run: NIR for other simulators and hardware, one step as ONNX, its weights alone, or a bundle.
 
-    The file is read back and run on samples of the validation split; the largest difference is told. What a format
-    cannot express is refused by name.
+    The file is read back and run on samples of the validation split; the largest difference is told. NIR is written so
+    that simulators read it alike; which do, and why others do not, is told, and those that are installed run it. What
+    a format cannot express, or a reader named in --verify does not take, is refused by name before anything is
+    written. The exit code is 1 where a simulator answers otherwise.
 
     A bundle is one archive to hand on: weights, recipe, what the run remembers of its data, and a card, without the
     data and without code. `snnctl predict BUNDLE` uses it, `snnctl show BUNDLE` prints its card.
     """
     session: Session = ctx.obj
+    given = words(verify)
+    if exact and (given or evidence or dt != 1e-4):
+        message = "--exact writes no portable file: --dt, --verify and --evidence have no meaning with it"
+        raise DiagnosticError(Diagnostic("U400", message))
+    if format != "nir" and (exact or given or evidence or dt != 1e-4):
+        message = f"--exact, --dt, --verify and --evidence are of NIR, and the format is {format}"
+        raise DiagnosticError(Diagnostic("U400", message))
     from snnctl.commands import convert as commands
+    from snnctl.export.nir.export import Portable
     from snnctl.ui.bundle import show_bundled
     from snnctl.ui.convert import show_export
 
-    found = commands.export(run, format, out, licence, costs, allow_plugins=not no_plugins, listener=session)
-    return session.answer(found, show_bundled if format == "bundle" else show_export)
+    readers = None if not given else () if given == ["none"] else tuple(given)
+    portable = None if exact else Portable(dt, readers, evidence)
+    found = commands.export(
+        run, format, out, licence, costs, portable, samples, allow_plugins=not no_plugins, listener=session
+    )
+    code = ExitCode.DONE if found.get("proven", True) else ExitCode.CHECK_FAILED
+    return session.answer(found, show_bundled if format == "bundle" else show_export, code)
 
 
 def _numbers(option: str, text: str, most: int | None) -> list[int]:

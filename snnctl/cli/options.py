@@ -102,6 +102,11 @@ PluginFiles = Annotated[
 ]
 
 
+def words(text: str) -> list[str]:
+    """Words that commas separate, each once."""
+    return list(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+
+
 def seed_list(text: str) -> list[int]:
     """What `--seeds 1,2,3` or `--seeds 1-10` names; nothing for "".
 

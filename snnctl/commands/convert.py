@@ -19,6 +19,7 @@ from snnctl.core.choices import ExportFormat, SplitName, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.energy.price.table import load_table
 from snnctl.export import export as formats
+from snnctl.export.nir.export import Portable
 from snnctl.finished import open_run
 from snnctl.recipe import load_recipe
 from snnctl.report.saving import write
@@ -85,6 +86,8 @@ def export(
     out: Path | None = None,
     licence: str | None = None,
     costs: str | None = None,
+    portable: Portable | None = Portable(),  # noqa: B008  # a frozen value
+    samples: int = formats.SAMPLES,
     *,
     allow_plugins: bool = True,
     listener: Listener = NOBODY,
@@ -94,10 +97,13 @@ def export(
     Args:
         out: the file; None: `RUN/export/network.FORMAT`, of a bundle `RUN/export/NAME.snnctl`.
         licence, costs: of a bundle, see `snnctl.commands.bundle.export`.
+        portable: how NIR is written for other simulators, and with which it is proven; None: in steps, unproven.
+        samples: of the validation split that are compared.
 
     Returns:
-        `{file, format, bytes, compared_samples, worst_difference, different_predictions, ...}`; of a bundle as
-        `snnctl.commands.bundle.export`.
+        `{file, format, bytes, compared_samples, worst_difference, different_predictions, ...}`; of NIR also `{form,
+        readers: [{reader, version, verdict, findings}], verified: [{reader, version, samples, equal_answers,
+        worst_difference, first_departure, failure}], proven}`; of a bundle as `snnctl.commands.bundle.export`.
 
     Raises:
         DiagnosticError: U546, an option of bundles; as `snnctl.export.export.export`.
@@ -110,4 +116,4 @@ def export(
             raise DiagnosticError(Diagnostic("U546", facts={"option": option}))
     opened = open_run(run, allow_plugins=allow_plugins, warn=listener.warn)
     path = out or opened.folder.path / "export" / f"network.{format.removesuffix('-step')}"
-    return formats.export(opened, format, path).document()
+    return formats.export(opened, format, path, samples=samples, portable=portable).document()

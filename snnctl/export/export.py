@@ -15,6 +15,9 @@ from snnctl.core.files import writing
 from snnctl.engine.checkpoint import WEIGHTS, save_weights
 from snnctl.engine.experiment import Experiment
 from snnctl.export.chain import chain
+from snnctl.export.nir.export import Portable, told, write_portable
+from snnctl.export.nir.graph import read_graph
+from snnctl.export.nir.readers import readings
 from snnctl.export.nir_file import run_nir, write_nir
 from snnctl.export.onnx_file import run_onnx, write_onnx
 from snnctl.finished import FinishedRun
@@ -46,23 +49,38 @@ class Exported:
         }
 
 
-def export(run: FinishedRun, format: ExportFormat, path: Path) -> Exported:
+def export(
+    run: FinishedRun,
+    format: ExportFormat,
+    path: Path,
+    *,
+    samples: int = SAMPLES,
+    portable: Portable | None = Portable(),  # noqa: B008  # a frozen value
+) -> Exported:
     """Write the best weights of `run` to `path`.
+
+    Args:
+        samples: of the validation split to compare, >= 1.
+        portable: how NIR is written so that simulators read it alike; None writes time constants in steps and
+            resistances as the neurons have them.
 
     Raises:
         DiagnosticError: U495 for what the format cannot express, U496 a package is missing, U453 the file cannot be
-            written, E410 and E411 as `load_weights`.
+            written, E410 and E411 as `load_weights`; of NIR before anything is written: U491, U494, U499 as
+            `snnctl.export.nir.verify.chosen`.
     """
     experiment = run.experiment
     run.load()
     network = experiment.network.eval()
     data = experiment.data.split("val")
-    batch = data.batch(torch.arange(min(SAMPLES, len(data))))
+    wanted = max(samples, 0 if portable is None else portable.evidence)
+    batch = data.batch(torch.arange(min(wanted, len(data))))
     with torch.no_grad():
         ours = experiment.task.predict(network, batch)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if format == "safetensors":
         theirs, facts = _safetensors(run.recipe, experiment, path, batch)
+    elif format == "nir" and portable is not None:
+        theirs, facts = write_portable(experiment, path, batch, ours, portable)
     else:
         theirs, facts = _graph(experiment, path, batch, "ONNX" if format == "onnx-step" else "NIR")
     different = None
@@ -78,6 +96,7 @@ def _graph(
     network = experiment.network
     made = chain(network, format, any_neuron=format == "ONNX")
     with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         (write_nir if format == "NIR" else write_onnx)(made, path, {"name": experiment.name})
     with torch.no_grad():
         currents = network.encoder(batch.inputs)
@@ -85,7 +104,10 @@ def _graph(
         currents = currents.movedim(-1, 2)
     given = (run_nir if format == "NIR" else run_onnx)(path, currents)
     answer = given.mean(0) if made.averaged else given.transpose(0, 1)
-    return answer, {"nodes": len(made.links) + 2, "steps": made.steps}
+    facts: dict[str, Any] = {"nodes": len(made.links) + 2, "steps": made.steps}
+    if format == "NIR":
+        facts |= {"form": "exact", **told(readings(read_graph(path)), [])}
+    return answer, facts
 
 
 def _safetensors(recipe: Recipe, experiment: Experiment, path: Path, batch: Any) -> tuple[Tensor, dict[str, Any]]:
@@ -93,6 +115,7 @@ def _safetensors(recipe: Recipe, experiment: Experiment, path: Path, batch: Any)
     folder = path.parent / f".{path.name}.tmp"
     try:
         with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
             save_weights(folder, experiment.network, {})
             (folder / WEIGHTS).replace(path)
     finally:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.ui.console import table
+from snnctl.ui.nir import show_readers
 from snnctl.ui.report import show_files
 from snnctl.ui.words import figure, percent, size
 
@@ -60,6 +61,12 @@ def show_export(console: Console, document: Mapping[str, Any]) -> None:
         f"read back and run on {document['compared_samples']} samples of val: "
         f"largest difference {document['worst_difference']:.3g}{answers}"
     )
+    if "readers" in document:
+        show_readers(console, document)
+    if "evidence" in document:
+        beside = document["evidence"]
+        text = f"{beside['samples']} samples, {beside['spikes']:,} spikes: {escape(beside['file'])}"
+        console.print(f"evidence of {text}", soft_wrap=True)
 
 
 _FIXED = ("bits", "steps", "different", "mean_rate", "joules", "costs")

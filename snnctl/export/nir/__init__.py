@@ -1,0 +1,1 @@
+"""Graphs of the Neuromorphic Intermediate Representation: made, rewritten, run, and read by other simulators."""
