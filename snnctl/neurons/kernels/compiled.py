@@ -5,14 +5,15 @@ from __future__ import annotations
 import logging
 import types
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
-from snnctl.neurons.kernels.choice import chosen, is_transformed, llvm_is_there
+from snnctl.neurons.kernels.choice import chosen, is_plain, is_transformed, llvm_is_there
 from snnctl.neurons.kernels.operations import NotCompilable
+from snnctl.neurons.kernels.reference import BatchNorm
 
 log = logging.getLogger("snnctl.kernels")
 
@@ -106,6 +107,8 @@ def program_for(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | 
     Args:
         dtypes: of the state that is given; None starts from rest.
     """
+    if not all(is_plain(tensor) for tensor in (*neuron.parameters(), *neuron.buffers())):
+        return "a parameter is no plain tensor in the memory of the CPU"
     made = _current(neuron)
     key = (x.dtype, x.dim(), x.shape[-1], dtypes)
     found = made.programs.get(key)
@@ -121,7 +124,7 @@ def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) 
     from snnctl.neurons.kernels.trace import traced
 
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.autocast("cpu", enabled=False):
             return Program(traced(neuron, x[0], dtypes))
     except NotCompilable as error:
         return str(error)
@@ -129,17 +132,15 @@ def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) 
         return f"its step cannot be traced ({type(error).__name__}: {error})"
 
 
-def scan(
-    neuron: Any, x: Tensor, state: Any, *, return_state: bool
-) -> tuple[Tensor, Any] | None:
-    """A neuron along time by its kernel, or None where its definition has to run.
+class _Ready(NamedTuple):
+    """A program with what it is run on."""
 
-    Args:
-        neuron: a `SpikingNeuron` whose scan is the plain loop over its step.
-        x: input current [T, B, *, channels].
-        state: to go on from; None starts from rest.
-        return_state: without it the second result is None.
-    """
+    program: Any
+    states: tuple[Tensor, ...] | None
+    smalls: list[Tensor]
+
+
+def _ready(neuron: Any, x: Tensor, state: Any) -> _Ready | None:
     if not fits(x):
         return None
     parts: tuple[Tensor, ...] | None = None
@@ -151,20 +152,59 @@ def scan(
     if isinstance(program, str):
         return None
     step = program.step
-    if state is None and program.form.rest is None:
+    if parts is None and program.form.rest is None:
         state = neuron.initial_state(x[0])
         parts = state if isinstance(state, tuple) else (state,)
     if parts is not None and (len(parts) != len(step.states) or step.single is isinstance(state, tuple)):
         return None
     smalls = program.smalls(x.shape[-1])
-    if smalls is None:
+    return None if smalls is None else _Ready(program, parts, smalls)
+
+
+def scan(neuron: Any, x: Tensor, state: Any, *, return_state: bool) -> tuple[Tensor, Any] | None:
+    """A neuron along time by its kernel, or None where its definition has to run.
+
+    Args:
+        neuron: a `SpikingNeuron` whose scan is the plain loop over its step.
+        x: input current [T, B, *, channels].
+        state: to go on from; None starts from rest.
+        return_state: without it the second result is None.
+    """
+    ready = _ready(neuron, x, state)
+    if ready is None:
         return None
     from snnctl.neurons.kernels import run
 
-    spikes, *last = run.scan(program, x, parts, smalls, return_state=return_state)
-    if not return_state:
-        return spikes, None
-    return spikes, last[0] if step.single else tuple(last)
+    spikes, *last = run.scan(ready.program, x, ready.states, ready.smalls, return_state=return_state)
+    return spikes, _state(ready, last)
+
+
+def norm_scan(
+    neuron: Any, x: Tensor, state: Any, norm: BatchNorm, *, return_state: bool
+) -> tuple[Tensor, Any, tuple[Tensor, Tensor]] | None:
+    """Batch normalisation over the last axis by `norm`, then `scan`, without ever writing the normalised current.
+
+    Returns:
+        Spikes, last state, and the mean and (biased) variance that were used, in float64; None where the two have to
+        run apart.
+    """
+    if not all(is_plain(p) for p in (norm.weight, norm.bias, norm.offset) if p is not None):
+        return None
+    ready = _ready(neuron, x, state)
+    if ready is None:
+        return None
+    from snnctl.neurons.kernels import run_normed
+
+    (spikes, *last), used = run_normed.scan(
+        ready.program, x, ready.states, ready.smalls, norm, return_state=return_state
+    )
+    return spikes, _state(ready, last), used
+
+
+def _state(ready: _Ready, last: list[Tensor]) -> Any:
+    if not last:
+        return None
+    return last[0] if ready.program.step.single else tuple(last)
 
 
 def fits(x: Tensor) -> bool:

@@ -51,6 +51,11 @@ def lif_scan(
     return scan_in_chunks(lambda x, v: reference.lif_scan(x, v, dynamics), x, v)
 
 
+def takes_lif() -> bool:
+    """Whether a kernel was asked for that knows one equation, that of LIF."""
+    return chosen.get() in ("compile", "triton")
+
+
 def lif_norm_scan(
     x: Tensor, v: Tensor | None, dynamics: Dynamics, norm: BatchNorm, *, return_state: bool = True
 ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]] | None:

@@ -53,7 +53,7 @@ class Call:
         self._smalls = [(f"small{place}", each) for place, each in enumerate(form.per_channel)]
         self._backward: dict[tuple[str, ...], Launch] = {}
 
-    def forward(self, x: Tensor, states: tuple[Tensor, ...], smalls: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def forward(self, x: Tensor, states: tuple[Tensor, ...], smalls: tuple[Tensor | None, ...]) -> tuple[Tensor, ...]:
         """Spikes, and the last state if it is kept."""
         spikes = torch.empty(self.shape, dtype=self.fired)
         given: dict[str, Tensor | None] = {"x": x, "spikes": spikes}
@@ -68,7 +68,7 @@ class Call:
         self._forward.run(given)
         return (spikes, *lasts)
 
-    def _give(self, launch: Launch, given: dict[str, Tensor | None], smalls: tuple[Tensor, ...]) -> None:
+    def _give(self, launch: Launch, given: dict[str, Tensor | None], smalls: tuple[Tensor | None, ...]) -> None:
         for (slot, each), small in zip(self._smalls, smalls, strict=True):
             given[slot] = tiled(launch.plan, small)[0] if each else small
 
