@@ -44,7 +44,7 @@ def neuron_cases(neuron: str = "lif", names: Sequence[str] = STANDARD) -> list[C
     ]
 
 
-def make_neuron(name: str, shape: Sequence[int]) -> nn.Module:
+def make_neuron(name: str, shape: Sequence[int]) -> SpikingNeuron:
     """The neuron called `name` for input of `shape` [T, B, *, channels].
 
     Raises:
@@ -54,8 +54,8 @@ def make_neuron(name: str, shape: Sequence[int]) -> nn.Module:
     needed = [knob.name for knob in knobs(component) if knob.required]
     if set(needed) - {"steps"}:
         raise ValueError(f"`{name}` has knobs without a default: {', '.join(needed)}")
-    made: nn.Module = component(shape[-1], **dict.fromkeys(needed, shape[0]))
-    if isinstance(made, SpikingNeuron) and len(shape) == len(SHAPES["maps"]):
+    made: SpikingNeuron = component(shape[-1], **dict.fromkeys(needed, shape[0]))
+    if len(shape) == len(SHAPES["maps"]):
         made.over_space(2)
     return made
 

@@ -155,6 +155,18 @@ class SpikingNeuron(nn.Module):
             found = scan_in_chunks(self.scan, x, state) if self.streams else self.scan(x, state)
         return found if return_state else found[0]
 
+    def why_not_compiled(self, axes: int = 1) -> str:
+        """Why no kernel can be made of `step`, so that it runs step by step, or "".
+
+        Args:
+            axes: of one step of its input, the batch and the channels not counted.
+        """
+        if type(self).scan is not SpikingNeuron.scan:
+            return "it runs over time in a way of its own (`scan`)"
+        if type(self).forward is not SpikingNeuron.forward and not self.fuses_norm:
+            return "it runs over time in a way of its own (`forward`)"
+        return compiled.why_not(self, torch.zeros(2, 2, *(2,) * axes, self.channels))
+
     def scan(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Apply `step` along time; in one kernel where one can be made of it."""
         found = compiled.scan(self, x, state, return_state=True)

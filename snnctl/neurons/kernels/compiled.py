@@ -132,6 +132,14 @@ def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) 
         return f"its step cannot be traced ({type(error).__name__}: {error})"
 
 
+def why_not(neuron: nn.Module, x: Tensor) -> str:
+    """Why a neuron runs its definition on an input like `x`, or ""."""
+    if not llvm_is_there():
+        return "llvmlite cannot be loaded"
+    found = program_for(neuron, x, None)
+    return found if isinstance(found, str) else ""
+
+
 class _Ready(NamedTuple):
     """A program with what it is run on."""
 

@@ -132,7 +132,7 @@ def available_kernels() -> list[dict[str, str | bool]]:
     if llvm_is_there():
         from snnctl.neurons.kernels import jit
 
-        fused = f"LIF family on the CPU: {jit.describe()}"
+        fused = f"made from the step of any pointwise neuron, on the CPU: {jit.describe()}"
     usable, reason = False, "no CUDA device here"
     if torch.cuda.is_available():
         from snnctl.neurons.kernels import lif_triton
@@ -140,7 +140,7 @@ def available_kernels() -> list[dict[str, str | bool]]:
         usable, reason = lif_triton.is_available()
     triton = "train.kernel=triton chooses it; checked in Triton's interpreter, not run or timed on a GPU yet"
     rows: list[tuple[str, bool, str]] = [
-        ("fused", llvm_is_there(), fused),
+        ("compiled", llvm_is_there(), fused),
         ("reference", True, "eager torch, the definition: every other neuron, device and dtype"),
         ("triton", False, f"{triton}; {'ready' if usable else reason}"),
         ("compile", False, "train.kernel=compile chooses it; needs a compiler"),

@@ -255,7 +255,7 @@ def traced(neuron: Any, like: Tensor, dtypes: tuple[torch.dtype, ...] | None) ->
     Raises:
         NotCompilable: no kernel can be made of it.
     """
-    shape = (2, *(1,) * (like.dim() - 2), like.shape[-1]) if like.dim() > 1 else tuple(like.shape)
+    shape = (2, *(min(size, 2) for size in like.shape[1:-1]), like.shape[-1]) if like.dim() > 1 else tuple(like.shape)
     generator = torch.Generator().manual_seed(0)
 
     def drawn(dtype: torch.dtype) -> Tensor:
@@ -267,10 +267,11 @@ def traced(neuron: Any, like: Tensor, dtypes: tuple[torch.dtype, ...] | None) ->
         parts = rest if isinstance(rest, tuple) else (rest,)
         for part in parts:
             if not isinstance(part, Tensor) or part.shape != shape or not part.is_floating_point():
-                raise NotCompilable("its state holds more than values of single neurons")
+                what = f"{part.dtype} of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
+                raise NotCompilable(f"its state holds more than one value per neuron ({what})")
         kinds = {part.dtype for part in parts} if dtypes is None else set(dtypes)
         if len(kinds) != 1:
-            raise NotCompilable("it has no state, or one of several dtypes")
+            raise NotCompilable("it has no state" if not kinds else "its state has several dtypes")
         (real,) = kinds
         if real not in (torch.float32, torch.float64) or not _fits(like.dtype, real):
             raise NotCompilable(f"a state of {real} with an input of {like.dtype}")
