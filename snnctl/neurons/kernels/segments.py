@@ -139,7 +139,7 @@ def scratch_of(needed: int, real: torch.dtype) -> int:
 
 @lru_cache(maxsize=256)
 def c_numbers(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[Any]:
-    """Such as those of `equation_ir.SCALARS`, where kernels can read them."""
+    """Numbers where kernels can read them."""
     return ((ctypes.c_float if real == torch.float32 else ctypes.c_double) * len(values))(*values)
 
 
