@@ -142,8 +142,9 @@ class SpikingNeuron(nn.Module):
         """
         if not self.streams and (state is not None or return_state):
             raise ValueError(f"{type(self).__name__} cannot stream: it has no state to pass in or to return")
-        found = None
+        found, scan = None, self.scan
         if type(self).scan is SpikingNeuron.scan:  # whoever scans in another way has no use for a kernel of `step`
+            scan = self._stepped
             if norm is not None:
                 found = norm.scan(self, x, state, offset, return_state=return_state)
             if found is None:
@@ -152,7 +153,7 @@ class SpikingNeuron(nn.Module):
         if found is None:
             x = _normalised(x, norm, offset)
             state = self.initial_state(x[0]) if state is None else state
-            found = scan_in_chunks(self.scan, x, state) if self.streams else self.scan(x, state)
+            found = scan_in_chunks(scan, x, state) if self.streams else scan(x, state)
         return found if return_state else found[0]
 
     def why_not_compiled(self, axes: int = 1) -> str:
@@ -170,8 +171,9 @@ class SpikingNeuron(nn.Module):
     def scan(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         """Apply `step` along time; in one kernel where one can be made of it."""
         found = compiled.scan(self, x, state, return_state=True)
-        if found is not None:
-            return found
+        return self._stepped(x, state) if found is None else found
+
+    def _stepped(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         out = []
         for x_t in x.unbind(0):  # its gradient is one stack; indexing would allocate a full-size zero per step
             spikes, state = self.step(x_t, state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import types
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -107,12 +108,12 @@ def program_for(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | 
     Args:
         dtypes: of the state that is given; None starts from rest.
     """
-    if not all(is_plain(tensor) for tensor in (*neuron.parameters(), *neuron.buffers())):
-        return "a parameter is no plain tensor in the memory of the CPU"
     made = _current(neuron)
     key = (x.dtype, x.dim(), x.shape[-1], dtypes)
     found = made.programs.get(key)
     if found is None:
+        if not all(is_plain(tensor) for tensor in (*neuron.parameters(), *neuron.buffers())):
+            return "a parameter is no plain tensor in the memory of the CPU"  # for now: it is not kept
         found = made.programs[key] = _make(neuron, x, dtypes)
         if isinstance(found, str):
             log.debug("%s runs its definition: %s", type(neuron).__name__, found)
@@ -123,9 +124,16 @@ def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) 
     from snnctl.neurons.kernels.program import Program  # LLVM is loaded at the first use
     from snnctl.neurons.kernels.trace import traced
 
+    like = x[0].detach()
+
+    def make() -> Any:
+        with torch.random.fork_rng(devices=[]):
+            return Program(traced(neuron, like, dtypes))
+
     try:
-        with torch.random.fork_rng(devices=[]), torch.autocast("cpu", enabled=False):
-            return Program(traced(neuron, x[0], dtypes))
+        # In a thread of its own none of torch's modes and hooks is at work, whoever calls.
+        with ThreadPoolExecutor(1) as aside:
+            return aside.submit(make).result()
     except NotCompilable as error:
         return str(error)
     except Exception as error:  # whatever a step may raise: the definition will say it again, in its own place
@@ -156,17 +164,25 @@ def _ready(neuron: Any, x: Tensor, state: Any) -> _Ready | None:
         parts = state if isinstance(state, tuple) else (state,)
         if not all(fits_state(part, x) for part in parts):
             return None
-    program = program_for(neuron, x, None if parts is None else tuple(part.dtype for part in parts))
+    dtypes = None if parts is None else tuple(part.dtype for part in parts)
+    program = program_for(neuron, x, dtypes)
     if isinstance(program, str):
         return None
-    step = program.step
+    smalls = program.smalls(x.shape[-1])
+    if smalls is None:  # a parameter is another than it was
+        _made.pop(neuron, None)
+        program = program_for(neuron, x, dtypes)
+        smalls = None if isinstance(program, str) else program.smalls(x.shape[-1])
+        if smalls is None:
+            return None
+    if not all(is_plain(small) for small in smalls):
+        return None
     if parts is None and program.form.rest is None:
         state = neuron.initial_state(x[0])
         parts = state if isinstance(state, tuple) else (state,)
-    if parts is not None and (len(parts) != len(step.states) or step.single is isinstance(state, tuple)):
+    if parts is not None and (len(parts) != len(program.step.states) or program.step.single is isinstance(state, tuple)):
         return None
-    smalls = program.smalls(x.shape[-1])
-    return None if smalls is None else _Ready(program, parts, smalls)
+    return _Ready(program, parts, smalls)
 
 
 def scan(neuron: Any, x: Tensor, state: Any, *, return_state: bool) -> tuple[Tensor, Any] | None:
@@ -221,6 +237,7 @@ def fits(x: Tensor) -> bool:
         chosen.get() == "auto"
         and type(x) in _PLAIN
         and x.is_cpu
+        and x.layout == torch.strided
         and x.dim() > 1
         and x.numel() > 0
         and not torch.compiler.is_compiling()

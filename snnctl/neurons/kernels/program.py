@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
 
 from snnctl.neurons.kernels.form import Form, formed, normed
-from snnctl.neurons.kernels.jit import Compiled
+from snnctl.neurons.kernels.jit import Compiled, sources_digest
 from snnctl.neurons.kernels.scan_ir import backward_ir, forward_ir
 from snnctl.neurons.kernels.trace import Place, Small, Step
 
 Recipe = Callable[[list[Any]], Tensor]
 
 
+# What writes the code: with the form, all that a kernel is made from.
+_WRITERS = ("scan_ir", "emit", "form", "graph", "rules", "vector_ir", "segments")
+
+
 @cache
 def forward_kernel(form: Form, from_rest: bool, keeps_state: bool) -> Compiled:
-    return Compiled("scan", forward_ir(form, "scan", from_rest=from_rest, keeps_state=keeps_state))
+    """The kernel of `scan_ir.forward_ir`."""
+    write = partial(forward_ir, form, "scan", from_rest=from_rest, keeps_state=keeps_state)
+    return Compiled("scan", write, f"{sources_digest(*_WRITERS)} {form} {from_rest} {keeps_state}")
 
 
 @cache
 def backward_kernel(form: Form, from_rest: bool, keeps_state: bool, sums: tuple[str, ...]) -> Compiled:
+    """The kernel of `scan_ir.backward_ir`."""
     name = "scan_backward"
-    return Compiled(name, backward_ir(form, name, from_rest=from_rest, keeps_state=keeps_state, sums=sums))
+    write = partial(backward_ir, form, name, from_rest=from_rest, keeps_state=keeps_state, sums=sums)
+    return Compiled(name, write, f"{sources_digest(*_WRITERS)} {form} {from_rest} {keeps_state} {sums}")
 
 
 class Program:
@@ -54,7 +62,7 @@ class Program:
 
     def smalls(self, channels: int) -> list[Tensor] | None:
         """The small values as they are now, [] or [channels], in the dtype computed in; gradients flow back through
-        them. None where one has another shape than when the step was traced."""
+        them. None where the step has to be traced anew: one has another shape, or takes a gradient and did not."""
         if not self._order:
             return []
         made: list[Any] = [None] * len(self.step.smalls)
@@ -64,6 +72,8 @@ class Program:
         for place, per_channel in zip(self._given, self.form.per_channel, strict=True):
             value = made[place]
             if value.numel() != (channels if per_channel else 1):
+                return None
+            if value.requires_grad and place not in self.step.learned:
                 return None
             value = value if value.dtype == self.real else value.to(self.real)
             found.append(value if value.dim() == int(per_channel) else value.reshape((channels,) * per_channel))

@@ -60,6 +60,7 @@ class Step:
             absent are 0. Those of smalls are summed over all neurons (and steps).
         real, stored, fired: dtypes that are computed in, of the input, and of the spikes.
         single: whether the state is one tensor instead of a tuple.
+        learned: places of the small values that took a gradient when the step was run.
     """
 
     graph: Graph
@@ -72,6 +73,7 @@ class Step:
     stored: torch.dtype
     fired: torch.dtype
     single: bool
+    learned: frozenset[int]
 
 
 class _Recorder(TorchDispatchMode):
@@ -109,6 +111,8 @@ class _Recorder(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         name = func._schema.name.removeprefix("aten::")
+        if not self.resting and torch.Tag.nondeterministic_seeded in func.tags:
+            raise NotCompilable(f"`{name}` draws random numbers")
         if not self.resting and name in _READS:
             raise NotCompilable("its step reads the value of a tensor (`int`, `float`, `bool`, `if` or `item`)")
         found = func(*args, **kwargs)
@@ -127,6 +131,8 @@ class _Recorder(TorchDispatchMode):
                 raise NotCompilable(f"`{name}` gives more than one tensor")
             return
         plain = name.removesuffix("_") if not name.startswith("_") else name
+        if not any(isinstance(part, Tensor) for part in tree_leaves((args, kwargs))) and plain not in OPERATIONS:
+            return  # it hangs on nothing, as `arange` does: a small value, or nothing that can be used
         if plain in _CREATES:
             self.bind(found, OPERATIONS[plain](self.graph, *args))
             return
@@ -149,7 +155,8 @@ class _Recorder(TorchDispatchMode):
     def _ref(self, tensor: Tensor, name: str) -> Ref:
         node = self.node(tensor)
         if node is None:
-            raise NotCompilable(f"`{name}` takes a tensor that is neither input, state, parameter nor buffer")
+            shape = f"a tensor of shape {tuple(tensor.shape)}"
+            raise NotCompilable(f"`{name}` takes {shape} that is no value of a neuron and none per channel")
         return Ref(node)
 
     def _operation(self, plain: str, args: Any, kwargs: Any, found: Tensor) -> int:
@@ -170,6 +177,8 @@ class _Recorder(TorchDispatchMode):
             raise NotCompilable(f"`{plain}` with these arguments ({error})") from error
 
     def _cast(self, node: int, found: Tensor) -> int:
+        if not (found.is_floating_point() or self.graph.is_truth(node) or found.dtype == torch.bool):
+            raise NotCompilable(f"a value is made a whole number ({found.dtype})")
         if found.dtype == torch.bool:
             return node if self.graph.is_truth(node) else self.graph.add("ne", node, self.graph.const(0))
         if self.graph.is_truth(node):
@@ -217,7 +226,11 @@ class _Cutter(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        found = func(*args, **kwargs)
+        try:
+            found = func(*args, **kwargs)
+        except NotCompilable as error:
+            name = _name(func)
+            raise error if f"`{name}`" in str(error) else NotCompilable(f"{error}, in `{name}`") from None
         if not isinstance(found, Tensor) or not found.numel() or self.recorder.resting:
             return found
         given = [part for part in tree_leaves((args, kwargs)) if isinstance(part, Tensor)]
@@ -226,7 +239,7 @@ class _Cutter(TorchFunctionMode):
         graph, node = self.recorder.graph, self.recorder.node(found)
         if node is not None and (graph.varies[node] or graph.value(node) is not None):
             return found
-        if not self.fits(found) or not (found.is_floating_point() or found.dtype == torch.bool):
+        if not self.fits(found):
             if node is None:
                 raise NotCompilable(f"`{_name(func)}` makes a tensor of shape {tuple(found.shape)}")
             return found
@@ -325,6 +338,7 @@ def _run(
         stored=x.dtype,
         fired=spikes.dtype,
         single=single,
+        learned=frozenset(place for place, leaf in enumerate(cutter.leaves) if leaf.requires_grad),
     )
 
 
