@@ -32,13 +32,21 @@ Layer = Callable[[Tensor], Tensor]
 _SPREAD = 1.5  # of the normal input current; LIF then fires at about a tenth of all steps
 
 
-def neuron_cases(neuron: str = "lif", names: Sequence[str] = STANDARD) -> list[Case]:
+def neuron_cases(neuron: str = "lif", names: Sequence[str] = STANDARD, *, named: bool = False) -> list[Case]:
     """The cases called `names` for the registered neuron `neuron` with its defaults.
 
     For `lif` also spikingjelly and snntorch, as far as they are there, and snnctl with a bfloat16 input.
+
+    Args:
+        named: whether the cases carry the neuron's name: there are those of others beside them.
     """
     return [
-        Case(name, SHAPES[name], passes, partial(_contenders, neuron, SHAPES[name], passes))
+        Case(
+            f"{neuron} {name}" if named else name,
+            SHAPES[name],
+            passes,
+            partial(_contenders, neuron, SHAPES[name], passes),
+        )
         for name in names
         for passes in PASSES
     ]

@@ -18,7 +18,7 @@ _EXTRAS = {"sweep": "optuna", "nir": "nir", "tensorboard": "tensorboard", "text"
 
 
 def doctor(listener: Listener = NOBODY) -> dict[str, Any]:
-    """`{environment, kernels, neurons, extras, cache, prepared}`: versions, devices, threads, what is installed and ready."""
+    """`{environment, kernels, neurons, extras, cache, prepared}`: the machine, what is installed and ready."""
     facts = environment.environment()
     threads, cores = facts["threads"], facts["cores"]
     if isinstance(threads, int) and isinstance(cores, int) and threads > cores:

@@ -72,7 +72,7 @@ def show_component(what: str, name: str = "") -> dict[str, Any]:
 
 
 def kernel_of(name: str) -> dict[str, Any] | None:
-    """`{compiled, reason}` of a registered neuron with its defaults: whether a kernel is made of its step, else why not.
+    """`{compiled, reason}` of a registered neuron with its defaults: whether a kernel is made of its step, or why not.
 
     None where it cannot be built without being told more.
     """

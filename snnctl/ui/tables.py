@@ -61,7 +61,7 @@ def _kernel(found: Mapping[str, Any]) -> str:
     """Whether a neuron is compiled, and if not, why."""
     if found["compiled"]:
         return "compiled from its step"
-    return f"none, it runs step by step in torch: {escape(found['reason'])}"
+    return f"none is made from its step: {escape(found['reason'])}"
 
 
 def _indented(text: str, part: str) -> str:

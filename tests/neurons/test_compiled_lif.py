@@ -232,7 +232,9 @@ def test_inputs_of_any_layout() -> None:
             assert torch.equal(a, b)
     constant = x[:1].expand(7, -1, -1)
     for a, b in zip(
-        results(compiled_scan, constant, v, dynamics), results(compiled_scan, constant.contiguous(), v, dynamics), strict=True
+        results(compiled_scan, constant, v, dynamics),
+        results(compiled_scan, constant.contiguous(), v, dynamics),
+        strict=True,
     ):
         assert torch.equal(a, b)
     check(constant, v.mT.contiguous().mT, dynamics)
@@ -382,7 +384,13 @@ class TestFallback:
         x, v = drawn((3, 2, 4))
         neuron = Stated(self.dynamics, 4)
         assert compiled.scan(neuron, x, v, return_state=True) is not None
-        for other, state in ((x.half(), None), (x, v.double()), (x, v[:1]), (x.to("meta"), None), (x.to_sparse(), None)):
+        for other, state in (
+            (x.half(), None),
+            (x, v.double()),
+            (x, v[:1]),
+            (x.to("meta"), None),
+            (x.to_sparse(), None),
+        ):
             assert compiled.scan(neuron, other, state, return_state=True) is None
         with use_kernel("reference"):
             assert compiled.scan(neuron, x, v, return_state=True) is None

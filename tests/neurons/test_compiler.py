@@ -64,7 +64,9 @@ class Busy(SpikingNeuron):
         return s.to(x_t.dtype), (h * (1 - s), a)
 
 
-MADE: dict[str, Callable[[], SpikingNeuron]] = {name: lambda name=name: make_neuron(name, (4, CHANNELS)) for name in SHIPPED}
+MADE: dict[str, Callable[[], SpikingNeuron]] = {
+    name: lambda name=name: make_neuron(name, (4, CHANNELS)) for name in SHIPPED
+}
 MADE |= {
     "readme": lambda: Leaky(CHANNELS),
     "busy": lambda: Busy(CHANNELS),
@@ -229,8 +231,6 @@ class TestChanges:
 
     def test_entries_of_a_list(self) -> None:
         class Listed(Leaky):
-            levels_at = [1.0]
-
             def __init__(self, channels: int) -> None:
                 super().__init__(channels)
                 self.at = [1.0]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.neurons.kernels.choice import chosen, is_plain, is_transformed, llvm_is_there
-from snnctl.neurons.kernels.operations import NotCompilable
+from snnctl.neurons.kernels.operations import NotCompilableError
 from snnctl.neurons.kernels.reference import BatchNorm
 
 log = logging.getLogger("snnctl.kernels")
@@ -134,7 +134,7 @@ def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) 
         # In a thread of its own none of torch's modes and hooks is at work, whoever calls.
         with ThreadPoolExecutor(1) as aside:
             return aside.submit(make).result()
-    except NotCompilable as error:
+    except NotCompilableError as error:
         return str(error)
     except Exception as error:  # whatever a step may raise: the definition will say it again, in its own place
         return f"its step cannot be traced ({type(error).__name__}: {error})"
@@ -180,7 +180,9 @@ def _ready(neuron: Any, x: Tensor, state: Any) -> _Ready | None:
     if parts is None and program.form.rest is None:
         state = neuron.initial_state(x[0])
         parts = state if isinstance(state, tuple) else (state,)
-    if parts is not None and (len(parts) != len(program.step.states) or program.step.single is isinstance(state, tuple)):
+    if parts is not None and (
+        len(parts) != len(program.step.states) or program.step.single is isinstance(state, tuple)
+    ):
         return None
     return _Ready(program, parts, smalls)
 

@@ -34,7 +34,7 @@ def lif_scan(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> tuple[Tensor, T
         Spikes [T, B, *] in the dtype of `x`, and the membrane after the last step.
     """
     if chosen.get() == "compile":
-        return _compiled()(x, v, dynamics)  # type: ignore[no-any-return]
+        return _compiled()(x, v, dynamics)
     if chosen.get() == "triton":
         from snnctl.neurons.kernels import lif_triton  # Triton is loaded at the first use
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from snnctl.neurons.kernels import rules
 from snnctl.neurons.kernels.form import Form
-from snnctl.neurons.kernels.graph import LEAVES, Graph
+from snnctl.neurons.kernels.graph import LEAVES
 from snnctl.neurons.kernels.vector_ir import I64, Emitter, Vec
 
 _COMPARED = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}

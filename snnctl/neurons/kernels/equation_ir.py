@@ -47,7 +47,7 @@ class EquationSpec(NamedTuple):
 
 
 def surrogate_derivative(kind: str, u: Vec, first: Vec, second: Vec) -> Vec:
-    """The surrogate's derivative at distance `u` from the threshold; constants as `parameters.surrogate_constants` gives them."""
+    """The surrogate's derivative at distance `u` from the threshold; constants of `parameters.surrogate_constants`."""
     emit = u.emit
     match kind:
         case "atan":

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from snnctl.neurons.kernels.graph import Graph
 
 
-class NotCompilable(Exception):
+class NotCompilableError(Exception):
     """A step that the compiler cannot make a kernel of; the message names the operation that is the reason."""
 
 
@@ -61,7 +61,7 @@ def _logical(op: str) -> Operation:
 def _nothing_else(named: dict[str, Any]) -> None:
     for name, value in named.items():
         if value is not None:
-            raise NotCompilable(f"the argument `{name}` of an operation")
+            raise NotCompilableError(f"the argument `{name}` of an operation")
 
 
 def _sum(op: str) -> Operation:
@@ -83,7 +83,7 @@ def _rsub(graph: Graph, a: Any, b: Any, alpha: float = 1) -> int:
 
 def _divide(graph: Graph, a: Any, b: Any, rounding_mode: str | None = None) -> int:
     if rounding_mode is not None:
-        raise NotCompilable("`div` with a rounding mode")
+        raise NotCompilableError("`div` with a rounding mode")
     return graph.add("div", _real(graph, a), _real(graph, b))
 
 
@@ -180,7 +180,7 @@ def _filled_with(place: int | None, value: float = 0.0) -> Callable[..., int]:
 OPERATIONS: dict[str, Operation] = {
     **{name: _plain(name) for name in ("mul", "neg", "abs", "lt", "le", "gt", "ge", "eq", "ne")},
     **{name: _plain(name) for name in ("exp", "log", "tanh", "sin", "cos", "atan", "sqrt", "floor", "ceil", "trunc")},
-    **{name: _same for name in ("alias", "detach", "clone", "view", "_unsafe_view", "expand", "squeeze", "unsqueeze")},
+    **dict.fromkeys(("alias", "detach", "clone", "view", "_unsafe_view", "expand", "squeeze", "unsqueeze"), _same),
     "add": _sum("add"),
     "sub": _sum("sub"),
     "rsub": _rsub,

@@ -1,4 +1,4 @@
-"""A neuron's step, compiled: what is made once per neuron and setting, and how its small values are had at each call."""
+"""A neuron's step, compiled: what is made once for a neuron as it is, and how its small values are had at each call."""
 
 from __future__ import annotations
 
@@ -121,8 +121,6 @@ def _recipe(small: Small) -> Recipe:
             return made[part.number] if _is_place(part) else part
 
         full = tree_map(filled, (args, named), is_leaf=_is_place)
-        return function(*full[0], **full[1])  # type: ignore[no-any-return]
+        return function(*full[0], **full[1])
 
     return general
-
-

@@ -78,7 +78,8 @@ def _compared(graph: Graph, op: str, args: tuple[int, ...], place: int) -> int |
     sides = []
     for value in both:
         a, b = (graph.value(value if at == place else arg) for at, arg in enumerate(args))
-        assert a is not None and b is not None
+        assert a is not None
+        assert b is not None
         sides.append({"gt": a > b, "ge": a >= b, "lt": a < b, "le": a <= b}[op])
     if sides[0] == sides[1]:
         return None

@@ -178,5 +178,3 @@ def scan(
         return call.forward(x, given, tuple(smalls))
     found = _Scan.apply(call, x, *given, *smalls)
     return found if return_state else (found,)
-
-

@@ -24,9 +24,8 @@ def forward_slots(form: Form) -> tuple[str, ...]:
     """The arguments of the forward kernel."""
     parts = range(len(form.states))
     smalls = (f"small{k}" for k in range(len(form.per_channel)))
-    return (*COMMON, "numbers", *smalls, "x", "x_stride", *(f"state{k}" for k in parts), "spikes") + tuple(
-        f"last{k}" for k in parts
-    )
+    states, lasts = (f"state{k}" for k in parts), (f"last{k}" for k in parts)
+    return (*COMMON, "numbers", *smalls, "x", "x_stride", *states, "spikes", *lasts)
 
 
 def backward_slots(form: Form) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """From a neuron's `step` to a graph: the step and its backward pass are run once, and every operation is written down.
 
-The step is run on small tensors. What torch dispatches below autograd is recorded, so that surrogates are seen through,
-whoever wrote them, and so is what `torch.autograd.grad` does with the result: gradients need no rules of their own. What
-hangs on parameters alone is cut off before: it is computed by torch at each call, see `Small`.
+The step is run on small tensors. What torch dispatches below autograd is recorded, so that surrogates are seen
+through, whoever wrote them, and so is what `torch.autograd.grad` does with the result: gradients need no rules of
+their own. What hangs on parameters alone is cut off before: it is computed by torch at each call, see `Small`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,22 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from snnctl.neurons.kernels.graph import Graph
-from snnctl.neurons.kernels.operations import OPERATIONS, NotCompilable, Ref
+from snnctl.neurons.kernels.operations import OPERATIONS, NotCompilableError, Ref
 
 _NARROW = (torch.bfloat16,)
 _READS = ("_local_scalar_dense", "equal", "is_nonzero", "item")
-_CREATES = ("zeros", "ones", "new_zeros", "new_ones", "zeros_like", "ones_like", "full", "full_like", "new_full", "scalar_tensor")
+_CREATES = (
+    "zeros",
+    "ones",
+    "new_zeros",
+    "new_ones",
+    "zeros_like",
+    "ones_like",
+    "full",
+    "full_like",
+    "new_full",
+    "scalar_tensor",
+)
 
 
 class Small(NamedTuple):
@@ -80,7 +91,7 @@ class _Recorder(TorchDispatchMode):
     """Writes down what torch does, by where its results lie in memory; so all of them are kept alive."""
 
     def __init__(self, real: torch.dtype) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.graph, self.real = Graph(), real
         self.bound: dict[int, int] = {}
         self.alive: list[Tensor] = []
@@ -112,9 +123,9 @@ class _Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         name = func._schema.name.removeprefix("aten::")
         if not self.resting and torch.Tag.nondeterministic_seeded in func.tags:
-            raise NotCompilable(f"`{name}` draws random numbers")
+            raise NotCompilableError(f"`{name}` draws random numbers")
         if not self.resting and name in _READS:
-            raise NotCompilable("its step reads the value of a tensor (`int`, `float`, `bool`, `if` or `item`)")
+            raise NotCompilableError("its step reads the value of a tensor (`int`, `float`, `bool`, `if` or `item`)")
         found = func(*args, **kwargs)
         if not self.resting:
             self._write(name, args, kwargs, found)
@@ -128,7 +139,7 @@ class _Recorder(TorchDispatchMode):
             return  # a constant tensor: the function that made it is called anew each time
         if not isinstance(found, Tensor):
             if any(isinstance(part, Tensor) for part in tree_leaves(found)):
-                raise NotCompilable(f"`{name}` gives more than one tensor")
+                raise NotCompilableError(f"`{name}` gives more than one tensor")
             return
         plain = name.removesuffix("_") if not name.startswith("_") else name
         if not any(isinstance(part, Tensor) for part in tree_leaves((args, kwargs))) and plain not in OPERATIONS:
@@ -137,10 +148,10 @@ class _Recorder(TorchDispatchMode):
             self.bind(found, OPERATIONS[plain](self.graph, *args))
             return
         refs = tree_map_only(Tensor, lambda t: self._ref(t, name), (args, kwargs))
-        node = self._operation(plain, *refs, found)
+        node = self._operation(plain, refs[0], refs[1], found)
         self._keep_sums(plain, args, found)
         if name != plain and self.graph.nodes[self.bound[args[0].data_ptr()]].op in ("input", "small"):
-            raise NotCompilable(f"`{name}` changes what the step was given")
+            raise NotCompilableError(f"`{name}` changes what the step was given")
         self.bind(found, node)
         self._check(plain, node, found)
 
@@ -148,7 +159,7 @@ class _Recorder(TorchDispatchMode):
         """Sums over neurons are taken at the very end: nothing of the size of neurons may be made of one."""
         sums = [part for part in args if isinstance(part, Tensor) and part.data_ptr() in self.summed]
         if any(found.numel() > part.numel() for part in sums):
-            raise NotCompilable("its backward pass mixes neurons (`sum`)")
+            raise NotCompilableError("its backward pass mixes neurons (`sum`)")
         if sums or (name == "sum" and found.numel() < args[0].numel()):
             self.summed.add(found.data_ptr())
 
@@ -156,7 +167,7 @@ class _Recorder(TorchDispatchMode):
         node = self.node(tensor)
         if node is None:
             shape = f"a tensor of shape {tuple(tensor.shape)}"
-            raise NotCompilable(f"`{name}` takes {shape} that is no value of a neuron and none per channel")
+            raise NotCompilableError(f"`{name}` takes {shape} that is no value of a neuron and none per channel")
         return Ref(node)
 
     def _operation(self, plain: str, args: Any, kwargs: Any, found: Tensor) -> int:
@@ -168,17 +179,17 @@ class _Recorder(TorchDispatchMode):
             return int(args[0].node)
         operation = OPERATIONS.get(plain)
         if operation is None:
-            raise NotCompilable(f"`{plain}` is no pointwise operation that the compiler knows")
+            raise NotCompilableError(f"`{plain}` is no pointwise operation that the compiler knows")
         if operation is OPERATIONS["view"]:
             return int(args[0].node)
         try:
             return operation(self.graph, *args, **kwargs)
         except TypeError as error:
-            raise NotCompilable(f"`{plain}` with these arguments ({error})") from error
+            raise NotCompilableError(f"`{plain}` with these arguments ({error})") from error
 
     def _cast(self, node: int, found: Tensor) -> int:
         if not (found.is_floating_point() or self.graph.is_truth(node) or found.dtype == torch.bool):
-            raise NotCompilable(f"a value is made a whole number ({found.dtype})")
+            raise NotCompilableError(f"a value is made a whole number ({found.dtype})")
         if found.dtype == torch.bool:
             return node if self.graph.is_truth(node) else self.graph.add("ne", node, self.graph.const(0))
         if self.graph.is_truth(node):
@@ -194,7 +205,7 @@ class _Recorder(TorchDispatchMode):
         whole = top.op == "where" and all(graph.value(arg) is not None for arg in top.args[1:])  # type: ignore[arg-type]
         if whole or top.op in ("narrow", "input") or (name in _SAME and found.dtype in _NARROW):
             return
-        raise NotCompilable(f"`{name}` is computed in {found.dtype}, the state is kept in {self.real}")
+        raise NotCompilableError(f"`{name}` is computed in {found.dtype}, the state is kept in {self.real}")
 
 
 _SAME = [name for name, operation in OPERATIONS.items() if operation is OPERATIONS["view"]]
@@ -228,9 +239,9 @@ class _Cutter(TorchFunctionMode):
         kwargs = kwargs or {}
         try:
             found = func(*args, **kwargs)
-        except NotCompilable as error:
+        except NotCompilableError as error:
             name = _name(func)
-            raise error if f"`{name}`" in str(error) else NotCompilable(f"{error}, in `{name}`") from None
+            raise error if f"`{name}`" in str(error) else NotCompilableError(f"{error}, in `{name}`") from None
         if not isinstance(found, Tensor) or not found.numel() or self.recorder.resting:
             return found
         given = [part for part in tree_leaves((args, kwargs)) if isinstance(part, Tensor)]
@@ -241,12 +252,12 @@ class _Cutter(TorchFunctionMode):
             return found
         if not self.fits(found):
             if node is None:
-                raise NotCompilable(f"`{_name(func)}` makes a tensor of shape {tuple(found.shape)}")
+                raise NotCompilableError(f"`{_name(func)}` makes a tensor of shape {tuple(found.shape)}")
             return found
         if any(id(part) not in self.known for part in given):
             return found
         if not torch.is_grad_enabled() and any(part.requires_grad for part in given):
-            raise NotCompilable(f"`{_name(func)}` of a parameter, with gradients switched off")
+            raise NotCompilableError(f"`{_name(func)}` of a parameter, with gradients switched off")
         places = tree_map_only(Tensor, lambda t: Place(self.known[id(t)]), (args, kwargs))
         with self.recorder.paused():
             leaf = found.detach().clone().requires_grad_(found.requires_grad)
@@ -266,7 +277,7 @@ def traced(neuron: Any, like: Tensor, dtypes: tuple[torch.dtype, ...] | None) ->
         dtypes: of the state's parts; None: those that it has at rest.
 
     Raises:
-        NotCompilable: no kernel can be made of it.
+        NotCompilableError: no kernel can be made of it.
     """
     shape = (2, *(min(size, 2) for size in like.shape[1:-1]), like.shape[-1]) if like.dim() > 1 else tuple(like.shape)
     generator = torch.Generator().manual_seed(0)
@@ -281,13 +292,13 @@ def traced(neuron: Any, like: Tensor, dtypes: tuple[torch.dtype, ...] | None) ->
         for part in parts:
             if not isinstance(part, Tensor) or part.shape != shape or not part.is_floating_point():
                 what = f"{part.dtype} of shape {tuple(part.shape)}" if isinstance(part, Tensor) else type(part).__name__
-                raise NotCompilable(f"its state holds more than one value per neuron ({what})")
+                raise NotCompilableError(f"its state holds more than one value per neuron ({what})")
         kinds = {part.dtype for part in parts} if dtypes is None else set(dtypes)
         if len(kinds) != 1:
-            raise NotCompilable("it has no state" if not kinds else "its state has several dtypes")
+            raise NotCompilableError("it has no state" if not kinds else "its state has several dtypes")
         (real,) = kinds
         if real not in (torch.float32, torch.float64) or not _fits(like.dtype, real):
-            raise NotCompilable(f"a state of {real} with an input of {like.dtype}")
+            raise NotCompilableError(f"a state of {real} with an input of {like.dtype}")
         states = tuple(drawn(real).requires_grad_() for _ in parts)
         recorder = _Recorder(real)
         cutter = _Cutter(recorder, shape[-1])
@@ -316,13 +327,13 @@ def _run(
             spikes, after = neuron.step(x, states[0] if single else states)
         news = (after,) if single else tuple(after)
         if not all(isinstance(new, Tensor) and new.shape == x.shape for new in (spikes, *news)):
-            raise NotCompilable("its spikes or its new state have not the shape of its input")
+            raise NotCompilableError("its spikes or its new state have not the shape of its input")
         if len(news) != len(states) or any(new.dtype != states[0].dtype for new in news):
-            raise NotCompilable("its new state is not what its state was")
+            raise NotCompilableError("its new state is not what its state was")
         outputs = [recorder.node(part) for part in (spikes, *news)]
         resting = [recorder.node(part) for part in ((rest,) if single else rest)]
         if None in outputs:
-            raise NotCompilable("its spikes or its new state come from elsewhere")
+            raise NotCompilableError("its spikes or its new state come from elsewhere")
         grads = _gradients(x, states, (spikes, *news), recorder, cutter)
     graph = recorder.graph
     known = all(node is not None and graph.value(node) is not None for node in resting)
@@ -379,6 +390,6 @@ def _gradients(
         if grad is not None:
             node = recorder.node(grad)
             if node is None:
-                raise NotCompilable("a gradient comes from elsewhere")
+                raise NotCompilableError("a gradient comes from elsewhere")
             grads[name] = node
     return grads
