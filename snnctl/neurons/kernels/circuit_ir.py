@@ -152,7 +152,7 @@ def _factor(emit: Emitter, y: Vec | None, scale: Vec | None, shift: Vec | None) 
     if shift is None:
         return None
     level = shift if y is None or scale is None else y * scale + shift
-    return 2.0 * emit.reciprocal(emit.exp(level * -2.0) + 1.0)
+    return 2.0 * emit.reciprocal(emit.quick_exp(level * -2.0) + 1.0)
 
 
 def _times(value: Vec, factor: Vec | None) -> Vec:

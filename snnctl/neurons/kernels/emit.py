@@ -57,9 +57,13 @@ class Values:
                 found[node] = self.emit.load(self.channels[node], index, self.form.real)
             else:
                 assert op not in LEAVES, f"{op} {args} has no value here"
-                quick = node not in self.exact and op == "div" and self._is_reciprocal(node)
                 vectors = [found[arg] for arg in self.graph.nodes[node].operands]
-                found[node] = self.emit.reciprocal(vectors[1]) if quick else operation(self.emit, op, vectors)
+                if node not in self.exact and op == "div" and self._is_reciprocal(node):
+                    found[node] = self.emit.reciprocal(vectors[1])
+                elif node not in self.exact and op == "exp":
+                    found[node] = self.emit.quick_exp(vectors[0])
+                else:
+                    found[node] = operation(self.emit, op, vectors)
         return [found[node] for node in outputs]
 
     def _is_reciprocal(self, node: int) -> bool:

@@ -12,6 +12,7 @@ from snnctl.neurons.kernels.segments import REALS
 from snnctl.neurons.kernels.trace import Step
 from snnctl.neurons.kernels.vector_ir import Real, Stored
 
+COSTLY = ("exp", "log", "tanh", "sin", "cos", "atan", "pow")  # dearer than to write a value and read it again
 _KEPT = (0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0)  # constants that stay in the code
 
 
@@ -154,4 +155,17 @@ def backward_of(form: Form, sums: tuple[str, ...]) -> Backward:
     early = {arg for number in needed if late[number] for arg in graph.nodes[number].operands if not late[arg]}
     early |= {node for node in wanted.values() if not late[node]}
     kept = cheapest_cut(graph, sorted(early), sources)
-    return Backward(wanted, tuple(kept))
+    return Backward(wanted, _with_costly(graph, kept, sorted(early), graph.behind(form.states)))
+
+
+def _with_costly(graph: Graph, kept: list[int], early: list[int], passed: list[int]) -> tuple[int, ...]:
+    """What is kept, and values as of `exp` that the pass before computes (it has `passed` them) and this one needs."""
+    found = set(kept)
+    known = set(passed)
+    for node in early:
+        if node not in known or graph.is_truth(node):
+            continue
+        computed = (graph.nodes[number].op for number in graph.behind([node], found) if number not in found)
+        if any(op in COSTLY for op in computed):
+            found.add(node)
+    return tuple(sorted(found))

@@ -69,8 +69,10 @@ class Call:
         return (spikes, *lasts)
 
     def _give(self, launch: Launch, given: dict[str, Tensor | None], smalls: tuple[Tensor | None, ...]) -> None:
+        channels = [small for (_, each), small in zip(self._smalls, smalls, strict=True) if each]
+        rows = iter(tiled(launch.plan, *channels))
         for (slot, each), small in zip(self._smalls, smalls, strict=True):
-            given[slot] = tiled(launch.plan, small)[0] if each else small
+            given[slot] = next(rows) if each else small
 
     def backward(
         self,

@@ -169,21 +169,40 @@ class Emitter:
         """
         if self.real == "float64":
             return self.intrinsic("llvm.exp", x)
+        k, p = self._exp_parts(x)
+        # What is out of range, where neither k nor 2^k is a number of theirs, is replaced below.
+        whole = self.builder.fptosi(k.value, self.words)
+        half = self.builder.ashr(whole, self._word(1))
+        for part in (half, self.builder.sub(whole, half)):  # 2^k may be out of range where e^x is not
+            raised = self.builder.shl(self.builder.add(part, self._word(127)), self._word(23))
+            p = p * Vec(self, self.builder.bitcast(raised, self.type))
+        p = (x < -104.0).where(0.0, p)
+        p = (x > 100.0).where(float("inf"), p)
+        return self._unless_nan(x, p)
+
+    def quick_exp(self, x: Vec) -> Vec:
+        """e^x to about one unit in the last place, for x from -87 to 88; beyond, what it is there."""
+        if self.real == "float64":
+            return self.intrinsic("llvm.exp", x)
+        bounded = x.clip(-87.0, 88.0)
+        k, p = self._exp_parts(bounded)
+        whole = self.builder.fptosi(k.value, self.words)
+        scaled = self.builder.add(self.bits(p), self.builder.shl(whole, self._word(23)))
+        return self._unless_nan(x, Vec(self, self.builder.bitcast(scaled, self.type)))
+
+    def _exp_parts(self, x: Vec) -> tuple[Vec, Vec]:
+        """k and p with e^x = 2^k p."""
         k = (x * 1.44269504088896340736).rint()
         r = self.fma(k, -0.693145751953125, x)
         r = self.fma(k, -1.428606765330187045e-06, r)
         p = self.vec(0.000198527617612853646278381)
         for factor in (0.00139304355252534151, 0.00833336077630519867, 0.0416664853692054749, 0.16666667163372040, 0.5):
             p = self.fma(p, r, factor)
-        p = self.fma(r * r, p, r) + 1.0
-        bounded = self.builder.fptosi((k.clip(-200.0, 200.0)).value, self.words)
-        half = self.builder.ashr(bounded, self._word(1))
-        for part in (half, self.builder.sub(bounded, half)):  # 2^k may be out of range where e^x is not
-            raised = self.builder.shl(self.builder.add(part, self._word(127)), self._word(23))
-            p = p * Vec(self, self.builder.bitcast(raised, self.type))
-        p = (x < -104.0).where(0.0, p)
-        p = (x > 100.0).where(float("inf"), p)
-        return Vec(self, self.builder.select(self.builder.fcmp_unordered("uno", x.value, x.value), x.value, p.value))
+        return k, self.fma(r * r, p, r) + 1.0
+
+    def _unless_nan(self, x: Vec, value: Vec) -> Vec:
+        is_nan = self.builder.fcmp_unordered("uno", x.value, x.value)
+        return Vec(self, self.builder.select(is_nan, x.value, value.value))
 
     # memory
 
