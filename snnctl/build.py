@@ -6,6 +6,7 @@ import json
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +24,7 @@ from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.groups import Group, UnmatchedGroupError, parameter_groups, scaled
 from snnctl.engine.schedule import Schedule
 from snnctl.neurons import SpikingNeuron
+from snnctl.neurons.base import neurons_in
 from snnctl.recipe import Recipe
 from snnctl.recipe.resolve import components
 from snnctl.recipe.source import KeyPath
@@ -210,6 +212,9 @@ def _cautions(recipe: Recipe, network: Network) -> Iterator[Diagnostic]:
     for section, part in (("encoder", network.encoder), ("model", network.backbone), ("readout", network.readout)):
         for text in part.cautions:
             yield replace(recipe.problem("R405", text, (section,), on_key=True), severity="warning")
+    for name, reason in _slow_neurons(network).items():
+        text = f"neuron {name} runs step by step in torch, no kernel can be made of it: {reason}"
+        yield replace(recipe.problem("R405", text, ("model",), on_key=True), severity="warning")
     levels = max((part.levels for part in network.modules() if isinstance(part, SpikingNeuron)), default=1)
     if levels > 1 and network.signals["encoder"].steps == 1:
         text = (
@@ -217,6 +222,16 @@ def _cautions(recipe: Recipe, network: Network) -> Iterator[Diagnostic]:
             f"{levels.bit_length()} bits: nothing depends on time"
         )
         yield replace(recipe.problem("R405", text, ("model",), on_key=True), severity="warning")
+
+
+def _slow_neurons(network: Network) -> dict[str, str]:
+    """The kinds of neurons of plug-ins that no kernel can be made of, and why."""
+    found = {}
+    for neuron in neurons_in(network).values():
+        kind = type(neuron)
+        if not kind.__module__.startswith("snnctl.") and kind.__name__ not in found:
+            found[kind.__name__] = deepcopy(neuron).to_empty(device="cpu").why_not_compiled()
+    return {name: reason for name, reason in found.items() if reason}
 
 
 def _push(recipe: Recipe, network: Network, signal: SignalSpec, outputs: int) -> None:

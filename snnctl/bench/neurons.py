@@ -32,19 +32,27 @@ Layer = Callable[[Tensor], Tensor]
 _SPREAD = 1.5  # of the normal input current; LIF then fires at about a tenth of all steps
 
 
-def neuron_cases(neuron: str = "lif", names: Sequence[str] = STANDARD) -> list[Case]:
+def neuron_cases(neuron: str = "lif", names: Sequence[str] = STANDARD, *, named: bool = False) -> list[Case]:
     """The cases called `names` for the registered neuron `neuron` with its defaults.
 
     For `lif` also spikingjelly and snntorch, as far as they are there, and snnctl with a bfloat16 input.
+
+    Args:
+        named: whether the cases carry the neuron's name: there are those of others beside them.
     """
     return [
-        Case(name, SHAPES[name], passes, partial(_contenders, neuron, SHAPES[name], passes))
+        Case(
+            f"{neuron} {name}" if named else name,
+            SHAPES[name],
+            passes,
+            partial(_contenders, neuron, SHAPES[name], passes),
+        )
         for name in names
         for passes in PASSES
     ]
 
 
-def make_neuron(name: str, shape: Sequence[int]) -> nn.Module:
+def make_neuron(name: str, shape: Sequence[int]) -> SpikingNeuron:
     """The neuron called `name` for input of `shape` [T, B, *, channels].
 
     Raises:
@@ -54,8 +62,8 @@ def make_neuron(name: str, shape: Sequence[int]) -> nn.Module:
     needed = [knob.name for knob in knobs(component) if knob.required]
     if set(needed) - {"steps"}:
         raise ValueError(f"`{name}` has knobs without a default: {', '.join(needed)}")
-    made: nn.Module = component(shape[-1], **dict.fromkeys(needed, shape[0]))
-    if isinstance(made, SpikingNeuron) and len(shape) == len(SHAPES["maps"]):
+    made: SpikingNeuron = component(shape[-1], **dict.fromkeys(needed, shape[0]))
+    if len(shape) == len(SHAPES["maps"]):
         made.over_space(2)
     return made
 

@@ -25,18 +25,27 @@ Cases = Annotated[list[str], typer.Option("--case", metavar="NAME", help="Only t
 def neurons(
     ctx: typer.Context,
     neuron: Annotated[
-        str, typer.Option(metavar="NAME", help="A registered neuron.", autocompletion=registered("neuron"))
-    ] = "lif",
+        list[str],
+        typer.Option(
+            metavar="NAME",
+            help="A registered neuron; lif if none is named. Repeatable.",
+            autocompletion=registered("neuron"),
+        ),
+    ] = [],  # noqa: B006
+    all_: Annotated[bool, typer.Option("--all", help="All registered neurons that need no knobs to be told.")] = False,
     case: Cases = [],  # noqa: B006
     threads: Threads = None,
     rounds: Rounds = None,
     quick: Annotated[bool, typer.Option("--quick", help="Three rounds of a tiny case, to see that all runs.")] = False,
     plugin: PluginFiles = [],  # noqa: B006
 ) -> int:
-    """Measure one neuron layer; for lif beside spikingjelly and snntorch, as far as they are installed."""
+    """Measure neuron layers beside their definition, lif beside spikingjelly and snntorch too, where installed."""
     session: Session = ctx.obj
     load_plugins(plugin)
-    return _answer(session, lambda bench: bench.bench_neurons(neuron, case, threads, rounds, quick, listener=session))
+    if all_ and neuron:
+        raise DiagnosticError(Diagnostic("U400", "--all and --neuron exclude each other", help="leave one out"))
+    wanted, more = neuron or ["lif"], {"every": all_, "listener": session}
+    return _answer(session, lambda bench: bench.bench_neurons(wanted, case, threads, rounds, quick, **more))
 
 
 @app.command("blocks")

@@ -24,21 +24,24 @@ _QUICK_ROUNDS = 3
 
 
 def bench_neurons(
-    neuron: str = "lif",
+    neuron: str | Sequence[str] = "lif",
     cases: Sequence[str] = (),
     threads: int | None = None,
     rounds: int | None = None,
     quick: bool = False,
     *,
+    every: bool = False,
     listener: Listener = NOBODY,
 ) -> dict[str, Any]:
     """One neuron layer; lif beside spikingjelly and snntorch, as far as they are installed.
 
     Args:
+        neuron: a registered name, or several.
         cases: names of shapes; none: the usual ones.
         threads: that torch may use, from now on.
         rounds: per case; None: as many as fit into ten seconds.
         quick: three rounds of a tiny case.
+        every: all registered neurons; those that need knobs without a default are left out, with a note.
 
     Returns:
         See `snnctl.bench.suite.document`; with `interrupted: true` what had been measured by then.
@@ -48,15 +51,27 @@ def bench_neurons(
         KeyboardInterrupt: it was stopped before anything had been measured.
     """
     _prepare(threads)
-    if neuron not in NEURONS:
-        raise DiagnosticError(Diagnostic("U410", f"unknown neuron `{neuron}`", help=choices(neuron, NEURONS.names())))
-    names = _known(cases, SHAPES) or (["tiny"] if quick else list(standard_cases(neuron)))
-    try:
-        make_neuron(neuron, SHAPES[names[0]])
-    except ValueError as error:
-        raise DiagnosticError(Diagnostic("U442", str(error), help="bench a recipe that sets them")) from error
-    notes = [] if neuron == "lif" else [f"`{neuron}` is measured beside its definition only"]
-    return _measure(neuron_cases(neuron, names), _effort(rounds, quick), notes, listener, peers=neuron == "lif")
+    wanted = NEURONS.names() if every else [neuron] if isinstance(neuron, str) else list(dict.fromkeys(neuron))
+    known = _known(cases, SHAPES)
+    made: list[Case] = []
+    notes: list[str] = []
+    for name in wanted:
+        if name not in NEURONS:
+            raise DiagnosticError(Diagnostic("U410", f"unknown neuron `{name}`", help=choices(name, NEURONS.names())))
+        names = known or (["tiny"] if quick else list(standard_cases(name)))
+        try:
+            tried = make_neuron(name, SHAPES[names[0]])
+        except ValueError as error:
+            if every:
+                notes.append(f"{name} is left out: {error}")
+                continue
+            raise DiagnosticError(Diagnostic("U442", str(error), help="bench a recipe that sets them")) from error
+        if name != "lif":
+            notes.append(f"`{name}` is measured beside its definition only")
+        if reason := tried.why_not_compiled(len(SHAPES[names[0]]) - 3):
+            notes.append(f"`{name}` has no kernel made from its step: {reason}")
+        made += neuron_cases(name, names, named=len(wanted) > 1)
+    return _measure(made, _effort(rounds, quick), notes, listener, peers="lif" in wanted)
 
 
 def bench_blocks(

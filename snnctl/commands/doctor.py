@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from typing import Any
 
 from snnctl.commands.listener import NOBODY, Listener
+from snnctl.commands.lookup import kernel_of
+from snnctl.core.catalog import NEURONS
 from snnctl.core.diagnostic import Diagnostic
 from snnctl.data.cache import cache_dir
 from snnctl.data.kinds import KINDS
@@ -23,7 +25,7 @@ _EXTRAS = {
 
 
 def doctor(listener: Listener = NOBODY) -> dict[str, Any]:
-    """`{environment, kernels, extras, cache, prepared}`: versions, devices, threads, what is installed and ready."""
+    """`{environment, kernels, neurons, extras, cache, prepared}`: the machine, what is installed and ready."""
     facts = environment.environment()
     threads, cores = facts["threads"], facts["cores"]
     if isinstance(threads, int) and isinstance(cores, int) and threads > cores:
@@ -32,6 +34,7 @@ def doctor(listener: Listener = NOBODY) -> dict[str, Any]:
     return {
         "environment": facts,
         "kernels": available_kernels(),
+        "neurons": {name: kernel_of(name) for name in NEURONS.names()},
         "extras": {extra: find_spec(module) is not None for extra, module in _EXTRAS.items()},
         "cache": str(cache_dir()),
         "prepared": [name for kind in KINDS for name in kind.known if kind.is_prepared(name)],

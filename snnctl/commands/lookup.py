@@ -13,6 +13,8 @@ from snnctl.recipe import Recipe, shipped
 from snnctl.recipe.describe import knob_rows, paste_ready
 from snnctl.recipe.source import path_text
 
+_CHANNELS = 64  # of a neuron that is built to see whether it can be compiled: circuits want groups of several
+
 
 def list_components(kind: str | None = None, glob: str = "*") -> list[dict[str, Any]]:
     """`{kind, name, summary, source}` of each.
@@ -64,8 +66,23 @@ def show_component(what: str, name: str = "") -> dict[str, Any]:
         "reference": doc.source,
         "source": REGISTRIES[kind].source(name),
         "knobs": knob_rows(component),
+        "kernel": kernel_of(name) if kind == "neuron" else None,
         "yaml": paste_ready(kind, name),
     }
+
+
+def kernel_of(name: str) -> dict[str, Any] | None:
+    """`{compiled, reason}` of a registered neuron with its defaults: whether a kernel is made of its step, or why not.
+
+    None where it cannot be built without being told more.
+    """
+    from snnctl.bench.neurons import make_neuron  # torch is for neurons only
+
+    try:
+        reason = make_neuron(name, (4, 2, _CHANNELS)).why_not_compiled(0)
+    except ValueError:
+        return None
+    return {"compiled": not reason, "reason": reason}
 
 
 def _find(what: str, name: str) -> tuple[str, str]:

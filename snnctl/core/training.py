@@ -61,7 +61,7 @@ class Train(Section):
     )
     chunk_steps: Annotated[int, Ge(1)] | None = Field(
         None,
-        description="neurons without a fused kernel keep only every so many steps' state for the backward pass and"
+        description="neurons without a kernel keep only every so many steps' state for the backward pass and"
         " compute the rest again: less memory, more time; null = keep everything",
     )
     early_stop: EarlyStop = Field(EarlyStop(), description="choice of the best checkpoint, and patience")

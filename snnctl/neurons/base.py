@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any, ClassVar
+from inspect import signature
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,11 @@ from torch import Tensor, nn
 from snnctl.core.catalog import NEURONS
 from snnctl.core.signature import knobs
 from snnctl.neurons.chunks import scan_in_chunks
+from snnctl.neurons.kernels import compiled
 from snnctl.neurons.surrogate import Surrogate
+
+if TYPE_CHECKING:
+    from snnctl.neurons.norm import TokenNorm
 
 State = Any  # a tensor or a tuple of tensors; as a rule each shaped like one time step, [B, *]
 
@@ -26,7 +31,7 @@ class SpikingNeuron(nn.Module):
 
     Class attributes: `causal`, no spike depends on later input; `streams`, a state can be passed in and asked
     for, so that an input in chunks gives what the whole does; `fuses_norm`, `forward` also takes `norm` and
-    `offset`, as LIF's does; `atomic`, it is one operation for who counts operations, with nothing but membranes
+    `offset`; `atomic`, it is one operation for who counts operations, with nothing but membranes
     inside (beside those, `circuits` can be counted apart); `leaks`, its membrane decays by itself; `state_parts`, the
     number of tensors in its state, alike at rest.
     Attributes `leak_bounds`, where its leak is kept, if anywhere; `signed`, whether spikes run from -levels to levels;
@@ -40,7 +45,7 @@ class SpikingNeuron(nn.Module):
     causal: ClassVar[bool] = True
     streams: ClassVar[bool] = True
     state_parts: ClassVar[int] = 1
-    fuses_norm: ClassVar[bool] = False
+    fuses_norm: ClassVar[bool] = True
     atomic: bool = True
     leaks: bool = True
 
@@ -52,6 +57,12 @@ class SpikingNeuron(nn.Module):
         super().__init__()
         self.channels = channels
         self.levels = levels
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        forward = vars(cls).get("forward")
+        if forward is not None:
+            cls.fuses_norm = "norm" in signature(forward).parameters
 
     def over_space(self, axes: int) -> None:
         """Told by a layer, before the first call: the last `axes` axes before the channels are those of an image."""
@@ -108,26 +119,61 @@ class SpikingNeuron(nn.Module):
         """One time step: input [B, *, channels] and state -> (spikes, new state). Pure; this is the definition."""
 
     def forward(
-        self, x: Tensor, state: State | None = None, *, return_state: bool = False
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        return_state: bool = False,
+        norm: TokenNorm | None = None,
+        offset: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, State]:
-        """Run over the leading time axis.
+        """Run over the leading time axis: by a kernel that is made from `step`, or step by step.
 
         Args:
             x: input current [T, B, *, channels].
             state: where to go on from; None starts from rest.
             return_state: also return the state after the last step.
+            norm: a norm that the input has yet to pass, with `offset` added first; where there is a kernel, both are
+                one.
+            offset: [channels].
 
         Raises:
             ValueError: a state is passed in or asked for, and this neuron does not stream.
         """
         if not self.streams and (state is not None or return_state):
             raise ValueError(f"{type(self).__name__} cannot stream: it has no state to pass in or to return")
-        state = self.initial_state(x[0]) if state is None else state
-        spikes, state = scan_in_chunks(self.scan, x, state) if self.streams else self.scan(x, state)
-        return (spikes, state) if return_state else spikes
+        found, scan = None, self.scan
+        if type(self).scan is SpikingNeuron.scan:  # whoever scans in another way has no use for a kernel of `step`
+            scan = self._stepped
+            if norm is not None:
+                found = norm.scan(self, x, state, offset, return_state=return_state)
+            if found is None:
+                x, norm = _normalised(x, norm, offset), None
+                found = compiled.scan(self, x, state, return_state=return_state)
+        if found is None:
+            x = _normalised(x, norm, offset)
+            state = self.initial_state(x[0]) if state is None else state
+            found = scan_in_chunks(scan, x, state) if self.streams else scan(x, state)
+        return found if return_state else found[0]
+
+    def why_not_compiled(self, axes: int = 1) -> str:
+        """Why no kernel can be made of `step`, so that it runs step by step, or "".
+
+        Args:
+            axes: of one step of its input, the batch and the channels not counted.
+        """
+        if type(self).scan is not SpikingNeuron.scan:
+            return "it runs over time in a way of its own (`scan`)"
+        if type(self).forward is not SpikingNeuron.forward and not self.fuses_norm:
+            return "it runs over time in a way of its own (`forward`)"
+        return compiled.why_not(self, torch.zeros(2, 2, *(2,) * axes, self.channels))
 
     def scan(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Apply `step` along time; families with a fast kernel override this."""
+        """Apply `step` along time; in one kernel where one can be made of it."""
+        found = compiled.scan(self, x, state, return_state=True)
+        return self._stepped(x, state) if found is None else found
+
+    def _stepped(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         out = []
         for x_t in x.unbind(0):  # its gradient is one stack; indexing would allocate a full-size zero per step
             spikes, state = self.step(x_t, state)
@@ -169,6 +215,10 @@ class Host(SpikingNeuron):
 
     def step(self, x_t: Tensor, state: State) -> tuple[Tensor, State]:
         return self.fire(self.charge(x_t, state), x_t.dtype)
+
+
+def _normalised(x: Tensor, norm: TokenNorm | None, offset: Tensor | None) -> Tensor:
+    return x if norm is None else norm(x if offset is None else x + offset)
 
 
 def at_rest(x0: Tensor) -> Tensor:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import Host, at_rest, scaled
-from snnctl.neurons.kernels import AnyReset, Dynamics, lif_scan
+from snnctl.neurons.kernels import AnyReset, Dynamics, lif_scan, takes_lif
 from snnctl.neurons.kernels.reference import lif_charge, lif_fire
 from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.spike_format import SpikeFormat
@@ -52,14 +52,14 @@ class IntegrateAndFire(Host):
         ValueError: the spike's format is none, or does not fit the threshold.
     """
 
-    fuses_norm = True
+    one_equation: ClassVar[bool] = True  # whether it is that of `reference.lif_step`, which some kernels know
     surrogate: Surrogate
     start: float = 0.0  # membrane at the start, in quanta
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if {"step", "charge", "fire", "scan"} & set(vars(cls)):  # an equation of its own, which no kernel knows
-            cls.fuses_norm = False
+        if {"step", "charge", "fire", "scan"} & set(vars(cls)):
+            cls.one_equation = False
 
     def __init__(
         self, channels: int, v_threshold: float, reset: AnyReset, spiking: Spiking, *, strict: bool = False
@@ -128,34 +128,15 @@ class IntegrateAndFire(Host):
         norm: TokenNorm | None = None,
         offset: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Run over the leading time axis, as `SpikingNeuron.forward`.
-
-        Args:
-            norm: a norm that the input has yet to pass, with `offset` added first; both then run as one kernel.
-            offset: [channels].
-        """
-        if not self.fuses_norm:
-            x = x if norm is None else norm(x if offset is None else x + offset)
-            return super().forward(x, state, return_state=return_state)
-        dynamics = self.dynamics()
+        """Run over the leading time axis, as `SpikingNeuron.forward`."""
+        if not (self.one_equation and takes_lif()):
+            return super().forward(x, state, return_state=return_state, norm=norm, offset=offset)
+        x = x if norm is None else norm(x if offset is None else x + offset)
         if state is None and self.start:
             state = self.initial_state(x[0])
-        found = None if norm is None else norm.scan(x, state, dynamics, offset, return_state=return_state)
-        if found is None:
-            x = x if norm is None else norm(x if offset is None else x + offset)
-            found = lif_scan(x, state, dynamics, return_state=return_state)
-        spikes, last = self._emitted(found[0]), found[1]
-        if not return_state:
-            return spikes
-        assert last is not None
-        return spikes, last
-
-    def scan(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        if not self.fuses_norm:
-            return super().scan(x, state)
         spikes, last = lif_scan(x, state, self.dynamics())
-        assert last is not None
-        return self._emitted(spikes), last
+        spikes = self._emitted(spikes)
+        return (spikes, last) if return_state else spikes
 
     _shown: tuple[str, ...] = ()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from snnctl.neurons.kernels import BatchNorm, Dynamics, lif_norm_scan
+from snnctl.neurons.kernels import BatchNorm, compiled
 
 _FEW = 4  # features of a norm behind a read-out
 
@@ -38,8 +38,8 @@ def make_norm(kind: NormKind, features: int, gain: float) -> nn.Module:
 class TokenNorm(nn.BatchNorm1d):
     """Batch normalisation of the last axis over all others: steps, batch and positions alike.
 
-    In front of a LIF neuron both run as one kernel (`scan`), which never
-    writes the normalised current to memory.
+    In front of a neuron that has a kernel both run as one (`scan`), which never writes the normalised current to
+    memory.
 
     Args:
         features: size of the last axis.
@@ -69,12 +69,12 @@ class TokenNorm(nn.BatchNorm1d):
         return super().forward(rows).unflatten(0, input.shape[:-1])
 
     def scan(
-        self, x: Tensor, v: Tensor | None, dynamics: Dynamics, offset: Tensor | None, *, return_state: bool
-    ) -> tuple[Tensor, Tensor | None] | None:
+        self, neuron: nn.Module, x: Tensor, state: Any, offset: Tensor | None, *, return_state: bool
+    ) -> tuple[Tensor, Any] | None:
         """The norm of `x + offset`, then the neuron; None where no kernel does both and they have to run apart.
 
         Args:
-            x, v, dynamics, return_state: as in `lif_scan`.
+            neuron, x, state, return_state: as in `compiled.scan`.
             offset: a bias [features] of the layer before. Statistics of the batch cancel it, so it is never
                 added; it counts in the running mean.
         """
@@ -86,13 +86,13 @@ class TokenNorm(nn.BatchNorm1d):
             return None  # torch's own error is due
         running = None if by_batch else self._running(offset)
         norm = BatchNorm(self.weight, self.bias, self.eps, running, offset)
-        found = lif_norm_scan(x, v, dynamics, norm, return_state=return_state)
+        found = compiled.norm_scan(neuron, x, state, norm, return_state=return_state)
         if found is None:
             return None
-        spikes, v_last, (mean, var) = found
+        spikes, last, (mean, var) = found
         if self.training:
             self._remember(mean if offset is None else mean + offset.detach(), var * (tokens / (tokens - 1)))
-        return spikes, v_last
+        return spikes, last
 
     def _running(self, offset: Tensor | None) -> tuple[Tensor, Tensor]:
         mean = self.running_mean if offset is None else self.running_mean - offset.detach()

@@ -17,6 +17,8 @@ from snnctl.core.scoped import scoped
 from snnctl.core.shapes import ShapeError
 from snnctl.core.signature import takes_knobs
 from snnctl.neurons.base import Host, NeuronFactory, SpikingNeuron, State, at_rest, neuron_factory
+from snnctl.neurons.integrate_fire import IntegrateAndFire
+from snnctl.neurons.norm import TokenNorm
 from snnctl.neurons.stc_circuit import Autapses, Circuit
 from snnctl.neurons.stc_fast import fast_scan
 from snnctl.neurons.surrogate import Surrogate
@@ -178,12 +180,25 @@ class STC(SpikingNeuron):
         return self.fire(self.charge(x_t, state), x_t.dtype)
 
     def forward(
-        self, x: Tensor, state: State | None = None, *, return_state: bool = False
+        self,
+        x: Tensor,
+        state: State | None = None,
+        *,
+        return_state: bool = False,
+        norm: TokenNorm | None = None,
+        offset: Tensor | None = None,
     ) -> Tensor | tuple[Tensor, State]:
         """Run over the leading time axis, as `SpikingNeuron.forward`; without circuits it is the host that runs."""
         if self.circuit == "none":
-            return self.host.forward(x, state, return_state=return_state)
-        return super().forward(x, state, return_state=return_state)
+            return self.host.forward(x, state, return_state=return_state, norm=norm, offset=offset)
+        return super().forward(x, state, return_state=return_state, norm=norm, offset=offset)
+
+    def why_not_compiled(self, axes: int = 1) -> str:
+        """Its circuits mix channels, so that none is made of its step; without circuits it is the host that runs."""
+        if self.circuit == "none":
+            return self.host.why_not_compiled(axes)
+        over = "; over images these have kernels of their own" if isinstance(self.host, IntegrateAndFire) else ""
+        return f"its circuits mix channels by a convolution at each step{over}"
 
     def scan(self, x: Tensor, state: State) -> tuple[Tensor, State]:
         if self.circuit == "none":

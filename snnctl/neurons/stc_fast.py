@@ -33,7 +33,7 @@ def fast_scan(
     The equations are the definition's; sums are taken in another order, so that factors differ in the last places
     and a spike may come or not where a membrane lies that close to the threshold.
     """
-    if not isinstance(host, IntegrateAndFire) or not host.fuses_norm or host.spike.emit != "code":
+    if not isinstance(host, IntegrateAndFire) or not host.one_equation or host.spike.emit != "code":
         return None
     circuits = [circuit for circuit in (temporal, spatial) if circuit is not None]
     groups, axes = circuits[0].groups, circuits[0].axes

@@ -49,10 +49,19 @@ def show_component(console: Console, document: Mapping[str, Any]) -> None:
         console.print()
         console.print(shown)
     console.print(f"\n[bold]paste[/]\n{escape(document['yaml'])}", soft_wrap=True)
+    if document["kernel"] is not None:
+        console.print(f"\n[bold]kernel[/]  {_kernel(document['kernel'])}")
     if document["reference"]:
         console.print(f"\n[dim]source: {escape(document['reference'])}[/]")
     if document["source"] != "snnctl":
         console.print(f"[dim]from plug-in {escape(document['source'])}[/]")
+
+
+def _kernel(found: Mapping[str, Any]) -> str:
+    """Whether a neuron is compiled, and if not, why."""
+    if found["compiled"]:
+        return "compiled from its step"
+    return f"none is made from its step: {escape(found['reason'])}"
 
 
 def _indented(text: str, part: str) -> str:
@@ -83,6 +92,12 @@ def show_doctor(console: Console, document: Mapping[str, Any]) -> None:
     for kernel in document["kernels"]:
         used = "[good]used[/]" if kernel["used"] else "not used"
         shown.add_row(f"[key]kernel {kernel['name']}[/]", f"{used}: {escape(kernel['reason'])}")
+    neurons = {name: found for name, found in document["neurons"].items() if found is not None}
+    compiled = ", ".join(escape(name) for name, found in neurons.items() if found["compiled"])
+    shown.add_row("[key]compiled neurons[/]", compiled or "none")
+    for name, found in neurons.items():
+        if not found["compiled"]:
+            shown.add_row(f"[key]neuron {escape(name)}[/]", _kernel(found))
     for extra, present in document["extras"].items():
         state = "[good]installed[/]" if present else f"not installed: pip install 'snnctl\\[{extra}]'"
         shown.add_row(f"[key]extra {extra}[/]", state)

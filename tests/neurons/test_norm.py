@@ -125,7 +125,8 @@ def test_neurons_with_an_equation_of_their_own_get_the_normalised_current() -> N
             return super().step(2 * x_t, state)
 
     x, norm = drawn(4, 5, 3), TokenNorm(3).double()
-    assert not Doubled.fuses_norm
+    assert Doubled.fuses_norm
+    assert not Doubled.one_equation
     assert torch.equal(Doubled(3)(x, norm=norm), LIF(3)(2 * TokenNorm(3).double()(x)))
     assert torch.equal(Doubled(3)(x), LIF(3)(2 * x))
 

@@ -5,8 +5,8 @@ from snnctl.neurons.kernels.choice import can_be_fast as can_be_fast
 from snnctl.neurons.kernels.choice import first_gradients_only as first_gradients_only
 from snnctl.neurons.kernels.choice import use_kernel as use_kernel
 from snnctl.neurons.kernels.dispatch import available_kernels as available_kernels
-from snnctl.neurons.kernels.dispatch import lif_norm_scan as lif_norm_scan
 from snnctl.neurons.kernels.dispatch import lif_scan as lif_scan
+from snnctl.neurons.kernels.dispatch import takes_lif as takes_lif
 from snnctl.neurons.kernels.dispatch import why_not_fused as why_not_fused
 from snnctl.neurons.kernels.products import pack_spikes as pack_spikes
 from snnctl.neurons.kernels.products import spike_linear as spike_linear

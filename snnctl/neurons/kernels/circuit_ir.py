@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from snnctl.neurons.kernels.circuit_norm_ir import BACKWARD_SUMS, FORWARD_SUMS, NORM, SampleNorm
-from snnctl.neurons.kernels.equation_ir import PARAMETERS, ScanSpec, StepEquation
+from snnctl.neurons.kernels.equation_ir import PARAMETERS, EquationSpec, StepEquation
 from snnctl.neurons.kernels.vector_ir import I32, I64, VECTOR_BYTES, Emitter, Real, Vec
 
 _SHARED = ("next_chunk", "chunks", "positions", *PARAMETERS, *NORM, "x", "v", "y")
@@ -46,7 +46,7 @@ class CircuitSpec(NamedTuple):
         silent: whether nothing fired before, so that y is zero; it is then not read.
     """
 
-    scan: ScanSpec
+    scan: EquationSpec
     channels: int
     block: int
     temporal: bool
@@ -152,7 +152,7 @@ def _factor(emit: Emitter, y: Vec | None, scale: Vec | None, shift: Vec | None) 
     if shift is None:
         return None
     level = shift if y is None or scale is None else y * scale + shift
-    return 2.0 * emit.reciprocal(emit.exp(level * -2.0) + 1.0)
+    return 2.0 * emit.reciprocal(emit.quick_exp(level * -2.0) + 1.0)
 
 
 def _times(value: Vec, factor: Vec | None) -> Vec:
@@ -225,7 +225,7 @@ def back_ir(spec: CircuitSpec, name: str) -> str:
         d_beta = None if beta is None else past * found.past * beta * (2.0 - beta)
         d_gamma = None if gamma is None else current * found.current * gamma * (2.0 - gamma)
         pairs.store(d_beta, d_gamma, at["d"], wide, channel)
-        if "parameters" in spec.scan.sums:
+        if spec.scan.sums_parameters:
             mine = builder.add(builder.mul(sample, I64(spec.channels)), channel)
             leaked = h * grad_v if spec.scan.reset == "delayed" else found.h * kept
             for slot, value in zip(PARAMETER_SUMS, (leaked, found.h * driven, found.threshold), strict=True):

@@ -12,7 +12,8 @@ from torch import Tensor
 from snnctl.neurons.kernels.choice import first_gradients_only
 from snnctl.neurons.kernels.circuit_cpu import Kernels, Maps
 from snnctl.neurons.kernels.circuit_ir import PARAMETER_SUMS, CircuitSpec, fits_vectors
-from snnctl.neurons.kernels.fused import prepared
+from snnctl.neurons.kernels.equation_ir import EquationSpec
+from snnctl.neurons.kernels.parameters import flat, surrogate_constants
 from snnctl.neurons.kernels.reference import Dynamics
 from snnctl.neurons.kernels.segments import REALS
 
@@ -57,9 +58,7 @@ def scan(
         detach: whether no gradient goes back in time through the circuits.
         take: told beta, gamma and the membrane before the reset of each step.
     """
-    spec, parameters, own = prepared(x, v, dynamics, True)
-    if any(p.requires_grad for p in own):
-        spec = spec._replace(sums=("parameters",))
+    spec, scalars, own = _equation(x, dynamics)
     channels, axes = x.shape[-1], circuits.axes
     mine = CircuitSpec(
         spec,
@@ -72,13 +71,28 @@ def scan(
         watched=take is not None,
     )
     maps = Maps(mine, math.prod(x.shape[1 : -1 - axes]), tuple(x.shape[-1 - axes : -1]), circuits.groups)
-    call = _Call(maps, parameters.scalars, detach, take)
+    call = _Call(maps, scalars, detach, take)
     s = s.detach() if detach else s
     states = (part.contiguous() for part in (v, s))
     found: tuple[Tensor, Tensor] = _Scan.apply(
         x.contiguous(), *states, circuits.weight, circuits.gain, circuits.shift, call, *own
     )
     return found
+
+
+def _equation(x: Tensor, dynamics: Dynamics) -> tuple[EquationSpec, tuple[float, ...], list[Tensor]]:
+    """The neurons' equation, its numbers, and leak, gain, threshold per channel if any of them is a tensor."""
+    kind, *slope = surrogate_constants(dynamics.surrogate)
+    found = flat(x, x.dtype, dynamics)
+    spec = EquationSpec(
+        kind,
+        *dynamics[5:],
+        charge=found.charge,
+        per_channel=bool(found.tensors),
+        sums_parameters=any(p.requires_grad for p in found.tensors),
+        real=REALS[x.dtype],  # type: ignore[arg-type]
+    )
+    return spec, (found.tau, 1 / found.tau, found.leak, found.gain, found.threshold, *slope), found.tensors
 
 
 class _Call(NamedTuple):
@@ -143,7 +157,7 @@ class _Scan(torch.autograd.Function):
         grad_x, grad_weight = torch.empty_like(x), torch.zeros_like(weight)
         d = x.new_empty(maps.samples, maps.positions, spec.outputs)
         grown = {slot: torch.zeros(kernels.row, dtype=torch.float64) for slot in ("grad_gain", "grad_bias")}
-        if spec.scan.sums:
+        if spec.scan.sums_parameters:
             grown |= {slot: x.new_zeros(maps.samples, spec.channels) for slot in PARAMETER_SUMS}
         more: Tensor | None = None
         for t in reversed(range(len(x))):

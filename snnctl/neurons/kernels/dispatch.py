@@ -1,69 +1,59 @@
-"""LIF along time by the fastest kernel that fits; alone, or behind batch normalisation.
+"""Kernels that know one equation, that of LIF and its kin: for CUDA, and through `torch.compile`; and which there are.
 
-`reference` is the definition. On a CPU the fused kernels take its place wherever they can; for the same currents they
-give the same spikes, bit for bit, and the same gradients to rounding. Whatever they cannot do (`torch.func`,
-`torch.compile`, other devices and dtypes, surrogates from plug-ins) goes to the definition, and the log says so at
-debug level.
+`reference` is the definition. Whatever the kernels cannot do (`torch.func`, other devices and dtypes, surrogates from
+plug-ins) goes to the definition, and the log says so at debug level. On a CPU kernels are made from each neuron's own
+step, see `compiled.py`.
 """
 
 from __future__ import annotations
 
 import logging
 from functools import cache
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
 from snnctl.neurons.chunks import scan_in_chunks
 from snnctl.neurons.kernels import reference
-from snnctl.neurons.kernels.choice import chosen, is_plain, is_transformed, llvm_is_there
+from snnctl.neurons.kernels.choice import chosen, is_transformed, llvm_is_there
 from snnctl.neurons.kernels.parameters import fits, misfit
-from snnctl.neurons.kernels.reference import BatchNorm, Dynamics
+from snnctl.neurons.kernels.reference import Dynamics
 
 log = logging.getLogger("snnctl.kernels")
 
 
-def lif_scan(
-    x: Tensor, v: Tensor | None, dynamics: Dynamics, *, return_state: bool = True
-) -> tuple[Tensor, Tensor | None]:
-    """Run LIF or IF along time.
+def lif_scan(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
+    """Run LIF or IF along time by the kernel that was asked for, where it can.
 
     Args:
         x: input current [T, B, *].
         v: membrane to start from [B, *], float32 or float64; None starts from rest.
         dynamics: the parameters of the step equation, `reference.lif_step`.
-        return_state: without it the second result may be None.
 
     Returns:
         Spikes [T, B, *] in the dtype of `x`, and the membrane after the last step.
     """
     if chosen.get() == "compile":
         return _compiled()(x, v, dynamics)
-    reason, scan = why_not_fused(x, v, dynamics), None
     if chosen.get() == "triton":
         from snnctl.neurons.kernels import lif_triton  # Triton is loaded at the first use
 
-        reason, scan = reason or lif_triton.why_not(x, v, dynamics), lif_triton.scan
-    if not reason:
-        return (scan or _fused().scan)(x, v, dynamics, return_state=return_state)
-    _tell(reason)
+        reason = why_not_fused(x, v, dynamics) or lif_triton.why_not(x, v, dynamics)
+        if not reason:
+            spikes, last = lif_triton.scan(x, v, dynamics)
+            assert last is not None
+            return spikes, last
+        _tell(reason)
     return scan_in_chunks(lambda x, v: reference.lif_scan(x, v, dynamics), x, v)
 
 
-def lif_norm_scan(
-    x: Tensor, v: Tensor | None, dynamics: Dynamics, norm: BatchNorm, *, return_state: bool = True
-) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]] | None:
-    """Batch normalisation and LIF in one, see `fused.norm_scan`; None where there is no fused kernel."""
-    if chosen.get() != "auto" or why_not_fused(x, v, dynamics):
-        return None
-    if not all(is_plain(p) for p in (norm.weight, norm.bias, norm.offset) if p is not None):
-        return None
-    return _fused().norm_scan(x, v, dynamics, norm, return_state=return_state)
+def takes_lif() -> bool:
+    """Whether a kernel was asked for that knows one equation, that of LIF."""
+    return chosen.get() in ("compile", "triton")
 
 
 def why_not_fused(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> str:
-    """Why the fused kernel cannot be used for this call, or ""."""
+    """Why no kernel that knows the equation of LIF can be used for this call, or ""."""
     if chosen.get() == "reference":
         return "the reference kernel was asked for"
     if torch.compiler.is_compiling() or torch.jit.is_tracing():
@@ -99,14 +89,6 @@ _DTYPES = {
 }
 
 
-@cache
-def _fused() -> ModuleType:
-    """LLVM is loaded at the first use, not with the package."""
-    from snnctl.neurons.kernels import fused
-
-    return fused
-
-
 _told: set[str] = set()
 
 
@@ -127,7 +109,7 @@ def available_kernels() -> list[dict[str, str | bool]]:
     if llvm_is_there():
         from snnctl.neurons.kernels import jit
 
-        fused = f"LIF family on the CPU: {jit.describe()}"
+        fused = f"made from the step of any pointwise neuron, on the CPU: {jit.describe()}"
     usable, reason = False, "no CUDA device here"
     if torch.cuda.is_available():
         from snnctl.neurons.kernels import lif_triton
@@ -135,7 +117,7 @@ def available_kernels() -> list[dict[str, str | bool]]:
         usable, reason = lif_triton.is_available()
     triton = "train.kernel=triton chooses it; checked in Triton's interpreter, not run or timed on a GPU yet"
     rows: list[tuple[str, bool, str]] = [
-        ("fused", llvm_is_there(), fused),
+        ("compiled", llvm_is_there(), fused),
         ("reference", True, "eager torch, the definition: every other neuron, device and dtype"),
         ("triton", False, f"{triton}; {'ready' if usable else reason}"),
         ("compile", False, "train.kernel=compile chooses it; needs a compiler"),

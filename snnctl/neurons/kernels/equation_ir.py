@@ -1,4 +1,4 @@
-"""The step equation of LIF and its kin as LLVM IR, for one vector of neurons: forward, and its gradients.
+"""The step equation of LIF and its kin between autaptic circuits, as LLVM IR, for one vector of neurons.
 
 With h the potential before the reset, s the spikes, g the surrogate derivative at h - threshold, and G the gradient
 that reaches s:
@@ -17,26 +17,20 @@ from __future__ import annotations
 from typing import Any, Literal, NamedTuple
 
 from snnctl.neurons.kernels.parameters import Charge
-from snnctl.neurons.kernels.vector_ir import I64, Emitter, Real, Stored, Vec
+from snnctl.neurons.kernels.vector_ir import I64, Emitter, Real, Vec
 
-PARAMETERS = ("scalars", "leak", "gain", "threshold", "scale", "shift", "centre")
+PARAMETERS = ("scalars", "leak", "gain", "threshold")
 SCALARS = ("tau", "rate", "leak", "gain", "threshold", "first", "second")
 
 
-class ScanSpec(NamedTuple):
+class EquationSpec(NamedTuple):
     """What is fixed when a kernel is compiled: parts of `reference.Dynamics`, the surrogate by name, and
 
     Args:
         charge: as in `parameters.Flat`.
         per_channel: leak, gain and threshold differ between channels.
-        normed: the input is scaled and shifted per channel first.
-        sums: which gradients are summed per channel: "norm" (of the current, and of it times x - centre),
-            "parameters" (of leak, gain and threshold).
-        smooth: the surrogate's primitive in place of the step, for checks of the gradient.
+        sums_parameters: the gradients of leak, gain and threshold are wanted.
         real: what is computed in.
-        stored: what input and spikes are kept in.
-        from_rest: membranes start at 0 and none is given.
-        keeps_state: the last membrane is given out (forward), and has a gradient (backward).
     """
 
     surrogate: str
@@ -48,24 +42,19 @@ class ScanSpec(NamedTuple):
     signed: bool
     charge: Charge
     per_channel: bool
-    normed: bool
-    sums: tuple[str, ...]
-    smooth: bool
+    sums_parameters: bool
     real: Real
-    stored: Stored
-    from_rest: bool
-    keeps_state: bool
 
 
 def surrogate_derivative(kind: str, u: Vec, first: Vec, second: Vec) -> Vec:
-    """The surrogate's derivative at distance `u` from the threshold; constants as `kernels.choose` gives them."""
+    """The surrogate's derivative at distance `u` from the threshold; constants of `parameters.surrogate_constants`."""
     emit = u.emit
     match kind:
         case "atan":
             z = u * first
             return second * emit.reciprocal(z * z + 1.0)
         case "sigmoid":
-            decay = emit.exp(0.0 - (u * first).abs())
+            decay = emit.quick_exp(0.0 - (u * first).abs())
             below = decay + 1.0
             return first * decay * emit.reciprocal(below * below)
         case "fast_sigmoid":
@@ -76,24 +65,6 @@ def surrogate_derivative(kind: str, u: Vec, first: Vec, second: Vec) -> Vec:
         case "triangle":
             left = 1.0 - (u * first).abs()
             return (left > 0.0).where(left, 0.0) * first
-    raise ValueError(f"no kernel for surrogate `{kind}`")
-
-
-def surrogate_primitive(kind: str, u: Vec, first: Vec, second: Vec) -> Vec:
-    """The smooth step whose derivative is `surrogate_derivative`."""
-    emit = u.emit
-    match kind:
-        case "atan":
-            return emit.intrinsic("llvm.atan", u * first) * 0.3183098861837907 + 0.5
-        case "sigmoid":
-            return 1.0 / (emit.exp(0.0 - u * first) + 1.0)
-        case "fast_sigmoid":
-            return u / (u.abs() * first + 1.0)
-        case "rectangle":
-            return (u * second + 0.5).clip(0.0, 1.0)
-        case "triangle":
-            z = (u * first).clip(-1.0, 1.0)
-            return z - z * z.abs() * 0.5 + 0.5
     raise ValueError(f"no kernel for surrogate `{kind}`")
 
 
@@ -109,7 +80,7 @@ class StepGradients(NamedTuple):
 class StepEquation:
     """The step equation for one vector of neurons, with its parameters at hand."""
 
-    def __init__(self, emit: Emitter, spec: ScanSpec) -> None:
+    def __init__(self, emit: Emitter, spec: EquationSpec) -> None:
         self.emit, self.spec = emit, spec
         base = emit.pointer("scalars")
         self.scalars: dict[str, Vec] = {}
@@ -122,13 +93,6 @@ class StepEquation:
         if not self.spec.per_channel:
             return self.scalars[name]
         return self.emit.load(self.arrays[name], index, self.spec.real)
-
-    def current(self, x: Vec, index: Any) -> Vec:
-        """The input of the neuron: normalised here if the spec says so."""
-        if not self.spec.normed:
-            return x
-        scale = self.emit.load(self.arrays["scale"], index, self.spec.real)
-        return x * scale + self.emit.load(self.arrays["shift"], index, self.spec.real)
 
     def charge(self, x: Vec, v: Vec, index: Any) -> Vec:
         match self.spec.charge:
@@ -158,11 +122,7 @@ class StepEquation:
     def _size(self, h: Vec, threshold: Vec) -> tuple[Vec, Vec, Vec]:
         if self.spec.levels == 1:
             u = h - threshold
-            if self.spec.smooth:
-                spikes = surrogate_primitive(self.spec.surrogate, u, self.scalars["first"], self.scalars["second"])
-            else:
-                spikes = self._fires(u).where(1.0, 0.0)
-            return spikes, u, self.emit.vec(1.0)
+            return self._fires(u).where(1.0, 0.0), u, self.emit.vec(1.0)
         nearest = (h / threshold).rint().clip(1.0, float(self.spec.levels))
         u = h - nearest * threshold
         return self._fires(u).where(nearest, nearest - 1.0), u, nearest
@@ -175,8 +135,6 @@ class StepEquation:
             return h - spikes * self.parameter("threshold", index)
         if self.spec.reset == "delayed":
             return h * self.parameter("leak", index) - spikes * self.parameter("threshold", index)
-        if self.spec.smooth:
-            return h * (1.0 - spikes)
         if self.spec.signed:
             return h * (spikes.abs() > 0.0).where(0.0, 1.0)
         return h * (spikes > 0.0).where(0.0, 1.0)  # a product, so that NaN stays NaN as in the definition

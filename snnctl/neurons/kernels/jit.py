@@ -33,14 +33,15 @@ class Compiled:
 
     Args:
         name: its symbol.
-        text: LLVM IR that defines it.
+        text: LLVM IR that defines it, or what writes that.
+        made_from: all that `text` is made from, where it is quicker to say than the text; empty: the text itself.
     """
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str, text: str | Callable[[], str], made_from: str = "") -> None:
         self.name = name
         begun = perf_counter()
         with _LOCK:
-            self._engine, self.address, self.from_disk = _compile(name, text)
+            self._engine, self.address, self.from_disk = _compile(name, text, made_from)
         self.seconds = perf_counter() - begun
         self._call = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.address)
         log.debug("kernel %s: %s in %.3f s", name, "loaded" if self.from_disk else "compiled", self.seconds)
@@ -71,25 +72,40 @@ def cache_folder() -> Path:
     return Path(base) / "snnctl" / "kernels"
 
 
-def _compile(name: str, text: str) -> tuple[Any, int, bool]:
+def _compile(name: str, text: str | Callable[[], str], made_from: str) -> tuple[Any, int, bool]:
     target, processor, flags = host()
     machine = target.create_target_machine(cpu=processor, features=flags, opt=3, jit=True)  # the engine will own it
     versions = f"{llvmlite.__version__} {llvm.llvm_version_info} {processor} {flags}"
-    key = hashlib.sha256(f"{versions}\n{text}".encode()).hexdigest()[:32]
+    if not made_from:
+        made_from = text = text if isinstance(text, str) else text()
+    key = hashlib.sha256(f"{versions}\n{made_from}".encode()).hexdigest()[:32]
     kept = cache_folder() / f"{name}-{key}.o"
-    module = llvm.parse_assembly(text)
     loaded = _read(kept)
-    if loaded is None:
-        module.verify()
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
-        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
-        llvm.create_pass_builder(machine, options).getModulePassManager().run(
-            module, llvm.create_pass_builder(machine, options)
-        )
+    if loaded is not None:
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        engine.add_object_file(llvm.ObjectFileRef.from_data(loaded))
+        engine.finalize_object()
+        return engine, engine.get_function_address(name), True
+    module = llvm.parse_assembly(text if isinstance(text, str) else text())
+    module.verify()
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+    llvm.create_pass_builder(machine, options).getModulePassManager().run(
+        module, llvm.create_pass_builder(machine, options)
+    )
     engine = llvm.create_mcjit_compiler(module, machine)
-    engine.set_object_cache(notify_func=lambda _module, code: _write(kept, code), getbuffer_func=lambda _module: loaded)
+    engine.set_object_cache(notify_func=lambda _module, code: _write(kept, code))
     engine.finalize_object()
-    return engine, engine.get_function_address(name), loaded is not None
+    return engine, engine.get_function_address(name), False
+
+
+@cache
+def sources_digest(*names: str) -> str:
+    """A digest of modules of this room: of what writes the code that is kept."""
+    found = hashlib.sha256()
+    for name in names:
+        found.update((Path(__file__).parent / f"{name}.py").read_bytes())
+    return found.hexdigest()
 
 
 def _read(file: Path) -> bytes | None:

@@ -78,7 +78,7 @@ def planned(elements: int, passes: int, channels: int, rows_kept: int, real: tor
         while target > _SMALLEST_SEGMENT and elements < target * 2 * threads:
             target //= 2
     lanes = VECTOR_BYTES // real.itemsize
-    repeats = max(target // channels, 1)
+    repeats = max(min(target, elements) // channels, 1)
     segment = repeats * channels
     padded = -(-segment // lanes) * lanes
     segments = -(-elements // segment)
@@ -139,21 +139,19 @@ def scratch_of(needed: int, real: torch.dtype) -> int:
 
 @lru_cache(maxsize=256)
 def c_numbers(values: tuple[float, ...], real: torch.dtype) -> ctypes.Array[Any]:
-    """Such as those of `equation_ir.SCALARS`, where kernels can read them."""
+    """Numbers where kernels can read them."""
     return ((ctypes.c_float if real == torch.float32 else ctypes.c_double) * len(values))(*values)
 
 
 def tiled(plan: Plan, *values: Tensor | None) -> list[Tensor | None]:
-    """Per-channel values repeated over the rows of a segment, padded to whole vectors."""
-    found: list[Tensor | None] = []
-    for value in values:
-        if value is None or (plan.repeats == 1 and plan.padded == value.numel()):
-            found.append(value)
-            continue
-        tiled = value.new_ones(plan.padded)
-        tiled[: plan.segment].view(plan.repeats, -1).copy_(value)
-        found.append(tiled)
-    return found
+    """Per-channel values repeated over the rows of a segment, padded to whole vectors; all of one dtype."""
+    present = [value for value in values if value is not None]
+    if not present or (plan.repeats == 1 and plan.padded == present[0].numel()):
+        return list(values)
+    made = present[0].new_ones(len(present), plan.padded)
+    made[:, : plan.segment].view(len(present), plan.repeats, -1).copy_(torch.stack(present).unsqueeze(1))
+    rows = iter(made)
+    return [None if value is None else next(rows) for value in values]
 
 
 def per_channel(plan: Plan, sums: Tensor) -> Tensor:

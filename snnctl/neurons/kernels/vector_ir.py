@@ -130,11 +130,19 @@ class Emitter:
         """A whole number of 32 bits in all lanes."""
         return ir.Constant(self.words, [number] * self.lanes)
 
-    def intrinsic(self, name: str, value: Vec) -> Vec:
-        """A one-argument LLVM intrinsic, lane by lane."""
+    def intrinsic(self, name: str, *values: Vec) -> Vec:
+        """An LLVM intrinsic, lane by lane."""
         suffix = f"v{self.lanes}{_STORED[self.real][2]}"
-        declared = self._declare(f"{name}.{suffix}", ir.FunctionType(self.type, [self.type]))
-        return Vec(self, self.builder.call(declared, [value.value]))
+        declared = self._declare(f"{name}.{suffix}", ir.FunctionType(self.type, [self.type] * len(values)))
+        return Vec(self, self.builder.call(declared, [value.value for value in values]))
+
+    def fma(self, a: Vec | float, b: Vec | float, c: Vec | float) -> Vec:
+        """a * b + c, rounded once."""
+        return self.intrinsic("llvm.fma", self.vec(a), self.vec(b), self.vec(c))
+
+    def narrowed(self, value: Vec) -> Vec:
+        """The value rounded to bfloat16."""
+        return Vec(self, self._widen(self._narrow(value, "bfloat16"), "bfloat16"))
 
     def bits(self, value: Vec) -> Any:
         """The bits of each lane as a whole number."""
@@ -154,18 +162,47 @@ class Emitter:
         return guess * (2.0 - x * guess)
 
     def exp(self, x: Vec) -> Vec:
-        """e^x to about one unit in the last place of float32; float64 asks the C library."""
+        """e^x; of float32 to the bit as torch computes it, float64 asks the C library.
+
+        Source: the polynomial and the two parts of ln 2 are those of SLEEF's expf with an error below 1.0 units in the
+            last place, which torch uses on CPUs with fused multiply-add.
+        """
         if self.real == "float64":
             return self.intrinsic("llvm.exp", x)
-        x = x.clip(-87.0, 88.0)
-        k = (x * 1.4426950408889634).rint()
-        r = x - k * 0.693359375 - k * -2.12194440e-4  # ln 2 in two parts: the first product is exact
-        p = self.vec(1.0 / 5040)
-        for n in (720, 120, 24, 6, 2, 1, 1):
-            p = p * r + 1.0 / n
+        k, p = self._exp_parts(x)
+        # What is out of range, where neither k nor 2^k is a number of theirs, is replaced below.
+        whole = self.builder.fptosi(k.value, self.words)
+        half = self.builder.ashr(whole, self._word(1))
+        for part in (half, self.builder.sub(whole, half)):  # 2^k may be out of range where e^x is not
+            raised = self.builder.shl(self.builder.add(part, self._word(127)), self._word(23))
+            p = p * Vec(self, self.builder.bitcast(raised, self.type))
+        p = (x < -104.0).where(0.0, p)
+        p = (x > 100.0).where(float("inf"), p)
+        return self._unless_nan(x, p)
+
+    def quick_exp(self, x: Vec) -> Vec:
+        """e^x to about one unit in the last place, for x from -87 to 88; beyond, what it is there."""
+        if self.real == "float64":
+            return self.intrinsic("llvm.exp", x)
+        bounded = x.clip(-87.0, 88.0)
+        k, p = self._exp_parts(bounded)
         whole = self.builder.fptosi(k.value, self.words)
         scaled = self.builder.add(self.bits(p), self.builder.shl(whole, self._word(23)))
-        return Vec(self, self.builder.bitcast(scaled, self.type))
+        return self._unless_nan(x, Vec(self, self.builder.bitcast(scaled, self.type)))
+
+    def _exp_parts(self, x: Vec) -> tuple[Vec, Vec]:
+        """k and p with e^x = 2^k p."""
+        k = (x * 1.44269504088896340736).rint()
+        r = self.fma(k, -0.693145751953125, x)
+        r = self.fma(k, -1.428606765330187045e-06, r)
+        p = self.vec(0.000198527617612853646278381)
+        for factor in (0.00139304355252534151, 0.00833336077630519867, 0.0416664853692054749, 0.16666667163372040, 0.5):
+            p = self.fma(p, r, factor)
+        return k, self.fma(r * r, p, r) + 1.0
+
+    def _unless_nan(self, x: Vec, value: Vec) -> Vec:
+        is_nan = self.builder.fcmp_unordered("uno", x.value, x.value)
+        return Vec(self, self.builder.select(is_nan, x.value, value.value))
 
     # memory
 

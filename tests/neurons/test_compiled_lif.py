@@ -1,4 +1,5 @@
-"""The fused kernels against the definition: the same spikes bit for bit, the same gradients to rounding."""
+"""The kernels made from the step of LIF and its kin against the definition: the same spikes bit for bit, the same
+gradients to rounding; and when the definition runs instead."""
 
 import itertools
 import logging
@@ -13,15 +14,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from snnctl.neurons import IF, LIF, PLIF, ATan, FastSigmoid, Rectangle, Sigmoid, Surrogate, TokenNorm, Triangle
+from snnctl.neurons.base import SpikingNeuron
 from snnctl.neurons.kernels import (
     Dynamics,
-    fused,
+    compiled,
     jit,
-    lif_cpu,
     lif_scan,
     norm_cpu,
     packed,
     reference,
+    run,
     use_kernel,
     why_not_fused,
 )
@@ -29,6 +31,30 @@ from snnctl.neurons.kernels import (
 SURROGATES = [ATan(), Sigmoid(), FastSigmoid(), Rectangle(), Triangle(width=1.7)]
 SHAPES = [(5, 3, 7), (1, 4, 16), (6, 1, 33), (4, 2, 5, 24), (3, 70, 64)]
 TOLERANCE = {torch.float32: (1e-5, 1e-5), torch.float64: (1e-9, 1e-11), torch.bfloat16: (2e-2, 1e-2)}
+
+
+class Stated(SpikingNeuron):
+    """The step equation with any parameters; tensors among them as buffers."""
+
+    def __init__(self, dynamics: Dynamics, channels: int) -> None:
+        super().__init__(channels)
+        self.dynamics = dynamics._replace(leak=1.0, gain=1.0, v_threshold=1.0)
+        for name in ("leak", "gain", "v_threshold"):
+            value = getattr(dynamics, name)
+            if isinstance(value, Tensor):
+                self.register_buffer(name, value)
+            else:
+                setattr(self, name, value)
+
+    def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        own: Any = {name: getattr(self, name) for name in ("leak", "gain", "v_threshold")}
+        return reference.lif_step(x_t, state, self.dynamics._replace(**own))
+
+
+def compiled_scan(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> tuple[Tensor, Tensor]:
+    found = compiled.scan(Stated(dynamics, x.shape[-1]), x, v, return_state=True)
+    assert found is not None, compiled.program_for(Stated(dynamics, x.shape[-1]), x, None)
+    return found
 
 
 def ramp(like: Tensor) -> Tensor:
@@ -54,7 +80,7 @@ def results(scan: Any, x: Tensor, v: Tensor | None, dynamics: Dynamics) -> list[
 
 
 def check(x: Tensor, v: Tensor | None, dynamics: Dynamics) -> None:
-    ours = results(fused.scan, x, v, dynamics)
+    ours = results(compiled_scan, x, v, dynamics)
     theirs = results(reference.lif_scan, x, v, dynamics)
     assert torch.equal(ours[0], theirs[0])
     assert torch.equal(ours[1], theirs[1])
@@ -69,6 +95,22 @@ def drawn(shape: tuple[int, ...], dtype: torch.dtype = torch.float32, seed: int 
     wide = torch.promote_types(dtype, torch.float32)
     x = (torch.randn(shape, generator=generator) * 2).to(dtype)
     return x, (torch.randn(shape[1:], generator=generator) * 0.3).to(wide)
+
+
+class Smooth(Surrogate):
+    """A surrogate whose step is its own primitive."""
+
+    def __init__(self, surrogate: Surrogate) -> None:
+        self.surrogate = surrogate
+
+    def forward_smooth(self, x: Tensor) -> Tensor:
+        return self.surrogate.forward_smooth(x)
+
+    def gradient(self, x: Tensor) -> Tensor:
+        return self.surrogate.gradient(x)
+
+    def spike(self, x: Tensor) -> Tensor:
+        return self.forward_smooth(x)
 
 
 CHARGES = [{"tau": 2.0}, {"tau": 3.7}, {"leak": 0.9, "gain": 1.0}, {"leak": 1.0, "gain": 0.7}]
@@ -114,8 +156,6 @@ def test_parameters_per_channel_and_their_gradients(shape: Any, reset: Any, deta
         {"leak": leak, "gain": 1.0},
         {"leak": torch.tensor(0.8, dtype=torch.float64), "gain": torch.tensor(0.3, dtype=torch.float64)},
         {"tau": 3.0, "v_threshold": threshold},
-        {"leak": leak.expand(shape[-2], -1).contiguous(), "v_threshold": 0.9},
-        {"leak": leak.expand(shape[-2], -1)[:, :1], "gain": 0.5, "v_threshold": threshold},
         {"tau": 3.0, "leak": leak, "v_threshold": 0.9},  # tau wins
     ):
         check(x, v, Dynamics(Sigmoid(), reset=reset, detach_reset=detach_reset, **own))
@@ -176,23 +216,25 @@ def test_many_steps() -> None:
 def test_nothing_to_do(shape: tuple[int, ...]) -> None:
     x, v = drawn(shape)
     dynamics = Dynamics(ATan(), tau=2.0)
-    if shape[0] == 0:
-        assert "no steps" in why_not_fused(x, v, dynamics)
-    else:
-        check(x, v, dynamics)
+    assert compiled.scan(Stated(dynamics, shape[-1]), x, v, return_state=True) is None
+    if shape[0]:
+        spikes, last = Stated(dynamics, shape[-1])(x, v, return_state=True)
+        assert (spikes.shape, last.shape) == (x.shape, v.shape)
 
 
 def test_inputs_of_any_layout() -> None:
     dynamics = Dynamics(ATan(), tau=2.0, reset="soft")
     x, v = drawn((5, 6, 8))
-    whole = results(fused.scan, x, v, dynamics)
+    whole = results(compiled_scan, x, v, dynamics)
     for strided in (x.permute(2, 1, 0).contiguous().permute(2, 1, 0), torch.cat((x, x), -1)[..., :8]):
         assert not strided.is_contiguous()
-        for a, b in zip(results(fused.scan, strided, v, dynamics), whole, strict=True):
+        for a, b in zip(results(compiled_scan, strided, v, dynamics), whole, strict=True):
             assert torch.equal(a, b)
     constant = x[:1].expand(7, -1, -1)
     for a, b in zip(
-        results(fused.scan, constant, v, dynamics), results(fused.scan, constant.contiguous(), v, dynamics), strict=True
+        results(compiled_scan, constant, v, dynamics),
+        results(compiled_scan, constant.contiguous(), v, dynamics),
+        strict=True,
     ):
         assert torch.equal(a, b)
     check(constant, v.mT.contiguous().mT, dynamics)
@@ -202,7 +244,7 @@ def test_bfloat16_input_keeps_float32_membranes() -> None:
     x, v = drawn((9, 4, 50), torch.bfloat16)
     check(x, v, Dynamics(ATan(), tau=5.0))
     check(x, None, Dynamics(ATan(), leak=torch.linspace(0.5, 0.9, 50), levels=3, reset="soft"))
-    spikes, last = fused.scan(x, None, Dynamics(ATan(), tau=5.0))
+    spikes, last = compiled_scan(x, None, Dynamics(ATan(), tau=5.0))
     assert (spikes.dtype, last.dtype) == (torch.bfloat16, torch.float32)  # type: ignore[union-attr]
 
 
@@ -210,7 +252,7 @@ def test_rounding_to_bfloat16_is_torchs() -> None:
     x = torch.tensor([1.0, float("nan"), float("inf"), -float("inf"), 3.3895e38, 1e-40]).view(1, 1, -1)
     x = torch.cat((x, torch.randn(1, 1, 1000)), -1).to(torch.bfloat16).requires_grad_()
     grad = torch.randn(1, 1, x.shape[-1]).to(torch.bfloat16)
-    ours = torch.autograd.grad(fused.scan(x, None, Dynamics(ATan(), tau=3.0))[0], x, grad)[0]
+    ours = torch.autograd.grad(compiled_scan(x, None, Dynamics(ATan(), tau=3.0))[0], x, grad)[0]
     theirs = torch.autograd.grad(reference.lif_scan(x, None, Dynamics(ATan(), tau=3.0))[0], x, grad)[0]
     usual = x.isfinite() & (x.abs() < 1e30)
     torch.testing.assert_close(ours[usual], theirs[usual], rtol=8e-3, atol=1e-6)
@@ -220,7 +262,7 @@ def test_rounding_to_bfloat16_is_torchs() -> None:
 def test_not_a_number_never_fires_and_stays() -> None:
     x = torch.tensor([0.5, float("nan"), 9.0]).view(3, 1, 1)
     for dynamics in (Dynamics(ATan(), tau=2.0), Dynamics(ATan(), tau=2.0, reset="soft")):
-        spikes, last = fused.scan(x, None, dynamics)
+        spikes, last = compiled_scan(x, None, dynamics)
         assert not spikes.any()
         assert last is not None
         assert last.isnan().all()
@@ -239,8 +281,9 @@ def test_gradients_of_the_smooth_neuron_by_finite_differences(
     gain, threshold = leak.flip(0).clone(), leak + 0.2
 
     def smooth(x: Tensor, v: Tensor, leak: Tensor, gain: Tensor, threshold: Tensor) -> Any:
-        own = Dynamics(surrogate, leak=leak, gain=gain, v_threshold=threshold, reset=reset, detach_reset=detach_reset)
-        return fused.scan(x, v, own, smooth=True)
+        smoothed = Smooth(surrogate)
+        own = Dynamics(smoothed, leak=leak, gain=gain, v_threshold=threshold, reset=reset, detach_reset=detach_reset)
+        return compiled_scan(x, v, own)
 
     leaves = [leaf.requires_grad_() for leaf in (x, v, leak, gain, threshold)]
     if not detach_reset:
@@ -282,7 +325,7 @@ def test_gradient_of_the_state_alone_and_of_the_spikes_alone() -> None:
     for part in (0, 1):
         ours, theirs = (
             torch.autograd.grad(scan(leaf, v, dynamics)[part].sum(), leaf)[0]  # type: ignore[union-attr]
-            for scan in (fused.scan, reference.lif_scan)
+            for scan in (compiled_scan, reference.lif_scan)
             for leaf in (x.detach().requires_grad_(),)
         )
         torch.testing.assert_close(ours, theirs)
@@ -320,12 +363,12 @@ def test_threads_do_not_change_a_bit() -> None:
 def test_threads_without_openmp(monkeypatch: pytest.MonkeyPatch) -> None:
     x, v = drawn((4, 64, 512))
     dynamics = Dynamics(ATan(), tau=2.0)
-    expected = results(fused.scan, x, v, dynamics)
+    expected = results(compiled_scan, x, v, dynamics)
     monkeypatch.setattr(jit, "_on_threads", lambda: jit._run_in_pool)
     threads = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
-        found = results(fused.scan, x, v, dynamics)
+        found = results(compiled_scan, x, v, dynamics)
     finally:
         torch.set_num_threads(threads)
     for a, b in zip(found, expected, strict=True):
@@ -339,8 +382,22 @@ class TestFallback:
 
     def test_reasons(self) -> None:
         x, v = drawn((3, 2, 4))
+        neuron = Stated(self.dynamics, 4)
+        assert compiled.scan(neuron, x, v, return_state=True) is not None
+        for other, state in (
+            (x.half(), None),
+            (x, v.double()),
+            (x, v[:1]),
+            (x.to("meta"), None),
+            (x.to_sparse(), None),
+        ):
+            assert compiled.scan(neuron, other, state, return_state=True) is None
+        with use_kernel("reference"):
+            assert compiled.scan(neuron, x, v, return_state=True) is None
+
+    def test_reasons_of_the_kernels_that_know_lif_alone(self) -> None:
+        x, v = drawn((3, 2, 4))
         assert why_not_fused(x, v, self.dynamics) == ""
-        assert why_not_fused(x, None, self.dynamics) == ""
         assert "float16" in why_not_fused(x.half(), None, self.dynamics)
         assert "float64 membranes" in why_not_fused(x, v.double(), self.dynamics)
         assert "shape of one step" in why_not_fused(x, v[:1], self.dynamics)
@@ -355,14 +412,16 @@ class TestFallback:
             assert "asked for" in why_not_fused(x, v, self.dynamics)
 
     def test_the_log_tells_once(self, caplog: pytest.LogCaptureFixture) -> None:
-        from snnctl.neurons.kernels import dispatch
+        class Rolled(LIF):
+            def step(self, x_t: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+                return super().step(x_t.roll(1, -1), state)
 
-        dispatch._told.clear()
+        neuron = Rolled(3)
         with caplog.at_level(logging.DEBUG, logger="snnctl.kernels"):
             for _ in range(3):
-                lif_scan(torch.ones(2, 1, 3, dtype=torch.float16), None, self.dynamics)
+                neuron(torch.ones(2, 1, 3))
         assert [r.message for r in caplog.records].count(
-            "LIF runs its reference kernel: no fused kernel for torch.float16 input"
+            "Rolled runs its definition: `roll` is no pointwise operation that the compiler knows"
         ) == 1
 
     def test_torch_func(self) -> None:
@@ -382,6 +441,7 @@ class TestFallback:
         with torch.autograd.forward_ad.dual_level():
             dual = torch.autograd.forward_ad.make_dual(x, torch.ones_like(x))
             assert "forward-mode" in why_not_fused(dual, None, self.dynamics)
+            assert compiled.scan(Stated(self.dynamics, 3), dual, None, return_state=True) is None
 
     def test_tracing(self) -> None:
         x, _ = drawn((3, 2, 4))
@@ -422,20 +482,20 @@ def test_autocast_hands_bfloat16_currents_to_the_kernel() -> None:
 
 def test_compiled_code_is_kept_on_disk(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    from snnctl.neurons.kernels.lif_ir import forward_ir
+    from snnctl.neurons.kernels.scan_ir import forward_ir
 
-    spec = fused.prepared(torch.ones(2, 1, 3), None, Dynamics(ATan(), tau=7.3), False)[0]
-    text = forward_ir(spec, "lif_forward")
-    first, second = jit.Compiled("lif_forward", text), jit.Compiled("lif_forward", text)
+    form = compiled.program_for(LIF(3, tau=7.3), torch.ones(2, 1, 3), None).form
+    text = forward_ir(form, "scan", from_rest=True, keeps_state=False)
+    first, second = jit.Compiled("scan", text), jit.Compiled("scan", text)
     assert (first.from_disk, second.from_disk) == (False, True)
     (kept,) = (tmp_path / "snnctl" / "kernels").iterdir()
     kept.write_bytes(kept.read_bytes()[:-7])  # a damaged file is made again
-    assert not jit.Compiled("lif_forward", text).from_disk
-    assert jit.Compiled("lif_forward", text).from_disk
+    assert not jit.Compiled("scan", text).from_disk
+    assert jit.Compiled("scan", text).from_disk
     kept.unlink()
     (tmp_path / "snnctl" / "kernels").rmdir()
     (tmp_path / "snnctl" / "kernels").write_text("in the way")
-    assert not jit.Compiled("lif_forward", text).from_disk  # nowhere to keep it, and still it works
+    assert not jit.Compiled("scan", text).from_disk  # nowhere to keep it, and still it works
 
 
 def test_a_child_of_fork_can_run_kernels(tmp_path: Any) -> None:
@@ -482,7 +542,7 @@ def test_processors_with_narrower_vectors(processor: str, monkeypatch: pytest.Mo
     target, _, _ = jit.host()
     monkeypatch.setattr(jit, "host", lambda: (target, processor, ""))
     for module, names in (
-        (lif_cpu, ("_kernel", "_scan_launch")),
+        (run, ("forward_kernel", "backward_kernel")),
         (norm_cpu, ("_kernel", "_norm_launch")),
         (packed, ("_kernel", "_launch")),
     ):

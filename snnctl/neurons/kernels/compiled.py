@@ -1,0 +1,254 @@
+"""Any neuron's step as a kernel: made at the first call, and anew when the neuron has changed; or why there is none."""
+
+from __future__ import annotations
+
+import logging
+import types
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from snnctl.neurons.kernels.choice import chosen, is_plain, is_transformed, llvm_is_there
+from snnctl.neurons.kernels.operations import NotCompilableError
+from snnctl.neurons.kernels.reference import BatchNorm
+
+log = logging.getLogger("snnctl.kernels")
+
+_PLAIN = (Tensor, nn.Parameter)
+_LASTING = (str, bytes, int, float, bool, complex, type(None), torch.dtype, torch.device, type)
+_MODULE = frozenset(vars(nn.Module()))  # what torch keeps in each module
+_KEPT = 8  # settings of a neuron whose programs are kept
+
+
+class Watch:
+    """Whether anything that a neuron's step may look at has changed: all attributes of it and of what it holds."""
+
+    def __init__(self, neuron: nn.Module) -> None:
+        self._looked_at: list[tuple[dict[str, Any], tuple[Any, ...]]] = []
+        self._held: list[tuple[Any, Any]] = []
+        for found in _reachable(neuron):
+            if isinstance(found, list | dict | set):
+                self._held.append((found, found.copy()))
+            else:
+                values = vars(found)
+                self._looked_at.append((values, tuple(values.values())))
+
+    def unchanged(self) -> bool:
+        try:
+            return all(tuple(now.values()) == before for now, before in self._looked_at) and all(
+                now == before for now, before in self._held
+            )
+        except RuntimeError:  # tensors that are others than before cannot be compared
+            return False
+
+
+def _reachable(neuron: nn.Module) -> Iterator[Any]:
+    """Whatever has attributes or entries, from the neuron on."""
+    seen: set[int] = set()
+    left: list[Any] = [neuron]
+    while left:
+        found = left.pop()
+        if id(found) in seen or isinstance(found, (*_LASTING, Tensor, types.ModuleType)) or callable_only(found):
+            continue
+        seen.add(id(found))
+        if isinstance(found, dict):
+            left.extend(found.values())
+            yield found
+        elif isinstance(found, list | set):
+            left.extend(found)
+            yield found
+        elif isinstance(found, tuple | frozenset):
+            left.extend(found)
+        elif hasattr(found, "__dict__"):
+            yield found
+            if isinstance(found, nn.Module):
+                left.extend(found._modules.values())
+                left.extend(value for name, value in vars(found).items() if name not in _MODULE)
+            else:
+                left.extend(vars(found).values())
+
+
+def callable_only(found: Any) -> bool:
+    """Functions and methods: code, not settings."""
+    return isinstance(found, types.FunctionType | types.BuiltinFunctionType | types.MethodType)
+
+
+class _Made:
+    """What was made of a neuron in one setting: programs by input, or the reasons why there is none."""
+
+    def __init__(self, neuron: nn.Module) -> None:
+        self.watch = Watch(neuron)
+        self.programs: dict[Any, Any] = {}
+
+
+_made: WeakKeyDictionary[nn.Module, list[_Made]] = WeakKeyDictionary()
+
+
+def _current(neuron: nn.Module) -> _Made:
+    all_made = _made.get(neuron)
+    if all_made is None:
+        all_made = _made[neuron] = []
+    for place, made in enumerate(all_made):
+        if made.watch.unchanged():
+            if place:
+                all_made.insert(0, all_made.pop(place))
+            return made
+    all_made.insert(0, _Made(neuron))
+    del all_made[_KEPT:]
+    return all_made[0]
+
+
+def program_for(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) -> Any:
+    """The program of a neuron for an input like `x`, or the reason why there is none, a string.
+
+    Args:
+        dtypes: of the state that is given; None starts from rest.
+    """
+    made = _current(neuron)
+    key = (x.dtype, x.dim(), x.shape[-1], dtypes)
+    found = made.programs.get(key)
+    if found is None:
+        if not all(is_plain(tensor) for tensor in (*neuron.parameters(), *neuron.buffers())):
+            return "a parameter is no plain tensor in the memory of the CPU"  # for now: it is not kept
+        found = made.programs[key] = _make(neuron, x, dtypes)
+        if isinstance(found, str):
+            log.debug("%s runs its definition: %s", type(neuron).__name__, found)
+    return found
+
+
+def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) -> Any:
+    from snnctl.neurons.kernels.program import Program  # LLVM is loaded at the first use
+    from snnctl.neurons.kernels.trace import traced
+
+    like = x[0].detach()
+
+    def make() -> Any:
+        with torch.random.fork_rng(devices=[]):
+            return Program(traced(neuron, like, dtypes))
+
+    try:
+        # In a thread of its own none of torch's modes and hooks is at work, whoever calls.
+        with ThreadPoolExecutor(1) as aside:
+            return aside.submit(make).result()
+    except NotCompilableError as error:
+        return str(error)
+    except Exception as error:  # whatever a step may raise: the definition will say it again, in its own place
+        return f"its step cannot be traced ({type(error).__name__}: {error})"
+
+
+def why_not(neuron: nn.Module, x: Tensor) -> str:
+    """Why a neuron runs its definition on an input like `x`, or ""."""
+    if not llvm_is_there():
+        return "llvmlite cannot be loaded"
+    found = program_for(neuron, x, None)
+    return found if isinstance(found, str) else ""
+
+
+class _Ready(NamedTuple):
+    """A program with what it is run on."""
+
+    program: Any
+    states: tuple[Tensor, ...] | None
+    smalls: list[Tensor]
+
+
+def _ready(neuron: Any, x: Tensor, state: Any) -> _Ready | None:
+    if not fits(x):
+        return None
+    parts: tuple[Tensor, ...] | None = None
+    if state is not None:
+        parts = state if isinstance(state, tuple) else (state,)
+        if not all(fits_state(part, x) for part in parts):
+            return None
+    dtypes = None if parts is None else tuple(part.dtype for part in parts)
+    program = program_for(neuron, x, dtypes)
+    if isinstance(program, str):
+        return None
+    smalls = program.smalls(x.shape[-1])
+    if smalls is None:  # a parameter is another than it was
+        _made.pop(neuron, None)
+        program = program_for(neuron, x, dtypes)
+        smalls = None if isinstance(program, str) else program.smalls(x.shape[-1])
+        if smalls is None:
+            return None
+    if not all(is_plain(small) for small in smalls):
+        return None
+    if parts is None and program.form.rest is None:
+        state = neuron.initial_state(x[0])
+        parts = state if isinstance(state, tuple) else (state,)
+    if parts is not None and (
+        len(parts) != len(program.step.states) or program.step.single is isinstance(state, tuple)
+    ):
+        return None
+    return _Ready(program, parts, smalls)
+
+
+def scan(neuron: Any, x: Tensor, state: Any, *, return_state: bool) -> tuple[Tensor, Any] | None:
+    """A neuron along time by its kernel, or None where its definition has to run.
+
+    Args:
+        neuron: a `SpikingNeuron` whose scan is the plain loop over its step.
+        x: input current [T, B, *, channels].
+        state: to go on from; None starts from rest.
+        return_state: without it the second result is None.
+    """
+    ready = _ready(neuron, x, state)
+    if ready is None:
+        return None
+    from snnctl.neurons.kernels import run
+
+    spikes, *last = run.scan(ready.program, x, ready.states, ready.smalls, return_state=return_state)
+    return spikes, _state(ready, last)
+
+
+def norm_scan(
+    neuron: Any, x: Tensor, state: Any, norm: BatchNorm, *, return_state: bool
+) -> tuple[Tensor, Any, tuple[Tensor, Tensor]] | None:
+    """Batch normalisation over the last axis by `norm`, then `scan`, without ever writing the normalised current.
+
+    Returns:
+        Spikes, last state, and the mean and (biased) variance that were used, in float64; None where the two have to
+        run apart.
+    """
+    if not all(is_plain(p) for p in (norm.weight, norm.bias, norm.offset) if p is not None):
+        return None
+    ready = _ready(neuron, x, state)
+    if ready is None:
+        return None
+    from snnctl.neurons.kernels import run_normed
+
+    (spikes, *last), used = run_normed.scan(
+        ready.program, x, ready.states, ready.smalls, norm, return_state=return_state
+    )
+    return spikes, _state(ready, last), used
+
+
+def _state(ready: _Ready, last: list[Tensor]) -> Any:
+    if not last:
+        return None
+    return last[0] if ready.program.step.single else tuple(last)
+
+
+def fits(x: Tensor) -> bool:
+    """Whether the memory of an input may be read, and nobody asked for another kernel."""
+    return (
+        chosen.get() == "auto"
+        and type(x) in _PLAIN
+        and x.is_cpu
+        and x.layout == torch.strided
+        and x.dim() > 1
+        and x.numel() > 0
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and not is_transformed(x)
+        and not torch._C._len_torch_dispatch_stack()
+        and llvm_is_there()
+    )
+
+
+def fits_state(part: Any, x: Tensor) -> bool:
+    return type(part) in _PLAIN and part.is_cpu and part.shape == x.shape[1:] and not is_transformed(part)
