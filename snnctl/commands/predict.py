@@ -85,6 +85,9 @@ def predict(
         _refuse(of_forecasts | {"--last, --all, --from and --to": asked.several}, "is for forecasts")
         how: Any = {"split": split, "top": top, "skip_bad": skip_bad, "most": MOST_ROWS, "listener": listener}
         return predict_items(model, runs[0], input, output, plot, **how)
+    if split is not None:
+        help = "take windows of a time with --from and --to, all with --all; `snnctl backtest` scores the test windows"
+        raise DiagnosticError(Diagnostic("U504", "--split is for runs that classify, or continue videos", help=help))
     _refuse(of_items, "is for runs that classify, or continue videos")
     first_run = model.members[0] if isinstance(model, Ensemble) else model
     if output is not None:

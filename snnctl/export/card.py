@@ -101,7 +101,7 @@ def _lines(card: Mapping[str, Any]) -> Iterator[str]:
     network, data, trained = card["network"], card["data"], card["trained"]
     yield f"# {_cell(card['name'])}\n"
     if card["summary"]:
-        yield f"{_cell(card['summary'])}\n"
+        yield f"What its recipe says of itself: {_cell(card['summary'])}\n"
     spiking = "spiking" if network["spiking"] else "non-spiking"
     neuron = f", neuron {network['neuron']}" if network["neuron"] else ""
     parts = f"encoder {network['encoder']}, read-out {network['readout']}{neuron}"
@@ -124,7 +124,7 @@ def _lines(card: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _use(card: Mapping[str, Any]) -> Iterator[str]:
-    file = f"{card['name']}.snnctl"
+    file = "FILE.snnctl"
     plugins = "".join(f" --plugin {_cell(one['name'])}" for one in card["plugins"])
     if card["task"] == "forecasting":
         yield f"```sh\nsnnctl predict {file} --input NEW.csv --output forecast.csv{plugins}\n```\n"

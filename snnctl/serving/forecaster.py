@@ -13,7 +13,7 @@ import torch
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, as_warnings
 from snnctl.data.base import Batch
-from snnctl.data.series.anew import far_outside, read_known, read_new, read_on
+from snnctl.data.series.anew import ends_missing, far_outside, read_known, read_new, read_on
 from snnctl.data.series.fitted import FittedSeries
 from snnctl.data.series.series import Floats, Series
 from snnctl.data.series.stamps import DAY, SECOND
@@ -24,6 +24,7 @@ from snnctl.recipe import Recipe
 from snnctl.report.saving import Tell
 from snnctl.serving.bands import check_bands, own_halves, refuse_beyond
 from snnctl.serving.frames import frame_of, table_of
+from snnctl.serving.left_out import LEFT_OUT
 from snnctl.serving.rows import ReadyRows, Rows, make_ready
 from snnctl.serving.windows import Asked, choose
 
@@ -251,7 +252,7 @@ class Forecaster:
         ahead = None if known is None else read_known(known, fitted)
         rows, observed = make_ready(series, fitted, rounds * fitted.horizon, ahead)
         said = [one for one in series.warnings if given is not None or one.code in ("D292", "D293")]
-        self.warn([*said, *far_outside(series, observed, fitted)])
+        self.warn([*said, *far_outside(series, observed, fitted), *ends_missing(series, observed, fitted)])
         reaches = rounds * fitted.horizon if fitted.known else steps
         ends, dropped = choose(rows, asked, fitted.window, reaches)
         if dropped:
@@ -306,6 +307,8 @@ class Forecaster:
             if error.diagnostics[0].code != "D101":
                 raise
             message = f"the training data `{self.fitted.source}` is not there (any more)"
+            if self.fitted.source.startswith(LEFT_OUT):
+                message = "a bundle holds no data"
             help = "bring rows with --input FILE; the run needs no training data for that"
             raise DiagnosticError(Diagnostic("U501", message, help=help)) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -70,15 +71,16 @@ def _own(document: Mapping[str, Any], what: str) -> str:
 
 def _next(console: Console, run: str, positions: bool, *, forecasts: bool) -> None:
     console.print("next:")
+    recipe, run = shlex.quote(f"{run}/recipe.yaml"), shlex.quote(run)
     predict = (f"snnctl predict {run} --output forecast.csv --plot forecast.png", "what comes next, in your own units")
-    no_position = (f"snnctl train {run}/recipe.yaml --set model.position=none", "the same without position encoding")
+    no_position = (f"snnctl train {recipe} --set model.position=none", "the same without position encoding")
     for command, why in (
         *((predict,) if forecasts else ()),
         (f"snnctl eval {run} --split val", "measure another split"),
-        (f"snnctl show {run}/recipe.yaml", "every value that was used"),
-        (f"snnctl train {run}/recipe.yaml --seeds 1,2,3", "mean and sd over seeds"),
+        (f"snnctl show {recipe}", "every value that was used"),
+        (f"snnctl train {recipe} --seeds 1,2,3", "mean and sd over seeds"),
         *((no_position,) if positions else ()),
-        (f"snnctl train {run}/recipe.yaml --set model.spiking=false", "its non-spiking twin, the fair baseline"),
+        (f"snnctl train {recipe} --set model.spiking=false", "its non-spiking twin, the fair baseline"),
     ):
         console.print(f"  {escape(command)}   [dim]{why}[/]", soft_wrap=True)
 

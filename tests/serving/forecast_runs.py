@@ -56,6 +56,12 @@ def covariates(rows: int = 200) -> pd.DataFrame:
     return pd.DataFrame({"date": hours(rows), "load": wave(rows) + 3 * plan, "seen": wave(rows, 2.0), "plan": plan})
 
 
+def panel_covariates(rows: int = 150) -> pd.DataFrame:
+    """A plan that differs between sites, and a column that is seen up to now."""
+    random = np.random.default_rng(1)
+    return panel(rows).assign(plan=random.integers(0, 4, 3 * rows) * 1.0, seen=random.normal(size=3 * rows).round(3))
+
+
 def holed(rows: int = 200) -> pd.DataFrame:
     """Rows and single values are missing."""
     frame = plain(rows)
@@ -67,6 +73,7 @@ def holed(rows: int = 200) -> pd.DataFrame:
 KINDS: dict[str, tuple[Any, str]] = {
     "plain": (plain, ", window_norm: mean_std"),
     "panel": (panel, ", id: site"),
+    "panel_covariates": (panel_covariates, ", id: site, targets: [y], past: [seen], known: [plan]"),
     "covariates": (covariates, ", targets: [load], past: [seen], known: [plan], calendar: true"),
     "holed": (holed, ", window_norm: last"),
 }

@@ -289,3 +289,12 @@ def test_a_run_without_a_model_takes_it_from_its_data(runs: Runs, tmp_path: Path
     ):
         (run / "model" / "model.json").write_text(json.dumps({**whole, name: value}))
         assert refused(lambda: snnctl.load(run))[0] == "U506", name
+
+
+def test_values_missing_at_the_end_are_told(runs: Runs) -> None:
+    """The forecast goes on from what stands in for them, which nobody has seen."""
+    frame = plain(40)
+    frame.loc[frame.index[-3:], "a"] = np.nan
+    with pytest.warns(UserWarning, match="D297.*`a` lacks its last 3 values") as told:
+        model(runs, "plain").predict(frame)
+    assert "`b`" not in str([one.message for one in told])

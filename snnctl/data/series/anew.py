@@ -127,6 +127,27 @@ def far_outside(series: Series, values: Floats, fitted: FittedSeries) -> list[Di
     return [Diagnostic("D294", "; ".join(texts) + more, severity="warning", file=series.origin, help=help)]
 
 
+def ends_missing(series: Series, values: Floats, fitted: FittedSeries) -> list[Diagnostic]:
+    """D297: series whose last rows lack values, so that a forecast goes on from what stands in for them.
+
+    Args:
+        values: [N, C] the targets; NaN where none was observed.
+    """
+    told = []
+    for part in series.pieces:
+        gone = np.isnan(values[part.first : part.last])
+        for i in np.flatnonzero(gone[-1]).tolist():
+            rows = int(np.argmin(np.append(gone[::-1, i], False)))
+            where = f" of series `{part.name}`" if part.name else ""
+            told.append(f"`{fitted.columns[i]}`{where} lacks its last {rows:,} value{'s' * (rows > 1)}")
+    if not told:
+        return []
+    more = f"; and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
+    message = f"{'; '.join(told[:_SHOWN])}{more}: the forecast goes on from what stands in for them"
+    help = "leave those rows out, and forecast from the last one that was observed"
+    return [Diagnostic("D297", message, severity="warning", file=series.origin, help=help)]
+
+
 def _check_columns(table: Table, names: Iterable[str]) -> None:
     lacking = [name for name in names if name not in table.names]
     if not lacking:

@@ -204,10 +204,10 @@ class TimeSeries(DataSource):
         check_finite(inputs, series, " after scaling")
         past_scaler = known_scaler = known_fallback = known = None
         if series.past is not None:
-            past_scaler = self._fit_each(series.past, read, apart)
+            past_scaler = self._fit_each(series.past, read)
             inputs = np.concatenate((inputs, scaled_by(past_scaler, series.past, series.pieces)), axis=1)
         if series.known is not None:
-            known_scaler = self._fit_each(series.known, read, apart)
+            known_scaler = self._fit_each(series.known, read)
             scaled = scaled_by(known_scaler, series.known, series.pieces)
             known_fallback = _fallback(scaled, train, read, apart)
             known = fill_parts(scaled, known_fallback, plan.parts).linear
@@ -291,8 +291,8 @@ class TimeSeries(DataSource):
             found.append(self.scaler.fit(own, cut.train.last_row))
         return FittedScaler(found[0].kind, np.stack([f.shift for f in found]), np.stack([f.scale for f in found]))
 
-    def _fit_each(self, values: Floats, read: _Read, apart: bool) -> FittedScaler:
-        """The same kind of scaler for every covariate alone: their units differ."""
+    def _fit_each(self, values: Floats, read: _Read) -> FittedScaler:
+        """The same kind of scaler for every covariate alone, as units differ; of a panel one for all series."""
         found = [self.scaler.fit(values[:, [i]], read.plan.rows("train")) for i in range(values.shape[1])]
         return FittedScaler(
             found[0].kind, np.concatenate([f.shift for f in found]), np.concatenate([f.scale for f in found])

@@ -204,8 +204,9 @@ class FittedSeries(ForecastShape):
         for scaler, names in ((self.past_scaler, self.past), (self.known_scaler, self.known)):
             if (scaler is None) != (not names):
                 raise ValueError("covariates without a scaler, or a scaler without covariates")
-            if scaler is not None:
-                sizes[f"scaler of {', '.join(names)}"] = (scaler.shift, len(names))
+            # One for all series: covariates say the same everywhere, prices and holidays.
+            if scaler is not None and scaler.shift.shape != (len(names),):
+                raise ValueError(f"the scaler of {', '.join(names)} is of shape {list(scaler.shift.shape)}")
         for name, (array, columns) in sizes.items():
             if array.shape != (*rows, columns):
                 raise ValueError(f"{name} is of shape {list(array.shape)}, not {[*rows, columns]}")
