@@ -44,7 +44,7 @@ class Watch:
                 if tuple(now.values()) != before:
                     return False
             return not self._held or all(now == before for now, before in self._held)
-        except RuntimeError:  # tensors that are others than before cannot be compared
+        except (RuntimeError, ValueError):  # arrays that are others than before cannot be compared
             return False
 
 
@@ -123,6 +123,7 @@ def program_for(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | 
 
 
 def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) -> Any:
+    from snnctl.neurons.kernels.check import check
     from snnctl.neurons.kernels.program import Program  # LLVM is loaded at the first use
     from snnctl.neurons.kernels.trace import traced
 
@@ -130,7 +131,9 @@ def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) 
 
     def make() -> Any:
         with torch.random.fork_rng(devices=[]):
-            return Program(traced(neuron, like, dtypes))
+            made = Program(traced(neuron, like, dtypes))
+            check(made, neuron, tuple(min(size, 3) for size in like.shape[:-1]) + like.shape[-1:])
+            return made
 
     try:
         # In a thread of its own none of torch's modes and hooks is at work, whoever calls.
