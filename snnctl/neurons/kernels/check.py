@@ -14,26 +14,8 @@ from snnctl.neurons.kernels.form import Form
 from snnctl.neurons.kernels.operations import NotCompilableError
 from snnctl.neurons.kernels.program import Program
 
-_SAME_NAME = (
-    "add",
-    "sub",
-    "mul",
-    "neg",
-    "abs",
-    "lt",
-    "le",
-    "gt",
-    "ge",
-    "eq",
-    "ne",
-    "where",
-    "exp",
-    "log",
-    "tanh",
-    "sin",
-)
-_SAME_NAME += ("cos", "atan", "sqrt", "floor", "ceil", "trunc", "pow")
-_CALLED: dict[str, Any] = {name: getattr(torch, name) for name in _SAME_NAME}
+_SIMPLE = "add sub mul neg abs lt le gt ge eq ne where exp log tanh sin cos atan sqrt floor ceil trunc pow"
+_CALLED: dict[str, Any] = {name: getattr(torch, name) for name in _SIMPLE.split()}
 _CALLED |= {"div": torch.true_divide, "min": torch.minimum, "max": torch.maximum, "rint": torch.round}
 _CALLED |= {"and": torch.logical_and, "or": torch.logical_or, "not": torch.logical_not}
 _CALLED |= {"fma": lambda a, b, c: a * b + c, "narrow": lambda a: a.to(torch.bfloat16).to(a.dtype)}
