@@ -332,6 +332,7 @@ REFUSED: dict[str, tuple[Callable[[Tensor, Tensor], Tensor], str]] = {
     "narrow": (lambda x, v: (x.bfloat16() * 0.3).to(x.dtype), "bfloat16"),
     "wide": (lambda x, v: (x.double() * 0.3).to(x.dtype), "float64"),
     "whole": (lambda x, v: x * x.long(), "int64"),
+    "past torch": (lambda x, v: x * float(x.detach().numpy().max()), "does not see"),
     "given": (lambda x, v: x.detach().mul_(2.0), "changes what the step was given"),
 }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import types
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -39,10 +40,11 @@ class Watch:
 
     def unchanged(self) -> bool:
         try:
-            return all(tuple(now.values()) == before for now, before in self._looked_at) and all(
-                now == before for now, before in self._held
-            )
-        except RuntimeError:  # tensors that are others than before cannot be compared
+            for now, before in self._looked_at:
+                if tuple(now.values()) != before:
+                    return False
+            return not self._held or all(now == before for now, before in self._held)
+        except (RuntimeError, ValueError):  # arrays that are others than before cannot be compared
             return False
 
 
@@ -52,7 +54,7 @@ def _reachable(neuron: nn.Module) -> Iterator[Any]:
     left: list[Any] = [neuron]
     while left:
         found = left.pop()
-        if id(found) in seen or isinstance(found, (*_LASTING, Tensor, types.ModuleType)) or callable_only(found):
+        if id(found) in seen or isinstance(found, (*_LASTING, Tensor, ModuleType)) or callable_only(found):
             continue
         seen.add(id(found))
         if isinstance(found, dict):
@@ -74,7 +76,7 @@ def _reachable(neuron: nn.Module) -> Iterator[Any]:
 
 def callable_only(found: Any) -> bool:
     """Functions and methods: code, not settings."""
-    return isinstance(found, types.FunctionType | types.BuiltinFunctionType | types.MethodType)
+    return isinstance(found, FunctionType | BuiltinFunctionType | MethodType)
 
 
 class _Made:
@@ -121,6 +123,7 @@ def program_for(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | 
 
 
 def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) -> Any:
+    from snnctl.neurons.kernels.check import check
     from snnctl.neurons.kernels.program import Program  # LLVM is loaded at the first use
     from snnctl.neurons.kernels.trace import traced
 
@@ -128,7 +131,9 @@ def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) 
 
     def make() -> Any:
         with torch.random.fork_rng(devices=[]):
-            return Program(traced(neuron, like, dtypes))
+            made = Program(traced(neuron, like, dtypes))
+            check(made, neuron, tuple(min(size, 3) for size in like.shape[:-1]) + like.shape[-1:])
+            return made
 
     try:
         # In a thread of its own none of torch's modes and hooks is at work, whoever calls.
@@ -169,14 +174,14 @@ def _ready(neuron: Any, x: Tensor, state: Any) -> _Ready | None:
     if isinstance(program, str):
         return None
     smalls = program.smalls(x.shape[-1])
+    if smalls and not all(is_plain(small) for small in smalls):
+        return None
     if smalls is None:  # a parameter is another than it was
         _made.pop(neuron, None)
         program = program_for(neuron, x, dtypes)
         smalls = None if isinstance(program, str) else program.smalls(x.shape[-1])
         if smalls is None:
             return None
-    if not all(is_plain(small) for small in smalls):
-        return None
     if parts is None and program.form.rest is None:
         state = neuron.initial_state(x[0])
         parts = state if isinstance(state, tuple) else (state,)
@@ -199,10 +204,16 @@ def scan(neuron: Any, x: Tensor, state: Any, *, return_state: bool) -> tuple[Ten
     ready = _ready(neuron, x, state)
     if ready is None:
         return None
+    spikes, *last = _run().scan(ready.program, x, ready.states, ready.smalls, return_state=return_state)
+    return spikes, _state(ready, last)
+
+
+@cache
+def _run() -> ModuleType:
+    """LLVM is loaded at the first use, not with the package."""
     from snnctl.neurons.kernels import run
 
-    spikes, *last = run.scan(ready.program, x, ready.states, ready.smalls, return_state=return_state)
-    return spikes, _state(ready, last)
+    return run
 
 
 def norm_scan(
@@ -243,7 +254,7 @@ def fits(x: Tensor) -> bool:
         and x.dim() > 1
         and x.numel() > 0
         and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()
+        and torch._C._get_tracing_state() is None
         and not is_transformed(x)
         and not torch._C._len_torch_dispatch_stack()
         and llvm_is_there()

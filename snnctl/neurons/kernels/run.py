@@ -69,6 +69,8 @@ class Call:
         return (spikes, *lasts)
 
     def _give(self, launch: Launch, given: dict[str, Tensor | None], smalls: tuple[Tensor | None, ...]) -> None:
+        if not smalls:
+            return
         channels = [small for (_, each), small in zip(self._smalls, smalls, strict=True) if each]
         rows = iter(tiled(launch.plan, *channels))
         for (slot, each), small in zip(self._smalls, smalls, strict=True):
