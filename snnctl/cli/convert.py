@@ -110,6 +110,8 @@ def export(
     if format != "nir" and (exact or given or evidence or dt != 1e-4):
         message = f"--exact, --dt, --verify and --evidence are of NIR, and the format is {format}"
         raise DiagnosticError(Diagnostic("U400", message))
+    if format == "bundle" and samples != 64:
+        raise DiagnosticError(Diagnostic("U400", "--samples are those that are compared, and a bundle is not"))
     from snnctl.commands import convert as commands
     from snnctl.export.nir.export import Portable
     from snnctl.ui.bundle import show_bundled

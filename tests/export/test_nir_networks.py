@@ -293,6 +293,7 @@ def test_nothing_is_written_for_a_reader_that_cannot(
     assert codes("export", run, "--out", path, "--verify", "norse,snntorch") == {"U491"}
     assert codes("export", run, "--out", path, "--exact", "--evidence", "3") == {"U400"}
     assert codes("export", run, "--out", path, "--format", "onnx-step", "--dt", "0.001") == {"U400"}
+    assert codes("export", run, "--out", path, "--format", "bundle", "--samples", "9") == {"U400"}
     write_graph(GRAPHS["delay"](), tmp_path / "delay.nir")
     assert codes("nir", "convert", tmp_path / "delay.nir", "--for", "snntorch", "--out", path) == {"U494"}
     assert codes("nir", "convert", tmp_path / "delay.nir", "--for", "nest", "--out", path) == {"U499"}
