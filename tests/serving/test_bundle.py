@@ -103,7 +103,7 @@ def test_it_predicts_as_the_run_does_without_run_and_data(run: Path, whole: Path
 def test_without_rows_it_reads_no_file_that_is_called_like_its_data(whole: Path) -> None:
     plain().to_csv("table.csv", index=False)
     Path("(not in the bundle)").mkdir()
-    with pytest.raises(DiagnosticError, match=r"U501.*`\(not in the bundle\)/table.csv` is not there.*--input"):
+    with pytest.raises(DiagnosticError, match=r"U501.*a bundle holds no data.*--input"):
         snnctl.load(whole, device="cpu").predict()
 
 
@@ -143,7 +143,7 @@ def test_its_card(run: Path, whole: Path, capsys: Any) -> None:
         "**this model**",
         "Licence: CC-BY-4.0",
         "Not estimated",
-        "predict small",
+        "predict FILE",
     ):
         assert words in text
     better = results["baselines"]["last_value"]["mse"] < results["metrics"]["test/mse"]
@@ -394,7 +394,8 @@ def test_plugins_stay_with_who_has_them(tmp_path: Path, capsys: Any) -> None:
 
     with plugins_for_now():
         path = with_plugin(tmp_path, "noisy")
-        run = snnctl.train(path, train__epochs=1, out=tmp_path / "run", device="cpu").run
+        with pytest.warns(UserWarning, match="R405"):  # it runs over time in a way of its own
+            run = snnctl.train(path, train__epochs=1, out=tmp_path / "run", device="cpu").run
         found = export(run, "p.snnctl")
         assert load_recipe(path).plugins[0].sha256 == found["card"]["plugins"][0]["sha256"]
         expected = snnctl.load(run, device="cpu").predict().snnctl.tolist()
