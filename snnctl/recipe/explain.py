@@ -144,7 +144,7 @@ def _type_help(annotation: Any, value: Any) -> str:
         return f"without quotes it is a number: {value}"
     if isinstance(value, int | float) and str in wanted:
         return f"quotes make it text: '{plain(value)}'"
-    if isinstance(value, float) and int in wanted and value == int(value):
+    if isinstance(value, float) and int in wanted and value.is_integer():  # what is not finite is none
         return f"write {int(value)}"
     if get_origin(core) in (list, tuple) and isinstance(value, str | int | float):
         return f"a list stands in brackets: [{shorten(str(plain(value)))}]"

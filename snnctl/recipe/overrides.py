@@ -8,7 +8,7 @@ from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices
 from snnctl.recipe.explain import plain, shorten
-from snnctl.recipe.source import KeyPath, Mark, Source, parse_value, path_text
+from snnctl.recipe.source import MAX_DEPTH, KeyPath, Mark, Source, parse_value, path_text
 
 _PART = re.compile(r"\.?([^.\[\]]+)|\[(\d{1,6})\]")
 _ORDINALS = {1: "1st", 2: "2nd", 3: "3rd"}
@@ -31,6 +31,9 @@ def parse_path(text: str, label: str) -> KeyPath:
     if not parts or position != len(text):
         message, help = f"`{shorten(text)}` is not a path into a recipe", "write model.neuron.tau or task.metrics[0]"
         raise DiagnosticError(Diagnostic("R111", message, override=label, help=help))
+    if len(parts) > MAX_DEPTH:
+        message = f"a path of {len(parts):,} parts leads beyond the {MAX_DEPTH} levels that a recipe may have"
+        raise DiagnosticError(Diagnostic("R111", message, override=label))
     return tuple(parts)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from snnctl.recipe.explain import Owner, explain, plain, shorten, shown
 from snnctl.recipe.schema import PLACEHOLDER, SLOTS, RecipeModel
 from snnctl.recipe.source import KeyPath, Source, path_text
 
+_LARGEST = 2**63 - 1  # that torch and NumPy count with
 _NOUNS = {"data": "data source", "optim": "optimiser"}
 
 
@@ -147,7 +148,21 @@ class Validation:
             for found in explain(error, given, owner):
                 self.add(found.code, found.message, found.path, on_key=found.on_key, help=found.help, label=found.label)
             return _whatever_is_valid(model, given, error)
-        return instance.model_dump(mode="json", by_alias=True)
+        values = instance.model_dump(mode="json", by_alias=True)
+        closed = {info.alias or name: info.annotation is not Any for name, info in model.model_fields.items()}
+        for key in (key for key in values if closed.get(key)):  # what is open is checked with the model that closes it
+            for path, number in _whole_numbers(values[key], (*owner.path, key)):
+                if abs(number) > _LARGEST:
+                    self.add("R204", f"`{path_text(path)}` must be at most 2^63 - 1, got {shown(number)}", path)
+        return values
+
+
+def _whole_numbers(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, int]]:
+    if isinstance(value, dict | list):
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _whole_numbers(child, (*path, key))
+    elif isinstance(value, int):
+        yield path, value
 
 
 def _wanted(knob: Knob) -> str:

@@ -6,11 +6,13 @@ YAML bomb); duplicate keys are errors; sizes are bounded before anything is pars
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import yaml
 
@@ -84,14 +86,22 @@ def read_file(path: Path) -> str:
     try:
         if path.is_dir():
             raise DiagnosticError(Diagnostic("R101", "recipe is a directory", file=name, help="name the .yaml file"))
-        if path.stat().st_size > MAX_BYTES:
-            raise DiagnosticError(_too_large(name))
-        return decode(path.read_bytes(), name)
+        with _opened(path) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # it may never end, or never begin
+                help = "write it into a file; `snnctl validate -` reads one from stdin"
+                raise DiagnosticError(Diagnostic("R101", "recipe is a pipe or a device", file=name, help=help))
+            return decode(file.read(MAX_BYTES + 1), name)
     except FileNotFoundError:
         help = _nearby(path) or "`snnctl init` copies a shipped recipe"
         raise DiagnosticError(Diagnostic("R101", "recipe not found", file=name, help=help)) from None
-    except OSError as error:
-        raise DiagnosticError(Diagnostic("R101", f"recipe cannot be read: {error.strerror}", file=name)) from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        reason = getattr(error, "strerror", None) or str(error)
+        raise DiagnosticError(Diagnostic("R101", f"recipe cannot be read: {reason}", file=name)) from None
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open to be read, without waiting for someone who writes into a pipe."""
+    return open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")
 
 
 def _nearby(path: Path) -> str:
