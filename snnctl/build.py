@@ -20,6 +20,7 @@ from snnctl.core.params import params_model
 from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import grouped, knobs
+from snnctl.engine.bounds import TooLargeError, few_modules, refuse_large_signal, refuse_large_weights
 from snnctl.engine.experiment import Experiment, Network
 from snnctl.engine.groups import Group, UnmatchedGroupError, parameter_groups, scaled
 from snnctl.engine.schedule import Schedule
@@ -27,7 +28,7 @@ from snnctl.neurons import SpikingNeuron
 from snnctl.neurons.base import neurons_in
 from snnctl.recipe import Recipe
 from snnctl.recipe.resolve import components
-from snnctl.recipe.source import KeyPath
+from snnctl.recipe.source import KeyPath, path_text
 
 _STILL = {"neuron": None, "spiking": False}  # knobs of encoders
 
@@ -60,17 +61,24 @@ def build_network(recipe: Recipe, signal: SignalSpec, outputs: int) -> Network:
     Raises:
         DiagnosticError: R401, a component does not fit the shape it gets; names the knob.
             R403, a component cannot be made.
+        R406, no memory of this machine holds it.
     """
     values = recipe.values
 
     def placed(kind: str, section: str, *wiring: Any) -> Any:
         try:
-            return make(kind, values[section], *wiring)
+            with few_modules():
+                made = make(kind, values[section], *wiring)
+            if isinstance(getattr(made, "output", None), SignalSpec):
+                refuse_large_signal(made.output, f"`{section}`")
+            return made
         except ShapeError as error:
             path: KeyPath = _find(values[section], error.knob, (section,)) if error.knob else (section,)
             raise DiagnosticError(recipe.problem("R401", error.message, path, error.help)) from error
         except DiagnosticError:
             raise
+        except TooLargeError as error:
+            raise DiagnosticError(_too_large(recipe, section, error)) from error
         except Exception as error:
             raise DiagnosticError(_failure(recipe, f"`{section}` cannot be built", (section,), error)) from error
 
@@ -87,7 +95,25 @@ def build_network(recipe: Recipe, signal: SignalSpec, outputs: int) -> Network:
         section = "model" if error.knob == "backbone" else "readout"
         raise DiagnosticError(recipe.problem("R401", error.message, (section, "type"), error.help)) from error
     _check_steps(recipe, network)
+    if all(one.is_meta for one in network.parameters()):  # else it has been allocated
+        for section, part in (("encoder", encoder), ("model", backbone), ("readout", readout)):
+            try:
+                refuse_large_weights(part)
+            except TooLargeError as error:
+                raise DiagnosticError(_too_large(recipe, section, error)) from None
     return network
+
+
+def _too_large(recipe: Recipe, section: str, error: TooLargeError) -> Diagnostic:
+    """R406, at the largest number of the section, which is most likely why."""
+    numbers = [
+        (value, path)
+        for path, value in recipe.leaves()
+        if path[0] == section and isinstance(value, int) and not isinstance(value, bool) and path[-1] != "seed"
+    ]
+    value, path = max(numbers, default=(0, (section,)))
+    help = f"lower what makes it large; the largest number here is `{path_text(path)}`, {value:,}" if numbers else ""
+    return recipe.problem("R406", f"`{section}` is larger than can be trained here: {error}", path, help)
 
 
 def _check_steps(recipe: Recipe, network: Network) -> None:

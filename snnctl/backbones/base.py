@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from torch import nn
 
 from snnctl.backbones.parts.hierarchy import Hierarchy, LayerTau, cautions, impose
@@ -16,7 +16,8 @@ from snnctl.core.signature import KnobGroup
 from snnctl.neurons.base import NeuronFactory
 from snnctl.positions.base import PositionFactory
 
-Count = Annotated[int, Ge(1)]  # of layers, channels, taps
+Count = Annotated[int, Ge(1)]  # of channels, taps
+Depth = Annotated[int, Ge(1), Le(1000)]  # of layers or blocks; a million would take minutes to build, and train nothing
 
 
 class Backbone(nn.Module):
@@ -79,7 +80,7 @@ class Stack(KnobGroup):
     """
 
     width: Count = 128
-    layers: Count = 2
+    layers: Depth = 2
 
 
 @dataclass(frozen=True)

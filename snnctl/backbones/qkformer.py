@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from snnctl.backbones.base import NormedLayer
 from snnctl.backbones.parts.transformer import Attention, Embedding, Plan, Transformer
@@ -19,7 +19,7 @@ from snnctl.positions.base import Needs
 class LaterBlocks(Plan):
     """The size of a network that may do without blocks with self-attention."""
 
-    depth: Annotated[int, Ge(0)] = 2
+    depth: Annotated[int, Ge(0), Le(1000)] = 2
 
 
 @BACKBONES.register("qkformer")
@@ -60,7 +60,7 @@ class QKFormer(Transformer):
         signal: SignalSpec,
         *,
         plan: LaterBlocks = LaterBlocks(),
-        qk_depth: Annotated[int, Ge(1), After("dim")] = 2,
+        qk_depth: Annotated[int, Ge(1), Le(1000), After("dim")] = 2,
         attention: Attention = Attention(),
         embedding: Embedding = Embedding(),
         every_layer: NormedLayer = NormedLayer(),

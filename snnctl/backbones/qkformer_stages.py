@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Count, NormedLayer, Places
+from snnctl.backbones.base import Count, Depth, NormedLayer, Places
 from snnctl.backbones.parts.images import grid_of, to_images, to_tokens
 from snnctl.backbones.parts.mask_attention import token_attention
 from snnctl.backbones.parts.patch_embed import PatchEmbedding
@@ -94,10 +94,10 @@ class QKFormerStages(Transformer):
         signal: SignalSpec,
         *,
         dim: Count = 384,
-        depths: list[Count] = [1, 1, 2],  # noqa: B006  # never changed
+        depths: list[Depth] = [1, 1, 2],  # noqa: B006  # never changed
         heads: Count = 8,
         mlp_ratio: Annotated[float, Gt(0.0)] = 4.0,
-        first_layers: Annotated[int, Ge(2)] = 2,
+        first_layers: Annotated[int, Ge(2), Le(30)] = 2,
         first_pools: list[Count] = [],  # noqa: B006  # never changed
         places: Places = Places(),
         attention: Attention = Attention(),

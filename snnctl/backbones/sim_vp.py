@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Backbone, Count
+from snnctl.backbones.base import Backbone, Count, Depth
 from snnctl.backbones.parts.video import video_grid
 from snnctl.core.catalog import BACKBONES
 from snnctl.core.shapes import ShapeError, SignalSpec
@@ -64,7 +64,7 @@ class SimVP(Backbone):
     makes_frames = True
 
     def __init__(
-        self, signal: SignalSpec, *, dim: Count = 16, hidden: Count = 128, depth: Count = 4, kernel: Count = 7
+        self, signal: SignalSpec, *, dim: Count = 16, hidden: Count = 128, depth: Depth = 4, kernel: Count = 7
     ) -> None:
         super().__init__()
         self.grid = video_grid(signal, kernel, "sim_vp")

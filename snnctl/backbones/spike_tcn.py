@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Count, EveryLayer, Layered, Places
+from snnctl.backbones.base import Count, Depth, EveryLayer, Layered, Places
 from snnctl.backbones.parts.layers import SpikingTemporalConv
 from snnctl.backbones.parts.units import Units
 from snnctl.backbones.parts.weights import LinearWeights
@@ -121,7 +121,7 @@ class SpikeTCN(Layered):
         signal: SignalSpec,
         *,
         channels: Count = 16,
-        levels: Count = 3,
+        levels: Depth = 3,
         kernel: Count = 3,
         dilation: Count = 2,
         variables: Literal["shared", "mixed"] = "shared",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Count, Layered
+from snnctl.backbones.base import Count, Depth, Layered
 from snnctl.backbones.parts.hierarchy import Hierarchy
 from snnctl.backbones.parts.recurrence import goes_on
 from snnctl.backbones.parts.video import (
@@ -74,7 +74,7 @@ class VideoStack(Layered):
         *,
         patch: Count = 4,
         dim: Count = 64,
-        layers: Count = 3,
+        layers: Depth = 3,
         kernel: Count = 5,
         norm: CellNorm = "group",
         norm_groups: Count = 16,

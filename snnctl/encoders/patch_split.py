@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -80,7 +80,7 @@ class PatchSplit(AnyEncoder):
         *,
         dim: Annotated[int, Ge(1)] = 384,
         steps: Annotated[int, Ge(1)] | None = None,
-        stages: Annotated[int, Ge(1)] = 4,
+        stages: Annotated[int, Ge(1), Le(30)] = 4,
         pools: list[Annotated[int, Ge(1)]] = [3, 4],  # noqa: B006  # never changed
         norm_gain: Annotated[float, Gt(0.0)] = 1.0,
         ends_with: Literal["spikes", "current"] = "spikes",

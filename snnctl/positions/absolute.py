@@ -12,6 +12,7 @@ from snnctl.core.catalog import POSITIONS
 from snnctl.core.seeds import run_seed, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.positions.base import (
+    Columns,
     Combine,
     Index,
     Position,
@@ -136,7 +137,7 @@ class Random(TablePosition):
         self,
         signal: SignalSpec | None = None,
         *,
-        neurons: Annotated[int, Ge(1)] = 40,
+        neurons: Columns = 40,
         values: Literal["signs", "bits"] = "signs",
         combine: Combine = "concat",
         index: Index = "TL",

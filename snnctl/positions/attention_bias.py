@@ -10,7 +10,7 @@ from torch import Tensor
 
 from snnctl.core.catalog import POSITIONS
 from snnctl.core.shapes import ShapeError, SignalSpec
-from snnctl.positions.base import Grid, Needs, Place, TablePosition, check_grid, combined, positions
+from snnctl.positions.base import Grid, Needs, Place, TablePosition, check_grid, combined, positions, worth_computing
 from snnctl.positions.ragged import Ragged
 
 
@@ -123,7 +123,7 @@ class LogDistance(TablePosition):
 
     def __init__(self, signal: SignalSpec | None = None) -> None:
         super().__init__(signal, rows=0)
-        if signal is not None:  # sized at once: an average of the network's buffers is taken while it trains
+        if signal is not None and worth_computing(signal.length, signal.length):  # sized at once: an average of the network's buffers is taken while it trains
             self._rows = self.table(signal.length).to(torch.get_default_dtype())
 
     def code(self, length: int) -> Tensor:

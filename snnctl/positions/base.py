@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
-from annotated_types import Ge, MaxLen, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 from torch import Tensor, nn
 
 from snnctl.core.catalog import POSITIONS
+from snnctl.core.memory import memory_bytes
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.positions.ragged import Ragged
 
@@ -21,8 +22,13 @@ MapKind = Literal["dot", "xnor"]
 # anything that weighs pairs of positions by a bias.
 Needs = Literal["agreement", "pairs"]
 Combine = Literal["concat", "add"]
+Columns = Annotated[int, Ge(1), Le(65_536)]  # of a code
 Index = Literal["TL", "L"]  # what a row of a code belongs to: a position at one step, or a position
 Grid = Annotated[list[Annotated[int, Ge(1)]], MinLen(2), MaxLen(2)] | Literal["sequence"]
+
+
+_VALUE = 8  # bytes; tables are computed in float64
+_SMALL = 1 << 22  # values of a table that is computed though nothing will run
 
 
 class Place(NamedTuple):
@@ -159,7 +165,8 @@ class TablePosition(Position):
         super().__init__(signal)
         if rows is None:
             rows = 0 if signal is None else self.in_use(signal)
-        self.register_buffer("_rows", self.code(rows), persistent=False)
+        columns = self.code(1).shape[1] if rows else 0
+        self.register_buffer("_rows", self.code(rows if worth_computing(rows, columns) else 0), persistent=False)
 
     def in_use(self, signal: SignalSpec) -> int:
         """How many rows a signal needs."""
@@ -185,6 +192,18 @@ class TablePosition(Position):
     def located(self, x: Tensor, tokens: Ragged | None = None) -> Tensor:
         """The rows laid out over the places of `x`."""
         return self.laid_out(lambda count: self.rows(count, x), x, tokens)
+
+
+def worth_computing(rows: int, columns: int) -> bool:
+    """Whether a table is computed as a network is built: not a large one of a network on `meta`, which only is checked.
+
+    Raises:
+        ShapeError: no memory of this machine holds it.
+    """
+    if rows * columns * _VALUE > memory_bytes():
+        message = f"a table of {rows:,} positions and {columns:,} columns takes more than the memory of this machine"
+        raise ShapeError(message, help="fewer steps, a shorter window, or another position")
+    return rows * columns <= _SMALL or torch.get_default_device().type != "meta"
 
 
 def positions(x: Tensor, tokens: Ragged | None) -> int:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
 
 import torch
-from annotated_types import Ge, Gt, Lt
+from annotated_types import Gt, Lt
 from torch import Tensor, nn
 
 from snnctl.core.catalog import POSITIONS
@@ -17,9 +17,10 @@ from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import After, KnobGroup, takes_knobs
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
-from snnctl.positions.base import Combine, Index, Place, Position, TablePosition, combined, combined_signal, oscillation
+from snnctl.positions.base import Columns, Combine, Index, Place, Position, TablePosition, combined, combined_signal, oscillation
 from snnctl.positions.ragged import Ragged
 
+_MOST_COMPARED = 1 << 14  # rows of which all pairs are compared for each choice
 Where = Literal["input", "all"]
 Threshold = Annotated[float, Gt(-1.0), Lt(1.0)]
 
@@ -37,7 +38,7 @@ class Pairs(KnobGroup):
         index: TL gives a position a different code at each of the T steps (SeqSNN), L the same code.
     """
 
-    neurons: Annotated[int, Ge(1)] = 40
+    neurons: Columns = 40
     base: Annotated[float, Gt(1.0)] | None = 10000.0
     threshold: Threshold | None = 0.8
     index: Index = "TL"
@@ -273,8 +274,12 @@ def distinct_code(neurons: int, rows: int, base: float | None, threshold: float 
         base, threshold: the given one stays; None is chosen.
 
     Raises:
-        ShapeError: none of them is free of collisions.
+        ShapeError: none of them is free of collisions, or there are too many rows to compare all pairs of them.
     """
+    if rows > _MOST_COMPARED:
+        message = f"codes of {rows:,} positions are too many to be compared with each other, at most {_MOST_COMPARED:,} are"
+        help = "give `base` and `threshold`, choose index L, or fewer steps"
+        raise ShapeError(message, knob="base" if base is None else "threshold", help=help)
     best: tuple[int, float, float] | None = None
     for tried_base in BASES if base is None else (base,):
         membrane = oscillation(rows, neurons, tried_base)

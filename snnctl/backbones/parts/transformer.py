@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Gt
 from torch import Tensor, nn
 
-from snnctl.backbones.base import Count, Layered, NormedLayer, Places
+from snnctl.backbones.base import Count, Depth, Layered, NormedLayer, Places
 from snnctl.backbones.parts.attention import SoftmaxAttention, SpikingSelfAttention, default_scale
 from snnctl.backbones.parts.layers import NormedLinear, SpikingLinear
 from snnctl.backbones.parts.mask_attention import token_attention
@@ -36,7 +36,7 @@ class Size(KnobGroup):
     """
 
     dim: Count = 256
-    depth: Count = 2
+    depth: Depth = 2
     heads: Count = 8
     hidden: Count | None = None
 
