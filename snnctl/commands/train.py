@@ -165,6 +165,7 @@ def resume(
     extended = _head(recipe) if sets or unsets else None
     found = None if extended else folder.results()
     if found is None:
+        listener.warn(folder.lost())
         how = How(stop_after=stop_after, device=device, tensorboard=tensorboard)
         found = _train(recipe, _build(recipe, listener, []), folder, how, listener, resume=True, extended=extended)
     return Trained(found, recipe)
@@ -189,7 +190,10 @@ def train_one(
         if run.manifest().get("digest") != recipe.digest():
             help = "name another --out; `snnctl show RUN/recipe.yaml` shows what it was"
             raise DiagnosticError(Diagnostic("U405", facts={"path": run.path}, help=help))
-        return run.results() or _train(recipe, _build(recipe, listener, told), run, how, listener, resume=True)
+        known = run.results()
+        if known is None:
+            listener.warn(run.lost())
+        return known or _train(recipe, _build(recipe, listener, told), run, how, listener, resume=True)
     experiment = _build(recipe, listener, told)
     run = start_run(experiment, _head(recipe), Runtime.of(recipe.train, how.device), how.runs, out)
     return _train(recipe, experiment, run, how, listener)

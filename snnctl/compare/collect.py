@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from snnctl.compare.recipes import aligned, flatten, unexplained
 from snnctl.core.better import ENERGY
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.engine.run_dir import RunDir
+from snnctl.engine.run_files import is_finite, read_object
 from snnctl.recipe.resolve import load_recipe
 from snnctl.recipe.source import parse_yaml, read_file
 
@@ -89,9 +89,10 @@ class Run:
 
     @cached_property
     def _energy(self) -> dict[str, Any]:
-        with suppress(OSError, ValueError):
-            found = json.loads((self.folder.path / "energy" / "energy.json").read_text(encoding="utf-8"))
-            if isinstance(found, dict) and isinstance(found.get("costs"), dict):
+        with suppress(DiagnosticError):
+            found = read_object(self.folder.path / "energy" / "energy.json", "U413", "the estimate of energy")
+            costs = found.get("costs")
+            if isinstance(costs, dict) and all(_is_cost(one) for one in costs.values()) and {"split", "checkpoint"} <= set(found):
                 return found
         return {}
 
@@ -141,7 +142,7 @@ def _inside(path: Path, depth: int) -> Iterator[RunDir]:
 
 
 def finished(folders: Sequence[RunDir]) -> tuple[list[Run], list[Diagnostic]]:
-    """The runs that are done, and a warning U482 for each that is not.
+    """The runs that are done, and a warning U482 for each that is not, U508 where lines of its epochs are damaged.
 
     Recipes of runs that an earlier snnctl made may lack keys that the others have; then all are read again with
     today's defaults filled in.
@@ -151,14 +152,19 @@ def finished(folders: Sequence[RunDir]) -> tuple[list[Run], list[Diagnostic]]:
     """
     left_out, read = [], []
     for folder in folders:
-        manifest, results = folder.manifest(), folder.results()
+        manifest, results, notes = folder.manifest(), None, ()
+        try:
+            results = folder.whole_results()
+        except DiagnosticError as error:
+            notes = tuple(f"{one.place()}: {one.message}" for one in error.diagnostics)
         if results is None:
             status = manifest.get("status", "unknown")
             why = "its results.json is missing or damaged" if status == "done" else f"not finished ({status})"
             message = f"`{folder.path}` is left out: {why}"
             help = f"snnctl train --resume {folder.path}" if status in ("interrupted", "failed") else ""
-            left_out.append(Diagnostic("U482", message, severity="warning", help=help))
+            left_out.append(Diagnostic("U482", message, severity="warning", help=help, notes=notes))
             continue
+        left_out += folder.lost()
         flat = flatten(parse_yaml(read_file(folder.recipe), str(folder.recipe)).values)
         read.append((folder, flat, results, manifest))
     if not read:
@@ -172,6 +178,10 @@ def finished(folders: Sequence[RunDir]) -> tuple[list[Run], list[Diagnostic]]:
         plugins = {f"plug-in {Path(one['path']).name}": one["sha256"][:8] for one in manifest.get("plugins", ())}
         runs.append(Run(folder, flat | plugins, results, manifest))
     return runs, left_out
+
+
+def _is_cost(value: Any) -> bool:
+    return isinstance(value, dict) and is_finite(value.get("snn_joules")) and isinstance(value.get("policies"), list)
 
 
 def _today(folder: RunDir, flat: dict[str, Any]) -> dict[str, Any]:

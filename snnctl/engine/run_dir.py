@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import finite, write_json, write_text
+from snnctl.engine.run_files import read_lines, read_object, refuse_manifest, refuse_results
 
 SCHEMA = 1
 
@@ -134,10 +135,9 @@ class RunDir:
             DiagnosticError: U413, the file is damaged.
         """
         path = self.path / "manifest.json"
-        try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError) as error:
-            raise DiagnosticError(Diagnostic("U413", "manifest of the run is damaged", file=str(path))) from error
+        found = read_object(path, "U413", "manifest of the run")
+        refuse_manifest(found, path)
+        return found
 
     def update_manifest(self, **changes: Any) -> None:
         """Change some entries of the manifest."""
@@ -155,8 +155,20 @@ class RunDir:
         append_json(self.path / "spikes.jsonl", record)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of metrics.jsonl."""
-        return read_json_lines(self.path / "metrics.jsonl")
+        """The lines of metrics.jsonl; what of them is damaged is left out, see `lost`."""
+        return read_lines(self.path / "metrics.jsonl").found
+
+    def lost(self) -> list[Diagnostic]:
+        """A warning U508 for each file of lines of which some are damaged."""
+        said = []
+        for name in ("metrics.jsonl", "spikes.jsonl"):
+            path = self.path / name
+            lines = read_lines(path).lost
+            if lines:
+                shown = ", ".join(map(str, lines[:5])) + (", ..." if len(lines) > 5 else "")
+                facts = {"count": len(lines), "lines": shown}
+                said.append(Diagnostic("U508", severity="warning", file=str(path), line=lines[0], facts=facts))
+        return said
 
     def kept_epoch(self) -> dict[str, Any]:
         """The line of metrics.jsonl whose weights were kept: the best on validation; the last where none says so."""
@@ -168,7 +180,7 @@ class RunDir:
         for name in ("metrics.jsonl", "spikes.jsonl"):
             path = self.path / name
             if path.exists():
-                kept = [record for record in read_json_lines(path) if record["epoch"] < epoch]
+                kept = [record for record in read_lines(path).found if record["epoch"] < epoch]
                 write_text(path, "".join(json.dumps(record) + "\n" for record in kept))
 
     def clear_leftovers(self) -> None:
@@ -186,14 +198,28 @@ class RunDir:
         write_json(self.path / "results.json", results)
 
     def results(self) -> dict[str, Any] | None:
-        """What `write_results` wrote, or None while there is no run, or none that is done."""
-        path = self.path / "results.json"
-        if not path.exists() or not self.begun or self.manifest().get("status") != "done":
-            return None
+        """What `write_results` wrote, or None while there is no run, or none that is done.
+
+        Damaged ones are none: measuring again writes them anew.
+        """
         try:
-            return dict(json.loads(path.read_text(encoding="utf-8")))
-        except (ValueError, TypeError):
-            return None  # damaged by hand; measuring again writes it anew
+            return self.whole_results() if self.begun else None
+        except DiagnosticError:
+            self.manifest()  # one that is damaged is not written anew
+            return None
+
+    def whole_results(self) -> dict[str, Any] | None:
+        """The same where damage matters.
+
+        Raises:
+            DiagnosticError: U413, the file is damaged, or the manifest is.
+        """
+        path = self.path / "results.json"
+        if self.manifest().get("status") != "done" or not path.exists():
+            return None
+        found = read_object(path, "U413", "`results.json` of the run")
+        refuse_results(found, path)
+        return found
 
     def write_model(self, document: dict[str, Any]) -> None:
         """What the weights need beside the recipe to be used on new data, see `snnctl.data.base.Dataset.remembered`."""
@@ -206,12 +232,9 @@ class RunDir:
         Raises:
             DiagnosticError: U506, the file is damaged.
         """
-        try:
-            return dict(json.loads(self.model_file.read_text(encoding="utf-8")))
-        except FileNotFoundError:
+        if not self.model_file.exists():
             return None
-        except (OSError, ValueError, TypeError, RecursionError) as error:
-            raise DiagnosticError(Diagnostic("U506", file=str(self.model_file), facts={"reason": error})) from error
+        return read_object(self.model_file, "U506", "the model of the run")
 
     def interrupted(self, epochs_done: int) -> dict[str, Any]:
         """What stands for results when the run was stopped."""
@@ -228,18 +251,6 @@ def append_json(path: Path, document: Any) -> None:
     """Add one line of JSON."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(finite(document)) + "\n")
-
-
-def read_json_lines(path: Path) -> list[dict[str, Any]]:
-    """All complete lines; a line cut off by a kill ends the list."""
-    found: list[dict[str, Any]] = []
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                found.append(json.loads(line))
-            except json.JSONDecodeError:
-                break
-    return found
 
 
 def _locked(folder: Path) -> int | Literal[False] | None:

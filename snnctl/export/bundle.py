@@ -22,6 +22,7 @@ from snnctl import __version__
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import finite, write_atomically, writing
 from snnctl.engine.checkpoint import WEIGHTS
+from snnctl.engine.run_files import read_object
 from snnctl.export.card import card_text, make_card
 from snnctl.finished import FinishedRun
 from snnctl.recipe.plugins import Plugin
@@ -117,7 +118,7 @@ def _members(
     run: FinishedRun, licence: str | None, energy: Mapping[str, Any] | None
 ) -> tuple[dict[str, bytes], dict[str, Any]]:
     """Members by name, but for the manifest; and the card."""
-    results, model = run.folder.results(), run.folder.model()
+    results, model = run.folder.whole_results(), run.folder.model()
     if results is None:
         raise _unfit("it is not done", f"snnctl train --resume {run.folder.path}")
     if model is None:
@@ -127,19 +128,24 @@ def _members(
     results = moved_within(finite(results), moved)
     model = moved_within(model, moved)
     data = values["data"]
-    card = make_card(
-        run.recipe,
-        results,
-        model,
-        made={"created": head.get("created"), **environment},
-        fingerprint=head.get("data_fingerprint"),
-        source=Path(str(data.get("source", data["type"]))).name,
-        energy=energy,
-        licence=licence,
-        plugins=_plugins(run.recipe.plugins),
-    )
+    try:
+        card = make_card(
+            run.recipe,
+            results,
+            model,
+            made={"created": head.get("created"), **environment},
+            fingerprint=head.get("data_fingerprint"),
+            source=Path(str(data.get("source", data["type"]))).name,
+            energy=energy,
+            licence=licence,
+            plugins=_plugins(run.recipe.plugins),
+        )
+        text = card_text(card)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # what stands there was changed by hand
+        message = f"results, model or manifest of the run are damaged: {type(error).__name__}: {error}"
+        raise DiagnosticError(Diagnostic("U413", message, file=str(run.folder.path))) from error
     members = {
-        CARD_TEXT: card_text(card).encode(errors="replace"),
+        CARD_TEXT: text.encode(errors="replace"),
         CARD: _json(card),
         RECIPE: dump_yaml(values).encode(),
         WEIGHTS: (run.weights / WEIGHTS).read_bytes(),
@@ -157,31 +163,31 @@ def _model_files(run: FinishedRun, moved: Mapping[str, str]) -> Iterator[tuple[s
                 continue  # left half written by a kill
             raise _unfit(f"`{name}` is neither JSON nor safetensors", "take it out of the run")
         if file.suffix == ".json":
-            raw = _json(moved_within(json.loads(raw), dict(moved)))
+            raw = _json(moved_within(read_object(file, "U506", f"`{name}` of the run"), dict(moved)))
         yield name, raw
 
 
 def _environment(run: FinishedRun) -> dict[str, Any]:
-    try:
-        found = json.loads((run.folder.path / "environment.json").read_text(encoding="utf-8"))
-        return {name: found.get(name) for name in ("snnctl", "torch", "python")}
-    except (OSError, ValueError, AttributeError):
-        return {}
+    file = run.folder.path / "environment.json"
+    found = read_object(file, "U413", "`environment.json` of the run") if file.exists() else {}
+    return {name: found[name] for name in ("snnctl", "torch", "python") if isinstance(found.get(name), str)}
 
 
 def _energy_of(run: FinishedRun, warn: Warn) -> Mapping[str, Any] | None:
     """The estimate that lies in the run, if it is of the weights as they are."""
     file = run.folder.path / "energy" / "energy.json"
     try:
-        found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        if not file.exists():
+            return None
+        found = read_object(file, "U413", "the estimate of energy")
         reason = ""
         if found["checkpoint"] != run.weights.name:
             reason = f"it is of the {found['checkpoint']} weights"
         elif found["provenance"]["created"] < run.folder.manifest()["updated"]:
             reason = "the run was trained on after it"
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, LookupError, TypeError) as error:
+    except DiagnosticError as error:
+        reason = error.diagnostics[0].message
+    except (LookupError, TypeError) as error:
         reason = f"it cannot be read ({type(error).__name__})"
     if reason:
         warn([Diagnostic("U547", severity="warning", file=str(file), facts={"reason": reason})])

@@ -231,7 +231,9 @@ class Search:
                 trial, told = self._trials[number], self._told.get(number, 0)
                 records = RunDir(job.out).metrics()
                 for record in records[told:]:
-                    trial.report(record[job.watched], record["epoch"])
+                    value = record.get(job.watched)
+                    if isinstance(value, int | float):
+                        trial.report(value, record["epoch"])
                 self._told[number] = max(told, len(records))
                 return len(records) <= told or len(records) >= job.epochs or not trial.should_prune()
         return True

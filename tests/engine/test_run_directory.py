@@ -19,7 +19,8 @@ from tiny_runs import RECIPE, codes, command, go_on, outcome, start, tiny, train
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.files import write_atomically, write_json
 from snnctl.engine.checkpoint import load_weights, save_weights
-from snnctl.engine.run_dir import RunDir, append_json, read_json_lines
+from snnctl.engine.run_dir import RunDir, append_json
+from snnctl.engine.run_files import read_lines
 from snnctl.recipe import load_recipe
 
 FILES = {
@@ -321,7 +322,7 @@ def test_files_are_replaced_whole(tmp_path: Path) -> None:
 
 def test_lines_up_to_the_cut(tmp_path: Path) -> None:
     path = tmp_path / "lines.jsonl"
-    assert read_json_lines(path) == []
+    assert read_lines(path).found == []
     for epoch in range(3):
         append_json(path, {"epoch": epoch, "loss": float("nan")})
     whole = path.read_bytes()
@@ -329,7 +330,7 @@ def test_lines_up_to_the_cut(tmp_path: Path) -> None:
     for length in range(len(whole) + 1):
         path.write_bytes(whole[:length])
         # a line that lacks only its end of line is whole
-        assert [found["epoch"] for found in read_json_lines(path)] == list(range((length + 1) // line))
+        assert [found["epoch"] for found in read_lines(path).found] == list(range((length + 1) // line))
 
 
 def test_a_run_is_trained_by_one_process_at_a_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
