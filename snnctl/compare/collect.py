@@ -92,7 +92,11 @@ class Run:
         with suppress(DiagnosticError):
             found = read_object(self.folder.path / "energy" / "energy.json", "U413", "the estimate of energy")
             costs = found.get("costs")
-            if isinstance(costs, dict) and all(_is_cost(one) for one in costs.values()) and {"split", "checkpoint"} <= set(found):
+            if (
+                isinstance(costs, dict)
+                and all(_is_cost(one) for one in costs.values())
+                and {"split", "checkpoint"} <= set(found)
+            ):
                 return found
         return {}
 

@@ -1,4 +1,4 @@
-"""What no machine of this size can train, told from shapes alone: numbers of modules, of weights, of values in a signal."""
+"""What no machine of this size can train, told from shapes alone: how many modules, weights, values in a signal."""
 
 from __future__ import annotations
 
@@ -72,6 +72,10 @@ def _refuse(needed: int, what: str) -> None:
     """Beyond the larger one of the machine's memory and that of an accelerator."""
     memory = memory_bytes()
     if needed > memory and torch.cuda.is_available():
-        memory = max(memory, *(torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count())))
+        memory = max(
+            memory, *(torch.cuda.get_device_properties(i).total_memory for i in range(torch.cuda.device_count()))
+        )
     if needed > memory:
-        raise TooLargeError(f"{what} take {needed / 1e9:,.1f} GB, and this machine has {memory / 1e9:,.1f} GB of memory")
+        raise TooLargeError(
+            f"{what} take {needed / 1e9:,.1f} GB, and this machine has {memory / 1e9:,.1f} GB of memory"
+        )

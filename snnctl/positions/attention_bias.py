@@ -123,7 +123,8 @@ class LogDistance(TablePosition):
 
     def __init__(self, signal: SignalSpec | None = None) -> None:
         super().__init__(signal, rows=0)
-        if signal is not None and worth_computing(signal.length, signal.length):  # sized at once: an average of the network's buffers is taken while it trains
+        # Sized at once: an average of the network's buffers is taken while it trains.
+        if signal is not None and worth_computing(signal.length, signal.length):
             self._rows = self.table(signal.length).to(torch.get_default_dtype())
 
     def code(self, length: int) -> Tensor:

@@ -17,7 +17,17 @@ from snnctl.core.registry import Slot
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import After, KnobGroup, takes_knobs
 from snnctl.neurons.surrogate import Surrogate, make_surrogate
-from snnctl.positions.base import Columns, Combine, Index, Place, Position, TablePosition, combined, combined_signal, oscillation
+from snnctl.positions.base import (
+    Columns,
+    Combine,
+    Index,
+    Place,
+    Position,
+    TablePosition,
+    combined,
+    combined_signal,
+    oscillation,
+)
 from snnctl.positions.ragged import Ragged
 
 _MOST_COMPARED = 1 << 14  # rows of which all pairs are compared for each choice
@@ -277,7 +287,9 @@ def distinct_code(neurons: int, rows: int, base: float | None, threshold: float 
         ShapeError: none of them is free of collisions, or there are too many rows to compare all pairs of them.
     """
     if rows > _MOST_COMPARED:
-        message = f"codes of {rows:,} positions are too many to be compared with each other, at most {_MOST_COMPARED:,} are"
+        message = (
+            f"codes of {rows:,} positions are too many to be compared with each other, at most {_MOST_COMPARED:,} are"
+        )
         help = "give `base` and `threshold`, choose index L, or fewer steps"
         raise ShapeError(message, knob="base" if base is None else "threshold", help=help)
     best: tuple[int, float, float] | None = None

@@ -43,9 +43,41 @@ _ODD = (
     *(None, True, False, "", "x", "...", "none", "null", "~", "lif", "cpg", ".inf", "\x07", "\ud7ff", "a" * 5000),
     *(0, 1, -1, 2, 3, 7, 16, 10**4, 10**6, 10**9, 2**31, 2**63 - 1, 2**63, 10**30, -(10**12), 10**399),
     *(0.0, -0.0, 0.5, 1.0, 1.5, -2.5, 1e-300, 1e300, float("inf"), float("-inf"), float("nan")),
-    *([], {}, [1], [[]], {"type": "lif"}, {"type": None}, {"a": {"b": 1}}, [10**9] * 9, list(range(500)), "[" * 40, "&a *a"),
+    *(
+        [],
+        {},
+        [1],
+        [[]],
+        {"type": "lif"},
+        {"type": None},
+        {"a": {"b": 1}},
+        [10**9] * 9,
+        list(range(500)),
+        "[" * 40,
+        "&a *a",
+    ),
 )
-_TEXT = ("\0", "\t", "\x85", "\ufeff", "\u2028", ": ", "- ", "{", "}", "[", "]", "&a ", "*a ", "!!int ", "'", '"', "|", "\n---\n", "<<: ")
+_TEXT = (
+    "\0",
+    "\t",
+    "\x85",
+    "\ufeff",
+    "\u2028",
+    ": ",
+    "- ",
+    "{",
+    "}",
+    "[",
+    "]",
+    "&a ",
+    "*a ",
+    "!!int ",
+    "'",
+    '"',
+    "|",
+    "\n---\n",
+    "<<: ",
+)
 
 
 @dataclass(frozen=True)
@@ -109,7 +141,9 @@ def case(seed: int, number: int) -> tuple[str, str | None, list[str], list[str]]
     for _ in range(random.choice((1, 1, 2, 3))):
         key = _path(random, random.choice(places))
         if kind == "path":
-            key = random.choice((key * random.choice((2, 500, 20_000)), key[::-1], f"{key}[{random.choice(_ODD)}]", f".{key}."))
+            key = random.choice(
+                (key * random.choice((2, 500, 20_000)), key[::-1], f"{key}[{random.choice(_ODD)}]", f".{key}.")
+            )
         if random.random() < 0.2:
             unsets.append(key)
         else:
@@ -140,7 +174,9 @@ def _garbled(random: Random, text: str) -> str:
             case _:
                 digits = [i for i, one in enumerate(text) if one.isdigit()]
                 at = random.choice(digits) if digits else 0
-                text = text[:at] + random.choice(("9" * 9, "9" * 500, ".inf", "-", "e9", ".", "_", "x")) + text[at + 1 :]
+                text = (
+                    text[:at] + random.choice(("9" * 9, "9" * 500, ".inf", "-", "e9", ".", "_", "x")) + text[at + 1 :]
+                )
     return text
 
 
