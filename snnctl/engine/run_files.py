@@ -138,7 +138,10 @@ _RESULTS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "split": (lambda one: isinstance(one, str), "text"),
     "baselines": (lambda one: isinstance(one, Mapping) and all(map(is_figures, one.values())), "mappings of numbers"),
     "parameters": (is_count, "a whole number"),
-    "spikes": (lambda one: isinstance(one, Mapping) and is_number(one.get("mean_rate")), "a mapping with `mean_rate`"),
+    "spikes": (
+        lambda one: isinstance(one, Mapping) and is_number(one.get("mean_rate", "")),
+        "a mapping with `mean_rate`",
+    ),
     "leaks": (lambda one: isinstance(one, list) and all(isinstance(text, str) for text in one), "a list of text"),
 }
 _PLUGIN = ("path", "sha256")
