@@ -156,7 +156,8 @@ def finished(folders: Sequence[RunDir]) -> tuple[list[Run], list[Diagnostic]]:
     """
     left_out, read = [], []
     for folder in folders:
-        manifest, results, notes = folder.manifest(), None, ()
+        manifest, results = folder.manifest(), None
+        notes: tuple[str, ...] = ()
         try:
             results = folder.whole_results()
         except DiagnosticError as error:

@@ -61,7 +61,7 @@ def test_absurd_numbers_of_parts(key: str) -> None:
 
 def test_what_memory_holds_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes() == []
-    monkeypatch.setattr(bounds, "memory_bytes", lambda: 100_000)
+    monkeypatch.setattr(bounds, "memory_bytes", lambda: 20_000)
     assert "R406" in codes()
 
 
