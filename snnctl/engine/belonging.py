@@ -141,6 +141,17 @@ def foreign_results(record: Record, run: RunDir, results: Mapping[str, Any]) -> 
     return foreign(record, run.path / "results.json", results.get("identity"))
 
 
+def foreign_model(record: Record, run: RunDir, model: Mapping[str, Any]) -> list[Diagnostic]:
+    """E413 if model/model.json was fitted to other data than the run's."""
+    known = {record.data, *(one.data for one in record.earlier if one is not None)}
+    fitted = model.get("fingerprint")
+    if fitted is None or record.data is None or fitted in known:
+        return []  # an earlier snnctl did not note it
+    notes = (f"it is of data {str(fitted)[:12]}, the run of {record.data[:12]}",)
+    help = f"put back the run's own; {_ACCEPT}"
+    return [Diagnostic("E413", file=str(run.model_file), facts={"name": "model.json"}, help=help, notes=notes)]
+
+
 def other_machine(run: RunDir, *, training: bool) -> dict[str, tuple[Any, Any]]:
     """What may change the last bits of results and is not as when the run was made: name -> (then, now)."""
     try:

@@ -8,6 +8,8 @@ primitives only and is read with `weights_only=True`; nothing is ever unpickled.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,20 @@ def weights_identity(path: Path) -> str | None:
         message = f"weights are damaged: {type(error).__name__}"
         raise DiagnosticError(Diagnostic("E410", message, file=str(path))) from error
     return None if found is None else str(found)
+
+
+def restamp(folder: Path, own: Collection[str | None], identity: str) -> None:
+    """Weights that bear a digest of `own` bear `identity` from now on; others stay as they are.
+
+    For a run that is only made longer: what it kept so far is what the longer run would have kept.
+    """
+    path = folder / WEIGHTS
+    with suppress(DiagnosticError):  # missing or damaged: whoever loads them says so
+        if weights_identity(path) not in own:
+            return
+        metadata = {_FACTS: json.dumps({**_noted(path), _IDENTITY: identity}, sort_keys=True)}
+        tensors = load_file(path)
+        write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
 
 
 def _noted(path: Path) -> dict[str, Any]:

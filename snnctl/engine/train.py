@@ -16,7 +16,7 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError, as_warnings
 from snnctl.core.run_events import Observer, Observers
 from snnctl.engine.bands import coverage_of, intervals_to_json, keep_bands, run_bands
 from snnctl.engine.belonging import Warn, adopt, changed_data, foreign, recorded, settle
-from snnctl.engine.checkpoint import load_weights, weights_folder
+from snnctl.engine.checkpoint import load_weights, restamp, weights_folder
 from snnctl.engine.environment import environment
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment, SkipAlone
@@ -108,6 +108,7 @@ def train_run(
             adopt(run, experiment.identity, experiment.plugins)
         if extended is not None:
             run.extend(extended.recipe, extended.digest)
+            restamp(run.best, record.known, experiment.identity.digest)
         if resume:
             trainer.tidy()
         with StopRequest() as stop, _failures_noted(run):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.engine.checkpoint import WEIGHTS, weights_folder
+from snnctl.core.identity import accepts_changes
+from snnctl.engine.belonging import foreign, recorded
+from snnctl.engine.checkpoint import WEIGHTS, weights_folder, weights_identity
 from snnctl.engine.run_dir import RunDir
 
 
@@ -46,7 +48,7 @@ def warm_start(network: nn.Module, origin: Path, match: Literal["all", "fitting"
         match: all = every tensor of the network has to be there and fit; fitting = those of equal name and shape.
 
     Raises:
-        DiagnosticError: U418, no weights there, damaged, or they do not fit.
+        DiagnosticError: U418, no weights there, damaged, or they do not fit; E413, in a run those of another one.
     """
     file = _weights_file(origin)
     try:
@@ -70,11 +72,25 @@ def warm_start(network: nn.Module, origin: Path, match: Literal["all", "fitting"
     return WarmStart(str(file), digest, len(fitting), fresh, unused)
 
 
+def start_digest(origin: Path) -> str | None:
+    """SHA-256 hex of the weights that training would start from; None where they are not there (any more)."""
+    try:
+        return hashlib.sha256(_weights_file(origin).read_bytes()).hexdigest()
+    except (DiagnosticError, OSError):
+        return None
+
+
 def _weights_file(origin: Path) -> Path:
     if origin.is_dir():
         if (origin / WEIGHTS).is_file():
             return origin / WEIGHTS
-        return weights_folder(RunDir.open(origin)) / WEIGHTS
+        run = RunDir.open(origin)
+        file = weights_folder(run) / WEIGHTS
+        if file.is_file() and not accepts_changes():
+            found = foreign(recorded(run), file, weights_identity(file))
+            if found:
+                raise DiagnosticError([replace(one, path="train.init_from") for one in found])
+        return file
     if not origin.is_file():
         raise _problem("U418", "no weights there", origin, "name a run directory or a .safetensors file")
     return origin
