@@ -56,6 +56,7 @@ def warm_start(network: nn.Module, origin: Path, match: Literal["all", "fitting"
     except Exception as error:  # safetensors raises its own and built-in types
         message = f"weights are damaged: {type(error).__name__}"
         raise _problem("U418", message, file) from error
+    _refuse_foreign(origin, file)
     own = network.state_dict()
     fitting = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
     fresh = tuple(name for name in own if name not in fitting)
@@ -72,6 +73,14 @@ def warm_start(network: nn.Module, origin: Path, match: Literal["all", "fitting"
     return WarmStart(str(file), digest, len(fitting), fresh, unused)
 
 
+def _refuse_foreign(origin: Path, file: Path) -> None:
+    """Weights that lie in a run must be its own."""
+    if RunDir(origin).begun and not accepts_changes():
+        found = foreign(recorded(RunDir(origin)), file, weights_identity(file))
+        if found:
+            raise DiagnosticError([replace(one, path="train.init_from") for one in found])
+
+
 def start_digest(origin: Path) -> str | None:
     """SHA-256 hex of the weights that training would start from; None where they are not there (any more)."""
     try:
@@ -84,13 +93,7 @@ def _weights_file(origin: Path) -> Path:
     if origin.is_dir():
         if (origin / WEIGHTS).is_file():
             return origin / WEIGHTS
-        run = RunDir.open(origin)
-        file = weights_folder(run) / WEIGHTS
-        if file.is_file() and not accepts_changes():
-            found = foreign(recorded(run), file, weights_identity(file))
-            if found:
-                raise DiagnosticError([replace(one, path="train.init_from") for one in found])
-        return file
+        return weights_folder(RunDir.open(origin)) / WEIGHTS
     if not origin.is_file():
         raise _problem("U418", "no weights there", origin, "name a run directory or a .safetensors file")
     return origin
