@@ -23,11 +23,11 @@ from snnctl.engine.belonging import (
     changed_plugins,
     changed_recipe,
     foreign,
-    noted,
     recorded,
     settle,
 )
 from snnctl.engine.checkpoint import WEIGHTS, load_weights, weights_folder, weights_identity
+from snnctl.engine.elsewhere import noted
 from snnctl.engine.experiment import Experiment
 from snnctl.engine.run_dir import RunDir
 from snnctl.recipe import Recipe, load_recipe

@@ -18,10 +18,10 @@ from snnctl.engine.belonging import (
     changed_plugins,
     changed_start,
     foreign_results,
-    noted,
     recorded,
     settle,
 )
+from snnctl.engine.elsewhere import noted
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.warm_start import start_digest
 from snnctl.recipe import Recipe
