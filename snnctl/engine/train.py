@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -108,9 +108,11 @@ def train_run(
             adopt(run, experiment.identity, experiment.plugins)
         if extended is not None:
             run.extend(extended.recipe, extended.digest)
-            restamp(run.best, record.known, experiment.identity.digest)
         if resume:
             trainer.tidy()
+            now = experiment.identity
+            if record.identity is not None and replace(record.identity, recipe=now.recipe) == now:
+                restamp(run.best, record.known, now.digest)
         with StopRequest() as stop, _failures_noted(run):
             run.begin()
             try:

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tiny_runs import codes, command, tiny, trained, with_plugin, write_recipe
 
+from snnctl.compare.collect import finished
 from snnctl.core.identity import Identity, recipe_digest
 from snnctl.engine.checkpoint import load_trainer, weights_identity
 from snnctl.engine.run_dir import RunDir
@@ -65,7 +66,7 @@ def test_checkpoints_of_another_run_are_refused(
     code, document = command(capsys, "eval", run.path, ACCEPT)
     assert (code, codes(document), document["ok"]) == (0, ["E413"], True)
     assert [one["code"] for one in run.manifest()["accepted"]] == ["E413"]
-    command(capsys, "eval", run.path, ACCEPT)
+    command(capsys, "export", run.path, "--format", "safetensors", ACCEPT)
     assert len(run.manifest()["accepted"]) == 1  # each thing once
     (run.best / "weights.safetensors").write_bytes(own)
     assert command(capsys, "eval", run.path)[0] == 0
@@ -80,7 +81,8 @@ def test_checkpoints_of_another_run_are_refused(
     recipe = tmp_path / "tiny.yaml"
     code, document = command(capsys, "train", recipe, *SHORT, "--out", run.path, "--continue")
     assert (code, codes(document)) == (3, ["E413"])
-    assert codes(command(capsys, "compare", run.path, other.path, "--out", tmp_path / "c")[1])[0] == "U482"
+    compared, left_out = finished([run, other])
+    assert ([one.path for one in compared], [one.code for one in left_out]) == ([str(other.path)], ["U482"])
 
 
 def test_a_model_of_other_data_is_refused(run: RunDir, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
