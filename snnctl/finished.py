@@ -112,9 +112,10 @@ def open_run(
     changed = [*changed_plugins(record, _plugin_files(folder, values)), *changed_recipe(record, folder, values)]
     if not training:
         changed += _foreign_weights(weights_folder(folder, checkpoint), record)
-    settle(folder, changed, warn)
+    bundled = bool(folder.manifest().get("bundle"))  # its own digests were checked; they bind its members together
+    settle(folder, [] if bundled else changed, warn)
     recipe = load_recipe(folder.recipe, sets, unsets, allow_plugins=allow_plugins)
-    said = noted(folder, record, training=training)
+    said = [] if bundled else noted(folder, record, training=training)
     if said:
         warn(said)
     return FinishedRun(folder, recipe, checkpoint, warn, record)

@@ -15,7 +15,7 @@ from snnctl.core.files import writing
 from snnctl.engine.checkpoint import WEIGHTS, save_weights
 from snnctl.engine.experiment import Experiment
 from snnctl.export.chain import chain
-from snnctl.export.nir.export import Portable, told, write_portable
+from snnctl.export.nir.export import Portable, write_portable
 from snnctl.export.nir.graph import read_graph
 from snnctl.export.nir.readers import readings
 from snnctl.export.nir_file import run_nir, write_nir
@@ -87,6 +87,7 @@ def export(
     if getattr(experiment.task, "needs", "") in ("classes", "step_classes"):
         different = int((ours.argmax(-1) != theirs.argmax(-1)).sum())
     worst = float((ours.double() - theirs.double()).abs().max())
+    facts["identity"] = experiment.identity.digest
     return Exported(path, format, len(ours), worst, different, facts)
 
 
@@ -95,10 +96,10 @@ def _graph(
 ) -> tuple[Tensor, dict[str, Any]]:
     network = experiment.network
     made = chain(network, format, any_neuron=format == "ONNX")
-    told = {"name": experiment.name, "identity": experiment.identity.digest}
+    noted = {"name": experiment.name, "identity": experiment.identity.digest}
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        (write_nir if format == "NIR" else write_onnx)(made, path, told)
+        (write_nir if format == "NIR" else write_onnx)(made, path, noted)
     with torch.no_grad():
         currents = network.encoder(batch.inputs)
     if len(made.inputs) == 3:  # tokens row by row become images

@@ -98,8 +98,9 @@ def load(
     Raises:
         DiagnosticError: U413 it is no run directory, U500 its task or data is a plug-in's that keeps nothing, U506
             its model is damaged, E410 and E411 its weights are, E413 they or its model are another run's, U423 its
-            plug-ins or U424 its recipe changed (`snnctl.core.identity.accepting` goes on); U523 several that do not go together; U540 to U544 a
-            bundle that is damaged, changed, newer, or lacks plug-ins; U401 and U408 no such device or checkpoint; R1xx
+            plug-ins or U424 its recipe changed (`snnctl.core.identity.accepting` goes on); U523 several that do not go
+            together; U540 to U544 a bundle that is damaged, changed, newer, or lacks plug-ins; U401 and U408 no such
+            device or checkpoint; R1xx
             to R4xx, its recipe is not valid any more.
 
     Example:

@@ -129,15 +129,15 @@ def test_a_changed_plugin_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
         file.write(f"\nfrom pathlib import Path\nPath({str(ran)!r}).touch()\n")
     for verb in (("eval",), ("predict",), ("train", "--set", "train.epochs=2", "--resume")):
         code, document = command(capsys, *verb, run.path)
-        assert (code, codes(document)) == (2, ["U423"]), verb
+        assert (code, codes(document)[-1]) == (2, "U423"), verb
     assert not ran.exists()  # it is refused before it is loaded
     with plugins_for_now():
         code, document = command(capsys, "train", *train, "--continue")
-    assert (code, codes(document)) == (2, ["U423"])
+    assert (code, codes(document)[-1]) == (2, "U423")
     then = run.manifest()["identity"]
     with plugins_for_now():
         code, document = command(capsys, "train", "--resume", run.path, "--set", "train.epochs=2", ACCEPT)
-    assert (code, codes(document)) == (0, ["U423"])
+    assert (code, "U423" in codes(document)) == (0, True)
     manifest = run.manifest()
     assert manifest["earlier"] == [then]
     assert manifest["identity"]["plugins"] != then["plugins"]
