@@ -15,7 +15,7 @@ from snnctl.core.files import writing
 from snnctl.engine.checkpoint import WEIGHTS, save_weights
 from snnctl.engine.experiment import Experiment
 from snnctl.export.chain import chain
-from snnctl.export.nir.export import Portable, write_portable
+from snnctl.export.nir.export import Portable, told, write_portable
 from snnctl.export.nir.graph import read_graph
 from snnctl.export.nir.readers import readings
 from snnctl.export.nir_file import run_nir, write_nir
