@@ -125,7 +125,7 @@ def foreign(record: Record, file: Path, digest: str | None) -> list[Diagnostic]:
     """E413 if a file of the run bears the digest of another one."""
     if digest in record.known:
         return []
-    bears = "it bears no digest" if digest is None else f"it bears {digest[:12]}"
+    bears = "it bears no digest" if digest is None else f"it bears {str(digest)[:12]}"
     own = "none" if record.identity is None else record.identity.digest[:12]
     help = f"put back the run's own; {_ACCEPT}"
     facts = {"name": file.name}

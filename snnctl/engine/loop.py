@@ -114,21 +114,17 @@ class Trainer:
         self.observer.notify(CheckpointSaved(str(self.run.last), self.state.epoch, self.state.step))
 
     def _save_weights(self, folder: Path) -> None:
-        facts = {"epoch": self.state.epoch, "step": self.state.step}
-        save_weights(folder, self.kept, facts, self.experiment.identity.digest)
+        state, made_by = self.state, self.experiment.identity.digest
+        save_weights(folder, self.kept, {"epoch": state.epoch, "step": state.step}, made_by)
 
     def resume(self, check: Callable[[Path, str | None], None] = lambda *_: None) -> None:
-        """Take up the checkpoint `last`. Nothing is written, see `tidy`.
-
-        Args:
-            check: given the checkpoint and the digest that it bears, or None if none, before it is used.
+        """Take up the checkpoint `last`; `check` is given it first, with its digest or None. `tidy` then writes.
 
         Raises:
             DiagnosticError: E410 absent or damaged, E411 it does not fit the experiment; what `check` raises.
         """
         state = load_trainer(self.run.last)
-        borne = state.get("identity")
-        check(self.run.last / TRAINER, None if borne is None else str(borne))
+        check(self.run.last / TRAINER, state.get("identity"))
         try:
             self._bare.load_state_dict(state["network"])
             if self.average is not None:
