@@ -105,7 +105,6 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "rng": torch.get_rng_state(),
-            "fingerprint": self.experiment.data.fingerprint,
             "identity": self.experiment.identity.digest,
         }
         save_trainer(self.run.last, state)
