@@ -16,6 +16,7 @@ from torch.optim import Optimizer
 
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, warnings_of
+from snnctl.core.identity import recipe_digest
 from snnctl.core.params import params_model
 from snnctl.core.seeds import building_with, stream_seed
 from snnctl.core.shapes import ShapeError, SignalSpec
@@ -186,7 +187,8 @@ def build(recipe: Recipe) -> Experiment:
     def make_schedule(optimizer: Optimizer, epochs: int, per_epoch: int) -> Schedule:
         return make("schedule", recipe.values["schedule"], optimizer, epochs, per_epoch)
 
-    return Experiment(recipe.name, network, task, data, recipe.train, make_optimizer, make_schedule)
+    made_by = (recipe_digest(recipe.values), recipe.plugin_files)
+    return Experiment(recipe.name, network, task, data, recipe.train, make_optimizer, make_schedule, *made_by)
 
 
 def _groups(recipe: Recipe, network: nn.Module) -> list[Group]:

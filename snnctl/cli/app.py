@@ -12,6 +12,7 @@ import typer
 
 from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
+from snnctl.core.identity import accepting
 
 app = typer.Typer(
     name="snnctl",
@@ -44,13 +45,19 @@ def global_options(
     trust_plugins: Annotated[
         bool, typer.Option("--trust-plugins", help="Run plug-in files that recipes and runs name, approved or not.")
     ] = False,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes", help="Go on where data, plug-ins or files are not those that made a run; note it there."
+        ),
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Train, evaluate and measure spiking neural networks from one recipe file.
 
-    --json, --quiet, --debug and --trust-plugins may stand anywhere on the line.
+    --json, --quiet, --debug, --trust-plugins and --accept-changes may stand anywhere on the line.
     """
 
 
@@ -123,7 +130,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def _run(session: Session, arguments: list[str]) -> int:
     try:
-        with session.trusting():
+        with session.trusting(), accepting(session.accept_changes):
             code = app(args=arguments, standalone_mode=False, obj=session, prog_name="snnctl")
         return _interrupted(session) if code == _CTRL_C else int(code or 0)
     except DiagnosticError as error:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from snnctl.sweep.jobs import View
 
 SCHEMA = 1
-GLOBAL_FLAGS = ("--json", "--quiet", "--debug", "--trust-plugins")
+GLOBAL_FLAGS = ("--json", "--quiet", "--debug", "--trust-plugins", "--accept-changes")
 
 
 @dataclass
@@ -44,6 +44,7 @@ class Session(Listener):
         quiet: no progress and no tables, only failures.
         debug: show the trace of an internal error.
         trust_plugins: run the plug-in files that recipes and runs name, approved or not.
+        accept_changes: go on where data, plug-ins or files of a run are not what made it, and note it there.
         diagnostics: what has been reported so far.
         answered: whether the JSON document has been printed.
         stdout: where it goes.
@@ -53,6 +54,7 @@ class Session(Listener):
     quiet: bool = False
     debug: bool = False
     trust_plugins: bool = False
+    accept_changes: bool = False
     diagnostics: list[Diagnostic] = field(default_factory=list)
     answered: bool = False
     stdout: TextIO = field(default_factory=lambda: sys.stdout)
@@ -63,8 +65,8 @@ class Session(Listener):
         end = arguments.index("--") if "--" in arguments else len(arguments)
         found = {flag for flag in GLOBAL_FLAGS if flag in arguments[:end]}
         arguments[:] = [a for i, a in enumerate(arguments) if i >= end or a not in GLOBAL_FLAGS]
-        json, quiet, debug, trust = (flag in found for flag in GLOBAL_FLAGS)
-        return cls(json, quiet, debug, trust)
+        json, quiet, debug, trust, accept = (flag in found for flag in GLOBAL_FLAGS)
+        return cls(json, quiet, debug, trust, accept)
 
     @property
     def console(self) -> Console:

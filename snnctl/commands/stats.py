@@ -88,11 +88,17 @@ def pooled_taus(
     chosen = grouping.first.runs
     prepare(out)
     with listener.work() as tell:
+        said: set[tuple[str, tuple[str, ...]]] = set()
+
+        def told_once(found: Sequence[Diagnostic]) -> None:
+            new = [one for one in found if (one.code, one.notes) not in said]
+            said.update((one.code, one.notes) for one in new)
+            listener.warn(new)
 
         def opened() -> Iterator[FinishedRun]:
             for number, run in enumerate(chosen):
                 tell(f"run {run.path}", 0.6 * number / len(chosen))
-                yield open_run(run.folder.path, allow_plugins=allow_plugins, warn=listener.warn)
+                yield open_run(run.folder.path, allow_plugins=allow_plugins, warn=told_once)
 
         return write(tau_page.report(_survey(opened())), out, listener.call, tell)
 

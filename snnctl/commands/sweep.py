@@ -23,6 +23,7 @@ from snnctl.sweep.jobs import Ended, run_jobs, train_arguments
 from snnctl.sweep.outcome import DOCUMENT, document
 from snnctl.sweep.points import Checked, Point, Resolved, check_points, make_points, read_axis, read_case
 from snnctl.sweep.search import Search, open_study, read_space
+from snnctl.sweep.taken_up import TakenUp
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,14 @@ class Plan:
         """Resolve points, with what all of them share."""
         return check_points(self.recipe, points, self.sets, self.unsets, allow_plugins=self.allow_plugins)
 
-    def place(self, recipe: Recipe) -> Place:
+    def place(self, recipe: Recipe, listener: Listener) -> Place:
         """Where runs go, and what their commands share."""
         out = self.out or Path("sweeps") / recipe.name
         prepare(out)
         shared = train_arguments(
             self.recipe, self.sets, self.unsets, device=self.device, allow_plugins=self.allow_plugins
         )
-        return Place(out, shared, tuple(self.seeds))
+        return Place(out, shared, tuple(self.seeds), TakenUp(listener.warn))
 
     def forecast(self, points: Sequence[Resolved], listener: Listener, times: int = 1) -> dict[str, Any]:
         """`{points: [{name, changes, parameters, epochs, seconds}], runs, seconds}`: each alone, and all together."""
@@ -116,7 +117,7 @@ def grid(
     listener.warn([*checked.warnings, *left_out])
     if dry_run:
         return Swept(plan.forecast(checked.resolved, listener), ExitCode.DONE)
-    made = Grid(checked.resolved, plan.place(checked.resolved[0].recipe))
+    made = Grid(checked.resolved, plan.place(checked.resolved[0].recipe, listener))
     runs = len(checked.resolved) * (len(plan.seeds) or 1)
     return _run(plan, made, f"{len(checked.resolved)} points, {made.waiting} of {runs} runs to train", listener)
 
@@ -159,7 +160,7 @@ def search(
         checked = plan.check([point])
         return checked.resolved[0].recipe if checked.resolved else checked.problems()
 
-    place = plan.place(recipe)
+    place = plan.place(recipe, listener)
     identity = {"recipe": recipe.digest(), "seeds": list(place.seeds)}
     study = open_study(place.out, ranges, stop.mode, recipe.train.seed, identity, many=plan.jobs > 1, prune=prune)
     made = Search(study, ranges, trials, place, resolve)

@@ -25,6 +25,7 @@ from snnctl.finished import open_run
 from snnctl.measure.seeds import over_seeds
 from snnctl.recipe import Recipe
 from snnctl.sweep.jobs import Job, Listed, run_jobs, train_arguments
+from snnctl.sweep.taken_up import TakenUp
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def train(
     ]
     folder = None if out is None else Path(out)
     how = How(Path(runs), folder, continue_, stop_after, device, tensorboard)
-    told = _refuse(variants[0], listener)
+    told, taken = _refuse(variants[0], listener), TakenUp(listener.warn)
     if jobs > 1 and len(variants) > 1:
         with as_file(recipe, variants[0]) as path:
             given = () if isinstance(recipe, Mapping) else (sets, unsets)
@@ -111,7 +112,7 @@ def train(
     results: list[dict[str, Any]] = []
     for variant in variants:
         own = folder / f"seed-{variant.train.seed}" if folder is not None and seeds else folder
-        found = train_one(variant, own, how, listener, told)
+        found = train_one(variant, own, how, listener, told, taken)
         if found["status"] == "interrupted":
             begun = [*(one["run"] for one in results), found["run"]]
             return Trained({**found, "run": begun} if seeds else found, variants[0])
@@ -160,7 +161,8 @@ def resume(
     if foreign:
         message = f"a resumed run keeps its recipe; `{foreign[0]}` would change it"
         raise DiagnosticError(Diagnostic("U407", message, help="only train.epochs may be set with --resume"))
-    opened = open_run(run, "last", sets=sets, unsets=unsets, allow_plugins=allow_plugins)
+    how_opened: dict[str, Any] = {"allow_plugins": allow_plugins, "warn": listener.warn, "training": True}
+    opened = open_run(run, "last", sets=sets, unsets=unsets, **how_opened)
     folder, recipe = opened.folder, opened.recipe
     extended = _head(recipe) if sets or unsets else None
     found = None if extended else folder.results()
@@ -172,28 +174,33 @@ def resume(
 
 
 def train_one(
-    recipe: Recipe, out: Path | None, how: How, listener: Listener, told: list[Diagnostic] | None = None
+    recipe: Recipe,
+    out: Path | None,
+    how: How,
+    listener: Listener,
+    told: list[Diagnostic] | None = None,
+    taken: TakenUp | None = None,
 ) -> dict[str, Any]:
     """Train a checked recipe in a new run directory, or take up the one that lies in `out`; its results.
 
     Args:
         told: warnings that the listener knows; what the data adds to them is noted here.
+        taken: looks at the run that lies in `out`.
 
     Raises:
-        DiagnosticError: U405, the run in `out` is of another recipe; as `start_run` and `train_run`.
+        DiagnosticError: as `TakenUp.done` of the run in `out`; as `start_run` and `train_run`.
     """
     told = [] if told is None else told
     if how.tensorboard:
         summary_writer()  # before anything is made
     if how.continue_ and out is not None and RunDir(out).begun:
-        run = RunDir.open(out)
-        if run.manifest().get("digest") != recipe.digest():
-            help = "name another --out; `snnctl show RUN/recipe.yaml` shows what it was"
-            raise DiagnosticError(Diagnostic("U405", facts={"path": run.path}, help=help))
-        known = run.results()
-        if known is None:
-            listener.warn(run.lost())
-        return known or _train(recipe, _build(recipe, listener, told), run, how, listener, resume=True)
+        run, taken = RunDir.open(out), taken or TakenUp(listener.warn)
+        results = taken.done(run, recipe)
+        if results is not None:
+            return results
+        listener.warn(run.lost())
+        taken.check(run, recipe, data=False)
+        return _train(recipe, _build(recipe, listener, told), run, how, listener, resume=True)
     experiment = _build(recipe, listener, told)
     run = start_run(experiment, _head(recipe), Runtime.of(recipe.train, how.device), how.runs, out)
     return _train(recipe, experiment, run, how, listener)
@@ -260,7 +267,8 @@ def _train(
     runtime = Runtime.of(recipe.train, how.device)
     told = Observers(observers)
     try:
-        return train_run(experiment, run, told, runtime, resume=resume, extended=extended, stop_after=how.stop_after)
+        more: dict[str, Any] = {"resume": resume, "extended": extended, "stop_after": how.stop_after}
+        return train_run(experiment, run, told, runtime, **more, warn=listener.warn)
     except DiagnosticError:
         raise
     except KeyboardInterrupt:  # before the loop listens; what lies there can be resumed

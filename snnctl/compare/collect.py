@@ -12,6 +12,8 @@ from typing import Any
 from snnctl.compare.recipes import aligned, flatten, unexplained
 from snnctl.core.better import ENERGY
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.identity import accepts_changes
+from snnctl.engine.belonging import foreign_results, recorded
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.run_files import is_finite, read_object
 from snnctl.recipe.resolve import load_recipe
@@ -168,6 +170,11 @@ def finished(folders: Sequence[RunDir]) -> tuple[list[Run], list[Diagnostic]]:
             message = f"`{folder.path}` is left out: {why}"
             help = f"snnctl train --resume {folder.path}" if status in ("interrupted", "failed") else ""
             left_out.append(Diagnostic("U482", message, severity="warning", help=help, notes=notes))
+            continue
+        strange = foreign_results(recorded(folder), folder, results)
+        if strange and not accepts_changes():
+            message = f"`{folder.path}` is left out: its results.json belongs to another run"
+            left_out.append(Diagnostic("U482", message, severity="warning", notes=strange[0].notes))
             continue
         left_out += folder.lost()
         flat = flatten(parse_yaml(read_file(folder.recipe), str(folder.recipe)).values)

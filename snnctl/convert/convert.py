@@ -108,7 +108,7 @@ def convert(
             layers = tuple(layer_errors(source, spiking.network, found, experiment, calibration))
             reported = batches(experiment, split, None)
             on_split = tuple(layer_errors(source, spiking.network, found, experiment, reported))
-            run = _write(made, spiking, trained.folder, settings, parent, out)
+            run = _write(made, spiking, trained, settings, parent, out)
             results = measure_run(spiking, run, runtime, split=split, baselines=False)
             twin = {f"{split}/{name}": value for name, value in reference.items()}
             run.write_results({**results, "status": "done", "converted_from": str(trained.folder.path), "twin": twin})
@@ -170,14 +170,15 @@ def _cell(
 
 
 def _write(
-    recipe: Recipe, spiking: Experiment, trained: RunDir, settings: Settings, parent: Path, out: Path | None
+    recipe: Recipe, spiking: Experiment, trained: FinishedRun, settings: Settings, parent: Path, out: Path | None
 ) -> RunDir:
     """The converted network as a run like any other: recipe, weights, manifest."""
+    origin = {"from": str(trained.folder.path), "identity": trained.experiment.identity.digest}
 
     def fill(run: RunDir) -> None:
         run.write_head(recipe.to_yaml(), recipe.to_yaml(), environment())
         for folder in (run.last, run.best):
-            save_weights(folder, spiking.network, {"epoch": 0, "step": 0})
+            save_weights(folder, spiking.network, {"epoch": 0, "step": 0}, spiking.identity.digest)
         run.update_manifest(
             name=spiking.name,
             status="running",
@@ -185,8 +186,9 @@ def _write(
             data_fingerprint=spiking.data.fingerprint,
             leaks=list(spiking.data.leaks),
             digest=recipe.digest(),
-            plugins=[{"path": plugin.path, "sha256": plugin.sha256} for plugin in recipe.plugins],
-            converted={"from": str(trained.path), "method": settings.method, "offset": settings.offset},
+            identity=spiking.identity.to_json(),
+            plugins=[{"path": path, "sha256": sha256} for path, sha256 in recipe.plugin_files],
+            converted={**origin, "method": settings.method, "offset": settings.offset},
         )
 
     return RunDir.create(parent, spiking.name, recipe.digest(), fill, out)

@@ -114,13 +114,17 @@ class DiagnosticError(Exception):
 
 
 _FAMILIES = {"R": ExitCode.USAGE, "U": ExitCode.USAGE, "D": ExitCode.DATA, "E": ExitCode.TRAINING}
+# A checkpoint is data that a command reads: damaged, unfit or of another run, nothing was trained that failed.
+_CHECKPOINTS = ("E410", "E411", "E413")
 
 
 def exit_code_of(diagnostics: Sequence[Diagnostic]) -> ExitCode:
-    """0 when there is no error; recipe errors win over data errors, those over run errors."""
-    errors = [d.code[0] for d in diagnostics if d.severity == "error"]
-    found = next((code for family, code in _FAMILIES.items() if family in errors), ExitCode.INTERNAL)
-    return found if errors else ExitCode.DONE
+    """0 when there is no error; recipe errors win over those of data and checkpoints, those over run errors."""
+    errors = [d.code for d in diagnostics if d.severity == "error"]
+    if not errors:
+        return ExitCode.DONE
+    found = {ExitCode.DATA if code in _CHECKPOINTS else _FAMILIES.get(code[0], ExitCode.INTERNAL) for code in errors}
+    return next((code for code in _FAMILIES.values() if code in found), ExitCode.INTERNAL)
 
 
 def warnings_of(data: object) -> tuple[Diagnostic, ...]:

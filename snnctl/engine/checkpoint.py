@@ -8,6 +8,8 @@ primitives only and is read with `weights_only=True`; nothing is ever unpickled.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from snnctl.core.files import write_atomically
 from snnctl.engine.run_dir import RunDir
 
 WEIGHTS, TRAINER = "weights.safetensors", "trainer.pt"
-_FACTS = "snnctl"
+_FACTS, _IDENTITY = "snnctl", "identity"
 
 
 def weights_folder(run: RunDir, checkpoint: Checkpoint = "best") -> Path:
@@ -32,8 +34,8 @@ def weights_folder(run: RunDir, checkpoint: Checkpoint = "best") -> Path:
     return best if checkpoint == "best" and (best / WEIGHTS).exists() else last
 
 
-def save_weights(folder: Path, network: nn.Module, facts: dict[str, int]) -> None:
-    """Write the weights; `facts` (epoch, step) go into the file's metadata.
+def save_weights(folder: Path, network: nn.Module, facts: dict[str, int], identity: str | None = None) -> None:
+    """Write the weights; `facts` (epoch, step) and the digest of what made them go into the file's metadata.
 
     The same weights and facts give the same bytes.
     """
@@ -46,7 +48,8 @@ def save_weights(folder: Path, network: nn.Module, facts: dict[str, int]) -> Non
         tensors[name] = tensor.clone() if address in memory else tensor  # safetensors refuses shared memory
         memory.add(address)
     # one entry: safetensors writes several in any order, and the bytes would differ from run to run
-    metadata = {_FACTS: json.dumps(facts, sort_keys=True)}
+    noted = facts if identity is None else {**facts, _IDENTITY: identity}
+    metadata = {_FACTS: json.dumps(noted, sort_keys=True)}
     write_atomically(folder / WEIGHTS, lambda path: save_file(tensors, path, metadata=metadata))
 
 
@@ -76,13 +79,12 @@ def load_weights(folder: Path, network: nn.Module) -> dict[str, int]:
     """Read weights into `network`; the facts written with them, empty for a file that another program wrote.
 
     Raises:
-        DiagnosticError: E410 absent or damaged, E411 they belong to another network.
+        DiagnosticError: E410 absent or damaged, E411 they do not fit the network.
     """
     path = folder / WEIGHTS
     try:
         tensors: dict[str, Tensor] = load_file(path)
-        with safe_open(path, framework="pt") as file:
-            facts = dict(json.loads((file.metadata() or {}).get(_FACTS, "{}")))
+        facts = _noted(path)
     except FileNotFoundError:
         raise DiagnosticError(Diagnostic("E410", "no weights there", file=str(path))) from None
     except Exception as error:  # safetensors raises its own and built-in types
@@ -93,4 +95,39 @@ def load_weights(folder: Path, network: nn.Module) -> dict[str, int]:
     except RuntimeError as error:
         detail = " ".join(str(error).split())[:300]
         raise DiagnosticError(Diagnostic("E411", f"weights do not fit the network: {detail}", file=str(path))) from None
-    return facts
+    return {key: value for key, value in facts.items() if key != _IDENTITY}
+
+
+def weights_identity(path: Path) -> str | None:
+    """The digest that a file of weights bears; None if it bears none. Only its header is read.
+
+    Raises:
+        DiagnosticError: E410, absent or damaged.
+    """
+    try:
+        found = _noted(path).get(_IDENTITY)
+    except FileNotFoundError:
+        raise DiagnosticError(Diagnostic("E410", "no weights there", file=str(path))) from None
+    except Exception as error:  # safetensors raises its own and built-in types
+        message = f"weights are damaged: {type(error).__name__}"
+        raise DiagnosticError(Diagnostic("E410", message, file=str(path))) from error
+    return None if found is None else str(found)
+
+
+def restamp(folder: Path, own: Collection[str | None], identity: str) -> None:
+    """Weights that bear a digest of `own` bear `identity` from now on; others stay as they are.
+
+    For a run that is only made longer: what it kept so far is what the longer run would have kept.
+    """
+    path = folder / WEIGHTS
+    with suppress(DiagnosticError):  # missing or damaged: whoever loads them says so
+        if weights_identity(path) not in own:
+            return
+        metadata = {_FACTS: json.dumps({**_noted(path), _IDENTITY: identity}, sort_keys=True)}
+        tensors = load_file(path)
+        write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=metadata))
+
+
+def _noted(path: Path) -> dict[str, Any]:
+    with safe_open(path, framework="pt") as file:
+        return dict(json.loads((file.metadata() or {}).get(_FACTS, "{}")))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar, cast
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from snnctl import __version__
 from snnctl.backbones.base import Backbone
 from snnctl.core.diagnostic import warnings_of
+from snnctl.core.identity import Identity
 from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.training import Train
 from snnctl.data.base import Dataset
@@ -119,6 +122,9 @@ class Experiment:
         data: its three splits, and what is to be said of them.
         train: the recipe's training section.
         make_optimizer, make_schedule: called by the loop once the network is on its device.
+        recipe: digest of its recipe, see `snnctl.core.identity.recipe_digest`; "" where there is none.
+        plugins: path and SHA-256 hex of each plug-in file.
+        start: SHA-256 hex of the weights that training starts from, if from any; known once they were read.
     """
 
     name: str
@@ -128,6 +134,19 @@ class Experiment:
     train: Train
     make_optimizer: Callable[[nn.Module], Optimizer]
     make_schedule: Callable[[Optimizer, int, int], Schedule]
+    recipe: str = ""
+    plugins: tuple[tuple[str, str], ...] = ()
+    start: str | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What makes its results."""
+        hashes = tuple(sha256 for _, sha256 in self.plugins)
+        return Identity(self.recipe, self._fingerprint, hashes, __version__, self.start)
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return str(self.data.fingerprint)  # some data count it anew each time
 
     @property
     def parameters(self) -> int:

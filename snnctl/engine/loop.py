@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
@@ -104,7 +105,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "rng": torch.get_rng_state(),
-            "fingerprint": self.experiment.data.fingerprint,
+            "identity": self.experiment.identity.digest,
         }
         save_trainer(self.run.last, state)
         self._save_weights(self.run.last)
@@ -112,15 +113,17 @@ class Trainer:
         self.observer.notify(CheckpointSaved(str(self.run.last), self.state.epoch, self.state.step))
 
     def _save_weights(self, folder: Path) -> None:
-        save_weights(folder, self.kept, {"epoch": self.state.epoch, "step": self.state.step})
+        state, made_by = self.state, self.experiment.identity.digest
+        save_weights(folder, self.kept, {"epoch": state.epoch, "step": state.step}, made_by)
 
-    def resume(self) -> None:
-        """Take up the checkpoint `last`.
+    def resume(self, check: Callable[[Path, str | None], None] = lambda *_: None) -> None:
+        """Take up the checkpoint `last`; `check` is given it first, with its digest or None. `tidy` then writes.
 
         Raises:
-            DiagnosticError: E410 absent or damaged, E411 it belongs to another experiment.
+            DiagnosticError: E410 absent or damaged, E411 it does not fit the experiment; what `check` raises.
         """
         state = load_trainer(self.run.last)
+        check(self.run.last / TRAINER, state.get("identity"))
         try:
             self._bare.load_state_dict(state["network"])
             if self.average is not None:
@@ -135,6 +138,9 @@ class Trainer:
             detail = " ".join(str(error).split())[:300]
             message = f"checkpoint does not fit the experiment: {type(error).__name__}: {detail}"
             raise DiagnosticError(Diagnostic("E411", message, file=str(self.run.last / TRAINER))) from error
+
+    def tidy(self) -> None:
+        """Make the run's files those of the checkpoint that was taken up."""
         self.run.clear_leftovers()
         self.run.forget_after(self.state.epoch)
         self._save_weights(self.run.last)  # a kill after `trainer.pt` has left the weights of the checkpoint before

@@ -125,8 +125,8 @@ class RunDir:
 
     def extend(self, recipe: str, digest: str) -> None:
         """The run goes on under another recipe (more epochs); a later resume must find that one."""
-        write_text(self.recipe, recipe)
         self.update_manifest(digest=digest)
+        write_text(self.recipe, recipe)
 
     def manifest(self) -> dict[str, Any]:
         """What is known about the run: status, command line, seed, data fingerprint, timings.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 from torch import Tensor
 
 from snnctl.core.choices import Checkpoint, SplitName
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, as_warnings
 from snnctl.core.run_events import Observer, Observers
 from snnctl.engine.bands import coverage_of, intervals_to_json, keep_bands, run_bands
-from snnctl.engine.checkpoint import load_weights, weights_folder
+from snnctl.engine.belonging import Warn, adopt, changed_data, foreign, recorded, settle
+from snnctl.engine.checkpoint import load_weights, restamp, weights_folder
 from snnctl.engine.environment import environment
 from snnctl.engine.evaluate import Evaluation, evaluate
 from snnctl.engine.experiment import Experiment, SkipAlone
@@ -48,6 +49,7 @@ def start_run(experiment: Experiment, head: Head, runtime: Runtime, parent: Path
     begun = None
     if settings.init_from is not None:
         begun = warm_start(experiment.network, Path(settings.init_from), settings.init_match)
+        experiment.start = begun.sha256
 
     def fill(run: RunDir) -> None:
         run.write_head(head.recipe, head.source, environment())
@@ -60,6 +62,7 @@ def start_run(experiment: Experiment, head: Head, runtime: Runtime, parent: Path
             leaks=list(experiment.data.leaks),
             data_warnings=experiment.data_warnings,
             digest=head.digest,
+            identity=experiment.identity.to_json(),
             **({} if begun is None else {"init": begun.to_json()}),
             **head.facts,
         )
@@ -76,6 +79,7 @@ def train_run(
     resume: bool = False,
     extended: Head | None = None,
     stop_after: int | None = None,
+    warn: Warn = as_warnings,
 ) -> dict[str, Any]:
     """Train, then test the best weights beside the baselines; the results as `--json` prints them.
 
@@ -85,21 +89,30 @@ def train_run(
         resume: take up the checkpoint `last` first.
         extended: what the run directory is to say of itself from now on, where resuming changed the recipe.
         stop_after: stop as if interrupted after so many epochs.
+        warn: told what has changed since the run began, where that is accepted.
 
     Raises:
-        DiagnosticError: E4xx numerical failure, memory or disk, D401 the data changed since the run began, U422 another
-            process trains in the folder.
+        DiagnosticError: E4xx numerical failure, memory or disk, D401 the data changed since the run began, E413 the
+            checkpoint is another run's, U422 another process trains in the folder.
     """
     with run.claimed() if runtime.is_main else nullcontext():
-        changed = changed_data(experiment, run)
-        if changed is not None:
-            raise DiagnosticError(changed)
+        record = recorded(run)
+        experiment.start = record.start
+        settle(run, changed_data(record, experiment.identity.data), warn)
         begun = perf_counter()
         trainer = Trainer(experiment, run, observer, runtime)
         if resume:
-            trainer.resume()
+            trainer.resume(lambda file, digest: settle(run, foreign(record, file, digest), warn))
+        # Before anything bears the new digest: a kill must not leave files that seem to be another run's.
+        if runtime.is_main:
+            adopt(run, experiment.identity, experiment.plugins)
         if extended is not None:
             run.extend(extended.recipe, extended.digest)
+        if resume:
+            trainer.tidy()
+            now = experiment.identity
+            if record.identity is not None and replace(record.identity, recipe=now.recipe) == now:
+                restamp(run.best, record.known, now.digest)
         with StopRequest() as stop, _failures_noted(run):
             run.begin()
             try:
@@ -133,19 +146,6 @@ def remember(experiment: Experiment, run: RunDir) -> None:
     document = None if remembered is None else remembered()
     if document is not None:
         run.write_model(document)
-
-
-def changed_data(experiment: Experiment, run: RunDir) -> Diagnostic | None:
-    """D401 if the data is not the data that the run began with."""
-    known, now = run.manifest().get("data_fingerprint"), experiment.data.fingerprint
-    if known == now:
-        return None
-    return Diagnostic(
-        "D401",
-        path="data",
-        help="restore it, or start a new run",
-        notes=(f"then {str(known)[:12]}, now {now[:12]}",),
-    )
 
 
 def measure_run(
@@ -193,6 +193,7 @@ def measure_run(
         scores, meters = {"skip_alone": alone.metrics, **scores}, {"skip_alone": alone.meter, **meters}
     return {
         "run": str(run.path),
+        "identity": experiment.identity.digest,
         "name": experiment.name,
         "split": split,
         "items": len(data),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +11,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.engine.checkpoint import WEIGHTS, weights_folder
+from snnctl.core.identity import accepts_changes
+from snnctl.engine.belonging import foreign, recorded
+from snnctl.engine.checkpoint import WEIGHTS, weights_folder, weights_identity
 from snnctl.engine.run_dir import RunDir
 
 
@@ -46,7 +48,7 @@ def warm_start(network: nn.Module, origin: Path, match: Literal["all", "fitting"
         match: all = every tensor of the network has to be there and fit; fitting = those of equal name and shape.
 
     Raises:
-        DiagnosticError: U418, no weights there, damaged, or they do not fit.
+        DiagnosticError: U418, no weights there, damaged, or they do not fit; E413, in a run those of another one.
     """
     file = _weights_file(origin)
     try:
@@ -54,6 +56,7 @@ def warm_start(network: nn.Module, origin: Path, match: Literal["all", "fitting"
     except Exception as error:  # safetensors raises its own and built-in types
         message = f"weights are damaged: {type(error).__name__}"
         raise _problem("U418", message, file) from error
+    _refuse_foreign(origin, file)
     own = network.state_dict()
     fitting = {name: tensor for name, tensor in found.items() if name in own and own[name].shape == tensor.shape}
     fresh = tuple(name for name in own if name not in fitting)
@@ -68,6 +71,22 @@ def warm_start(network: nn.Module, origin: Path, match: Literal["all", "fitting"
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     unused = tuple(name for name in found if name not in fitting)
     return WarmStart(str(file), digest, len(fitting), fresh, unused)
+
+
+def _refuse_foreign(origin: Path, file: Path) -> None:
+    """Weights that lie in a run must be its own."""
+    if RunDir(origin).begun and not accepts_changes():
+        found = foreign(recorded(RunDir(origin)), file, weights_identity(file))
+        if found:
+            raise DiagnosticError([replace(one, path="train.init_from") for one in found])
+
+
+def start_digest(origin: Path) -> str | None:
+    """SHA-256 hex of the weights that training would start from; None where they are not there (any more)."""
+    try:
+        return hashlib.sha256(_weights_file(origin).read_bytes()).hexdigest()
+    except (DiagnosticError, OSError):
+        return None
 
 
 def _weights_file(origin: Path) -> Path:

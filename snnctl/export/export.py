@@ -87,6 +87,7 @@ def export(
     if getattr(experiment.task, "needs", "") in ("classes", "step_classes"):
         different = int((ours.argmax(-1) != theirs.argmax(-1)).sum())
     worst = float((ours.double() - theirs.double()).abs().max())
+    facts["identity"] = experiment.identity.digest
     return Exported(path, format, len(ours), worst, different, facts)
 
 
@@ -95,9 +96,10 @@ def _graph(
 ) -> tuple[Tensor, dict[str, Any]]:
     network = experiment.network
     made = chain(network, format, any_neuron=format == "ONNX")
+    noted = {"name": experiment.name, "identity": experiment.identity.digest}
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        (write_nir if format == "NIR" else write_onnx)(made, path, {"name": experiment.name})
+        (write_nir if format == "NIR" else write_onnx)(made, path, noted)
     with torch.no_grad():
         currents = network.encoder(batch.inputs)
     if len(made.inputs) == 3:  # tokens row by row become images
@@ -116,7 +118,7 @@ def _safetensors(recipe: Recipe, experiment: Experiment, path: Path, batch: Any)
     try:
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_weights(folder, experiment.network, {})
+            save_weights(folder, experiment.network, {}, experiment.identity.digest)
             (folder / WEIGHTS).replace(path)
     finally:
         if folder.exists():

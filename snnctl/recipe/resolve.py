@@ -59,6 +59,15 @@ class Recipe:
         """The resolved recipe, itself runnable."""
         return dump_yaml(self.values)
 
+    def seeded(self, seed: int) -> Recipe:
+        """The same under another seed."""
+        return replace(self, values={**self.values, "train": {**self.values["train"], "seed": seed}})
+
+    @property
+    def plugin_files(self) -> tuple[tuple[str, str], ...]:
+        """Path and SHA-256 hex of each plug-in file."""
+        return tuple((plugin.path, plugin.sha256) for plugin in self.plugins)
+
     def digest(self) -> str:
         """SHA-256 hex of the resolved values; the same for the same experiment."""
         return hashlib.sha256(json.dumps(self.values, sort_keys=True).encode()).hexdigest()

@@ -11,9 +11,9 @@ from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.data.series.fitted import FittedSeries
 from snnctl.data.series.series import Floats
 from snnctl.engine.bands import read_bands, validation_bands, write_bands
+from snnctl.engine.belonging import changed_data
 from snnctl.engine.checkpoint import weights_folder
 from snnctl.engine.runtime import Runtime
-from snnctl.engine.train import changed_data
 from snnctl.finished import FinishedRun
 from snnctl.measure.bands import FEW_HORIZONS, Bands
 from snnctl.serving.rows import ReadyRows
@@ -33,8 +33,8 @@ def bands_of_run(opened: FinishedRun, facts: dict[str, int], runtime: Runtime) -
         return kept
     try:
         experiment = opened.experiment
-        changed = changed_data(experiment, opened.folder)
-        if changed is not None:
+        changed = changed_data(opened.record, experiment.identity.data)
+        if changed:  # bands are of the data that the run learned from, whatever else is accepted
             raise DiagnosticError(changed)
     except DiagnosticError as error:
         first = error.diagnostics[0]

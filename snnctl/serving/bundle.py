@@ -130,7 +130,7 @@ def _unpack(path: Path, folder: Path) -> dict[str, Any]:
             with place.open("xb") as file:
                 _hashed(archive, members[name], manifest, path, file)
     refuse_paths(folder / MODEL, path)
-    facts = {"schema": 1, "status": "done", "name": manifest["name"], "plugins": []}
+    facts = {"schema": 1, "status": "done", "name": manifest["name"], "plugins": [], "bundle": True}
     write_json(RunDir(folder).path / MANIFEST, facts)
     return manifest
 

@@ -12,10 +12,10 @@ from snnctl.core.choices import Checkpoint, Device
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, as_warnings
 from snnctl.data.anew import Fitted, fitted_of
 from snnctl.data.series.fitted import FittedSeries
+from snnctl.engine.belonging import Warn, changed_data, foreign_model, settle
 from snnctl.engine.checkpoint import load_weights
-from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
-from snnctl.finished import open_run
+from snnctl.finished import FinishedRun, open_run
 from snnctl.recipe import Recipe
 from snnctl.serving.bands import bands_of_run
 from snnctl.serving.bundle import run_folder
@@ -25,7 +25,6 @@ from snnctl.serving.ensemble import Ensemble
 from snnctl.serving.forecaster import Forecaster
 from snnctl.serving.vote import Vote
 
-Warn = Callable[[Sequence[Diagnostic]], None]
 Model = Forecaster | Classifier | Continuer
 _MODELS: dict[str, Callable[..., Any]] = {
     "forecasting": Forecaster,
@@ -98,8 +97,10 @@ def load(
 
     Raises:
         DiagnosticError: U413 it is no run directory, U500 its task or data is a plug-in's that keeps nothing, U506
-            its model is damaged, E410 and E411 its weights are; U523 several that do not go together; U540 to U544 a
-            bundle that is damaged, changed, newer, or lacks plug-ins; U401 and U408 no such device or checkpoint; R1xx
+            its model is damaged, E410 and E411 its weights are, E413 they or its model are another run's, U423 its
+            plug-ins or U424 its recipe changed (`snnctl.core.identity.accepting` goes on); U523 several that do not go
+            together; U540 to U544 a bundle that is damaged, changed, newer, or lacks plug-ins; U401 and U408 no such
+            device or checkpoint; R1xx
             to R4xx, its recipe is not valid any more.
 
     Example:
@@ -140,7 +141,7 @@ def _load(folder: Path, checkpoint: Checkpoint, device: Device, *, allow_plugins
     kind = recipe.values["task"]["type"]
     if kind not in _MODELS:
         raise DiagnosticError(Diagnostic("U500", facts={"task": kind}))
-    fitted, fingerprint = _fitted(opened.folder, recipe)
+    fitted, fingerprint = _fitted(opened)
     task, network = assemble(_without_vectors(recipe), fitted)
     of_weights = load_weights(opened.weights, network)
     runtime = Runtime.of(recipe.train, device)
@@ -185,10 +186,12 @@ def _without_vectors(recipe: Recipe) -> Recipe:
     return replace(recipe, values={**recipe.values, "encoder": {**encoder, "vectors": None}})
 
 
-def _fitted(folder: RunDir, recipe: Recipe) -> tuple[Any, str | None]:
+def _fitted(opened: FinishedRun) -> tuple[Any, str | None]:
     """What the run remembers of its data, and its fingerprint; of an older run without `model/`, from the data."""
+    folder, recipe = opened.folder, opened.recipe
     document = folder.model()
     if document is not None:
+        settle(folder, foreign_model(opened.record, folder, document), opened.warn)
         try:
             _check_beside(recipe, document)
             made = FittedSeries.of_json if document["kind"] == "forecasting" else fitted_of
@@ -206,8 +209,7 @@ def _fitted(folder: RunDir, recipe: Recipe) -> tuple[Any, str | None]:
     if not isinstance(fitted, FittedSeries | Fitted):
         named = f"{recipe.values['task']['type']} on {recipe.values['data']['type']}"
         raise DiagnosticError(Diagnostic("U500", facts={"task": named}))
-    if folder.manifest().get("data_fingerprint") != data.fingerprint:
-        raise DiagnosticError(Diagnostic("D401", path="data", help="restore it, or train again"))
+    settle(folder, changed_data(opened.record, data.fingerprint), opened.warn)
     return fitted, data.fingerprint
 
 

@@ -12,6 +12,7 @@ from snnctl.recipe.resolve import Recipe
 from snnctl.sweep.jobs import Ended, Job, Listed
 from snnctl.sweep.outcome import Tried
 from snnctl.sweep.points import Resolved
+from snnctl.sweep.taken_up import TakenUp
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Place:
     out: Path  # its folder
     arguments: tuple[str, ...]  # of `snnctl train`: the recipe, the changes that all points have, other options
     seeds: tuple[int, ...]  # empty for each recipe's own
+    taken: TakenUp  # looks at the runs that lie there already
 
     def tried(self, label: str, sets: Sequence[str], changes: dict[str, object], recipe: Recipe, folder: str) -> Tried:
         """A point with its runs in `folder`, none of which has begun; what lies there is gone on with.
@@ -31,6 +33,9 @@ class Place:
         seeds, stop = self.seeds or (recipe.train.seed,), recipe.train.early_stop
         jobs = {}
         for seed in seeds:
+            run = RunDir(self.out / folder / f"seed-{seed}")
+            if run.begun:
+                self.taken.check(run, recipe.seeded(seed))
             name = f"{label}, seed {seed}" if len(seeds) > 1 else label
             jobs[seed] = Job.of(recipe, seed, name, self.out / folder / f"seed-{seed}", arguments, continue_=True)
         return Tried(label, changes, stop.metric, stop.mode, jobs)

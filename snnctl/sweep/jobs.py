@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from snnctl.core.choices import Device
 from snnctl.core.diagnostic import Diagnostic, ExitCode
+from snnctl.core.identity import accepts_changes
 from snnctl.core.trust import trusts_all
 from snnctl.engine.interrupt import StopRequest
 from snnctl.engine.run_dir import RunDir
@@ -68,7 +69,8 @@ def train_arguments(
     flags = ["--continue"] * continue_ + ["--tensorboard"] * tensorboard + ["--device", device]
     stop = [] if stop_after is None else ["--stop-after", str(stop_after)]
     plugins = ["--no-plugins"] * (not allow_plugins) + ["--trust-plugins"] * trusts_all()
-    return (str(recipe), *changes, *flags, *stop, *plugins)
+    accept = ["--accept-changes"] * accepts_changes()
+    return (str(recipe), *changes, *flags, *stop, *plugins, *accept)
 
 
 @dataclass(frozen=True)

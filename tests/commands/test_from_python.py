@@ -14,6 +14,7 @@ from snnctl.commands.train import forecast, resume, train
 from snnctl.commands.validate import validate
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import finite
+from snnctl.core.identity import accepting
 from snnctl.finished import open_run
 
 
@@ -81,9 +82,11 @@ def test_whatever_opens_a_run_says_that_its_data_has_changed(
     series.write_text(series.read_text().replace("0.", "1.", 1))
     for verb in (("eval", "--no-baselines"), ("export", "--format", "safetensors")):
         code, document = command(capsys, verb[0], run.path, *verb[1:])
+        assert (code, codes(document)) == (3, ["D401"])
+        code, document = command(capsys, verb[0], run.path, *verb[1:], "--accept-changes")
         assert (code, codes(document)) == (0, ["D401"])
         assert [one["severity"] for one in document["diagnostics"]] == ["warning"]
-    with pytest.warns(UserWarning, match="D401"):
+    with pytest.warns(UserWarning, match="D401"), accepting():
         export(run.path, "safetensors")
 
 

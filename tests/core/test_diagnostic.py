@@ -22,6 +22,7 @@ def test_recipe_errors_win_over_data_errors_and_those_over_run_errors() -> None:
     assert exit_code_of([training]) == ExitCode.TRAINING
     assert exit_code_of([training, data]) == ExitCode.DATA
     assert exit_code_of([training, data, recipe]) == ExitCode.USAGE
+    assert exit_code_of([training, Diagnostic("E410", "")]) == ExitCode.DATA
     assert exit_code_of([Diagnostic("U400", "")]) == ExitCode.USAGE
     assert exit_code_of([Diagnostic("R114", "", severity="warning"), data]) == ExitCode.DATA
     assert exit_code_of([Diagnostic("X1", "")]) == ExitCode.INTERNAL

@@ -115,9 +115,10 @@ def test_options_of_classifiers_are_refused(tmp_path: Path, capsys: pytest.Captu
 def test_a_model_beside_another_recipe_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = trained(tiny(tmp_path), tmp_path / "run")
     run.recipe.write_text((RECIPES / "temporal-hierarchy" / "shd_conv.yaml").read_text(), encoding="utf-8")
-    code, document = command(capsys, "predict", run.path)
-    assert (code, codes(document)) == (2, ["U506"])
-    assert "it is of forecasting, and the recipe's data of recordings" in document["diagnostics"][0]["message"]
+    assert codes(command(capsys, "predict", run.path)[1]) == ["U424"]
+    code, document = command(capsys, "predict", run.path, "--accept-changes")
+    assert (code, codes(document)) == (2, ["U424", "U506"])
+    assert "it is of forecasting, and the recipe's data of recordings" in document["diagnostics"][1]["message"]
 
 
 def test_names_of_the_package_are_loaded_when_they_are_used() -> None:

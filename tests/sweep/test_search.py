@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from tiny_runs import write_recipe
 
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, as_warnings
+from snnctl.engine.run_dir import RunDir
 from snnctl.recipe import Recipe, load_recipe
 from snnctl.sweep.grid import Place
 from snnctl.sweep.jobs import Ended, Job
 from snnctl.sweep.outcome import document
 from snnctl.sweep.points import Point
 from snnctl.sweep.search import Choice, Range, Search, open_study, read_space
+from snnctl.sweep.taken_up import TakenUp
 
 SPACES = [Range("optim.lr", 1e-4, 1e-2, whole=False, log=True), Choice("model.neuron", ("lif", {"type": "plif"}))]
 
@@ -45,6 +47,13 @@ def test_what_is_no_range(text: str) -> None:
     assert caught.value.diagnostics[0].code == "U445"
 
 
+class OfNobody(TakenUp):
+    """The runs of these tests were not made by their recipe."""
+
+    def check(self, run: RunDir, recipe: Recipe, *, data: bool = True) -> None:
+        """All are taken for its own."""
+
+
 class Trainer:
     """Stands for the processes: a run is as good as its learning rate is near to .001."""
 
@@ -58,7 +67,7 @@ class Trainer:
     def search(self, trials: int, seeds: tuple[int, ...] = (), **other: Any) -> Search:
         pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
         study = open_study(self.folder, SPACES, "min", 1, IDENTITY, many=False, prune=True)
-        place = Place(self.folder, (str(self.recipe_file),), seeds)
+        place = Place(self.folder, (str(self.recipe_file),), seeds, OfNobody(as_warnings))
         return Search(study, SPACES, trials, place, **({"resolve": self.resolve} | other))
 
     def train(self, job: Job) -> Ended:
