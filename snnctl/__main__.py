@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    _open_streams()
+    from snnctl.engine.parent import watch_parent
+
+    watch_parent()  # before anything that takes long
     from snnctl.cli.app import run
 
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_streams() -> None:
+    """Streams that came closed (`>&-`) lead nowhere: else the next file opened gets their number, and what is printed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY if number == 0 else os.O_WRONLY)  # takes the lowest that is free
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
 
 
 if __name__ == "__main__":

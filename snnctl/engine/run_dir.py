@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,9 +13,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.files import finite, write_json, write_text
+from snnctl.core.files import finite, system_fault, whole_folder, write_json, write_text
+from snnctl.core.owned import locked
 
 SCHEMA = 1
+_LOOK_EVERY = 0.1  # seconds
 
 
 class RunDir:
@@ -51,26 +52,23 @@ class RunDir:
         moment leaves either no run directory or one that can be resumed.
 
         Raises:
-            DiagnosticError: U412, the folder exists and is not empty, or cannot be made.
+            DiagnosticError: U412, the folder exists and is not empty, or cannot be made; E412, there is no room, or
+                nothing may be written.
         """
         final = out or cls.unused(parent, name, digest)
-        # Random, not the process id: in containers those repeat, and a kill may have left a folder behind.
-        temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
         try:
             if final.exists() and (not final.is_dir() or any(final.iterdir())):
                 what = "exists and is not empty" if final.is_dir() else "exists and is not a folder"
                 help = "name another --out, or go on with --resume"
                 raise DiagnosticError(Diagnostic("U412", f"`{final}` {what}", help=help))
-            temporary.mkdir(parents=True)
-            fill(cls(temporary))
-            if final.exists():
-                final.rmdir()
-            os.replace(temporary, final)
+            with whole_folder(final) as temporary:
+                fill(cls(temporary))
         except OSError as error:
+            fault = system_fault(error, final)
+            if fault is not None:
+                raise DiagnosticError(fault) from error
             reason = error.strerror or str(error)
             raise DiagnosticError(Diagnostic("U412", f"run directory `{final}` cannot be made: {reason}")) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
         return cls(final)
 
     @staticmethod
@@ -98,15 +96,20 @@ class RunDir:
         return cls(path)
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def claimed(self, wait: float = 0.0) -> Iterator[None]:
         """Keep other processes from training in this folder at the same time, until this one leaves or ends.
 
         Where the system knows no such lock, or the file system none for folders, nothing is kept from anyone.
 
+        Args:
+            wait: seconds that another process may take to save and end.
+
         Raises:
             DiagnosticError: U422, another process trains in it.
         """
-        held = _locked(self.path)
+        until = time.monotonic() + wait
+        while (held := locked(self.path)) is False and time.monotonic() < until:
+            time.sleep(_LOOK_EVERY)
         if held is False:
             help = "wait for it, or stop it; it saves on SIGTERM"
             raise DiagnosticError(Diagnostic("U422", facts={"path": self.path}, help=help))
@@ -240,24 +243,3 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
             except json.JSONDecodeError:
                 break
     return found
-
-
-def _locked(folder: Path) -> int | Literal[False] | None:
-    """A descriptor that holds the folder's lock; False if another process has it, None where there is no such thing."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return False
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor

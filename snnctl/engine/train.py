@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from snnctl.core.choices import Checkpoint, SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.files import system_fault
 from snnctl.core.run_events import Observer, Observers
 from snnctl.engine.bands import coverage_of, intervals_to_json, keep_bands, run_bands
 from snnctl.engine.checkpoint import load_weights, weights_folder
@@ -22,6 +23,7 @@ from snnctl.engine.experiment import Experiment, SkipAlone
 from snnctl.engine.interrupt import Stopped, StopRequest
 from snnctl.engine.loop import Trainer
 from snnctl.engine.numerics import out_of_memory
+from snnctl.engine.parent import ENDING, parent_is_watched
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.warm_start import warm_start
@@ -90,7 +92,7 @@ def train_run(
         DiagnosticError: E4xx numerical failure, memory or disk, D401 the data changed since the run began, U422 another
             process trains in the folder.
     """
-    with run.claimed() if runtime.is_main else nullcontext():
+    with run.claimed(ENDING if parent_is_watched() else 0.0) if runtime.is_main else nullcontext():
         changed = changed_data(experiment, run)
         if changed is not None:
             raise DiagnosticError(changed)
@@ -238,6 +240,9 @@ def _diagnosed(error: Exception) -> Diagnostic:
         return memory
     if isinstance(error, ValueError) and "more than 1 value per channel" in str(error):
         return Diagnostic("E404", path="train.batch_size", help="choose a `train.batch_size` that leaves no item over")
+    fault = system_fault(error)
+    if fault is not None:
+        return replace(fault, help=f"{fault.help}, with --continue or --resume: the last checkpoint is whole")
     if isinstance(error, OSError):
         help = "the last checkpoint is whole; make room, then go on with --resume"
         return Diagnostic("E412", f"the run cannot be written: {error.strerror or error}", help=help)

@@ -19,6 +19,7 @@ from snnctl.core.choices import Device
 from snnctl.core.diagnostic import Diagnostic, ExitCode
 from snnctl.core.trust import trusts_all
 from snnctl.engine.interrupt import StopRequest
+from snnctl.engine.parent import STDIN, watched
 from snnctl.engine.run_dir import RunDir
 
 if TYPE_CHECKING:
@@ -215,10 +216,10 @@ def _started(job: Job, environment: Mapping[str, str]) -> _Child:
     said = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the child has ended
     process = subprocess.Popen(
         [sys.executable, "-m", "snnctl", "train", *job.arguments, "--out", str(job.out), "--json"],
-        stdin=subprocess.DEVNULL,
+        stdin=STDIN,  # it ends when this end of the pipe does
         stdout=said,
         stderr=subprocess.STDOUT,
-        env=dict(environment),
+        env=watched(environment),
         start_new_session=True,  # Ctrl-C on the terminal is for the one who waits
     )
     return _Child(job, said, process)
@@ -238,6 +239,8 @@ def _end(children: Sequence[_Child], number: int) -> None:
 
 def _outcome(child: _Child) -> Ended:
     job, code = child.job, int(child.process.returncode)
+    if child.process.stdin is not None:
+        child.process.stdin.close()
     with child.said:
         run = RunDir(job.out)
         results = run.results() if code == ExitCode.DONE else None
