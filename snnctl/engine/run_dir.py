@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import finite, system_fault, whole_folder, write_json, write_text
