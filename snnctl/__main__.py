@@ -18,7 +18,7 @@ def main() -> None:
 
 
 def _open_streams() -> None:
-    """Streams that came closed (`>&-`) lead nowhere: else the next file opened gets their number, and what is printed."""
+    """Streams that came closed (`>&-`) lead nowhere: else the next file opened gets their number and their text."""
     for number in range(3):
         try:
             os.fstat(number)

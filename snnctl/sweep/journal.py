@@ -1,4 +1,4 @@
-"""The journal of a search: one line of JSON for each thing that was told; a kill may leave the last one half written."""
+"""The journal of a search: a line of JSON for each thing that was told; a kill may leave the last one half written."""
 
 from __future__ import annotations
 

@@ -93,9 +93,13 @@ def test_leftovers_go_and_what_is_held_stays(tmp_path: Path) -> None:
 
 
 def test_folders(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), whole_folder(tmp_path / "runs" / "one") as folder:
-        (folder / "x").touch()
-        _ = 1 / 0
+    def fail() -> None:
+        with whole_folder(tmp_path / "runs" / "one") as folder:
+            (folder / "x").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert list((tmp_path / "runs").iterdir()) == []
     with whole_folder(tmp_path / "runs" / "one") as folder:
         (folder / "x").touch()

@@ -72,9 +72,8 @@ def main() -> int:
     kills = sum(n for (_, kind), n in tally.counts.items() if kind in SIGNALS or kind == "child killed")
     quiet = sum(n for (_, kind), n in tally.counts.items() if kind in HARMLESS)
     every = sum(tally.counts.values())
-    print(
-        f"{every} faults ({kills} signals, {every - kills - quiet} of resources and rivals), {len(tally.complaints)} wrong"
-    )
+    others = every - kills - quiet
+    print(f"{every} faults ({kills} signals, {others} of resources and rivals), {len(tally.complaints)} wrong")
     return int(bool(tally.complaints))
 
 

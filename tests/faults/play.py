@@ -1,4 +1,4 @@
-"""One fault after the other: a command, a drawn fault at a drawn moment, what must hold then, the same command again."""
+"""One fault after the other: a command, a drawn fault at a drawn moment, what must hold, the same command again."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ SIGNALS = {
 }
 RESOURCES = ("disk full", "ulimit -f", "ulimit -v", "read-only", "stdout full")
 HARMLESS = ("no HOME", "stdout closed")
+Act = Callable[..., Actor]
 _DISK = "out"  # what lies on the disk that fills
 
 
@@ -124,15 +125,11 @@ class Play:
             if kind in ("disk full", "read-only"):
                 subprocess.run(["umount", "-q", "-l", case / _DISK], check=False)
 
-    def _again(
-        self, command: Command, case: Path, act: Callable[..., Actor], reference: Reference, said: list[str]
-    ) -> None:
+    def _again(self, command: Command, case: Path, act: Act, reference: Reference, said: list[str]) -> None:
         before = epochs_saved(case)
-        if not command.saves and not command.name == "data prep" and (case / "out").is_dir():
-            # A result that is there is there whole; the command does not overwrite a run.
-            if command.name == "convert" and (case / "out" / "converted").exists():
-                _compare(outcome(case, command), reference.outcome, said)
-                return
+        if command.name == "convert" and (case / "out" / "converted").exists():  # whole, and no run is overwritten
+            _compare(outcome(case, command), reference.outcome, said)
+            return
         actor = act()
         code = actor.wait(PATIENCE)
         if code is None:
@@ -141,12 +138,7 @@ class Play:
         if code != 0:
             said.append(f"given again, it ends with {code}: {actor.codes()} {actor.answer()} {actor.errors()}")
             return
-        after = epochs_saved(case)
-        said += [
-            f"{name}: {n} epochs were saved, {after.get(name)} now"
-            for name, n in before.items()
-            if after.get(name, -1) < n
-        ]
+        said += _lost(before, epochs_saved(case))
         said += damage(case)
         _compare(outcome(case, command), reference.outcome, said)
         actor.close()
@@ -163,7 +155,12 @@ class Play:
         shutil.rmtree(case, ignore_errors=True)
 
 
-Scene = Callable[[Play, Command, str, Path, Callable[..., Actor], Reference, list[str]], str]
+Scene = Callable[[Play, Command, str, Path, Act, Reference, list[str]], str]
+
+
+def _lost(before: dict[str, int], after: dict[str, int]) -> list[str]:
+    lost = {name: n for name, n in before.items() if after.get(name, -1) < n}
+    return [f"{name}: {n} epochs were saved, {after.get(name)} now" for name, n in lost.items()]
 
 
 def _compare(found: dict[str, str], wanted: dict[str, str], said: list[str]) -> None:
@@ -186,7 +183,7 @@ def _signalled(
     command: Command,
     kind: str,
     case: Path,
-    act: Callable[..., Actor],
+    act: Act,
     reference: Reference,
     said: list[str],
 ) -> str:
@@ -209,13 +206,9 @@ def _signalled(
     if waits or not orphans:
         _ended(actor.mark, [actor.pid], said)
         said += damage(case)
-        after = epochs_saved(case)
-        said += [
-            f"{name}: {n} epochs were saved, then {after.get(name)}"
-            for name, n in saved.items()
-            if after.get(name, -1) < n
-        ]
-    return f"after {moment:.2f} of {reference.seconds:.2f} s, exit {code}{', at once again' if orphans and not waits else ''}"
+        said += _lost(saved, epochs_saved(case))
+    more = ", at once again" if orphans and not waits else ""
+    return f"after {moment:.2f} of {reference.seconds:.2f} s, exit {code}{more}"
 
 
 def _judge(actor: Actor, code: int | None, kind: str, said: list[str]) -> None:
@@ -232,7 +225,7 @@ def _on_disk(
     command: Command,
     kind: str,
     case: Path,
-    act: Callable[..., Actor],
+    act: Act,
     reference: Reference,
     said: list[str],
 ) -> str:
@@ -256,7 +249,7 @@ def _limited(
     command: Command,
     kind: str,
     case: Path,
-    act: Callable[..., Actor],
+    act: Act,
     reference: Reference,
     said: list[str],
 ) -> str:
@@ -277,7 +270,7 @@ def _streams(
     command: Command,
     kind: str,
     case: Path,
-    act: Callable[..., Actor],
+    act: Act,
     reference: Reference,
     said: list[str],
 ) -> str:
@@ -295,7 +288,7 @@ def _two(
     command: Command,
     kind: str,
     case: Path,
-    act: Callable[..., Actor],
+    act: Act,
     reference: Reference,
     said: list[str],
 ) -> str:
@@ -317,7 +310,7 @@ def _child(
     command: Command,
     kind: str,
     case: Path,
-    act: Callable[..., Actor],
+    act: Act,
     reference: Reference,
     said: list[str],
 ) -> str:
@@ -338,7 +331,7 @@ def _torn(
     command: Command,
     kind: str,
     case: Path,
-    act: Callable[..., Actor],
+    act: Act,
     reference: Reference,
     said: list[str],
 ) -> str:
