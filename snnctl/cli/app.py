@@ -14,6 +14,7 @@ import typer
 from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
 from snnctl.core.files import system_fault
+from snnctl.core.memory import no_memory
 from snnctl.engine.interrupt import StopRequest
 
 app = typer.Typer(
@@ -175,7 +176,7 @@ def _run(session: Session, arguments: list[str]) -> int:
     except BrokenPipeError:
         raise  # the reader of our output has gone; nobody is left to tell
     except Exception as error:
-        fault = system_fault(error, reading=True) or _no_memory(error)
+        fault = system_fault(error, reading=True) or no_memory(f"{type(error).__name__}: {error}")
         if fault is not None:
             return session.fail([fault], ExitCode.TRAINING)
         return _internal_error(session, error)
@@ -183,16 +184,6 @@ def _run(session: Session, arguments: list[str]) -> int:
 
 def _interrupted(session: Session) -> int:
     return session.fail([Diagnostic("E499", "interrupted; nothing was saved")], ExitCode.INTERRUPTED)
-
-
-def _no_memory(error: BaseException) -> Diagnostic | None:
-    """E403 where memory ran out before or beside training: for a library, a thread, a table."""
-    text = str(error)
-    signs = ("can't allocate memory", "cannot allocate memory", "failed to map segment", "can't start new thread")
-    if isinstance(error, MemoryError) or any(sign in text.lower() for sign in signs):
-        help = "free memory, or raise the limit on it (`ulimit -v`); then give the command again"
-        return Diagnostic("E403", help=help, notes=(_plain(text)[:200],) if text else ())
-    return None
 
 
 def _plain(message: str) -> str:

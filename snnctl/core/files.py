@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def home() -> Path:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary neighbour, flush it to disk, then rename it to `path`.
+    """Let `write` fill a temporary file beside it, of the same name, flush it to disk, then rename it to `path`.
 
     Neighbours that a kill left half written are removed.
 
@@ -75,10 +75,12 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         OSError: it cannot be written, whatever a library that `write` calls has made of that.
     """
     sweep(path.parent, f".{_literal(path.name)}.{_MARK}")
-    temporary = _temporary(path)
+    # A folder of its own is locked, not the file: libraries (HDF5) lock that themselves.
+    folder = _temporary(path)
+    temporary = folder / path.name
+    folder.mkdir()
     try:
-        temporary.touch()
-        with held(temporary):
+        with held(folder):
             try:
                 write(temporary)
             except Exception as error:
@@ -89,8 +91,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ask_the_disk(path: Path, error: Exception) -> None:

@@ -16,8 +16,8 @@ class Stopped(KeyboardInterrupt):
 class StopRequest:
     """Context in which SIGINT, SIGTERM, SIGHUP and SIGUSR1 set `wanted` instead of ending the process.
 
-    One that is ignored stays so, as `nohup` has it of SIGHUP. A second SIGINT ends it at once, as people expect of Ctrl-C
-    twice.
+    One that is ignored stays so, as `nohup` has it of SIGHUP. A second SIGINT ends it at once, as people expect of
+    Ctrl-C twice.
     """
 
     def __init__(self) -> None:

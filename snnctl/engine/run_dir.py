@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -176,8 +177,11 @@ class RunDir:
 
     def clear_leftovers(self) -> None:
         """Remove files that a kill left half written."""
-        for path in self.path.rglob(".*.tmp"):
-            path.unlink(missing_ok=True)
+        for path in list(self.path.rglob(".*.tmp")):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def begin(self) -> None:
         """Training goes on from here: results of an earlier, shorter run are no longer this run's."""

@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 from snnctl.core.choices import Device
 from snnctl.core.diagnostic import Diagnostic, ExitCode
+from snnctl.core.memory import no_memory
 from snnctl.core.trust import trusts_all
 from snnctl.engine.interrupt import StopRequest
 from snnctl.engine.parent import STDIN, watched
@@ -268,6 +269,9 @@ def _complaint(child: _Child, code: int) -> tuple[list[Diagnostic], ExitCode]:
         told = [Diagnostic(**{k: v for k, v in one.items() if k in known and v is not None}) for one in said]
         return told, ExitCode(document["exit_code"])
     except (ValueError, LookupError, TypeError, StopIteration):
+        memory = no_memory(text)
+        if memory is not None:
+            return [memory], ExitCode.TRAINING
         message = f"its process ended with code {code}"
         if code < 0:
             message = f"its process was ended by signal {-code}" + (", out of memory?" if code == -9 else "")

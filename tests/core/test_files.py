@@ -13,6 +13,7 @@ import pytest
 
 from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.files import system_fault, whole_folder, write_atomically, write_bytes, writing
+from snnctl.core.memory import no_memory
 from snnctl.core.owned import scratch, sweep
 
 
@@ -75,14 +76,15 @@ def test_libraries_that_hide_a_full_disk(tmp_path: Path) -> None:
 
 def test_leftovers_go_and_what_is_held_stays(tmp_path: Path) -> None:
     old = tmp_path / ".file.01234567.snnctl.tmp"
-    old.write_bytes(b"half")
+    old.mkdir()
+    (old / "file").write_bytes(b"half")
     os.utime(old, (time.time() - 60,) * 2)
     write_bytes(tmp_path / "file", b"new")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
     def write(path: Path) -> None:
         path.write_bytes(b"more")
-        os.utime(path, (time.time() - 60,) * 2)
+        os.utime(path.parent, (time.time() - 60,) * 2)
         subprocess.run(
             [sys.executable, "-c", f"from pathlib import Path; from snnctl.core.owned import sweep; "
              f"sweep(Path({str(tmp_path)!r}), '.*.snnctl.tmp')"], check=True,
@@ -111,3 +113,19 @@ def test_folders(tmp_path: Path) -> None:
         sweep(tmp_path, "s-*")
         assert place.is_dir()
     assert not place.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "MemoryError: ",
+        "Traceback\nImportError: libtorch_cpu.so: failed to map segment from shared object",
+        "RuntimeError: [enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: 12 bytes",
+        "ArrayMemoryError: Unable to allocate 3 GiB",
+    ],
+)
+def test_memory_that_ran_out(text: str) -> None:
+    found = no_memory(text)
+    assert found is not None
+    assert found.code == "E403"
+    assert no_memory("ValueError: memory") is None

@@ -16,7 +16,7 @@ from actor import Actor, import_everything
 from play import HARMLESS, PATIENCE, SIGNALS, Play, Tally
 from stage import commands, write_inputs
 
-_PUBLISHED = Path("shared/data/ETTh1/ETTh1.csv")
+_PUBLISHED = Path(__file__).parents[2] / "../shared/data/ETTh1/ETTh1.csv"
 
 
 def play(minutes: float, seed: int, published: Path | None, only: str = "", kind: str = "") -> Tally:
