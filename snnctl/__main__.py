@@ -12,8 +12,16 @@ def main() -> None:
     from snnctl.engine.parent import watch_parent
 
     watch_parent()  # before anything that takes long
-    from snnctl.cli.app import run
+    try:
+        from snnctl.cli.app import run
+    except (ImportError, MemoryError) as error:
+        from snnctl.core.memory import no_memory
 
+        fault = no_memory(f"{type(error).__name__}: {error}")
+        if fault is None:
+            raise
+        sys.stderr.write(f"{fault.to_line()}\n")
+        sys.exit(4)
     sys.exit(run(sys.argv[1:]))
 
 

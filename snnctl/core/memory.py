@@ -18,7 +18,7 @@ _SIGNS = (
 def no_memory(text: str) -> Diagnostic | None:
     """E403 if `text`, an error's type and message or the last words of a process, says so; else None."""
     line = next((line for line in reversed(text.splitlines()) if any(sign in line.lower() for sign in _SIGNS)), None)
-    if line is None:
+    if line is None or "static TLS" in line:  # that is of the loader's own, however much memory there is
         return None
     help = "free memory, or raise the limit on it (`ulimit -v`); then give the command again"
     return Diagnostic("E403", help=help, notes=(" ".join(line.split())[:200],))

@@ -18,6 +18,7 @@ from snnctl.core.files import finite, system_fault, whole_folder, write_json, wr
 from snnctl.core.owned import locked
 
 SCHEMA = 1
+_BLOCK = 4096  # bytes that a file has on disk at least
 _LOOK_EVERY = 0.1  # seconds
 
 
@@ -149,6 +150,19 @@ class RunDir:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         old = self.manifest() if path.exists() else {"schema": SCHEMA, "argv": sys.argv[1:], "created": now}
         write_json(path, {**old, "updated": now, **changes})
+
+    def note_failure(self, failure: list[dict[str, Any]]) -> None:
+        """In the manifest; where the disk has no room for another one, over the one that is there."""
+        try:
+            self.update_manifest(status="failed", failure=failure)
+        except OSError:
+            path = self.path / "manifest.json"
+            old = path.read_bytes()
+            new = json.dumps({**json.loads(old), "status": "failed", "failure": failure}).encode()
+            if len(new) > max(len(old), _BLOCK):
+                raise
+            with path.open("rb+", buffering=0) as file:
+                file.write(new.ljust(len(old)))  # in one call, in a block that it has: no kill comes in between
 
     def add_metrics(self, record: dict[str, Any]) -> None:
         """One line per epoch."""

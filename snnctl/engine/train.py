@@ -226,21 +226,21 @@ def _failures_noted(run: RunDir) -> Iterator[None]:
         yield
     except Exception as error:
         known = isinstance(error, DiagnosticError)
-        found = error.diagnostics if isinstance(error, DiagnosticError) else (_diagnosed(error),)
-        with suppress(OSError):  # the disk may be full
-            run.update_manifest(status="failed", failure=[d.to_json() for d in found])
+        found = error.diagnostics if isinstance(error, DiagnosticError) else (_diagnosed(error, run),)
+        with suppress(OSError):
+            run.note_failure([d.to_json() for d in found])
         if known or found[0].code == "E700":
             raise
         raise DiagnosticError(found) from error
 
 
-def _diagnosed(error: Exception) -> Diagnostic:
+def _diagnosed(error: Exception, run: RunDir) -> Diagnostic:
     memory = out_of_memory(error)
     if memory is not None:
         return memory
     if isinstance(error, ValueError) and "more than 1 value per channel" in str(error):
         return Diagnostic("E404", path="train.batch_size", help="choose a `train.batch_size` that leaves no item over")
-    fault = system_fault(error)
+    fault = system_fault(error, run.path)
     if fault is not None:
         return replace(fault, help=f"{fault.help}, with --continue or --resume: the last checkpoint is whole")
     if isinstance(error, OSError):

@@ -129,3 +129,4 @@ def test_memory_that_ran_out(text: str) -> None:
     assert found is not None
     assert found.code == "E403"
     assert no_memory("ValueError: memory") is None
+    assert no_memory("ImportError: libgomp.so: cannot allocate memory in static TLS block") is None

@@ -72,7 +72,7 @@ def commands(published: Path | None) -> list[Command]:
         ),
         Command("convert", ("convert", "base", "--out", "out/converted")),
         Command("export", ("export", "base", "--format", "safetensors", "--out", "out/weights.safetensors")),
-        Command("predict", ("predict", "base", "--input", "series.csv", "--out", "out/next.csv")),
+        Command("predict", ("predict", "base", "--output", "out/next.csv")),
         Command("stats", ("stats", "spiking", "--out", "out/stats")),
     ]
     if published is not None:
