@@ -19,6 +19,7 @@ from snnctl.core.owned import held, sweep
 _FULL = (errno.ENOSPC, errno.EFBIG, *([errno.EDQUOT] if hasattr(errno, "EDQUOT") else []))
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _PROBE = bytes(1 << 16)
+_TORCH_COULD_NOT_WRITE = (". unexpected pos ", "PytorchStreamWriter failed")  # which does not say why
 _MARK = "????????.snnctl.tmp"  # of names that are only for the time of writing
 
 
@@ -95,7 +96,16 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _ask_the_disk(path: Path, error: Exception) -> None:
-    """Libraries say of a full disk what they like, of their own types: whether more can be written tells."""
+    """Libraries say of a full disk what they like, of their own types; mostly their words tell, and a try always.
+
+    The words come first: where several processes fill a disk, there may be room again by now.
+    """
+    text = str(error)
+    for number in (*_FULL, errno.EROFS, errno.EIO):
+        if os.strerror(number) in text:
+            raise OSError(number, os.strerror(number), str(path)) from error
+    if any(words in text for words in _TORCH_COULD_NOT_WRITE):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
     try:
         with path.open("ab") as file:
             file.write(_PROBE)

@@ -130,3 +130,19 @@ def test_memory_that_ran_out(text: str) -> None:
     assert found.code == "E403"
     assert no_memory("ValueError: memory") is None
     assert no_memory("ImportError: libgomp.so: cannot allocate memory in static TLS block") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[enforce fail at inline_container.cc:672] . unexpected pos 9024 vs 8916",
+        "Error while serializing: I/O error: No space left on device (os error 28)",
+    ],
+)
+def test_a_full_disk_that_has_room_again(text: str, tmp_path: Path) -> None:
+    def write(path: Path) -> None:
+        raise RuntimeError(text)
+
+    with pytest.raises(OSError, match="No space left on device"):
+        write_atomically(tmp_path / "file", write)
+    assert list(tmp_path.iterdir()) == []
