@@ -147,6 +147,7 @@ class _Child:
     said: IO[bytes]
     process: subprocess.Popen[bytes]
     unwanted: bool = False
+    told: bool = False  # to end
 
 
 def threads_each(jobs: int) -> int:
@@ -229,6 +230,7 @@ def _started(job: Job, environment: Mapping[str, str]) -> _Child:
 def _tell(children: Sequence[_Child], number: int) -> None:
     for child in children:
         if child.process.poll() is None:
+            child.told = True
             child.process.send_signal(number)
 
 
@@ -247,12 +249,13 @@ def _outcome(child: _Child) -> Ended:
         results = run.results() if code == ExitCode.DONE else None
         if results is not None:
             return Ended(job, "done", results)
-        if run.begun and code in (ExitCode.INTERRUPTED, -signal.SIGKILL):
+        ended = code == ExitCode.INTERRUPTED or (child.told and code < 0)  # the latter before it could listen
+        if run.begun and (ended or code == -signal.SIGKILL):
             if code != ExitCode.INTERRUPTED:
                 run.update_manifest(status="interrupted")
             state: Literal["given_up", "interrupted"] = "given_up" if child.unwanted else "interrupted"
             return Ended(job, state, run.interrupted(len(run.metrics())), ExitCode.INTERRUPTED)
-        if code == ExitCode.INTERRUPTED:
+        if ended:
             return Ended(job, "stopped", code=ExitCode.INTERRUPTED)
         said, told = _complaint(child, code)
         return Ended(job, "failed", code=told, said=tuple(said))
