@@ -83,7 +83,10 @@ class Actor:
         if stdout == "closed":
             os.close(1)
         sys.argv = ["snnctl", *arguments]
-        sys.stdout = None if stdout == "closed" else open(1, "w", encoding="utf-8", closefd=False)  # type: ignore[assignment]  # noqa: SIM115
+        if stdout == "closed":
+            sys.stdout = None  # as the interpreter has it then
+        else:
+            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
         signal.signal(signal.SIGINT, signal.default_int_handler)
         before()
@@ -95,7 +98,8 @@ class Actor:
             code = int(end.code or 0)
         for stream in (sys.stdout, sys.stderr):
             try:
-                stream.flush()
+                if stream is not None:
+                    stream.flush()
             except Exception:
                 code = 120  # as the interpreter does
         os._exit(code)
