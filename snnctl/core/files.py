@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ _FULL = (errno.ENOSPC, errno.EFBIG, *([errno.EDQUOT] if hasattr(errno, "EDQUOT")
 _CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM)
 _PROBE = bytes(1 << 16)
 _TORCH_COULD_NOT_WRITE = (". unexpected pos ", "PytorchStreamWriter failed")  # which does not say why
+_NUMPY_COULD_NOT_WRITE = re.compile(r"\d+ requested and \d+ written")  # an OSError without a number
 _MARK = "????????.snnctl.tmp"  # of names that are only for the time of writing
 
 
@@ -35,6 +37,8 @@ def system_fault(error: BaseException, place: Path | str = "", *, reading: bool 
     while found is not None and seen < 16:
         number = found.errno if isinstance(found, OSError) else None
         reason = f"{found.strerror}" if isinstance(found, OSError) else ""
+        if number is None and isinstance(found, OSError) and _NUMPY_COULD_NOT_WRITE.search(str(found)):
+            number, reason = errno.ENOSPC, os.strerror(errno.ENOSPC)
         if number in _FULL:
             help = (
                 "make room (`df -h`, `quota`), or raise the limit on files (`ulimit -f`); then give the command again"

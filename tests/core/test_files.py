@@ -146,3 +146,9 @@ def test_a_full_disk_that_has_room_again(text: str, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left on device"):
         write_atomically(tmp_path / "file", write)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numpy_names_no_number() -> None:
+    found = system_fault(OSError("121940 requested and 118768 written"), "cache")
+    assert found is not None
+    assert (found.code, found.message) == ("E412", "`cache` cannot be written: No space left on device")
