@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from typing import Annotated
 
 import typer
 
 from snnctl.cli.session import Session
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
+from snnctl.core.files import system_fault
 from snnctl.core.identity import accepting
+from snnctl.core.memory import no_memory
+from snnctl.engine.interrupt import StopRequest
 
 app = typer.Typer(
     name="snnctl",
@@ -116,6 +120,13 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command line; its exit code. Never lets an exception out."""
     left = list(arguments)
     session = Session.take(left)
+    try:
+        return _flushed(session, _answered(session, left))
+    except OSError as error:  # what went wrong could not be told either
+        return _mute(session, error)
+
+
+def _answered(session: Session, left: list[str]) -> int:
     if not session.json:
         return _run(session, left)
     others = io.StringIO()  # what --help, a library or a plug-in prints must not stand beside the document
@@ -128,9 +139,32 @@ def run(arguments: Sequence[str]) -> int:
     return code
 
 
+def _flushed(session: Session, code: int) -> int:
+    """Whether what was printed has arrived is known only now: a command whose answer is lost is not done."""
+    if sys.stdout is not None and not sys.stdout.closed:
+        sys.stdout.flush()
+    return code
+
+
+def _mute(session: Session, error: OSError) -> int:
+    """The end of a command that cannot print: the exit code alone tells, and stderr where it can."""
+    fault = system_fault(error, "standard output")
+    code = ExitCode.DONE if isinstance(error, BrokenPipeError) else ExitCode.TRAINING
+    with suppress(OSError, ValueError):
+        if fault is not None:
+            sys.stderr.write(fault.to_line() + "\n")
+    for name in (
+        "stdout",
+        "stderr",
+    ):  # else the interpreter tries once more as it ends, and exits with a code of its own
+        with suppress(OSError, ValueError):
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    return int(code)
+
+
 def _run(session: Session, arguments: list[str]) -> int:
     try:
-        with session.trusting(), accepting(session.accept_changes):
+        with StopRequest() as stop, stop.at_once(), session.trusting(), accepting(session.accept_changes):
             code = app(args=arguments, standalone_mode=False, obj=session, prog_name="snnctl")
         return _interrupted(session) if code == _CTRL_C else int(code or 0)
     except DiagnosticError as error:
@@ -147,9 +181,11 @@ def _run(session: Session, arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(session)
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; nobody is left to tell
-        return int(ExitCode.DONE)
+        raise  # the reader of our output has gone; nobody is left to tell
     except Exception as error:
+        fault = system_fault(error, reading=True) or no_memory(f"{type(error).__name__}: {error}")
+        if fault is not None:
+            return session.fail([fault], ExitCode.TRAINING)
         return _internal_error(session, error)
 
 

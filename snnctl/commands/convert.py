@@ -10,7 +10,7 @@ from snnctl.build import build
 from snnctl.commands import bundle
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.commands.train import How, train_one
-from snnctl.convert.convert import Settings
+from snnctl.convert.convert import Converted, Settings
 from snnctl.convert.convert import convert as convert_run
 from snnctl.convert.page import report
 from snnctl.convert.spiking import Wanted
@@ -23,6 +23,8 @@ from snnctl.export.nir.export import Portable
 from snnctl.finished import open_run
 from snnctl.recipe import load_recipe
 from snnctl.report.saving import write
+
+_REPORT = "conversion"  # folder in the run's
 
 
 def convert(
@@ -65,8 +67,15 @@ def convert(
         if name.strip():
             load_table(name.strip())  # a typo is told before the work
     with listener.work() as tell:
-        found = convert_run(opened, Wanted(bits, steps), more, settings, parent=runs, out=out, split=split, tell=tell)
-        return write(report(found), found.run.path / "conversion", listener.call, tell)
+        documents: list[dict[str, Any]] = []
+
+        def finish(found: Converted, folder: Path) -> None:
+            named = found.run.path / _REPORT
+            documents.append(write(report(found), folder / _REPORT, listener.call, tell, named))
+
+        wanted = Wanted(bits, steps)
+        convert_run(opened, wanted, more, settings, parent=runs, out=out, split=split, tell=tell, finish=finish)
+        return documents[0]
 
 
 def _trained(path: Path | str, runs: Path, allow_plugins: bool, listener: Listener) -> Path:

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from snnctl.commands.listener import NOBODY, Listener
 from snnctl.core.choices import ReadAs, SplitName, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, did_you_mean, warnings_of
-from snnctl.core.files import write_atomically
+from snnctl.core.files import write_atomically, writing
 from snnctl.core.shapes import ShapeError
 from snnctl.data.base import DataSource
 from snnctl.data.cache import Progress, caching_in
@@ -231,7 +231,7 @@ def _facts(data: Any) -> dict[str, Any]:
 
 
 def _write(picture: Any, path: Path) -> None:
-    """As PNG or SVG, as the name ends; raises U453."""
+    """As PNG or SVG, as the name ends; raises U453 and E412."""
     from snnctl.report.style import render
 
     png, svg = render(picture)
@@ -239,12 +239,9 @@ def _write(picture: Any, path: Path) -> None:
     def write(temporary: Path) -> None:
         temporary.write_bytes(png if path.suffix.lower() == ".png" else svg)
 
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, write)
-    except OSError as error:
-        message = f"`{path}` cannot be written: {error.strerror or error}"
-        raise DiagnosticError(Diagnostic("U453", message, help="name another file")) from error
 
 
 def _of_recipe(recipe: str, brought: Path | None, progress: Progress | None) -> list[Prepared]:

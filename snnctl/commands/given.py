@@ -5,13 +5,13 @@ from __future__ import annotations
 import inspect
 import json
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices, did_you_mean
+from snnctl.core.owned import scratch
 from snnctl.recipe import Recipe, load_recipe, read_recipe
 from snnctl.recipe.overrides import listed
 from snnctl.recipe.resolve import dump_yaml
@@ -69,8 +69,8 @@ def as_file(recipe: RecipeLike, resolved: Recipe) -> Iterator[Path]:
     if not isinstance(recipe, Mapping):
         yield file_of(recipe)
         return
-    with tempfile.TemporaryDirectory(prefix="snnctl-") as folder:
-        path = Path(folder) / f"{resolved.name}.yaml"
+    with scratch() as folder:
+        path = folder / f"{resolved.name}.yaml"
         path.write_text(resolved.to_yaml(), encoding="utf-8")
         yield path
 

@@ -9,6 +9,7 @@ from typing import Any
 from snnctl.core.catalog import REGISTRIES
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, choices
 from snnctl.core.docs import read_doc
+from snnctl.core.files import system_fault, write_text
 from snnctl.recipe import Recipe, shipped
 from snnctl.recipe.describe import knob_rows, paste_ready
 from snnctl.recipe.source import path_text
@@ -143,11 +144,14 @@ def write(target: Path, text: str, *, parents: bool = True) -> None:
     """Write a file that was asked for.
 
     Raises:
-        DiagnosticError: U417, it cannot be written.
+        DiagnosticError: U417, it cannot be written there; E412, there is no room.
     """
     try:
         if parents:
             target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text, encoding="utf-8")
+        write_text(target, text)
     except OSError as error:
+        fault = system_fault(error, target)
+        if fault is not None:
+            raise DiagnosticError(fault) from error
         raise DiagnosticError(Diagnostic("U417", facts={"target": target, "strerror": error.strerror})) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +15,7 @@ from snnctl.commands.predict_items import predict_items
 from snnctl.core.choices import Checkpoint, Device, SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_bytes, writing
+from snnctl.core.owned import scratch
 from snnctl.serving.ensemble import Ensemble
 from snnctl.serving.files import check_suffix, rows_of, write_forecast
 from snnctl.serving.forecaster import Forecaster
@@ -141,8 +141,8 @@ def _given(input: Path | str | None) -> Iterator[Path | None]:
     if input is None or str(input) != _STDIN:
         yield None if input is None else Path(input)
         return
-    with tempfile.TemporaryDirectory(prefix="snnctl-") as folder:
-        path = Path(folder) / "stdin.csv"
+    with scratch() as folder:
+        path = folder / "stdin.csv"
         with path.open("wb") as file:
             while block := sys.stdin.buffer.read(1 << 20):
                 file.write(block)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -15,6 +14,7 @@ from snnctl.commands.listener import Listener
 from snnctl.core.choices import SplitName, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_bytes, writing
+from snnctl.core.owned import scratch
 from snnctl.data.anew import NewItems
 from snnctl.data.texts.anew import FittedTexts
 from snnctl.serving.classifier import Classifier
@@ -197,8 +197,8 @@ def _stdin(model: Classifier | Continuer) -> NewItems:
         message = "- takes texts from stdin, and the run takes others"
         raise DiagnosticError(Diagnostic("U504", message, help="name a file or a folder with --input"))
     raw = sys.stdin.buffer.read()
-    with tempfile.TemporaryDirectory(prefix="snnctl-") as folder:
-        path = Path(folder) / f"stdin{_ending(raw, fitted)}"
+    with scratch() as folder:
+        path = folder / f"stdin{_ending(raw, fitted)}"
         path.write_bytes(raw)
         try:
             return fitted.of_file(path, lines=path.suffix == ".txt")

@@ -13,11 +13,11 @@ from snnctl.compare.comparison import compare
 from snnctl.compare.page import report
 from snnctl.core.choices import Device
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, ExitCode
-from snnctl.core.files import write_json
+from snnctl.core.files import write_json, writing
 from snnctl.engine.dry_run import forecast
 from snnctl.engine.runtime import Runtime
 from snnctl.recipe import Recipe, load_recipe
-from snnctl.report.saving import prepare, write
+from snnctl.report.saving import write
 from snnctl.sweep.grid import Grid, Place
 from snnctl.sweep.jobs import Ended, run_jobs, train_arguments
 from snnctl.sweep.outcome import DOCUMENT, document
@@ -66,7 +66,8 @@ class Plan:
     def place(self, recipe: Recipe, listener: Listener) -> Place:
         """Where runs go, and what their commands share."""
         out = self.out or Path("sweeps") / recipe.name
-        prepare(out)
+        with writing(out):
+            out.mkdir(parents=True, exist_ok=True)
         shared = train_arguments(
             self.recipe, self.sets, self.unsets, device=self.device, allow_plugins=self.allow_plugins
         )
@@ -162,7 +163,17 @@ def search(
 
     place = plan.place(recipe, listener)
     identity = {"recipe": recipe.digest(), "seeds": list(place.seeds)}
-    study = open_study(place.out, ranges, stop.mode, recipe.train.seed, identity, many=plan.jobs > 1, prune=prune)
+    with writing(place.out):
+        study = open_study(
+            place.out,
+            ranges,
+            stop.mode,
+            recipe.train.seed,
+            identity,
+            many=plan.jobs > 1,
+            prune=prune,
+            warn=listener.warn,
+        )
     made = Search(study, ranges, trials, place, resolve)
     return _run(plan, made, f"up to {made.waiting} runs by {stop.metric}", listener)
 
@@ -181,7 +192,8 @@ def _run(plan: Plan, source: Grid | Search, what: str, listener: Listener) -> Sw
         code = ExitCode.INTERRUPTED
     if source.kind == "grid" and code == ExitCode.DONE:
         found |= _side_by_side(source, listener)
-    write_json(source.out / DOCUMENT, found)
+    with writing(source.out):
+        write_json(source.out / DOCUMENT, found)
     listener.warn([said for one in failed for said in one.complaints])
     return Swept(found, code)
 

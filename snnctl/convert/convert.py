@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -71,14 +71,16 @@ def convert(
     out: Path | None = None,
     split: SplitName = "test",
     tell: Tell = lambda *_: None,
+    finish: Callable[[Converted, Path], None] = lambda *_: None,
 ) -> Converted:
-    """Convert the weights of `trained` and write the spiking network as a run.
+    """Convert the weights of `trained` and write the spiking network as a run, which is there whole or not at all.
 
     Args:
         chosen: bits and steps of the run that is written.
         more: further ones for the table.
         parent, out: where the run goes, as for training.
         split: what is measured on.
+        finish: puts what else belongs to the run into the folder that it is given, before that gets its name.
 
     Raises:
         DiagnosticError: U490 before any work; E491 as `tops`; E410, E411 as `load_weights`; U412 as `RunDir.create`.
@@ -95,7 +97,7 @@ def convert(
     cells, corrected = [], {}
     layers: tuple[LayerError, ...] = ()
     on_split: tuple[LayerError, ...] = ()
-    run: RunDir | None = None
+    first: tuple[Recipe, Experiment] | None = None
     for number, wanted in enumerate(everything):
         tell(f"{wanted.bits} bits, {wanted.steps} steps", 0.1 + 0.85 * number / len(everything))
         made = spiking_recipe(recipe, wanted)
@@ -103,19 +105,16 @@ def convert(
         found, changed = _spiking_network(experiment, spiking, wanted, settings)
         cells.append(_cell(spiking, made, wanted, given, split, settings, runtime))
         if number == 0:
-            corrected = changed
+            first, corrected = (made, spiking), changed
             calibration = batches(experiment, "train", settings.samples)
             layers = tuple(layer_errors(source, spiking.network, found, experiment, calibration))
             reported = batches(experiment, split, None)
             on_split = tuple(layer_errors(source, spiking.network, found, experiment, reported))
-            run = _write(made, spiking, trained, settings, parent, out)
-            results = measure_run(spiking, run, runtime, split=split, baselines=False)
-            twin = {f"{split}/{name}": value for name, value in reference.items()}
-            run.write_results({**results, "status": "done", "converted_from": str(trained.folder.path), "twin": twin})
-            run.update_manifest(status="done", metrics=results["metrics"])
-    assert run is not None
-    return Converted(
-        run=run,
+    assert first is not None
+    made, spiking = first
+    final = out or RunDir.unused(parent, spiking.name, made.digest())
+    converted = Converted(
+        run=RunDir(final),
         name=recipe.name,
         metric=experiment.task.headline,
         split=split,
@@ -128,6 +127,18 @@ def convert(
         corrected=corrected,
         quantised=recipe.values["model"].get("levels"),
     )
+
+    def fill(run: RunDir) -> None:
+        _write(made, spiking, trained, settings, run)
+        results = measure_run(spiking, run, runtime, split=split, baselines=False)
+        twin = {f"{split}/{name}": value for name, value in reference.items()}
+        done = {"run": str(final), "status": "done", "converted_from": str(trained.folder.path), "twin": twin}
+        run.write_results({**results, **done})
+        run.update_manifest(status="done", metrics=results["metrics"])
+        finish(converted, run.path)
+
+    RunDir.create(parent, spiking.name, made.digest(), fill, final)
+    return converted
 
 
 def _spiking_network(
@@ -169,26 +180,20 @@ def _cell(
     return Cell(wanted.bits, wanted.steps, found.metrics, different, found.totals.mean_rate, costs)
 
 
-def _write(
-    recipe: Recipe, spiking: Experiment, trained: FinishedRun, settings: Settings, parent: Path, out: Path | None
-) -> RunDir:
+def _write(recipe: Recipe, spiking: Experiment, trained: FinishedRun, settings: Settings, run: RunDir) -> None:
     """The converted network as a run like any other: recipe, weights, manifest."""
     origin = {"from": str(trained.folder.path), "identity": trained.experiment.identity.digest}
-
-    def fill(run: RunDir) -> None:
-        run.write_head(recipe.to_yaml(), recipe.to_yaml(), environment())
-        for folder in (run.last, run.best):
-            save_weights(folder, spiking.network, {"epoch": 0, "step": 0}, spiking.identity.digest)
-        run.update_manifest(
-            name=spiking.name,
-            status="running",
-            seed=spiking.train.seed,
-            data_fingerprint=spiking.data.fingerprint,
-            leaks=list(spiking.data.leaks),
-            digest=recipe.digest(),
-            identity=spiking.identity.to_json(),
-            plugins=[{"path": path, "sha256": sha256} for path, sha256 in recipe.plugin_files],
-            converted={**origin, "method": settings.method, "offset": settings.offset},
-        )
-
-    return RunDir.create(parent, spiking.name, recipe.digest(), fill, out)
+    run.write_head(recipe.to_yaml(), recipe.to_yaml(), environment())
+    for folder in (run.last, run.best):
+        save_weights(folder, spiking.network, {"epoch": 0, "step": 0}, spiking.identity.digest)
+    run.update_manifest(
+        name=spiking.name,
+        status="running",
+        seed=spiking.train.seed,
+        data_fingerprint=spiking.data.fingerprint,
+        leaks=list(spiking.data.leaks),
+        digest=recipe.digest(),
+        identity=spiking.identity.to_json(),
+        plugins=[{"path": path, "sha256": sha256} for path, sha256 in recipe.plugin_files],
+        converted={**origin, "method": settings.method, "offset": settings.offset},
+    )

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.files import write_json, writing
+from snnctl.core.files import home, write_json, writing
 
 # The way for scripts that cannot put a flag in: SNNCTL_TRUST_PLUGINS=1 in their environment.
 _VARIABLE = "SNNCTL_TRUST_PLUGINS"
@@ -49,7 +49,7 @@ _all: ContextVar[bool] = ContextVar("all", default=False)
 def store() -> Path:
     """The file of approvals: `$XDG_CONFIG_HOME/snnctl/trusted.json`, or below `~/.config`."""
     base = os.environ.get("XDG_CONFIG_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".config") / "snnctl" / "trusted.json"
+    return (Path(base) if os.path.isabs(base) else home() / ".config") / "snnctl" / "trusted.json"
 
 
 def approved() -> tuple[Approved, ...]:

@@ -15,10 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from snnctl.core.diagnostic import DiagnosticError
+from snnctl.core.files import home, system_fault
+from snnctl.core.owned import locked, ownerless
 from snnctl.data.problems import data_error
 
 Progress = Callable[[int, int | None], None]  # bytes done, and in all where that is known
 _CHUNK = 1 << 20
+_SCRATCH, _OLD = ".take-in-", ".old"
 _SMALL = 1 << 18  # bytes of a file whose checksum takes less than a millisecond
 _chosen: ContextVar[Path | None] = ContextVar("chosen", default=None)
 
@@ -39,7 +43,7 @@ def cache_dir() -> Path:
     if chosen is not None:
         return chosen
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if os.path.isabs(base) else Path.home() / ".cache") / "snnctl"
+    return (Path(base) if os.path.isabs(base) else home() / ".cache") / "snnctl"
 
 
 def sha256_file(path: Path, progress: Progress | None = None) -> str:
@@ -252,10 +256,11 @@ class Store(Generic[M]):
         root = folder.parent
         try:
             root.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(prefix=".take-in-", dir=root))
+            self._recover(root)
+            scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=root))
         except OSError as error:
-            help = "set XDG_CACHE_HOME to a folder that can be written"
-            raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="", help=help) from error
+            raise _unwritable(root, error) from error
+        lock = locked(scratch)
         try:
             ready = scratch / folder.name
             ready.mkdir()
@@ -266,17 +271,36 @@ class Store(Generic[M]):
             text = json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
             (ready / MANIFEST).write_text(text, encoding="utf-8")
             if folder.exists():
-                os.replace(folder, scratch / "old")
+                os.replace(folder, scratch / _OLD)
             try:
                 os.replace(ready, folder)
             except OSError:
                 if self.sound(key) is None:  # else another process was faster; its copy serves as well
                     raise
         except OSError as error:
-            raise data_error("D104", f"the cache cannot be written: {error}", file=root, path="") from error
+            raise _unwritable(root, error) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
+            if lock:
+                os.close(lock)
         return manifest
+
+    def _recover(self, root: Path) -> None:
+        """Take away what kills have left; a set that was complete but for its place takes it."""
+        for left in ownerless(root, f"{_SCRATCH}*"):
+            for ready in sorted(left.glob(f"*/{MANIFEST}")):
+                place = root / ready.parent.name
+                if ready.parent.name != _OLD and not place.exists():
+                    os.replace(ready.parent, place)
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _unwritable(root: Path, error: OSError) -> DiagnosticError:
+    help = "set XDG_CACHE_HOME to a folder that can be written"
+    fault = system_fault(error, root)
+    if fault is not None:
+        return DiagnosticError(replace(fault, help=f"{fault.help}; {help}"))
+    return data_error("D104", f"the cache cannot be written: {error}", file=root, path="", help=help)
 
 
 def _files_in(folder: Path) -> dict[str, StoredFile]:

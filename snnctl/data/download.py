@@ -9,6 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from snnctl.core.diagnostic import DiagnosticError
+from snnctl.core.files import system_fault, writing
 from snnctl.data.cache import Progress
 from snnctl.data.problems import data_error
 
@@ -31,13 +33,17 @@ def download(url: str, folder: Path, *, progress: Progress | None = None, help: 
         help: what the user may do instead, for the error message.
 
     Raises:
-        DiagnosticError: D108, the server or the network failed.
+        DiagnosticError: D108, the server or the network failed; E412, there is no room.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     part = part_path(url, folder)
     try:
         _fetch(url, part, progress)
     except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
+        fault = system_fault(error, part, reading=True)
+        if fault is not None:
+            raise DiagnosticError(fault) from error
         reason = getattr(error, "reason", None) or error
         notes = (f"{part.stat().st_size} bytes are kept; the next call goes on from there",) if part.exists() else ()
         raise data_error("D108", f"{url} cannot be downloaded: {reason}", notes=notes, help=help) from error

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from snnctl.core.diagnostic import Diagnostic
+from snnctl.core.files import write_atomically
 from snnctl.data.cuts import Indices
 
 Digests = npt.NDArray[np.uint64]  # [N]; 0 = there is nothing in the item that could be compared
@@ -104,10 +103,12 @@ def _kept(folder: Path | None, parts: Iterable[str]) -> Mapping[str, Digests] | 
 def _keep(folder: Path | None, found: Mapping[str, Digests]) -> None:
     if folder is None:
         return
-    try:
-        number, name = tempfile.mkstemp(prefix=".digests-", suffix=".npz", dir=folder)
-        with os.fdopen(number, "wb") as stream:
+
+    def write(path: Path) -> None:
+        with path.open("wb") as stream:
             np.savez(stream, **found)  # type: ignore[arg-type]
-        os.replace(name, folder / FILE)
+
+    try:
+        write_atomically(folder / FILE, write)
     except OSError:
         return  # a cache that cannot be written: the next reader counts again

@@ -14,9 +14,10 @@ class Stopped(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Context in which SIGINT, SIGTERM and SIGUSR1 set `wanted` instead of ending the process.
+    """Context in which SIGINT, SIGTERM, SIGHUP and SIGUSR1 set `wanted` instead of ending the process.
 
-    A second SIGINT ends it at once, as people expect of Ctrl-C twice.
+    One that is ignored stays so, as `nohup` has it of SIGHUP. A second SIGINT ends it at once, as people expect of
+    Ctrl-C twice.
     """
 
     def __init__(self) -> None:
@@ -27,8 +28,10 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            names = ("SIGINT", "SIGTERM", "SIGUSR1")  # Windows has no SIGUSR1
+            names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")  # Windows has neither of the last two
             for number in [getattr(signal, name) for name in names if hasattr(signal, name)]:
+                if number != signal.SIGINT and signal.getsignal(number) == signal.SIG_IGN:
+                    continue
                 self._before[number] = signal.signal(number, self._note)
         return self
 

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
-from snnctl.core.files import finite, write_json, write_text
+from snnctl.core.files import finite, system_fault, whole_folder, write_json, write_text
+from snnctl.core.owned import locked
 from snnctl.engine.run_files import read_lines, read_object, refuse_manifest, refuse_results
 
 SCHEMA = 1
+_BLOCK = 4096  # bytes that a file has on disk at least
+_LOOK_EVERY = 0.1  # seconds
 
 
 class RunDir:
@@ -52,26 +55,23 @@ class RunDir:
         moment leaves either no run directory or one that can be resumed.
 
         Raises:
-            DiagnosticError: U412, the folder exists and is not empty, or cannot be made.
+            DiagnosticError: U412, the folder exists and is not empty, or cannot be made; E412, there is no room, or
+                nothing may be written.
         """
         final = out or cls.unused(parent, name, digest)
-        # Random, not the process id: in containers those repeat, and a kill may have left a folder behind.
-        temporary = final.with_name(f".{final.name}.{secrets.token_hex(4)}.tmp")
         try:
             if final.exists() and (not final.is_dir() or any(final.iterdir())):
                 what = "exists and is not empty" if final.is_dir() else "exists and is not a folder"
                 help = "name another --out, or go on with --resume"
                 raise DiagnosticError(Diagnostic("U412", f"`{final}` {what}", help=help))
-            temporary.mkdir(parents=True)
-            fill(cls(temporary))
-            if final.exists():
-                final.rmdir()
-            os.replace(temporary, final)
+            with whole_folder(final) as temporary:
+                fill(cls(temporary))
         except OSError as error:
+            fault = system_fault(error, final)
+            if fault is not None:
+                raise DiagnosticError(fault) from error
             reason = error.strerror or str(error)
             raise DiagnosticError(Diagnostic("U412", f"run directory `{final}` cannot be made: {reason}")) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
         return cls(final)
 
     @staticmethod
@@ -99,15 +99,20 @@ class RunDir:
         return cls(path)
 
     @contextmanager
-    def claimed(self) -> Iterator[None]:
+    def claimed(self, wait: float = 0.0) -> Iterator[None]:
         """Keep other processes from training in this folder at the same time, until this one leaves or ends.
 
         Where the system knows no such lock, or the file system none for folders, nothing is kept from anyone.
 
+        Args:
+            wait: seconds that another process may take to save and end.
+
         Raises:
             DiagnosticError: U422, another process trains in it.
         """
-        held = _locked(self.path)
+        until = time.monotonic() + wait
+        while (held := locked(self.path)) is False and time.monotonic() < until:
+            time.sleep(_LOOK_EVERY)
         if held is False:
             help = "wait for it, or stop it; it saves on SIGTERM"
             raise DiagnosticError(Diagnostic("U422", facts={"path": self.path}, help=help))
@@ -145,6 +150,19 @@ class RunDir:
         now = datetime.now(UTC).isoformat(timespec="seconds")
         old = self.manifest() if path.exists() else {"schema": SCHEMA, "argv": sys.argv[1:], "created": now}
         write_json(path, {**old, "updated": now, **changes})
+
+    def note_failure(self, failure: list[dict[str, Any]]) -> None:
+        """In the manifest; where the disk has no room for another one, over the one that is there."""
+        try:
+            self.update_manifest(status="failed", failure=failure)
+        except OSError:
+            path = self.path / "manifest.json"
+            old = path.read_bytes()
+            new = json.dumps({**json.loads(old), "status": "failed", "failure": failure}).encode()
+            if len(new) > max(len(old), _BLOCK):
+                raise
+            with path.open("rb+", buffering=0) as file:
+                file.write(new.ljust(len(old)))  # in one call, in a block that it has: no kill comes in between
 
     def add_metrics(self, record: dict[str, Any]) -> None:
         """One line per epoch."""
@@ -185,8 +203,11 @@ class RunDir:
 
     def clear_leftovers(self) -> None:
         """Remove files that a kill left half written."""
-        for path in self.path.rglob(".*.tmp"):
-            path.unlink(missing_ok=True)
+        for path in list(self.path.rglob(".*.tmp")):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     def begin(self) -> None:
         """Training goes on from here: results of an earlier, shorter run are no longer this run's."""
@@ -251,24 +272,3 @@ def append_json(path: Path, document: Any) -> None:
     """Add one line of JSON."""
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(finite(document)) + "\n")
-
-
-def _locked(folder: Path) -> int | Literal[False] | None:
-    """A descriptor that holds the folder's lock; False if another process has it, None where there is no such thing."""
-    try:
-        import fcntl
-    except ImportError:
-        return None
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return False
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from snnctl.core.choices import Checkpoint, SplitName
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, as_warnings
+from snnctl.core.files import system_fault
 from snnctl.core.run_events import Observer, Observers
 from snnctl.engine.bands import coverage_of, intervals_to_json, keep_bands, run_bands
 from snnctl.engine.belonging import Warn, adopt, changed_data, foreign, recorded, settle
@@ -23,6 +24,7 @@ from snnctl.engine.experiment import Experiment, SkipAlone
 from snnctl.engine.interrupt import Stopped, StopRequest
 from snnctl.engine.loop import Trainer
 from snnctl.engine.numerics import out_of_memory
+from snnctl.engine.parent import ENDING, parent_is_watched
 from snnctl.engine.run_dir import RunDir
 from snnctl.engine.runtime import Runtime
 from snnctl.engine.warm_start import warm_start
@@ -95,7 +97,7 @@ def train_run(
         DiagnosticError: E4xx numerical failure, memory or disk, D401 the data changed since the run began, E413 the
             checkpoint is another run's, U422 another process trains in the folder.
     """
-    with run.claimed() if runtime.is_main else nullcontext():
+    with run.claimed(ENDING if parent_is_watched() else 0.0) if runtime.is_main else nullcontext():
         record = recorded(run)
         experiment.start = record.start
         settle(run, changed_data(record, experiment.identity.data), warn)
@@ -225,20 +227,23 @@ def _failures_noted(run: RunDir) -> Iterator[None]:
         yield
     except Exception as error:
         known = isinstance(error, DiagnosticError)
-        found = error.diagnostics if isinstance(error, DiagnosticError) else (_diagnosed(error),)
-        with suppress(OSError):  # the disk may be full
-            run.update_manifest(status="failed", failure=[d.to_json() for d in found])
+        found = error.diagnostics if isinstance(error, DiagnosticError) else (_diagnosed(error, run),)
+        with suppress(OSError):
+            run.note_failure([d.to_json() for d in found])
         if known or found[0].code == "E700":
             raise
         raise DiagnosticError(found) from error
 
 
-def _diagnosed(error: Exception) -> Diagnostic:
+def _diagnosed(error: Exception, run: RunDir) -> Diagnostic:
     memory = out_of_memory(error)
     if memory is not None:
         return memory
     if isinstance(error, ValueError) and "more than 1 value per channel" in str(error):
         return Diagnostic("E404", path="train.batch_size", help="choose a `train.batch_size` that leaves no item over")
+    fault = system_fault(error, run.path)
+    if fault is not None:
+        return replace(fault, help=f"{fault.help}, with --continue or --resume: the last checkpoint is whole")
     if isinstance(error, OSError):
         help = "the last checkpoint is whole; make room, then go on with --resume"
         return Diagnostic("E412", f"the run cannot be written: {error.strerror or error}", help=help)

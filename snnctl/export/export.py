@@ -12,6 +12,7 @@ from torch import Tensor
 from snnctl.build import build
 from snnctl.core.choices import ExportFormat
 from snnctl.core.files import writing
+from snnctl.core.owned import scratch
 from snnctl.engine.checkpoint import WEIGHTS, save_weights
 from snnctl.engine.experiment import Experiment
 from snnctl.export.chain import chain
@@ -114,15 +115,11 @@ def _graph(
 
 def _safetensors(recipe: Recipe, experiment: Experiment, path: Path, batch: Any) -> tuple[Tensor, dict[str, Any]]:
     """The weights alone, under the names of snnctl; read into a network that is built anew."""
-    folder = path.parent / f".{path.name}.tmp"
-    try:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with scratch(parent=path.parent) as folder:
             save_weights(folder, experiment.network, {}, experiment.identity.digest)
             (folder / WEIGHTS).replace(path)
-    finally:
-        if folder.exists():
-            folder.rmdir()
     from safetensors.torch import load_file
 
     fresh = build(recipe)

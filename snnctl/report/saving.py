@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from snnctl import __version__
-from snnctl.core.files import write_bytes, write_json, write_text, writing
+from snnctl.core.files import whole_folder, write_bytes, write_json, write_text, writing
+from snnctl.core.owned import scratch
 from snnctl.report.page import Page, html
 from snnctl.report.style import render
 
@@ -38,7 +40,9 @@ class Report:
     told: tuple[str, ...] = ()  # of `tables` and `figures`, those that take so long that their beginning is told
 
 
-def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None) -> dict[str, Any]:
+def write(
+    report: Report, out: Path, command: str, tell: Tell = lambda *_: None, named: Path | None = None
+) -> dict[str, Any]:
     """Write document, tables, pictures (PNG and SVG), animations (GIF) and page into `out`; the document as written.
 
     Files of the same names are replaced, and what an earlier report of the same document has left there is removed:
@@ -47,11 +51,12 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
     Args:
         command: for the page, so that a reader can repeat it.
         tell: told what is being done, and which share of it, 0..1, is.
+        named: what the folder will be called, if `out` is not its name yet.
 
     Raises:
-        DiagnosticError: U453, the folder cannot be made or written to.
+        DiagnosticError: U453, the folder cannot be made or written to; E412, there is no room.
     """
-    prepare(out)
+    final = named or out
     if "tables" in report.told:
         tell("tables", report.begun)
     tables = report.tables()
@@ -60,11 +65,11 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
     page = replace(report.page(), provenance=provenance(command, report.knobs))
     earlier = _files_of(out / report.document_name)
     names = [report.page_name, report.document_name]
-    with writing(out):
+    with writing(final), _folder(out) as folder:
 
         def put(name: str, data: bytes) -> None:
             names.append(name)
-            write_bytes(out / name, data)
+            write_bytes(folder / name, data)
 
         for name, text in tables.items():
             put(name, text if isinstance(text, bytes) else text.encode())
@@ -76,24 +81,36 @@ def write(report: Report, out: Path, command: str, tell: Tell = lambda *_: None)
             put(f"{picture.name}.svg", drawing)
         for animation in page.animations:
             put(f"{animation.name}.gif", animation.data)
-        write_text(out / report.page_name, html(page, images, names))
-        places = {"out": str(out), "page": str(out / report.page_name), "files": [str(out / name) for name in names]}
+        write_text(folder / report.page_name, html(page, images, names))
+        files = [str(final / name) for name in names]
+        places = {"out": str(final), "page": str(final / report.page_name), "files": files}
         written = {**report.document, "provenance": page.provenance, **places}
-        write_json(out / report.document_name, written)
+        write_json(folder / report.document_name, written)
         for name in earlier - set(names):
-            (out / name).unlink(missing_ok=True)
+            (folder / name).unlink(missing_ok=True)
     tell("done", 1.0)
     return written
 
 
+def _folder(out: Path) -> AbstractContextManager[Path]:
+    """Where files go: a folder that is not there yet, or empty, is made whole or not at all."""
+    if out.is_dir() and any(out.iterdir()):
+        return nullcontext(out)
+    return whole_folder(out)
+
+
 def prepare(out: Path) -> None:
-    """Make the folder: before hours are spent on what is to lie in it.
+    """See that the folder can be made and written to, before hours are spent on what is to lie in it; leaves nothing.
 
     Raises:
-        DiagnosticError: U453, the folder cannot be made or written to.
+        DiagnosticError: U453, it is no place for a folder; E412, nothing can be written there.
     """
     with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
+        place = out
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        with scratch(".probe-", place) as probe:
+            (probe / "probe").write_bytes(b"?")
 
 
 def provenance(command: str, knobs: Mapping[str, Any]) -> dict[str, Any]:

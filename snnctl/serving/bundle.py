@@ -12,7 +12,6 @@ import hashlib
 import json
 import re
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from typing import IO, Any
 from snnctl.core.choices import Checkpoint
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError, printable
 from snnctl.core.files import write_json
+from snnctl.core.owned import scratch
 from snnctl.engine.checkpoint import WEIGHTS
 from snnctl.engine.run_dir import RunDir
 from snnctl.recipe.plugins import load_plugin, loaded_digests
@@ -98,8 +98,8 @@ def run_folder(
             load_plugin(Path(file).resolve(), trusted=True)
         yield path, allow_plugins
         return
-    with tempfile.TemporaryDirectory(prefix="snnctl-") as temporary:
-        folder = Path(temporary) / "run"
+    with scratch() as temporary:
+        folder = temporary / "run"
         manifest = _unpack(path, folder)
         _load_plugins(manifest, plugins, path, allowed=allow_plugins)
         if checkpoint == "last" and manifest["checkpoint"] == "best":

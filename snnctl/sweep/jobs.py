@@ -18,8 +18,10 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 from snnctl.core.choices import Device
 from snnctl.core.diagnostic import Diagnostic, ExitCode
 from snnctl.core.identity import accepts_changes
+from snnctl.core.memory import no_memory
 from snnctl.core.trust import trusts_all
 from snnctl.engine.interrupt import StopRequest
+from snnctl.engine.parent import STDIN, watched
 from snnctl.engine.run_dir import RunDir
 
 if TYPE_CHECKING:
@@ -147,6 +149,7 @@ class _Child:
     said: IO[bytes]
     process: subprocess.Popen[bytes]
     unwanted: bool = False
+    told: bool = False  # to end
 
 
 def threads_each(jobs: int) -> int:
@@ -217,10 +220,10 @@ def _started(job: Job, environment: Mapping[str, str]) -> _Child:
     said = tempfile.TemporaryFile()  # noqa: SIM115  # closed when the child has ended
     process = subprocess.Popen(
         [sys.executable, "-m", "snnctl", "train", *job.arguments, "--out", str(job.out), "--json"],
-        stdin=subprocess.DEVNULL,
+        stdin=STDIN,  # it ends when this end of the pipe does
         stdout=said,
         stderr=subprocess.STDOUT,
-        env=dict(environment),
+        env=watched(environment),
         start_new_session=True,  # Ctrl-C on the terminal is for the one who waits
     )
     return _Child(job, said, process)
@@ -229,6 +232,7 @@ def _started(job: Job, environment: Mapping[str, str]) -> _Child:
 def _tell(children: Sequence[_Child], number: int) -> None:
     for child in children:
         if child.process.poll() is None:
+            child.told = True
             child.process.send_signal(number)
 
 
@@ -240,17 +244,20 @@ def _end(children: Sequence[_Child], number: int) -> None:
 
 def _outcome(child: _Child) -> Ended:
     job, code = child.job, int(child.process.returncode)
+    if child.process.stdin is not None:
+        child.process.stdin.close()
     with child.said:
         run = RunDir(job.out)
         results = run.results() if code == ExitCode.DONE else None
         if results is not None:
             return Ended(job, "done", results)
-        if run.begun and code in (ExitCode.INTERRUPTED, -signal.SIGKILL):
+        ended = code == ExitCode.INTERRUPTED or (child.told and code < 0)  # the latter before it could listen
+        if run.begun and (ended or code == -signal.SIGKILL):
             if code != ExitCode.INTERRUPTED:
                 run.update_manifest(status="interrupted")
             state: Literal["given_up", "interrupted"] = "given_up" if child.unwanted else "interrupted"
             return Ended(job, state, run.interrupted(len(run.metrics())), ExitCode.INTERRUPTED)
-        if code == ExitCode.INTERRUPTED:
+        if ended:
             return Ended(job, "stopped", code=ExitCode.INTERRUPTED)
         said, told = _complaint(child, code)
         return Ended(job, "failed", code=told, said=tuple(said))
@@ -267,6 +274,9 @@ def _complaint(child: _Child, code: int) -> tuple[list[Diagnostic], ExitCode]:
         told = [Diagnostic(**{k: v for k, v in one.items() if k in known and v is not None}) for one in said]
         return told, ExitCode(document["exit_code"])
     except (ValueError, LookupError, TypeError, StopIteration):
+        memory = no_memory(text)
+        if memory is not None:
+            return [memory], ExitCode.TRAINING
         message = f"its process ended with code {code}"
         if code < 0:
             message = f"its process was ended by signal {-code}" + (", out of memory?" if code == -9 else "")

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from snnctl.core.diagnostic import Diagnostic, DiagnosticError
+from snnctl.core.diagnostic import Diagnostic, DiagnosticError, as_warnings
 from snnctl.engine.run_dir import RunDir
 from snnctl.recipe.overrides import parse_path
 from snnctl.recipe.resolve import Recipe
 from snnctl.recipe.source import parse_value, path_text
 from snnctl.sweep.grid import Place
 from snnctl.sweep.jobs import Ended, Job
+from snnctl.sweep.journal import mend_journal
 from snnctl.sweep.outcome import Tried
 from snnctl.sweep.points import Point, setting
 
@@ -110,6 +111,7 @@ def open_study(
     *,
     many: bool,
     prune: bool = False,
+    warn: Callable[[Sequence[Diagnostic]], None] = as_warnings,
 ) -> Any:
     """The study that lies in `out`, or a new one; it is a journal that processes on several machines can share.
 
@@ -119,9 +121,10 @@ def open_study(
         identity: what else makes it the same search: the recipe's digest, the seeds.
         many: whether trials run at the same time: then those that run count as bad until they are known.
         prune: whether trials below the median of the others at the same epoch are given up, once five are done.
+        warn: told of what a kill had left half written.
 
     Raises:
-        DiagnosticError: U446, Optuna is not installed; U447, another search lies there.
+        DiagnosticError: U446, Optuna is not installed; U447, another search lies there; U463, the journal is damaged.
     """
     try:
         import optuna
@@ -130,6 +133,7 @@ def open_study(
     except ImportError:
         raise DiagnosticError(Diagnostic("U446", help="pip install 'snnctl[sweep]'")) from None
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warn(mend_journal(out / STUDY))
     storage = JournalStorage(JournalFileBackend(str(out / STUDY)))
     direction: Literal["minimize", "maximize"] = "minimize" if mode == "min" else "maximize"
     study = optuna.create_study(storage=storage, study_name="sweep", direction=direction, load_if_exists=True)

@@ -112,7 +112,7 @@ def test_failure_while_making_leaves_nothing(tmp_path: Path) -> None:
         run.write_head("recipe", "source", {})
         raise OSError(28, "No space left on device")
 
-    with pytest.raises(DiagnosticError, match=r"U412.*No space left on device"):
+    with pytest.raises(DiagnosticError, match=r"E412.*No space left on device"):
         RunDir.create(tmp_path / "runs", "tiny", "abcdef", fill)
     assert list((tmp_path / "runs" / "tiny").iterdir()) == []
 

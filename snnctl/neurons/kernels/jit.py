@@ -10,7 +10,6 @@ import ctypes
 import hashlib
 import logging
 import os
-import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,8 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 import torch
+
+from snnctl.core.files import home, write_bytes
 
 log = logging.getLogger("snnctl.kernels")
 
@@ -68,7 +69,7 @@ def host() -> tuple[Any, str, str]:
 
 def cache_folder() -> Path:
     """Where compiled kernels are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or (Path.home() / ".cache")
+    base = os.environ.get("XDG_CACHE_HOME") or (home() / ".cache")
     return Path(base) / "snnctl" / "kernels"
 
 
@@ -121,9 +122,7 @@ def _read(file: Path) -> bytes | None:
 def _write(file: Path, code: bytes) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as made:
-            made.write(hashlib.sha256(code).digest() + code)
-        os.replace(made.name, file)
+        write_bytes(file, hashlib.sha256(code).digest() + code)
     except OSError as error:  # a cache that cannot be written costs time, nothing else
         log.debug("kernel not kept on disk: %s", error)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import wave
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from snnctl.core.files import write_atomically, write_text
 from snnctl.data.events.readers.cochlea import FrontEnd, Sound
 from snnctl.data.events.readers.hdf5 import write_hdf5
 from snnctl.data.problems import data_error
@@ -113,10 +113,9 @@ def write_fsdd(
         "speaker_names": np.array([name.encode() for name in speakers]),
     }
     target.mkdir(parents=True, exist_ok=True)
-    part = target / f".{FILE}.{os.getpid()}"
-    write_hdf5(part, times, units, [clip.digit for clip in clips], DIGITS, extra=extra)
-    os.replace(part, target / FILE)
-    (target / "LICENCE.txt").write_text(_LICENCE, encoding="utf-8")
+    labels = [clip.digit for clip in clips]
+    write_atomically(target / FILE, lambda part: write_hdf5(part, times, units, labels, DIGITS, extra=extra))
+    write_text(target / "LICENCE.txt", _LICENCE)
     spikes = sum(map(len, times))
     return {
         "recordings": len(clips),
