@@ -216,6 +216,37 @@ def _run() -> ModuleType:
     return run
 
 
+def recurrent_scan(
+    neuron: Any, x: Tensor, weight: Tensor, spikes: Tensor | None, state: Any, lag: int
+) -> tuple[Tensor, Any] | None:
+    """A neuron along time whose spikes come back to it through weights, by a kernel, or None where it has to go step by
+    step.
+
+    Args:
+        neuron, x, state: as in `scan`.
+        weight: [channels, channels], from the spikes of `lag` steps before.
+        spikes: of the steps before the first, [lag, B, *, channels]; None for none.
+    """
+    if not (is_plain(weight) and weight.dtype == x.dtype) or len(weight) != x.shape[-1]:
+        return None
+    if spikes is not None and not (is_plain(spikes) and spikes.dtype == x.dtype and spikes[0].shape == x[0].shape):
+        return None
+    ready = _ready(neuron, x, state)
+    if ready is None:
+        return None
+    from snnctl.neurons.kernels import run_recurrent
+
+    rows = x.flatten(1, -2)
+    if not run_recurrent.suits(ready.program, rows.shape, torch.is_grad_enabled()):
+        return None
+    first = None if spikes is None else spikes.flatten(1, -2)
+    states = None if ready.states is None else tuple(part.flatten(0, -2) for part in ready.states)
+    found, *last = run_recurrent.fed_scan(
+        ready.program, rows, weight, first, lag, states, ready.smalls, return_state=True
+    )
+    return found.view(x.shape), _state(ready, [part.view(x.shape[1:]) for part in last])
+
+
 def norm_scan(
     neuron: Any, x: Tensor, state: Any, norm: BatchNorm, *, return_state: bool
 ) -> tuple[Tensor, Any, tuple[Tensor, Tensor]] | None:
