@@ -1,4 +1,4 @@
-"""Neurons whose spikes come back to them through weights: in one call where a kernel can be made, else step by step."""
+"""Products and neurons in one call: spikes that come back through weights, and single rows through a layer."""
 
 from __future__ import annotations
 
@@ -53,6 +53,32 @@ def recurrent_scan(
         before, state = neuron(current + came, state, return_state=True)
         out.append(before)
     return torch.cat(out), state
+
+
+def row_scan(
+    neuron: nn.Module, x: Tensor, weights: nn.Module, state: State | None
+) -> tuple[Tensor, State] | None:
+    """One row of spikes through a linear layer and its neuron in one call, where that can be and is faster.
+
+    Args:
+        neuron: of the layer.
+        x: [1, *, inputs]; anything but a single row is left to others.
+        weights: the linear layer, with a bias that counts if it has one.
+        state: of the neuron; None starts from rest.
+
+    Returns:
+        Spikes [1, *, outputs] and the state after the step; None where the two have to run one after the other.
+    """
+    if x.numel() != x.shape[-1] or torch.is_grad_enabled():
+        return None
+    if not isinstance(neuron, SpikingNeuron) or not neuron.runs_its_step:
+        return None
+    if _is_watched(neuron) or _is_watched(weights):
+        return None
+    parts = weights._parameters
+    weight, bias = parts["weight"], parts["bias"]
+    assert weight is not None
+    return compiled.row_scan(neuron, x, weight, bias, state)
 
 
 def _at_once(

@@ -19,6 +19,7 @@ from snnctl.neurons.kernels.vector_ir import I64, Emitter, Vec
 
 ROWS, COLUMNS = 4, 4  # of a tile of the dense product: rows, and vectors of columns; 16 sums stay in registers
 _GATHERED = 8  # vectors of columns that are added up at once
+_AHEAD = 6  # events
 ROW_SLOTS = ("rows", "tiles", "lag", "inputs")
 
 
@@ -96,7 +97,7 @@ class _Rows:
         return found
 
 
-def fed_ir(form: Form, name: str, *, from_rest: bool, keeps_state: bool, silent: bool, keeps_current: bool) -> str:
+def fed_ir(form: Form, name: str, *, from_rest: bool, keeps_state: bool, silent: bool, keeps_current: bool, far: bool) -> str:
     """Spikes, and with `keeps_current` the current that every neuron was given: x + weights @ spikes of `lag` before.
 
     Args:
@@ -104,6 +105,7 @@ def fed_ir(form: Form, name: str, *, from_rest: bool, keeps_state: bool, silent:
         keeps_state: the last state is given out.
         silent: there are no spikes before the first step; else `first` holds those of `lag` steps.
         keeps_current: for the backward pass.
+        far: the weights lie beyond the nearer caches, so that they are asked for some events ahead.
     """
     them = _Rows(form, name, fed_slots(form), from_rest)
     emit, at, n, real = them.emit, them.at, them.n, form.real
@@ -145,10 +147,13 @@ def fed_ir(form: Form, name: str, *, from_rest: bool, keeps_state: bool, silent:
             number = builder.load(entry(event), typ=I64)
             value = emit.spread(builder.load(them.moved(source, number), typ=emit.scalar))
             base = mul(number, them.padded)
-            following = builder.load(entry(emit.smaller(add(event, I64(1)), builder.sub(events, I64(1)))), typ=I64)
-            ahead = mul(following, them.padded)
+            ahead = None
+            if far:
+                following = entry(emit.smaller(add(event, I64(_AHEAD)), builder.sub(events, I64(1))))
+                ahead = mul(builder.load(following, typ=I64), them.padded)
             for place, total in zip(places, sums, strict=False):
-                emit.prefetch(at["weights"], add(ahead, place), real)
+                if ahead is not None:
+                    emit.prefetch(at["weights"], add(ahead, place), real)
                 weight = emit.load(at["weights"], add(base, place), real)
                 before = Vec(emit, builder.load(total, typ=emit.type))
                 builder.store(emit.fma(value, weight, before).value, total)

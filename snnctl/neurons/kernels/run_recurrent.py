@@ -32,15 +32,17 @@ _CHUNKS = 32
 _WORTH_THREADS = 1 << 20
 # More scratch memory than this for one thread's backward pass is not asked for; in bytes.
 _MOST_SCRATCH = 1 << 27
+# Smaller weights stay in the second cache; in bytes.
+_NEAR = 1 << 18
 # Wider layers have weights that leave the caches between one row and the next.
 _WIDEST = 1024
 
 
 @cache
-def _forward(form: Form, from_rest: bool, keeps_state: bool, silent: bool, keeps_current: bool) -> Compiled:
+def _forward(form: Form, from_rest: bool, keeps_state: bool, silent: bool, keeps_current: bool, far: bool) -> Compiled:
     name = "fed_scan"
     text = fed_ir(
-        form, name, from_rest=from_rest, keeps_state=keeps_state, silent=silent, keeps_current=keeps_current
+        form, name, from_rest=from_rest, keeps_state=keeps_state, silent=silent, keeps_current=keeps_current, far=far
     )
     return Compiled(name, text)
 
@@ -89,11 +91,12 @@ class FedCall:
         if steps * rows * width * inputs < _WORTH_THREADS:
             self.threads = 1
         listed = -(-inputs * 8 // (self.padded * self.real.itemsize))
-        kernel = _forward(self.form, from_rest, keeps_state, silent, keeps_current)
+        far = inputs * self.padded * self.real.itemsize > _NEAR
+        kernel = _forward(self.form, from_rest, keeps_state, silent, keeps_current, far)
         plan, each = self._planned(rows)
         strides = {"tiles": each, "x_stride": rows * width, "x_row": width}
         slots = fed_slots(self.form)
-        self._forward = Launch(kernel, slots, plan, self.real, self.parts + listed, {**self._given, **strides})
+        self.launch = Launch(kernel, slots, plan, self.real, self.parts + listed, {**self._given, **strides})
         self._smalls = [(f"small{place}", each) for place, each in enumerate(self.form.per_channel)]
         self._backward: dict[tuple[str, ...], Launch] = {}
 
@@ -136,8 +139,8 @@ class FedCall:
             lasts = tuple(torch.empty(self.shape[1:], dtype=self.real) for _ in range(self.parts))
             for place, last in enumerate(lasts):
                 given[f"last{place}"] = last
-        self._give(self._forward, given, smalls)
-        self._forward.run(given)
+        self._give(self.launch, given, smalls)
+        self.launch.run(given)
         return spikes, current, lasts
 
     def backward(
@@ -270,3 +273,4 @@ def fed_scan(
         return (spikes, *lasts)
     found: tuple[Tensor, ...] = _FedScan.apply(call, x, weight, first, *given, *smalls)
     return found
+
