@@ -258,15 +258,16 @@ def row_scan(
         x: [1, *, inputs], all other axes 1.
         weight, bias: [outputs, inputs] and [outputs].
     """
-    if not (_is_quiet() and type(x) is Tensor and x.is_cpu and is_plain(weight) and (bias is None or is_plain(bias))):
+    if not (_is_quiet() and type(x) is Tensor and x.is_cpu and type(weight) in _PLAIN and weight.is_cpu):
+        return None
+    if bias is not None and not (type(bias) in _PLAIN and bias.is_cpu):
         return None
     parts = None if state is None else state if isinstance(state, tuple) else (state,)
-    inputs, shape = x.shape[-1], (*x.shape[1:-1], weight.shape[0])
     made = _current(neuron)
-    key = ("row", inputs, shape, None if parts is None else len(parts))
+    key = (x.shape, weight.shape, None if parts is None else len(parts))
     row = made.programs.get(key)
     if row is None:
-        row = _row(neuron, inputs, shape, state)
+        row = _row(neuron, x.shape[-1], (*x.shape[1:-1], weight.shape[0]), state)
         if row is None:
             return None
         made.programs[key] = row
