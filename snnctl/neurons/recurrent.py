@@ -55,9 +55,7 @@ def recurrent_scan(
     return torch.cat(out), state
 
 
-def row_scan(
-    neuron: nn.Module, x: Tensor, weights: nn.Module, state: State | None
-) -> tuple[Tensor, State] | None:
+def row_scan(neuron: nn.Module, x: Tensor, weights: nn.Module, state: State | None) -> tuple[Tensor, State] | None:
     """One row of spikes through a linear layer and its neuron in one call, where that can be and is faster.
 
     Args:

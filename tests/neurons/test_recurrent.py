@@ -23,7 +23,9 @@ def weights(width: int, scale: float = 1.0) -> nn.Parameter:
     return nn.Parameter(drawn(width, width, seed=1, scale=scale * width**-0.5))
 
 
-def outcome(neuron: Any, x: Tensor, weight: Tensor, spikes: Tensor | None, state: Any, lag: int = 1) -> dict[str, Tensor]:
+def outcome(
+    neuron: Any, x: Tensor, weight: Tensor, spikes: Tensor | None, state: Any, lag: int = 1
+) -> dict[str, Tensor]:
     """All that comes of it: spikes, last state, and gradients of everything that was given."""
     parts = () if state is None else state if isinstance(state, tuple) else (state,)
     given = [x, weight, *([] if spikes is None else [spikes]), *parts, *neuron.parameters()]
@@ -48,7 +50,9 @@ def check(
     assert found.keys() == expected.keys()
     assert torch.equal(found["spikes"], expected["spikes"])
     for name, part in expected.items():
-        torch.testing.assert_close(found[name], part, rtol=1e-10, atol=1e-10, msg=lambda told, name=name: f"{name}: {told}")
+        torch.testing.assert_close(
+            found[name], part, rtol=1e-10, atol=1e-10, msg=lambda told, name=name: f"{name}: {told}"
+        )
     return found["spikes"]
 
 
@@ -110,7 +114,8 @@ def test_under_autocast() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found, last = recurrent_scan(neuron, x, weight, None, None)
     exact, _ = recurrent_scan(neuron, x.float(), weight, None, None)
-    assert found.dtype == torch.bfloat16 and last.dtype == torch.float32
+    assert found.dtype == torch.bfloat16
+    assert last.dtype == torch.float32
     assert torch.equal(found.float(), exact)
     assert torch.autograd.grad(found.sum(), x)[0].dtype == torch.bfloat16
 
@@ -122,7 +127,8 @@ def test_nan_is_passed_on() -> None:
     spikes[0, 1, 3] = float("nan")
     with torch.no_grad():
         _, last = recurrent_scan(neuron, x[:1], weight, spikes, None)
-    assert not last[0].isnan().any() and last[1].isnan().any()
+    assert not last[0].isnan().any()
+    assert last[1].isnan().any()
 
 
 def test_who_runs_step_by_step() -> None:

@@ -247,9 +247,7 @@ def recurrent_scan(
     return found.view(x.shape), _state(ready, [part.view(x.shape[1:]) for part in last])
 
 
-def row_scan(
-    neuron: Any, x: Tensor, weight: Tensor, bias: Tensor | None, state: Any
-) -> tuple[Tensor, Any] | None:
+def row_scan(neuron: Any, x: Tensor, weight: Tensor, bias: Tensor | None, state: Any) -> tuple[Tensor, Any] | None:
     """One step of a linear layer and its neuron for a single row of input, by one kernel that adds up weights for what
     is not 0; None where the two have to run apart. Without gradients.
 

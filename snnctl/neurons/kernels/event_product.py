@@ -62,7 +62,9 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         start = bias.data_ptr()
     most = int(inputs * _MOST_EVENTS)
     listed = scratch_of(inputs, torch.float64)  # eight bytes for every event there can be
-    array = _SLOT_ARRAY(most, x.data_ptr(), inputs, outputs, columns_of(weight, outputs).data_ptr(), start, y.data_ptr(), listed)
+    array = _SLOT_ARRAY(
+        most, x.data_ptr(), inputs, outputs, columns_of(weight, outputs).data_ptr(), start, y.data_ptr(), listed
+    )
     _kernel(bias is not None)(array, 1)
     return y if array[0] >= 0 else torch.nn.functional.linear(x, weight, bias)
 

@@ -1,4 +1,4 @@
-"""Spikes that come back: gather the weights of the spikes of an earlier step, then the neuron, for all steps in one call.
+"""Spikes that come back: weights gathered for the spikes of an earlier step, then the neuron, all steps in one call.
 
 Rows of a batch know nothing of each other, so a thread takes a few of them through all steps: no thread ever waits for
 another, and nothing but weights and rows is touched. Forward, weights are added up for the inputs that are not 0.
@@ -28,9 +28,7 @@ def fed_slots(form: Form) -> tuple[str, ...]:
     parts = range(len(form.states))
     smalls = (f"small{k}" for k in range(len(form.per_channel)))
     given = ("x", "x_stride", "x_row", "weights", "first", *(f"state{k}" for k in parts))
-    return (*COMMON, *ROW_SLOTS, "numbers", *smalls, *given, "spikes", "current") + tuple(
-        f"last{k}" for k in parts
-    )
+    return (*COMMON, *ROW_SLOTS, "numbers", *smalls, *given, "spikes", "current", *tuple(f"last{k}" for k in parts))
 
 
 def fed_backward_slots(form: Form) -> tuple[str, ...]:
@@ -97,7 +95,9 @@ class _Rows:
         return found
 
 
-def fed_ir(form: Form, name: str, *, from_rest: bool, keeps_state: bool, silent: bool, keeps_current: bool, far: bool) -> str:
+def fed_ir(
+    form: Form, name: str, *, from_rest: bool, keeps_state: bool, silent: bool, keeps_current: bool, far: bool
+) -> str:
     """Spikes, and with `keeps_current` the current that every neuron was given: x + weights @ spikes of `lag` before.
 
     Args:
@@ -217,7 +217,7 @@ def fed_backward_rows(form: Form, steps: int, sums: tuple[str, ...]) -> int:
 
 
 def _stored(form: Form, sums: tuple[str, ...]) -> list[int]:
-    """Nodes that are written down at each step, to be read again in the pass backward; the input is read where it is."""
+    """Nodes that are written down at each step, to be read again backward; the input is read where it is."""
     return [node for node in backward_of(form, sums).kept if node != _x_of(form)]
 
 
@@ -292,9 +292,7 @@ def fed_backward_ir(form: Form, name: str, *, from_rest: bool, keeps_state: bool
 
     def back(r: int, chunk: Any, here: Any, place: Any) -> None:
         def step(index: Any, lanes: Any) -> None:
-            given = {
-                node: emit.load(to, add(place, index), real) for node, to in zip(stored, kept[r], strict=True)
-            }
+            given = {node: emit.load(to, add(place, index), real) for node, to in zip(stored, kept[r], strict=True)}
             if x_node in how.kept:
                 given[x_node] = emit.load(at["current"], add(here, index), real, lanes)
             if "grad_s" in inputs:

@@ -197,9 +197,7 @@ class _FedScan(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, call: FedCall, x: Tensor, weight: Tensor, first: Tensor | None, *tensors: Tensor) -> Any:
         parts = 0 if call.from_rest else call.parts
-        spikes, current, lasts = call.forward(
-            x, call.laid_out(weight.t()), first, tensors[:parts], tensors[parts:]
-        )
+        spikes, current, lasts = call.forward(x, call.laid_out(weight.t()), first, tensors[:parts], tensors[parts:])
         ctx.call, ctx.parts = call, parts
         ctx.save_for_backward(current, spikes, weight, first, *tensors)
         ctx.set_materialize_grads(False)
@@ -273,4 +271,3 @@ def fed_scan(
         return (spikes, *lasts)
     found: tuple[Tensor, ...] = _FedScan.apply(call, x, weight, first, *given, *smalls)
     return found
-
