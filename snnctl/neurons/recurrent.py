@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from snnctl.neurons.base import SpikingNeuron, State
 from snnctl.neurons.kernels import compiled
+
+Hook = TypeVar("Hook", bound=Callable[..., Any])
 
 
 def recurrent_scan(
@@ -44,6 +47,8 @@ def recurrent_scan(
     """
     found = _at_once(neuron, x, weight, spikes, state, lag, product)
     if found is not None:
+        for hook in list(neuron._forward_hooks.values()):
+            hook(neuron, (x,), found)
         return found
     before = torch.zeros_like(x[:lag]) if spikes is None else spikes
     back = weight.t()
@@ -84,7 +89,7 @@ def _at_once(
 ) -> tuple[Tensor, State] | None:
     if not isinstance(neuron, SpikingNeuron) or not neuron.runs_its_step:
         return None
-    if _is_watched(neuron) or (product is not None and _is_watched(product)):
+    if _is_watched(neuron, but_for_spikes=True) or (product is not None and _is_watched(product)):
         return None
     if not torch.is_autocast_enabled("cpu"):
         return compiled.recurrent_scan(neuron, x, weight, spikes, state, lag)
@@ -95,10 +100,19 @@ def _at_once(
     return None if found is None else (found[0].to(x.dtype), found[1])
 
 
-def _is_watched(module: nn.Module) -> bool:
+def only_for_spikes(hook: Hook) -> Hook:
+    """Mark a forward hook that looks at spikes alone, of however many steps: it may see all at once."""
+    hook.only_for_spikes = True  # type: ignore[attr-defined]
+    return hook
+
+
+def _is_watched(module: nn.Module, *, but_for_spikes: bool = False) -> bool:
     every: Any = nn.modules.module
+    hooks = module._forward_hooks
+    if hooks and but_for_spikes and not module._forward_hooks_with_kwargs and not module._forward_hooks_always_called:
+        hooks = {k: hook for k, hook in hooks.items() if not hasattr(hook, "only_for_spikes")}  # type: ignore[assignment]
     return bool(
-        module._forward_hooks
+        hooks
         or module._forward_pre_hooks
         or module._backward_hooks
         or module._backward_pre_hooks

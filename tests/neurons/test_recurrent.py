@@ -7,9 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from snnctl.core.catalog import NEURONS
+from snnctl.measure.spikes import SpikeMeter
 from snnctl.neurons import ALIF, LIF, PLIF, PSN
 from snnctl.neurons.kernels import compiled, use_kernel
-from snnctl.neurons.recurrent import recurrent_scan
+from snnctl.neurons.recurrent import only_for_spikes, recurrent_scan
 from snnctl.neurons.spike_format import SpikeFormat
 
 RECURRENT = ("lif", "if", "plif", "tau_lif", "alif", "cuba_lif", "klif", "glif", "resonate_fire", "shift_lif", "clif")
@@ -140,3 +141,21 @@ def test_who_runs_step_by_step() -> None:
     with neuron.register_forward_hook(lambda *_: seen.append(1)):
         recurrent_scan(neuron, x, weight, None, None)
     assert len(seen) == 4
+
+
+def test_spikes_are_counted_all_at_once() -> None:
+    """A meter of spikes keeps no layer from going through all steps in one call, and counts the same."""
+    neuron, x, weight = LIF(16).double(), drawn(9, 3, 16, scale=2.0), weights(16)
+    seen: list[Tensor] = []
+
+    @only_for_spikes
+    def keep(_module: nn.Module, _given: Any, found: Any) -> None:
+        seen.append(found[0])
+
+    with torch.no_grad(), neuron.register_forward_hook(keep):
+        found, _ = recurrent_scan(neuron, x, weight, None, None)
+    assert len(seen) == 1
+    assert torch.equal(seen[0], found)
+    with torch.no_grad(), SpikeMeter(nn.ModuleList([neuron])) as meter:
+        found, _ = recurrent_scan(neuron, x, weight, None, None)
+    assert meter.totals().mean_rate == pytest.approx(float(found.mean()))
