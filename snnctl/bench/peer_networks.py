@@ -131,7 +131,7 @@ def copied(ours: nn.Linear) -> nn.Linear:
 def back_of(ours: SelfRecurrent) -> nn.Linear:
     """The recurrent weights as a plain linear layer."""
     weight = (ours.recurrent * ours.others).detach()
-    made = nn.Linear(*weight.shape, bias=False, dtype=weight.dtype)
+    made = nn.Linear(len(weight), len(weight), bias=False, dtype=weight.dtype)
     made.load_state_dict({"weight": weight})
     return made
 

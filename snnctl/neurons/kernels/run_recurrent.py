@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from snnctl.neurons.kernels import event_rows
 from snnctl.neurons.kernels.choice import first_gradients_only
 from snnctl.neurons.kernels.form import Form
 from snnctl.neurons.kernels.jit import Compiled
@@ -217,7 +218,7 @@ class _FedScan(torch.autograd.Function):
         early, late = grad_x[:lag], grad_x[lag:]
         grad_weight = grad_first = None
         if ctx.needs_input_grad[2]:
-            grad_weight = late.reshape(-1, width).t() @ spikes[: len(late)].reshape(-1, width)
+            grad_weight = _outer(late.reshape(-1, width), spikes[: len(late)].reshape(-1, width))
             if first is not None:
                 grad_weight += early.reshape(-1, width).t() @ first[: len(early)].reshape(-1, width)
         if first is not None and ctx.needs_input_grad[3]:
@@ -226,6 +227,11 @@ class _FedScan(torch.autograd.Function):
         found = [sums.get(f"small{place}") for place in range(len(smalls))]
         cast = (None if part is None else part.to(call.real) for part in found)
         return None, grad_x, grad_weight, grad_first, *grad_states[:parts], *cast
+
+
+def _outer(grad: Tensor, x: Tensor) -> Tensor:
+    """grad.T @ x for spikes x."""
+    return event_rows.outer(grad, x) if event_rows.pays(x, grad.shape[1]) else grad.t() @ x
 
 
 def suits(program: Program, shape: tuple[int, ...], gradients: bool) -> bool:
