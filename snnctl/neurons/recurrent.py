@@ -110,7 +110,7 @@ def _is_watched(module: nn.Module, *, but_for_spikes: bool = False) -> bool:
     every: Any = nn.modules.module
     hooks = module._forward_hooks
     if hooks and but_for_spikes and not module._forward_hooks_with_kwargs and not module._forward_hooks_always_called:
-        hooks = {k: hook for k, hook in hooks.items() if not hasattr(hook, "only_for_spikes")}  # type: ignore[assignment]
+        hooks = {k: hook for k, hook in hooks.items() if not hasattr(hook, "only_for_spikes")}
     return bool(
         hooks
         or module._forward_pre_hooks

@@ -1,7 +1,7 @@
-"""Gradients of weights from spikes: rows of gradients are added up where there was a spike, and products.
+"""Products with few spikes in many rows, and gradients of weights: added up where there was a spike.
 
-With few spikes this is a small part of the dense product. Each unit of work has sums of its own, a fixed number of them,
-so that the result is the same whatever the number of threads.
+With few spikes this is a small part of the dense product. Gradients are summed by a fixed number of units of work, so
+that the result is the same whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _launch(what: str, rows: int, inputs: int, outputs: int, dtype: torch.dtype,
     given = {"elements": outputs, "steps": 1, "rows": rows, "inputs": inputs}
     listed = -(-inputs * 8 // (outputs * dtype.itemsize))
     slots, kernel = (_OUTER, _outer_kernel) if what == "outer" else (_GATHER, _gather_kernel)
-    return Launch(kernel(REALS[dtype]), slots, plan, dtype, listed, given)  # type: ignore[arg-type]
+    return Launch(kernel(REALS[dtype]), slots, plan, dtype, listed, given)
 
 
 class _Events:
