@@ -21,6 +21,7 @@ from snnctl.core.shapes import ShapeError, SignalSpec
 from snnctl.core.signature import takes_knobs
 from snnctl.neurons.base import NeuronFactory, State
 from snnctl.neurons.norm import NormKind
+from snnctl.neurons.recurrent import recurrent_scan
 
 
 class SelfRecurrent(SpikingLinear):
@@ -52,15 +53,9 @@ class SelfRecurrent(SpikingLinear):
         if not self.linear.adds_bias and self.linear.bias is not None:
             currents = currents + self.linear.bias
         currents = self.norm(currents)
-        weight = (self.recurrent * self.others).t()
-        spikes, membrane = (torch.zeros_like(currents[0]), None) if state is None else state
-        out = []
-        for current in currents.unbind(0):
-            found, membrane = self.neuron((current + spikes @ weight)[None], membrane, return_state=True)
-            spikes = found[0]
-            out.append(spikes)
-        together = torch.stack(out)
-        return (together, (spikes, membrane)) if return_state else together
+        spikes, membrane = (None, None) if state is None else (state[0][None], state[1])
+        found, membrane = recurrent_scan(self.neuron, currents, self.recurrent * self.others, spikes, membrane)
+        return (found, (found[-1], membrane)) if return_state else found
 
 
 @BACKBONES.register("spike_mlp")

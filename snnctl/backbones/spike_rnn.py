@@ -17,6 +17,7 @@ from snnctl.core.shapes import SignalSpec
 from snnctl.core.signature import takes_knobs
 from snnctl.neurons.base import NeuronFactory, State
 from snnctl.neurons.norm import TokenNorm
+from snnctl.neurons.recurrent import recurrent_scan
 
 
 class SpikingRecurrent(SpikingLinear):
@@ -60,15 +61,19 @@ class SpikingRecurrent(SpikingLinear):
         currents = spread(self.linear(x, code), among)
         if isinstance(self.norm, TokenNorm):
             currents = self.norm(currents + self.linear.bias)
-        spikes, membrane = (torch.zeros_like(currents[:, :, 0]), None) if state is None else state
-        carries = goes_on(self.neuron)
+        spikes, membrane = (None, None) if state is None else state
+        if goes_on(self.neuron):
+            T, _, L, _ = currents.shape
+            steps = currents.permute(2, 0, 1, 3).flatten(0, 1)
+            found, membrane = recurrent_scan(
+                self.neuron, steps, self.recurrent.weight, spikes, membrane, lag=T, product=self.recurrent
+            )
+            together = found.unflatten(0, (L, T)).permute(1, 2, 0, 3)
+            return (together, (together[:, :, -1], membrane)) if return_state else together
+        spikes = torch.zeros_like(currents[:, :, 0]) if spikes is None else spikes
         out = []
         for current in currents.unbind(2):
-            current = current + self.recurrent(spikes)
-            if carries:
-                spikes, membrane = self.neuron(current, membrane, return_state=True)
-            else:
-                spikes = self.neuron(current)
+            spikes = self.neuron(current + self.recurrent(spikes))
             out.append(spikes)
         together = torch.stack(out, dim=2)
         return (together, (spikes, membrane)) if return_state else together

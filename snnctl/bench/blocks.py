@@ -15,15 +15,24 @@ from torch.nn import functional as F
 
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.layers import SpikingLinear
+from snnctl.backbones.spike_mlp import SelfRecurrent
 from snnctl.bench.case import Case, Contender, firing_rates, kept
-from snnctl.bench.peer_networks import FromRest, JellyLayer, JellySpikformer, TorchFeedForward, jelly_feedforward
+from snnctl.bench.peer_networks import (
+    FromRest,
+    JellyLayer,
+    JellySpikformer,
+    TorchFeedForward,
+    TorchRecurrent,
+    jelly_feedforward,
+    jelly_recurrent,
+)
 from snnctl.bench.peers import snntorch, spikingjelly
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import LIF
 from snnctl.neurons.base import NeuronFactory
 from snnctl.neurons.kernels import Kernel, spike_linear, use_kernel
 
-NAMES = ("linear_norm_lif", "spikformer", "feedforward", "streaming_product", "streaming")
+NAMES = ("linear_norm_lif", "spikformer", "feedforward", "recurrent", "streaming_product", "streaming")
 PRECISIONS = ("fp32", "bf16")
 NORM_GAIN = 2.0  # so that a layer behind BatchNorm fires from the start
 ATTENTION_SCALE = 0.125
@@ -43,12 +52,13 @@ class Sizes:
     depth: int = 2
     heads: int = 8
     layers: tuple[int, ...] = (700, 256, 256, 20)
+    recurrent: tuple[int, ...] = (700, 128, 128, 20)
     stream: int = 1024
     calls: int = 50
 
 
 FULL = Sizes()
-TINY = Sizes(2, 2, 8, (10, 4), 16, 32, 1, 2, (30, 16, 16, 4), 32, 5)
+TINY = Sizes(2, 2, 8, (10, 4), 16, 32, 1, 2, (30, 16, 16, 4), (30, 16, 16, 4), 32, 5)
 
 
 def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:
@@ -59,6 +69,7 @@ def block_cases(names: Sequence[str] = (), sizes: Sizes = FULL) -> list[Case]:
         Case("linear_norm_lif", tokens, "forward+backward", partial(_linear_norm_lif, sizes)),
         Case("spikformer", tokens, "forward+backward", partial(_spikformer, sizes)),
         Case("feedforward", events, "forward+backward", partial(_feedforward, sizes)),
+        Case("recurrent", (*sizes.events, sizes.recurrent[0]), "forward+backward", partial(_recurrent, sizes)),
         Case("streaming_product", (1, 1, sizes.stream), "forward", partial(_streaming_product, sizes), sizes.calls),
         Case("streaming", (1, 1, sizes.stream), "forward", partial(_streaming, sizes), sizes.calls),
     ]
@@ -150,7 +161,12 @@ def make_feedforward(sizes: Sizes, x: Tensor, rate: float = 0.1) -> nn.Sequentia
     """The network for input `x`, weights of each layer scaled until it fires at about `rate`."""
     torch.manual_seed(0)
     network = feedforward(sizes.layers, slow_lif)
-    current = x[:, :8]
+    make_fire(network, x[:, :8], rate)
+    return network
+
+
+def make_fire(network: nn.Sequential, current: Tensor, rate: float) -> None:
+    """Scale the weights of each layer until it fires at about `rate`."""
     for layer in network:
         assert isinstance(layer, SpikingLinear)
         start = layer.linear.weight.detach().clone()
@@ -162,18 +178,39 @@ def make_feedforward(sizes: Sizes, x: Tensor, rate: float = 0.1) -> nn.Sequentia
                 out = layer(current)
                 low, high = (low, middle) if float(out.mean()) > rate else (middle, high)
         current = out
-    return network
+
+
+def _events(sizes: Sizes, layers: tuple[int, ...]) -> tuple[Tensor, Loss]:
+    """Input at 3 %, and a loss: spikes counted, a tenth of them as logits."""
+    steps, batch = sizes.events
+    x = spikes((steps, batch, layers[0]), 0.03)
+    labels = torch.randint(layers[-1], (batch,), generator=torch.Generator().manual_seed(1))
+    return x, lambda out: F.cross_entropy(out.sum(0) / 10, labels)
+
+
+def make_recurrent(layers: Sequence[int], neuron: NeuronFactory) -> nn.Sequential:
+    """Spiking layers without norm, recurrent but for the last: [T, B, inputs] -> spikes [T, B, outputs]."""
+    *hidden, last = pairwise(layers)
+    made = [SelfRecurrent(i, o, neuron, norm_gain=None) for i, o in hidden]
+    return nn.Sequential(*made, SpikingLinear(*last, neuron, norm_gain=None))
+
+
+def _recurrent(sizes: Sizes) -> list[Contender]:
+    x, loss = _events(sizes, sizes.recurrent)
+    torch.manual_seed(0)
+    ours = make_recurrent(sizes.recurrent, slow_lif)
+    make_fire(ours, x[:, :8], 0.1)
+    layers = [cast(SpikingLinear, layer) for layer in ours]
+    jelly, torch_ = spikingjelly(), snntorch()
+    made = _both(ours, None if jelly is None else jelly_recurrent(jelly, layers), x, loss)
+    if torch_ is not None:
+        made += [step("snntorch", TorchRecurrent(torch_, layers), x, loss, p) for p in PRECISIONS]
+    return made
 
 
 def _feedforward(sizes: Sizes) -> list[Contender]:
-    steps, batch = sizes.events
-    x = spikes((steps, batch, sizes.layers[0]), 0.03)
-    labels = torch.randint(sizes.layers[-1], (batch,), generator=torch.Generator().manual_seed(1))
+    x, loss = _events(sizes, sizes.layers)
     ours = make_feedforward(sizes, x)
-
-    def loss(out: Tensor) -> Tensor:  # spikes counted, a tenth of them as logits
-        return F.cross_entropy(out.sum(0) / 10, labels)
-
     weights = [cast(nn.Linear, layer.linear) for layer in ours]
     like = cast(LIF, ours[0].neuron)
     jelly, torch_ = spikingjelly(), snntorch()

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.attention import SpikingSelfAttention
 from snnctl.backbones.parts.layers import SpikingLinear
+from snnctl.backbones.spike_mlp import SelfRecurrent
 from snnctl.bench.peers import SnnTorch, SpikingJelly, why_not_lif
 from snnctl.neurons import LIF
 
@@ -61,6 +62,78 @@ class TorchFeedForward(nn.Module):
                 spikes, membranes[i] = neuron(linear(spikes), membranes[i])
             out.append(spikes)
         return torch.stack(out)
+
+
+class JellyRecurrent(nn.Module):
+    """A layer whose spikes are its own input one step later, as `ours`: [T, B, inputs] -> [T, B, outputs].
+
+    The input's product is one for all steps, as in ours; the recurrent one and a single-step LIFNode go step by step.
+    """
+
+    def __init__(self, library: SpikingJelly, ours: SelfRecurrent) -> None:
+        super().__init__()
+        self.linear, self.recurrent = copied(ours.linear), back_of(ours)
+        self.neuron = library.lif(cast(LIF, ours.neuron), step_mode="s")
+
+    def forward(self, x: Tensor) -> Tensor:
+        currents = self.linear(x)
+        spikes = torch.zeros_like(currents[0])
+        out = []
+        for current in currents:
+            spikes = self.neuron(current + self.recurrent(spikes))
+            out.append(spikes)
+        return torch.stack(out)
+
+
+def jelly_recurrent(library: SpikingJelly, layers: Sequence[SpikingLinear]) -> FromRest:
+    """Recurrent layers and a last one without, as `layers`: [T, B, inputs] -> spikes [T, B, outputs]."""
+    made: list[nn.Module] = []
+    for layer in layers:
+        if isinstance(layer, SelfRecurrent):
+            made.append(JellyRecurrent(library, layer))
+        else:
+            made += [copied(layer.linear), library.lif(cast(LIF, layer.neuron))]
+    return FromRest(library, nn.Sequential(*made))
+
+
+class TorchRecurrent(nn.Module):
+    """Linear layers, recurrent ones and Leaky in a loop over time: [T, B, inputs] -> [T, B, outputs]."""
+
+    def __init__(self, library: SnnTorch, layers: Sequence[SpikingLinear]) -> None:
+        super().__init__()
+        self.linears = nn.ModuleList(copied(layer.linear) for layer in layers)
+        self.backs = nn.ModuleList(back_of(x) if isinstance(x, SelfRecurrent) else nn.Identity() for x in layers)
+        self.neurons = nn.ModuleList(library.leaky(cast(LIF, layer.neuron)) for layer in layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        membranes = [neuron.reset_mem() for neuron in self.neurons]  # type: ignore[operator]
+        before = [x.new_zeros(x.shape[1], cast(nn.Linear, linear).out_features) for linear in self.linears]
+        out = []
+        for x_t in x:
+            spikes = x_t
+            for i, (linear, back) in enumerate(zip(self.linears, self.backs, strict=True)):
+                current = linear(spikes)
+                if not isinstance(back, nn.Identity):
+                    current = current + back(before[i])
+                before[i], membranes[i] = self.neurons[i](current, membranes[i])
+                spikes = before[i]
+            out.append(spikes)
+        return torch.stack(out)
+
+
+def copied(ours: nn.Linear) -> nn.Linear:
+    """A plain linear layer with the same weights."""
+    made = nn.Linear(ours.in_features, ours.out_features, dtype=ours.weight.dtype)
+    made.load_state_dict({"weight": ours.weight.detach(), "bias": ours.bias.detach()})
+    return made
+
+
+def back_of(ours: SelfRecurrent) -> nn.Linear:
+    """The recurrent weights as a plain linear layer."""
+    weight = (ours.recurrent * ours.others).detach()
+    made = nn.Linear(len(weight), len(weight), bias=False, dtype=weight.dtype)
+    made.load_state_dict({"weight": weight})
+    return made
 
 
 class JellyLayer(nn.Module):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from snnctl.measure.tally import exact_type
 from snnctl.measure.watcher import Watcher
 from snnctl.neurons.base import SpikingNeuron, neurons_in
+from snnctl.neurons.recurrent import only_for_spikes
 
 # A channel that gives at least this share of the spikes it could give is saturated.
 SATURATED_AT = 0.95
@@ -85,6 +86,7 @@ class SpikeMeter(Watcher):
             yield neuron.register_forward_hook(self._hook(name))
 
     def _hook(self, name: str) -> Callable[[nn.Module, Any, Any], None]:
+        @only_for_spikes
         def count(module: nn.Module, _inputs: Any, output: Any) -> None:
             spikes = output[0] if isinstance(output, tuple) else output
             assert isinstance(module, SpikingNeuron)

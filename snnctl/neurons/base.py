@@ -156,6 +156,12 @@ class SpikingNeuron(nn.Module):
             found = scan_in_chunks(scan, x, state) if self.streams else scan(x, state)
         return found if return_state else found[0]
 
+    @property
+    def runs_its_step(self) -> bool:
+        """Whether it runs over time by `step` alone, again and again, so that a kernel may do that."""
+        kind = type(self)
+        return kind.scan is SpikingNeuron.scan and (kind.forward is SpikingNeuron.forward or kind.fuses_norm)
+
     def why_not_compiled(self, axes: int = 1) -> str:
         """Why no kernel can be made of `step`, so that it runs step by step, or "".
 

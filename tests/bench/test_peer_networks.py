@@ -6,10 +6,26 @@ from torch import Tensor, nn
 
 from snnctl.backbones import Spikformer
 from snnctl.backbones.parts.layers import SpikingLinear
-from snnctl.bench.blocks import TINY, feedforward, make_feedforward, make_spikformer, slow_lif, spikes
+from snnctl.bench.blocks import (
+    TINY,
+    feedforward,
+    make_feedforward,
+    make_fire,
+    make_recurrent,
+    make_spikformer,
+    slow_lif,
+    spikes,
+)
 from snnctl.bench.case import firing_rates
 from snnctl.bench.neurons import neuron_cases
-from snnctl.bench.peer_networks import JellySpikformer, TorchFeedForward, jelly_feedforward, why_no_peer
+from snnctl.bench.peer_networks import (
+    JellySpikformer,
+    TorchFeedForward,
+    TorchRecurrent,
+    jelly_feedforward,
+    jelly_recurrent,
+    why_no_peer,
+)
 from snnctl.bench.peers import SnnTorch, SpikingJelly, snntorch, spikingjelly, torch_scan, why_not_lif
 from snnctl.core.shapes import SignalSpec
 from snnctl.neurons import IF, LIF
@@ -96,6 +112,24 @@ def test_feed_forward(jelly: SpikingJelly, leaky: SnnTorch) -> None:
         found, grad = gradients(theirs, x, weights)
         assert torch.equal(found, expected)
         torch.testing.assert_close(grad, expected_grad, rtol=1e-3, atol=1e-4)
+
+
+def test_recurrent(jelly: SpikingJelly, leaky: SnnTorch) -> None:
+    torch.manual_seed(0)
+    ours = make_recurrent((40, 24, 24, 8), slow_lif).double()
+    x = spikes((12, 4, 40), 0.2).double()
+    make_fire(ours, x, 0.15)
+    weights = torch.randn(8, dtype=torch.float64)
+    expected = gradients(ours, x, weights)
+    assert 0.02 < expected[0].mean() < 0.5
+    found = gradients(jelly_recurrent(jelly, list(ours)), x, weights)
+    assert torch.equal(found[0], expected[0])
+    torch.testing.assert_close(found[1], expected[1], rtol=1e-9, atol=1e-12)
+    x, weights = x.float(), weights.float()  # snntorch keeps its constants so
+    expected = gradients(ours.float(), x, weights)
+    found = gradients(TorchRecurrent(leaky, list(ours)), x, weights)
+    assert torch.equal(found[0], expected[0])
+    torch.testing.assert_close(found[1], expected[1], rtol=1e-3, atol=1e-4)
 
 
 def test_layers_of_the_event_network_fire_between_a_twentieth_and_a_fifth() -> None:

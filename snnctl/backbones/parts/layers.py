@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from snnctl.backbones.parts.weights import ConvWeights, LinearWeights, TemporalWeights
 from snnctl.neurons.base import NeuronFactory, State
 from snnctl.neurons.norm import NormKind, TokenNorm, make_norm
+from snnctl.neurons.recurrent import row_scan
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -127,8 +128,14 @@ class SpikingLinear(SpikingLayer):
         self, x: Tensor, state: State | None = None, *, return_state: bool = False, code: Tensor | None = None
     ) -> Any:
         """Run over the leading time axis; state and `return_state` as in `SpikingNeuron.forward`."""
-        current = self.linear(x) if self.linear.code_weight is None else self.linear(x, code)
-        return self.fire(current, state, return_state)
+        linear = self.linear
+        if linear.code_weight is None:
+            if linear.adds_bias and isinstance(self.norm, nn.Identity):
+                found = row_scan(self.neuron, x, linear, state)
+                if found is not None:
+                    return found if return_state else found[0]
+            return self.fire(linear(x), state, return_state)
+        return self.fire(linear(x, code), state, return_state)
 
 
 class SpikingTemporalConv(SpikingLayer):

@@ -216,6 +216,92 @@ def _run() -> ModuleType:
     return run
 
 
+def recurrent_scan(
+    neuron: Any, x: Tensor, weight: Tensor, spikes: Tensor | None, state: Any, lag: int
+) -> tuple[Tensor, Any] | None:
+    """A neuron along time whose spikes come back to it through weights, by a kernel, or None where it has to go step by
+    step.
+
+    Args:
+        neuron, x, state: as in `scan`.
+        weight: [channels, channels], from the spikes of `lag` steps before.
+        spikes: of the steps before the first, [lag, B, *, channels]; None for none.
+    """
+    if not (is_plain(weight) and weight.dtype == x.dtype) or len(weight) != x.shape[-1]:
+        return None
+    if spikes is not None and not (is_plain(spikes) and spikes.dtype == x.dtype and spikes[0].shape == x[0].shape):
+        return None
+    ready = _ready(neuron, x, state)
+    if ready is None:
+        return None
+    from snnctl.neurons.kernels import run_recurrent
+
+    rows = x.flatten(1, -2)
+    if not run_recurrent.suits(ready.program, rows.shape, torch.is_grad_enabled()):
+        return None
+    first = None if spikes is None else spikes.flatten(1, -2)
+    states = None if ready.states is None else tuple(part.flatten(0, -2) for part in ready.states)
+    found, *last = run_recurrent.fed_scan(
+        ready.program, rows, weight, first, lag, states, ready.smalls, return_state=True
+    )
+    return found.view(x.shape), _state(ready, [part.view(x.shape[1:]) for part in last])
+
+
+def row_scan(neuron: Any, x: Tensor, weight: Tensor, bias: Tensor | None, state: Any) -> tuple[Tensor, Any] | None:
+    """One step of a linear layer and its neuron for a single row of input, by one kernel that adds up weights for what
+    is not 0; None where the two have to run apart. Without gradients.
+
+    Args:
+        neuron, state: as in `scan`.
+        x: [1, *, inputs], all other axes 1.
+        weight, bias: [outputs, inputs] and [outputs].
+    """
+    if not (_is_quiet() and type(x) is Tensor and x.is_cpu and type(weight) in _PLAIN and weight.is_cpu):
+        return None
+    if bias is not None and not (type(bias) in _PLAIN and bias.is_cpu):
+        return None
+    parts = None if state is None else state if isinstance(state, tuple) else (state,)
+    made = _current(neuron)
+    key = (x.shape, weight.shape, None if parts is None else len(parts))
+    row = made.programs.get(key)
+    if row is None:
+        row = _row(neuron, x.shape[-1], (*x.shape[1:-1], weight.shape[0]), state)
+        if row is None:
+            return None
+        made.programs[key] = row
+    if state is not None and row.single is isinstance(state, tuple):
+        return None
+    found: tuple[Tensor, Any] | None = row.run(x, weight, bias, parts)
+    return found
+
+
+def _row(neuron: Any, inputs: int, shape: tuple[int, ...], state: Any) -> Any:
+    """What runs a single row, or None where nothing does."""
+    ready = _ready(neuron, torch.empty(1, *shape), state)
+    if ready is None or not ready.program.step.fired == ready.program.real == torch.float32:
+        return None
+    if state is None and ready.states is not None:  # its state at rest is no constant
+        return None
+    from snnctl.neurons.kernels.run_row import Row
+
+    return Row(ready.program, inputs, shape, state is None)
+
+
+def _is_quiet() -> bool:
+    """Whether nothing is at work that has to see torch's own operations: no gradients, transforms, traces or modes."""
+    return (
+        not torch.is_grad_enabled()
+        and chosen.get() == "auto"
+        and torch._C._functorch.peek_interpreter_stack() is None
+        and torch.autograd.forward_ad._current_level < 0
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()
+        and not torch.is_autocast_enabled("cpu")
+        and not torch._C._len_torch_dispatch_stack()
+        and llvm_is_there()
+    )
+
+
 def norm_scan(
     neuron: Any, x: Tensor, state: Any, norm: BatchNorm, *, return_state: bool
 ) -> tuple[Tensor, Any, tuple[Tensor, Tensor]] | None:

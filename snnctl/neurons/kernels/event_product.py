@@ -34,11 +34,10 @@ class _Columns(NamedTuple):
     owner: weakref.ref[Tensor]
     version: int
     address: int
-    columns: int
     tensor: Tensor
 
 
-_kept: dict[int, _Columns] = {}
+_kept: dict[tuple[int, int], _Columns] = {}
 
 
 def pays(x: Tensor, weight: Tensor) -> bool:
@@ -63,24 +62,28 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         start = bias.data_ptr()
     most = int(inputs * _MOST_EVENTS)
     listed = scratch_of(inputs, torch.float64)  # eight bytes for every event there can be
-    array = _SLOT_ARRAY(most, x.data_ptr(), inputs, outputs, _columns_of(weight), start, y.data_ptr(), listed)
+    array = _SLOT_ARRAY(
+        most, x.data_ptr(), inputs, outputs, columns_of(weight, outputs).data_ptr(), start, y.data_ptr(), listed
+    )
     _kernel(bias is not None)(array, 1)
     return y if array[0] >= 0 else torch.nn.functional.linear(x, weight, bias)
 
 
-def _columns_of(weight: Tensor) -> int:
-    """Address of the transposed weights, made anew if they have changed."""
-    key, version, address = id(weight), weight._version, weight.data_ptr()
+def columns_of(weight: Tensor, padded: int) -> Tensor:
+    """The transposed weights, columns of zeros behind up to `padded`; made anew if the weights have changed."""
+    key, version, address = (id(weight), padded), weight._version, weight.data_ptr()
     kept = _kept.get(key)
     if kept is not None and kept.version == version and kept.address == address and kept.owner() is weight:
-        return kept.columns
-    columns = weight.detach().t().contiguous()
+        return kept.tensor
+    outputs, inputs = weight.shape
+    columns = weight.new_zeros(inputs, padded, requires_grad=False)
+    columns[:, :outputs] = weight.detach().t()
     owner = weakref.ref(weight, lambda gone: _forget(key, gone))
-    _kept[key] = _Columns(owner, version, address, columns.data_ptr(), columns)
-    return columns.data_ptr()
+    _kept[key] = _Columns(owner, version, address, columns)
+    return columns
 
 
-def _forget(key: int, owner: weakref.ref[Tensor]) -> None:
+def _forget(key: tuple[int, int], owner: weakref.ref[Tensor]) -> None:
     kept = _kept.get(key)
     if kept is not None and kept.owner is owner:
         del _kept[key]

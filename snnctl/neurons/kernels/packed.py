@@ -9,6 +9,7 @@ import torch
 from llvmlite import ir
 from torch import Tensor
 
+from snnctl.neurons.kernels import event_rows
 from snnctl.neurons.kernels.choice import first_gradients_only
 from snnctl.neurons.kernels.jit import Compiled
 from snnctl.neurons.kernels.segments import COMMON, Launch, planned, segments
@@ -79,13 +80,17 @@ def _widened(emit: Emitter, packed: Any, x: Any, at: Any, mask: Any) -> None:
 
 
 class SpikeLinear(torch.autograd.Function):
-    """`torch.nn.functional.linear` that keeps its input as bytes if it consists of spikes."""
+    """`torch.nn.functional.linear` for spikes: multiplied event by event where few fired, kept as bytes if `packs`."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        packed = pack(x)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, packs: bool, by_events: bool) -> Tensor:
+        packed = pack(x) if packs else None
+        ctx.by_events = by_events
         ctx.save_for_backward(x if packed is None else packed, weight)
-        return torch.nn.functional.linear(x, weight, bias)
+        if not by_events:
+            return torch.nn.functional.linear(x, weight, bias)
+        y = event_rows.gathered(x.flatten(0, -2), weight.t().contiguous())
+        return (y if bias is None else y.add_(bias)).view(*x.shape[:-1], len(weight))
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Any:
@@ -96,7 +101,7 @@ class SpikeLinear(torch.autograd.Function):
         grad_x = grad @ weight if ctx.needs_input_grad[0] else None
         grad_weight = None
         if ctx.needs_input_grad[1]:
-            x = unpack(kept) if kept.dtype == torch.uint8 else kept
-            grad_weight = rows.T @ x.flatten(0, -2)
+            x = (unpack(kept) if kept.dtype == torch.uint8 else kept).flatten(0, -2)
+            grad_weight = event_rows.outer(rows.contiguous(), x) if ctx.by_events else rows.T @ x
         grad_bias = rows.sum(0) if ctx.needs_input_grad[2] else None
-        return grad_x, grad_weight, grad_bias
+        return grad_x, grad_weight, grad_bias, None, None

@@ -21,8 +21,9 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """`torch.nn.functional.linear` for spikes.
 
     With gradients, a large input of whole numbers is kept as bytes (unless it is data, which stays anyway, or the layer
-    is so narrow that the time would show); without, a single row is added up event by event; many rows with few outputs
-    are multiplied in whole vectors. The result is the same, to rounding but for the first case.
+    is so narrow that the time would show), and weights and their gradients are added up for what fired, where that is
+    little of many rows; without, a single row is added up event by event; many rows with few outputs are multiplied in
+    whole vectors. The result is the same, to rounding.
     """
     plain = is_plain(weight) and (bias is None or (is_plain(bias) and bias.dtype == torch.float32))
     if plain and x.dtype == weight.dtype == torch.float32 and can_be_fast(x):
@@ -30,8 +31,11 @@ def spike_linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         if not torch.is_grad_enabled():
             if event_product.pays(x, weight) and not weight.is_inference():
                 return event_product.linear(x, weight, bias)
-        elif x.requires_grad and weight.requires_grad and packed.pays(x, weight):
-            return packed.SpikeLinear.apply(x, weight, bias)
+        elif weight.requires_grad:
+            packs = x.requires_grad and packed.pays(x, weight)
+            by_events = x.dim() > 1 and packed.event_rows.pays(x.detach().flatten(0, -2), len(weight))
+            if packs or by_events:
+                return packed.SpikeLinear.apply(x, weight, bias, packs, by_events)
         if narrow_pays(x, weight):
             return NarrowLinear.apply(x, weight, bias)
     return F.linear(x, weight, bias)

@@ -114,15 +114,19 @@ class Launch:
         values = {**plan._asdict(), "scratch_stride": stride, **given}
         self._kind = ctypes.c_int64 * len(slots)
         self._template = bytes(self._kind(*(values.get(slot, 0) for slot in slots)))
-        self._places = {slot: place for place, slot in enumerate(slots)}
+        self.places = {slot: place for place, slot in enumerate(slots)}
+
+    def array(self) -> Any:
+        """The arguments, with zeros where tensors and scratch memory go."""
+        return self._kind.from_buffer_copy(self._template)
 
     def run(self, tensors: Mapping[str, Tensor | None]) -> Any:
         """Run it with these tensors in its slots; the arguments as it left them."""
-        array = self._kind.from_buffer_copy(self._template)
-        array[self._places["scratch"]] = scratch_of(self.scratch, self.real)
+        array = self.array()
+        array[self.places["scratch"]] = scratch_of(self.scratch, self.real)
         for slot, tensor in tensors.items():
             if tensor is not None:
-                array[self._places[slot]] = tensor.data_ptr()
+                array[self.places[slot]] = tensor.data_ptr()
         self.kernel(array, self.plan.threads)
         return array
 
