@@ -122,7 +122,7 @@ class GraphNetwork(Backbone):
             if not given:  # all that it gets is of the step before the first
                 shape = next(each.shape for each in self.description if each.name in node.late)
                 given = [x.new_zeros(*x.shape[:2], *shape)]
-            now[node.name] = self._apply(node, sum(given[1:], start=given[0]), states)
+            now[node.name] = self._given_out(node, sum(given[1:], start=given[0]), states)
         return now
 
     @staticmethod
@@ -130,7 +130,7 @@ class GraphNetwork(Backbone):
         found = [now[name] for name in names]
         return sum(found[1:], start=found[0])
 
-    def _apply(self, node: GraphNode, x: Tensor, states: States) -> Tensor:
+    def _given_out(self, node: GraphNode, x: Tensor, states: States) -> Tensor:
         module = self.nodes[node.name]
         match module:
             case GraphNeuron():

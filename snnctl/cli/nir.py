@@ -80,8 +80,9 @@ def import_file(
         NirReset | None, one_of("reset", NirReset, "What a spike does, which files of other programs do not tell.")
     ] = None,
     channels: Annotated[
-        Channels, one_of("channels", Channels, "How a flat input runs through several channels.")
-    ] = "first",
+        Channels | None,
+        one_of("channels", Channels, "How a flat input runs through its channels; else as the file says."),
+    ] = None,
     split: Annotated[
         SplitName, one_of("split", SplitName, "What is measured on.", order=("test", "val", "train"))
     ] = "test",

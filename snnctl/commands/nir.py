@@ -114,7 +114,7 @@ def import_file(
     writer: NirWriter | None = None,
     dt: float | None = None,
     reset: NirReset | None = None,
-    channels: Channels = "first",
+    channels: Channels | None = None,
     split: SplitName = "test",
     runs: Path = Path("runs"),
     out: Path | None = None,
@@ -132,7 +132,8 @@ def import_file(
         writer: the program that wrote it, whose conventions hold; None: NIR's own equations.
         dt: seconds of a step that it was written for; None: what the file says, or its writer's own.
         reset: of its neurons, which files of other programs do not tell.
-        channels: of a flat input that stands for several channels, whether it runs channel by channel.
+        channels: of a flat input that stands for several channels, whether it runs channel by channel; None: as the
+            file says, else so.
         split: what is measured on.
         runs, out: where the run goes, as for training.
         sets, unsets: changes of the recipe.
@@ -144,8 +145,8 @@ def import_file(
         DiagnosticError: before anything is written: as `snnctl.export.nir.import_run.import_file`.
     """
     refuse_other("split", split, get_args(SplitName))
-    refuse_other("channels", channels, get_args(Channels))
-    for name, word, words in (("written-by", writer, NirWriter), ("reset", reset, NirReset)):
+    chosen_words = (("written-by", writer, NirWriter), ("reset", reset, NirReset), ("channels", channels, Channels))
+    for name, word, words in chosen_words:
         if word is not None:
             refuse_other(name, word, get_args(words))
     base = load_recipe(data, sets, unsets, allow_plugins=allow_plugins)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import torch
@@ -47,15 +47,15 @@ class GraphNode:
     type: Fires | Leaks | Weighs | Shapes
     after: list[str]
     shape: list[int]
-    late: list[str] = ()  # type: ignore[assignment]  # a default that nobody can change
-    weight: list[int] = ()  # type: ignore[assignment]
+    late: list[str] = field(default_factory=list)
+    weight: list[int] = field(default_factory=list)
     bias: bool = False
-    kernel: list[int] = ()  # type: ignore[assignment]
-    stride: list[int] = ()  # type: ignore[assignment]
-    padding: list[int] = ()  # type: ignore[assignment]
-    dilation: list[int] = ()  # type: ignore[assignment]
+    kernel: list[int] = field(default_factory=list)
+    stride: list[int] = field(default_factory=list)
+    padding: list[int] = field(default_factory=list)
+    dilation: list[int] = field(default_factory=list)
     groups: Annotated[int, Ge(1)] = 1
-    axes: list[int] = ()  # type: ignore[assignment]
+    axes: list[int] = field(default_factory=list)
     reset: Literal["hard", "soft", "delayed"] = "hard"
     strict: bool = True
     levels: Annotated[int, Ge(1)] = 1

@@ -173,7 +173,7 @@ def import_file(
     writer: Writer | None = None,
     dt: float | None = None,
     reset: Reset | None = None,
-    channels: Channels = "first",
+    channels: Channels | None = None,
     parent: Path = Path("runs"),
     out: Path | None = None,
     split: SplitName = "test",
@@ -185,7 +185,7 @@ def import_file(
         path: the file.
         base: what the network is used on: its data, task and encoder.
         writer, dt, reset: as `read_as_meant`.
-        channels: of a flat input that stands for several channels.
+        channels: of a flat input that stands for several channels; None: as the file says, else channel by channel.
         parent, out: where the run goes, as for training.
         split: what is measured on.
 
@@ -195,7 +195,8 @@ def import_file(
     """
     graph, said, notes = read_as_meant(path, writer, dt, reset)
     network = imported(graph)
-    recipe = imported_recipe(base, network, _name(path), channels, allow_plugins=allow_plugins)
+    runs_by: Channels = channels or ("last" if graph.told.get("channels") == "last" else "first")
+    recipe = imported_recipe(base, network, _name(path), runs_by, allow_plugins=allow_plugins)
     experiment = filled(recipe, network)
 
     def fill(run: RunDir) -> None:
