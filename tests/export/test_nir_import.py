@@ -1,6 +1,5 @@
 """Files of NIR as runs: what comes in gives what went out, whoever wrote it, and what cannot come in is named."""
 
-import json
 from pathlib import Path
 from typing import Any
 
