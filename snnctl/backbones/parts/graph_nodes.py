@@ -74,7 +74,7 @@ class Membrane:
     NUMBERS = ("leak", "gain", "rest", "synapse", "drive", "start")
 
     def __init__(self, node: GraphNode, channels: int) -> None:
-        self.type = node.type
+        self.form = node.type
         assert isinstance(self, nn.Module)
         for name in numbers_of(node.type):
             self.register_buffer(name, torch.ones(channels))
@@ -88,11 +88,11 @@ class Membrane:
 
     def charged(self, x: Tensor, current: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """One step: the synapse's current and the membrane before a spike."""
-        if self.type == "threshold":
+        if self.form == "threshold":
             return x, x
-        if self.type.startswith("cuba"):
+        if self.form.startswith("cuba"):
             x = current + self.synapse * (self.drive * x - current)
-        if self.type in ("if", "i"):
+        if self.form in ("if", "i"):
             return x, v + self.gain * x
         return x, v + self.leak * (self.rest - v + self.gain * x)
 
@@ -103,7 +103,7 @@ def numbers_of(type: str) -> tuple[str, ...]:
         return ("threshold",)
     if type == "delay":
         return ("late",)
-    charging = ("gain", "start") if type in ("if", "i") else ("leak", "gain", "rest", "start")
+    charging: tuple[str, ...] = ("gain", "start") if type in ("if", "i") else ("leak", "gain", "rest", "start")
     if type.startswith("cuba"):
         charging += ("synapse", "drive")
     return charging + (("threshold", "reset_to") if type in FIRES else ()) if type in (*FIRES, *LEAKS) else ()
@@ -138,7 +138,7 @@ class GraphNeuron(SpikingNeuron, Membrane):
 
     def initial_state(self, x0: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         rest = at_rest(x0)
-        return rest, rest if self.type == "threshold" else rest + self.start, rest
+        return rest, rest if self.form == "threshold" else rest + self.start, rest
 
     def leak_per_step(self) -> Tensor | None:
         if not self.leaks:
@@ -154,7 +154,7 @@ class GraphNeuron(SpikingNeuron, Membrane):
         spikes = self.fired(h)
         if self.reset == "soft":
             v = h - spikes * self.threshold
-        elif self.reset == "hard" and self.type != "threshold":
+        elif self.reset == "hard" and self.form != "threshold":
             v = torch.where(spikes > 0, self.reset_to, h)
         else:
             v = h

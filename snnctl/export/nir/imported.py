@@ -87,7 +87,7 @@ def imported(graph: Graph) -> Imported:
             bias = np.asarray(getattr(node, "bias", np.zeros(len(weight))))
             tensors["readout.linear.bias"] = torch.as_tensor(bias).float().reshape(-1)
             continue
-        made = {"name": names[name], "type": _TYPES[kind(node)], "after": [names[a] for a in before]}
+        made: dict[str, Any] = {"name": names[name], "type": _TYPES[kind(node)], "after": [names[a] for a in before]}
         late = [names[a] for a in before if (a, name) in steps.delayed]
         made |= {"shape": list(sizes[name])} | ({"late": late} if late else {})
         nodes.append(made | _knobs(graph, name, sizes))
