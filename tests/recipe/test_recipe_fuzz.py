@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from fuzz import run, warm_up
+from recipe_fuzz import run, warm_up
 
 SEED = 7
 
@@ -16,7 +16,7 @@ def warm() -> None:
 def check(count: int) -> None:
     found = run(SEED, range(count))
     bad = [f"{one.number} {one.what}: {'; '.join(one.ends)}" for one in found if one.bad and "takes" not in one.ends[0]]
-    assert not bad  # what takes long on a busy machine is told by `python tests/recipe/fuzz.py`
+    assert not bad  # what takes long on a busy machine is told by `python tests/recipe/recipe_fuzz.py`
     assert len({one.ends for one in found}) > count // 20  # they reach many verdicts
 
 

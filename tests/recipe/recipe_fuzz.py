@@ -1,7 +1,7 @@
 """Damages shipped recipes and overrides, and checks them: each ends in a verdict, within limits of time and memory.
 
-    python tests/recipe/fuzz.py --count 2000 --seed 0
-    python tests/recipe/fuzz.py --seed 0 --only 17
+    python tests/recipe/recipe_fuzz.py --count 2000 --seed 0
+    python tests/recipe/recipe_fuzz.py --seed 0 --only 17
 
 What case `number` of a seed is depends on these two alone, so that a failure can be looked into again (`--only`) and a
 long run can go on where it ended (`--first`). Recipes are checked in one process through the function that `validate`
