@@ -96,7 +96,6 @@ def _add_commands() -> None:
         ("energy", energy.energy, "Estimate the energy of a run: counted, priced, beside its twins."),
         ("convert", convert.convert, "Turn a trained non-spiking network into a spiking one."),
         ("export", convert.export, "Write a run as NIR or as bare weights, read back and compared."),
-        ("import", nir.import_file, "Make a run of a file of NIR, whoever wrote it."),
         ("analyze-pe", analyze.analyze_pe, "Analyse positional encodings: codes, figures, a page."),
         ("analyze-neuron", analyze.analyze_neuron, "Follow gradients of untrained neurons back in time."),
         ("validate", validate.validate, "Find everything that is wrong with recipes."),

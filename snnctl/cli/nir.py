@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from snnctl.cli.options import NoPlugins, Set, Unset, folder, one_of, words
+from snnctl.cli.options import words
 from snnctl.cli.session import Session
-from snnctl.core.choices import Channels, NirReset, NirWriter, SplitName
 from snnctl.core.diagnostic import ExitCode
 
 app = typer.Typer(no_args_is_help=True, help="Check and rewrite files of NIR for the simulators that read them.")
@@ -63,45 +62,3 @@ def convert(
     from snnctl.ui.nir import show_rewritten
 
     return session.answer(commands.convert(file, reader, out, dt), show_rewritten)
-
-
-def import_file(
-    ctx: typer.Context,
-    file: File,
-    data: Annotated[
-        Path, typer.Option("--data", metavar="RECIPE", help="Whose data, task and encoder the network is used with.")
-    ],
-    written_by: Annotated[
-        NirWriter | None,
-        one_of("written-by", NirWriter, "Whose conventions the file follows; else NIR's own equations."),
-    ] = None,
-    dt: OfFile = None,
-    reset: Annotated[
-        NirReset | None, one_of("reset", NirReset, "What a spike does, which files of other programs do not tell.")
-    ] = None,
-    channels: Annotated[
-        Channels | None,
-        one_of("channels", Channels, "How a flat input runs through its channels; else as the file says."),
-    ] = None,
-    split: Annotated[
-        SplitName, one_of("split", SplitName, "What is measured on.", order=("test", "val", "train"))
-    ] = "test",
-    sets: Set = [],  # noqa: B006
-    unsets: Unset = [],  # noqa: B006
-    runs: Annotated[Path, folder("Parent of run directories.")] = Path("runs"),
-    out: Annotated[Path | None, folder("The new run's directory itself.")] = None,
-    no_plugins: NoPlugins = False,
-) -> int:
-    """Make a run of a file of NIR, whoever wrote it: eval, stats, energy, export and predict work on it.
-
-    Programs mean different things by the same file: time constants times dt, another reset, firing at the threshold.
-    --written-by undoes that, so that the spikes are those of the program's own network. What has no counterpart is
-    named before anything is written.
-    """
-    session: Session = ctx.obj
-    from snnctl.commands import nir as commands
-    from snnctl.ui.nir import show_imported
-
-    given = (file, data, written_by, dt, reset, channels, split, runs, out, sets, unsets)
-    found = commands.import_file(*given, allow_plugins=not no_plugins, listener=session)
-    return session.answer(found, show_imported)

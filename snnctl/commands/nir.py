@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from snnctl.commands.listener import NOBODY, Listener
-from snnctl.core.choices import Channels, NirReset, NirWriter, SplitName, refuse_other
 from snnctl.core.diagnostic import Diagnostic, DiagnosticError
 from snnctl.core.files import write_atomically, writing
-from snnctl.export.nir import import_run
 from snnctl.export.nir.evidence import Replayed, evidence_path, read_evidence, replay
 from snnctl.export.nir.features import FIXED_DT
 from snnctl.export.nir.graph import Graph, kind, read_graph, write_graph
@@ -19,7 +16,6 @@ from snnctl.export.nir.portable import DT, portable
 from snnctl.export.nir.readers import how, known, readings
 from snnctl.export.nir.reference import run_graph
 from snnctl.export.nir.verify import Verified, chosen, verify
-from snnctl.recipe import load_recipe
 
 
 def check(
@@ -106,53 +102,6 @@ def convert(path: Path, reader: str, out: Path | None = None, dt: float | None =
         "verdict_before": before.verdict,
         "readers": [reading.document() for reading in found],
     }
-
-
-def import_file(
-    path: Path,
-    data: Path,
-    writer: NirWriter | None = None,
-    dt: float | None = None,
-    reset: NirReset | None = None,
-    channels: Channels | None = None,
-    split: SplitName = "test",
-    runs: Path = Path("runs"),
-    out: Path | None = None,
-    sets: Sequence[str] = (),
-    unsets: Sequence[str] = (),
-    *,
-    allow_plugins: bool = True,
-    listener: Listener = NOBODY,
-) -> dict[str, Any]:
-    """Make a run of a file of NIR, whoever wrote it, and measure it.
-
-    Args:
-        path: the file.
-        data: a recipe; its data, task and encoder are those of the run.
-        writer: the program that wrote it, whose conventions hold; None: NIR's own equations.
-        dt: seconds of a step that it was written for; None: what the file says, or its writer's own.
-        reset: of its neurons, which files of other programs do not tell.
-        channels: of a flat input that stands for several channels, whether it runs channel by channel; None: as the
-            file says, else so.
-        split: what is measured on.
-        runs, out: where the run goes, as for training.
-        sets, unsets: changes of the recipe.
-
-    Returns:
-        `{run, name, dt, dt_said, nodes: [{name, kind, as}], readout, notes, split, metrics}`.
-
-    Raises:
-        DiagnosticError: before anything is written: as `snnctl.export.nir.import_run.import_file`.
-    """
-    refuse_other("split", split, get_args(SplitName))
-    chosen_words = (("written-by", writer, NirWriter), ("reset", reset, NirReset), ("channels", channels, Channels))
-    for name, word, words in chosen_words:
-        if word is not None:
-            refuse_other(name, word, get_args(words))
-    base = load_recipe(data, sets, unsets, allow_plugins=allow_plugins)
-    given = {"writer": writer, "dt": dt, "reset": reset, "channels": channels, "split": split}
-    made = import_run.import_file(path, base, **given, parent=runs, out=out, allow_plugins=allow_plugins)  # type: ignore[arg-type]
-    return made.document()
 
 
 def _read(path: Path, dt: float | None) -> tuple[Graph, bool]:

@@ -70,7 +70,7 @@ BACKBONES = Registry(
         **_modules_of("snnctl.backbones", "spikformer", "ispikformer", "spike_driven", "qkformer", "qkformer_stages"),
         **_modules_of("snnctl.backbones", "spike_mlp", "spike_rnn", "spike_gru", "spike_tcn"),
         **_modules_of("snnctl.backbones", "temporal_conv", "delay_mlp"),
-        **_modules_of("snnctl.backbones", "spike_resnet", "spike_vgg", "video_stack", "sim_vp", "graph"),
+        **_modules_of("snnctl.backbones", "spike_resnet", "spike_vgg", "video_stack", "sim_vp"),
     },
 )
 NEURONS = Registry(
@@ -93,7 +93,6 @@ READOUTS = Registry(
     {
         **dict.fromkeys(_LINEAR, "snnctl.readouts.linear"),
         **dict.fromkeys(("leaky", "leaky_step", "spike_count"), "snnctl.readouts.leaky"),
-        **dict.fromkeys(("mean", "each_step"), "snnctl.readouts.plain"),
     },
 )
 BASELINES = Registry(

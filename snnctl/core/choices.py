@@ -16,12 +16,6 @@ Device = Literal["auto", "cpu"]
 Execution = Literal["float", "integer", "bitplane"]
 ExportFormat = Literal["nir", "onnx-step", "safetensors", "bundle"]
 
-# Programs whose own conventions a file of NIR may follow; what a spike does there; how a flat input runs through its
-# channels.
-NirWriter = Literal["norse", "snntorch", "spikingjelly", "sinabs"]
-NirReset = Literal["hard", "soft", "delayed"]
-Channels = Literal["first", "last"]
-
 # What a file or folder is read as; the folder of `snnctl.data` that does it.
 ReadAs = Literal["series", "texts", "images", "events", "video"]
 

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from snnctl.ui.console import table
-from snnctl.ui.words import figure
 
 _VERDICTS = {"reads": "[green]reads it as it is[/]", "refuses": "[yellow]refuses[/]", "changes": "[red]changes it[/]"}
 
@@ -38,19 +37,6 @@ def show_rewritten(console: Console, document: Mapping[str, Any]) -> None:
     console.print(f"[bold]{escape(document['written'])}[/]", soft_wrap=True)
     show_readers(console, document)
     console.print(f"{document['reader']}: {escape(document['call'])}, with steps of {document['dt']:g} s")
-
-
-def show_imported(console: Console, document: Mapping[str, Any]) -> None:
-    """The document of `snnctl.commands.nir.import_file`."""
-    said = "" if document["dt_said"] else ", which is a guess or the writer's default"
-    console.print(f"[bold]{escape(document['name'])}[/]  one step is {document['dt']:g} s{said}", soft_wrap=True)
-    rows = ((escape(node["name"]), node["kind"], escape(node["as"])) for node in document["nodes"])
-    console.print(table("node", "kind", "here", rows=rows))
-    for note in document["notes"]:
-        console.print(f"note: {escape(note)}", soft_wrap=True)
-    for name, value in document["metrics"].items():
-        console.print(f"{escape(name)}  {figure(value)}")
-    console.print(f"\nrun directory: {escape(document['run'])}", soft_wrap=True)
 
 
 def show_readers(console: Console, document: Mapping[str, Any]) -> None:

@@ -150,9 +150,7 @@ def test_neurons_without_a_time_constant_are_refused(neuron: Any) -> None:
     assert caught.value.knob == "hierarchy"
 
 
-@pytest.mark.parametrize(
-    "name", sorted(set(BACKBONES.names()) - {"sim_vp", "graph"})
-)  # which has no neurons; which is made of a file
+@pytest.mark.parametrize("name", sorted(set(BACKBONES.names()) - {"sim_vp"}))  # which has no neurons
 def test_every_backbone_has_a_hierarchy(name: str) -> None:
     signal = SignalSpec(4, 32, 8, kind="spikes", grid=(4, 8), ahead=2)
     hierarchy = Hierarchy(tau_mean=6.0, delta=4.0, within=FLAT)

@@ -233,9 +233,7 @@ SMALL: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("spiking", [True, False])
-@pytest.mark.parametrize(
-    "name", sorted(set(BACKBONES.names()) - {"sim_vp", "graph"})
-)  # which does not spike; which is made of a file
+@pytest.mark.parametrize("name", sorted(set(BACKBONES.names()) - {"sim_vp"}))  # which does not spike
 def test_every_operation_of_every_backbone_is_counted_or_listed(name: str, spiking: bool) -> None:
     torch.manual_seed(0)
     signal, video = SignalSpec(0, 32, 6, grid=(4, 8)), name == "video_stack"

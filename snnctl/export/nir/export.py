@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from snnctl import __version__
-from snnctl.backbones.graph import GraphNetwork
 from snnctl.core.files import write_atomically, writing
 from snnctl.engine.experiment import Experiment
 from snnctl.export.nir.evidence import evidence_path, write_evidence
@@ -51,7 +50,6 @@ def portable_graph(experiment: Experiment, settings: Portable) -> tuple[Graph, L
         "name": experiment.name,
         "written_by": f"snnctl {__version__}",
         "steps": made.steps,
-        "channels": "first" if getattr(experiment.network.backbone, "channels_first", False) else "last",
         "prediction": "mean over steps" if made.averaged else "every step",
         "fires": "above the threshold; one that fires from the threshold on has the next smaller number",
         "loops": "a node whose inputs are not all there takes those of the step before; names are in order of a step",
@@ -64,8 +62,6 @@ def currents_of(experiment: Experiment, inputs: Any, made: Lowered) -> Tensor:
     """What goes into the graph, [T, N, *]."""
     with torch.no_grad():
         currents: Tensor = experiment.network.encoder(inputs)
-    if isinstance(experiment.network.backbone, GraphNetwork):
-        return experiment.network.backbone.arranged(currents)
     if len(made.inputs) == 3:  # tokens row by row become images
         currents = currents.movedim(-1, 2)
     return currents.reshape(*currents.shape[:2], *made.inputs)

@@ -164,7 +164,7 @@ def inlined(found: Any) -> Graph:
             taken_out(within, door)
         nodes.update(within.nodes)
         edges = within.edges
-    told = {str(key): plain(value) for key, value in (getattr(found, "metadata", None) or {}).items()}
+    told = {str(key): _plain(value) for key, value in (getattr(found, "metadata", None) or {}).items()}
     return Graph(nodes, edges, told)
 
 
@@ -185,10 +185,10 @@ def taken_out(graph: Graph, name: str) -> None:
     del graph.nodes[name]
 
 
-def plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """A number or a string of Python, of what HDF5 gives."""
     if isinstance(value, Mapping):
-        return {str(key): plain(each) for key, each in value.items()}
+        return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, bytes):
         return value.decode()
     return value.item() if isinstance(value, np.generic | np.ndarray) and value.size == 1 else value

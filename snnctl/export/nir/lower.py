@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from snnctl.backbones.graph import GraphNetwork
 from snnctl.backbones.parts.images import ImageLayer, ImagePool
 from snnctl.backbones.parts.layers import SpikingLayer, fold_norms
 from snnctl.backbones.parts.time_layers import AlongTime
@@ -26,7 +25,6 @@ from snnctl.encoders.direct import NoEncoder, Repeat
 from snnctl.engine.experiment import Network
 from snnctl.export.nir.graph import Graph, Shape, nir
 from snnctl.export.nir.neurons import neuron_problems, spiking_node
-from snnctl.export.nir.regraph import graph_problems, regraphed
 from snnctl.neurons.base import SpikingNeuron
 from snnctl.readouts.linear import FlattenLinear, LastLinear, MeanLinear, StepLinear
 
@@ -55,8 +53,6 @@ def lower(network: Network) -> Lowered:
     folded: Network = fold_norms(network)
     signal = folded.signals["encoder"]
     backbone = folded.backbone
-    if isinstance(backbone, GraphNetwork):
-        return Lowered(*regraphed(folded), signal.steps, folded.readout.answers == "item")
     inputs: Shape = (signal.length * signal.features,)
     if isinstance(backbone, SpikeVGG | SpikeResNet):
         inputs = (signal.features, *backbone.grid)
@@ -85,9 +81,6 @@ def _problems(network: Network) -> Iterator[str]:
     encoder, backbone, readout = network.encoder, network.backbone, network.readout
     if not isinstance(encoder, NoEncoder) and not (isinstance(encoder, Repeat) and encoder.neuron is None):
         yield f"the encoder {type(encoder).__name__}: only `none`, or `repeat` without a neuron"
-    if isinstance(backbone, GraphNetwork):
-        yield from graph_problems(network)
-        return
     if not isinstance(backbone, SpikeMLP | SpikeVGG | SpikeResNet | AlongTime):
         yield f"the backbone {type(backbone).__name__}: it is no chain of layers"
     read = isinstance(readout, MeanLinear | FlattenLinear | StepLinear) or (
