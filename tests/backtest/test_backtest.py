@@ -23,7 +23,7 @@ from snnctl.core.diagnostic import DiagnosticError
 from snnctl.core.files import finite
 from snnctl.report.page import Page
 
-pytestmark = pytest.mark.filterwarnings("ignore:.*D2")
+pytestmark = [pytest.mark.filterwarnings("ignore:.*D2"), pytest.mark.slow]
 
 
 @pytest.fixture(autouse=True)
@@ -68,7 +68,13 @@ def test_rows_are_as_libraries_read_them(kind_of_run: tuple[str, Path], tmp_path
     kind, folder = kind_of_run
     document = backtest(folder / "run", n_windows=4, step_size=2, out=tmp_path, device="cpu").document
     found = rows(document)
-    ids = {"plain": ["a", "b"], "holed": ["a", "b"], "panel": ["north", "south", "west"], "covariates": ["load"]}[kind]
+    ids = {
+        "plain": ["a", "b"],
+        "holed": ["a", "b"],
+        "panel": ["north", "south", "west"],
+        "panel_covariates": ["north", "south", "west"],
+        "covariates": ["load"],
+    }[kind]
     models = ["snnctl", "last_value", "ridge", "dlinear"]
     bands = [f"{name}-{end}-{level}" for name in models for level in (80, 95) for end in ("lo", "hi")]
     assert list(found) == ["unique_id", "ds", "cutoff", "y", *models, *bands]

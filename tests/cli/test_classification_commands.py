@@ -93,7 +93,7 @@ def test_changed_data_is_refused(recipe: str, say: Any) -> None:
     say("train", recipe, "--out", "run", "--stop-after", "1", code=75)
     kept = Path("run/recipe.yaml")
     kept.write_text(kept.read_text().replace("  seed: 0\n", "  seed: 1\n", 1))
-    assert "error[D401]" in say("train", "--resume", "run", code=3)
+    assert "error[U424]" in say("train", "--resume", "run", code=2)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,8 @@ COMMANDS = [
     "sweep recipe.yaml --over train.epochs=[1,2]",
     "eval run",
     "predict run",
+    "backtest run",
+    "backtest recipe.yaml",
     "stats run",
     "stats run --tau",
     "energy run",

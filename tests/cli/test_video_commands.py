@@ -84,7 +84,9 @@ def test_a_recipe_from_data_to_scores(recipe: Path, capsys: pytest.CaptureFixtur
     }
     assert found["metrics"]["test/mse"] > 0
     np.save(recipe.parent / "clips.npy", np.random.default_rng(1).integers(0, 256, (10, 4, 8, 12), dtype=np.uint8))
-    assert run(["eval", "run", "--no-baselines"]) == 0
+    assert run(["eval", "run", "--no-baselines"]) == 3
+    capsys.readouterr()
+    assert run(["eval", "run", "--no-baselines", "--accept-changes"]) == 0
     assert "the data is not the data that this run began with" in capsys.readouterr().err
 
 

@@ -27,6 +27,8 @@ from pathlib import Path
 import snnctl.data.cache
 from snnctl.commands.predict import predict
 
+pytestmark = pytest.mark.slow  # runs are trained for each kind
+
 found = {}
 for line in sys.stdin:
     name, run, items, output = json.loads(line)

@@ -16,6 +16,8 @@ from snnctl.engine.runtime import Runtime
 from snnctl.recipe import read_recipe
 from snnctl.serving.forecaster import Forecaster
 
+pytestmark = pytest.mark.slow  # runs are trained for each kind
+
 ROWS, WINDOW = 40, 8
 RECIPE = """\
 schema: 1

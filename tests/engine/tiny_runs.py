@@ -157,7 +157,7 @@ def outcome(run: RunDir) -> dict[str, Any]:
     return {
         "last": (run.last / "weights.safetensors").read_bytes(),
         "best": (run.best / "weights.safetensors").read_bytes(),
-        "bands": run.bands_file.read_bytes(),
+        "bands": run.bands_file.read_bytes() if run.bands_file.exists() else None,
         "metrics": (run.path / "metrics.jsonl").read_text(),
         "spikes": (run.path / "spikes.jsonl").read_text(),
         "results": {key: value for key, value in results.items() if key not in timed},

@@ -116,6 +116,7 @@ class Smooth(Surrogate):
 CHARGES = [{"tau": 2.0}, {"tau": 3.7}, {"leak": 0.9, "gain": 1.0}, {"leak": 1.0, "gain": 0.7}]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("surrogate", SURROGATES, ids=repr)
 @pytest.mark.parametrize("reset", ["hard", "soft"])
 @pytest.mark.parametrize("detach_reset", [True, pytest.param(False, marks=pytest.mark.slow)])

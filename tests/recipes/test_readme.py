@@ -19,15 +19,21 @@ def blocks(language: str) -> list[str]:
     return [text for found, text in BLOCKS if found == language]
 
 
+def python_with(words: str) -> str:
+    """The one block of Python that holds these words."""
+    (found,) = (text for text in blocks("python") if words in text)
+    return found
+
+
 def test_python_without_recipes() -> None:
     names: dict[str, object] = {}
-    exec(blocks("python")[0], names)
+    exec(python_with("from snnctl.positions import CPG"), names)
     assert names["spikes"].shape == (4, 32, 8)  # type: ignore[attr-defined]
     assert names["code"].shape == (168, 10)  # type: ignore[attr-defined]
 
 
 def test_a_neuron_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "my_neuron.py").write_text(blocks("python")[1], encoding="utf-8")
+    (tmp_path / "my_neuron.py").write_text(python_with("NEURONS.register"), encoding="utf-8")
     recipe = tmp_path / "mine.yaml"
     text = (shipped_folder() / "quickstart.yaml").read_text(encoding="utf-8")
     recipe.write_text(text + "plugins: [./my_neuron.py]\n", encoding="utf-8")

@@ -78,7 +78,7 @@ class Trainer:
         (job.out / "manifest.json").write_text(json.dumps({"status": "done"}))
         (job.out / "recipe.yaml").write_text("")
         facts = {"parameters": 1, "spikes": {"mean_rate": None}, "training_seconds": 1.0, "baselines": {}}
-        results = {"run": str(job.out), "metrics": {"test/mse": value}, **facts}
+        results = {"run": str(job.out), "metrics": {"test/mse": value}, "split": "test", "leaks": [], **facts}
         (job.out / "results.json").write_text(json.dumps(results))
         return Ended(job, "done", results)
 
