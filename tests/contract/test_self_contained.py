@@ -21,13 +21,12 @@ from snnctl.core.catalog import DATA
 from snnctl.data.anew import fitted_of
 from snnctl.data.cache import caching_in
 
+pytestmark = pytest.mark.slow  # runs are trained for each kind
 ELSEWHERE = """
 import json, sys
 from pathlib import Path
 import snnctl.data.cache
 from snnctl.commands.predict import predict
-
-pytestmark = pytest.mark.slow  # runs are trained for each kind
 
 found = {}
 for line in sys.stdin:
