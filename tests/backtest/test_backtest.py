@@ -87,7 +87,7 @@ def test_rows_are_as_libraries_read_them(kind_of_run: tuple[str, Path], tmp_path
     table = pd.read_csv(folder / "table.csv", parse_dates=["date"])
     truth = (
         table.set_index(["site", "date"]).y
-        if kind == "panel"
+        if kind.startswith("panel")
         else table.melt("date", ids, "site").set_index(["site", "date"])["value"]
     )
     wanted = truth.reindex(pd.MultiIndex.from_frame(found[["unique_id", "ds"]])).to_numpy()

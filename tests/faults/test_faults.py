@@ -16,13 +16,6 @@ _ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are followed through /proc")
 
 
-@pytest.mark.slow
-def test_three_minutes_of_faults() -> None:
-    call = [sys.executable, "-m", "tests.faults", "--minutes", "2", "--seed", str(int(time.time()))]
-    done = subprocess.run(call, cwd=_ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 _PARENT = """
 import subprocess, sys, time
 from snnctl.engine.parent import STDIN, watched
