@@ -17,7 +17,7 @@ def check(count: int) -> None:
     found = run(SEED, range(count))
     bad = [f"{one.number} {one.what}: {'; '.join(one.ends)}" for one in found if one.bad and "takes" not in one.ends[0]]
     assert not bad  # what takes long on a busy machine is told by `python tests/recipe/recipe_fuzz.py`
-    assert len({one.ends for one in found}) > count // 20  # they reach many verdicts
+    assert len({one.ends for one in found}) > count // 40  # they reach many verdicts
 
 
 def test_a_few() -> None:
