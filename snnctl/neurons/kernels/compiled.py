@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import ModuleType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
+from snnctl.neurons.kernels.alike import likeness, recall, remember
+from snnctl.neurons.kernels.attributes import Watch
 from snnctl.neurons.kernels.choice import chosen, is_plain, is_transformed, llvm_is_there
 from snnctl.neurons.kernels.operations import NotCompilableError
 from snnctl.neurons.kernels.reference import BatchNorm
@@ -20,63 +21,7 @@ from snnctl.neurons.kernels.reference import BatchNorm
 log = logging.getLogger("snnctl.kernels")
 
 _PLAIN = (Tensor, nn.Parameter)
-_LASTING = (str, bytes, int, float, bool, complex, type(None), torch.dtype, torch.device, type)
-_MODULE = frozenset(vars(nn.Module()))  # what torch keeps in each module
 _KEPT = 8  # settings of a neuron whose programs are kept
-
-
-class Watch:
-    """Whether anything that a neuron's step may look at has changed: all attributes of it and of what it holds."""
-
-    def __init__(self, neuron: nn.Module) -> None:
-        self._looked_at: list[tuple[dict[str, Any], tuple[Any, ...]]] = []
-        self._held: list[tuple[Any, Any]] = []
-        for found in _reachable(neuron):
-            if isinstance(found, list | dict | set):
-                self._held.append((found, found.copy()))
-            else:
-                values = vars(found)
-                self._looked_at.append((values, tuple(values.values())))
-
-    def unchanged(self) -> bool:
-        try:
-            for now, before in self._looked_at:
-                if tuple(now.values()) != before:
-                    return False
-            return not self._held or all(now == before for now, before in self._held)
-        except (RuntimeError, ValueError):  # arrays that are others than before cannot be compared
-            return False
-
-
-def _reachable(neuron: nn.Module) -> Iterator[Any]:
-    """Whatever has attributes or entries, from the neuron on."""
-    seen: set[int] = set()
-    left: list[Any] = [neuron]
-    while left:
-        found = left.pop()
-        if id(found) in seen or isinstance(found, (*_LASTING, Tensor, ModuleType)) or callable_only(found):
-            continue
-        seen.add(id(found))
-        if isinstance(found, dict):
-            left.extend(found.values())
-            yield found
-        elif isinstance(found, list | set):
-            left.extend(found)
-            yield found
-        elif isinstance(found, tuple | frozenset):
-            left.extend(found)
-        elif hasattr(found, "__dict__"):
-            yield found
-            if isinstance(found, nn.Module):
-                left.extend(found._modules.values())
-                left.extend(value for name, value in vars(found).items() if name not in _MODULE)
-            else:
-                left.extend(vars(found).values())
-
-
-def callable_only(found: Any) -> bool:
-    """Functions and methods: code, not settings."""
-    return isinstance(found, FunctionType | BuiltinFunctionType | MethodType)
 
 
 class _Made:
@@ -123,6 +68,22 @@ def program_for(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | 
 
 
 def _make(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) -> Any:
+    """A program, or the reason why there is none: that of a neuron that is alike, if there was one."""
+    from snnctl.neurons.kernels.program import Program  # LLVM is loaded at the first use
+
+    alike = likeness(neuron)
+    if alike is None:
+        return _made_anew(neuron, x, dtypes)
+    key = (alike, x.dtype, x.dim(), x.shape[-1], dtypes)
+    known = recall(key, neuron)
+    if known is not None:
+        return known if isinstance(known, str) else Program(known)
+    found = _made_anew(neuron, x, dtypes)
+    remember(key, neuron, found if isinstance(found, str) else found.step)
+    return found
+
+
+def _made_anew(neuron: nn.Module, x: Tensor, dtypes: tuple[torch.dtype, ...] | None) -> Any:
     from snnctl.neurons.kernels.check import check
     from snnctl.neurons.kernels.program import Program  # LLVM is loaded at the first use
     from snnctl.neurons.kernels.trace import traced
