@@ -102,7 +102,7 @@ def _without(step: Step, neuron: nn.Module) -> _Shared | None:
     return _Shared(replace(step, smalls=smalls), tuple(places))
 
 
-def _rows(neuron: nn.Module) -> Iterator[Hashable]:
+def _rows(neuron: nn.Module) -> Iterator[Any]:
     for found in reachable(neuron):
         if isinstance(found, set):
             raise _UnlikeAnyError
@@ -113,7 +113,7 @@ def _rows(neuron: nn.Module) -> Iterator[Hashable]:
         yield (type(found), *_code(type(found)), *_attributes(found))
 
 
-def _attributes(found: Any) -> Iterator[Hashable]:
+def _attributes(found: Any) -> Iterator[Any]:
     if not isinstance(found, nn.Module):
         yield from ((name, _value(value)) for name, value in vars(found).items())
         return
@@ -127,14 +127,14 @@ def _attributes(found: Any) -> Iterator[Hashable]:
     yield from ((name, _value(value)) for name, value in vars(found).items() if name not in OF_TORCH)
 
 
-def _code(kind: type) -> Iterator[Hashable]:
+def _code(kind: type) -> Iterator[Any]:
     """The functions of a class, as they are now."""
     for above in kind.__mro__:
         if above not in (nn.Module, object):
             yield from (value for value in vars(above).values() if isinstance(value, FunctionType))
 
 
-def _value(value: Any) -> Hashable:
+def _value(value: Any) -> Any:
     if isinstance(value, LASTING) or callable_only(value) or isinstance(value, ModuleType):
         return (type(value), value)
     if isinstance(value, tuple | frozenset):
