@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import math
@@ -101,6 +102,9 @@ def outcome(folder: Path, command: Command) -> dict[str, str]:
         elif path.suffix == ".jsonl":
             lines = [_lasting(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
             found[name] = _digest(json.dumps(lines, sort_keys=True).encode())
+        elif path.suffix == ".csv":
+            with path.open(encoding="utf-8", newline="") as file:
+                found[name] = _digest(json.dumps([_lasting(row) for row in csv.DictReader(file)]).encode())
         elif path.name == "trainer.pt":
             found[name] = _trainer(path)
         else:
